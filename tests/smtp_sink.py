@@ -1,6 +1,10 @@
 """An SMTP server for tests: the recipient's name selects its behaviour, and accepted mails are written to a file.
 
     smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
+                 [--refuse CODE] [--per-second MAILS]
+
+--refuse answers every recipient with that code; 421 also closes the connection. --per-second refuses further
+recipients of the same second with 450.
 
 Prints "listening PORT" and runs until it is killed. Writes each accepted mail as one JSON line to FILE:
 {"from", "to", "data", "connection"}. The recipient's name, up to a dot, selects the behaviour:
@@ -21,12 +25,15 @@ import json
 import logging
 import ssl
 import sys
+import time
 
 from aiosmtpd.smtp import AuthResult, SMTP, syntax
 
 
 # How often each recipient was refused by greylisting.
 GREYLISTED = {}
+# The recipients of each second.
+ACCEPTED = {}
 
 
 def behaviour(address):
@@ -39,10 +46,22 @@ def behaviour(address):
 
 
 class Sink:
-    def __init__(self, file):
+    def __init__(self, file, refuse, per_second):
         self.file = file
+        self.refuse = refuse
+        self.per_second = per_second
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.refuse:
+            if self.refuse == "421":
+                await server.push("421 closing")
+                server.transport.close()
+            return f"{self.refuse} refused"
+        if self.per_second:
+            second = int(time.monotonic())
+            ACCEPTED[second] = ACCEPTED.get(second, 0) + 1
+            if ACCEPTED[second] > self.per_second:
+                return "450 4.7.1 too many mails, slow down"
         word, answer = behaviour(address)
         if word[0] == "r" and word[1:4].isdigit():
             return answer
@@ -99,6 +118,8 @@ async def main():
     parser.add_argument("file")
     parser.add_argument("--greeting", default="ok", choices=["ok", "421", "silent"])
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--refuse")
+    parser.add_argument("--per-second", type=int)
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--login", nargs=2)
     parser.add_argument("--plain-addresses", action="store_true")
@@ -122,7 +143,7 @@ async def main():
     loop = asyncio.get_running_loop()
     if arguments.greeting == "ok":
         server = await loop.create_server(
-            lambda: Server(Sink(file), **options), "127.0.0.1", arguments.port
+            lambda: Server(Sink(file, arguments.refuse, arguments.per_second), **options), "127.0.0.1", arguments.port
         )
     else:
         handler = refuse if arguments.greeting == "421" else stay_silent

@@ -229,6 +229,19 @@ events! {
         RunStarted: neutral { run: RunId }
         RunCompleted: neutral { run: RunId, passed: u64, skipped: u64, failed: u64 }
         RunWithdrawn: neutral { run: RunId }
+        /// The mails of the run cannot be sent now, for example because the mail server is down. `via` is the channel,
+        /// `what` names what the run waits for, in words for people.
+        RunWaiting: neutral {
+            run: RunId,
+            via: String,
+            what: String,
+            last_words: String,
+            next_try: Time,
+        }
+        /// The mails of the run can be sent again.
+        RunResumed: neutral { run: RunId }
+        /// The run waits no longer for its mails to be sent: recipients without an outcome fail with this code.
+        RunGivenUp: neutral { run: RunId, code: Code }
     }
 
     /// Recipients of a run.

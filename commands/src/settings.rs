@@ -67,6 +67,9 @@ pub struct Settings {
     /// How long a mail that is refused for now is tried again, in minutes: four hours outlast greylisting and a full
     /// mailbox that is cleared within a working day.
     pub delivery_retry_minutes: u64,
+    /// How long a run waits for a mail server that cannot be used, in minutes: a day, so that an administrator notices
+    /// an outage of the night.
+    pub relay_wait_minutes: u64,
     /// The wait before the second attempt, in seconds; it doubles from there.
     pub retry_backoff_seconds: u64,
     /// How long a claimed recipient may stay without a report, in seconds. Then the recipient fails.
@@ -77,6 +80,10 @@ pub struct Settings {
     pub reference_resolution: ReferenceResolution,
     /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks.
     pub id_extra_characters: Option<String>,
+    /// The CRM names that a row may have; none means that they are not checked.
+    pub crm_names: Vec<String>,
+    /// The greeting templates of text chats that a row may name; none means that they are not checked.
+    pub greeting_templates: Vec<String>,
     /// Whether accounts' data is offloaded by SMTP: they then need an e-mail address.
     pub smtp_offload: bool,
     /// Whether accounts may use social messaging: WhatsApp, WeChat and LINE.
@@ -168,11 +175,14 @@ impl Default for Settings {
             market_code: None,
             max_attempts: 1_000,
             delivery_retry_minutes: 240,
+            relay_wait_minutes: 1_440,
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
             max_pending_runs: 100,
             reference_resolution: ReferenceResolution::FileOrder,
             id_extra_characters: None,
+            crm_names: Vec::new(),
+            greeting_templates: Vec::new(),
             smtp_offload: false,
             social_messaging: false,
             allowed_email_domains: Vec::new(),

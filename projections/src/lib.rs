@@ -35,7 +35,7 @@ mod reason;
 mod roles;
 pub mod rows;
 mod run_queue;
-mod runs;
+pub mod runs;
 mod tables;
 mod templates;
 mod users;

@@ -15,6 +15,7 @@ use crate::query::{
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::run_queue::RunQueue;
+pub use crate::tables::runs::WaitingFor;
 use crate::tables::runs::{self, RunOrderProjection, RunProjection, RunRow, RunStatus};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
@@ -79,6 +80,7 @@ impl RunRow {
             not_before: self.not_before,
             withdrawn_by: self.withdrawn.as_ref().map(|withdrawal| &withdrawal.by),
             withdrawn_at: self.withdrawn.as_ref().map(|withdrawal| withdrawal.at),
+            waiting_for: self.waiting_for.as_ref(),
         })
     }
 }
@@ -107,6 +109,8 @@ struct RunShown<'a> {
     not_before: Option<Time>,
     withdrawn_by: Option<&'a Personal<String>>,
     withdrawn_at: Option<Time>,
+    /// What the run waits for; null unless its mails cannot be sent now.
+    waiting_for: Option<&'a WaitingFor>,
 }
 
 fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -150,7 +154,7 @@ mod tests {
                 "total": 3, "passed": 1, "skipped": 1, "failed": 0, "remaining": 1,
                 "requested_by": "jane@acme.example", "requested_at": at(0),
                 "started_at": at(0), "ended_at": null, "source": {"import": import(1)},
-                "not_before": null, "withdrawn_by": null, "withdrawn_at": null,
+                "not_before": null, "withdrawn_by": null, "withdrawn_at": null, "waiting_for": null,
             })
         );
         let over = company.commit([failed("cid"), completed(1, 1, 1, 1)]);
@@ -158,6 +162,30 @@ mod tests {
         assert_eq!(row["state"], "completed");
         assert_eq!((&row["failed"], &row["remaining"]), (&json!(1), &json!(0)));
         assert_eq!(row["ended_at"], json!(at(3)));
+    }
+
+    /// A31: a run shows what it waits for, until it goes on or is given up.
+    #[test]
+    fn run_shows_what_it_waits_for() {
+        let waiting = || Event::RunWaiting {
+            run: run(1),
+            via: "smtp".to_owned(),
+            what: "mail server".to_owned(),
+            last_words: "421 closing".to_owned(),
+            next_try: at(9),
+        };
+        let company = TestCompany::new("acme")
+            .commit([requested(1, 3), queued(1), started(1)])
+            .commit([waiting()]);
+        let shown = |company: &TestCompany| {
+            company.query_row("run", &json!({"run": run(1)}))["waiting_for"].clone()
+        };
+        let expected = json!({"what": "mail server", "since": at(1), "next_try": at(9), "last_words": "421 closing"});
+        assert_eq!(shown(&company), expected);
+        let company = company.commit([Event::RunResumed { run: run(1) }]);
+        assert_eq!(shown(&company), json!(null));
+        let given_up = Event::RunGivenUp { run: run(1), code: Code::RunGivenUp };
+        assert_eq!(shown(&company.commit([waiting()]).commit([given_up])), json!(null));
     }
 
     /// LX-34: the second run is pending and shows its place.

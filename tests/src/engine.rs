@@ -11,6 +11,7 @@ mod invitation_links;
 mod jetstream;
 mod load;
 mod mail_delivery;
+mod mail_outages;
 mod multiline;
 mod notifications;
 mod number_pool;
@@ -115,7 +116,8 @@ impl EngineHarness {
         let clock = Clock::reading(move || Time(millis.load(Ordering::SeqCst)));
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
         let log = self.log.clone();
-        Options { data: self.data(), log, channel, adopt_runs, secret: None, clock }
+        let data = self.data();
+        Options { data, log, channel, adopt_runs, carries_runs: true, secret: None, clock }
     }
 
     /// Opens the folder, as soon as a dropped engine has released it.

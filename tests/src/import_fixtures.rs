@@ -32,6 +32,7 @@ impl Sample {
             log: LogChoice::Files,
             channel: None,
             adopt_runs: false,
+            carries_runs: true,
             secret: None,
             clock: Clock::system(),
         };

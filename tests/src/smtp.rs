@@ -64,11 +64,7 @@ fn is_uncertain(sent: &ChannelAnswer) -> bool {
 
 #[track_caller]
 fn is_temporary(sent: &ChannelAnswer) {
-    let expected = Code::DeliveryTemporaryFailure;
-    assert!(
-        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { code, .. }) if *code == expected),
-        "{sent:?}"
-    );
+    assert!(matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { .. })), "{sent:?}");
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::state::Company;
+use super::user_id::UserId;
 use super::users::{User, UserState};
 use crate::search::Needle;
-use crate::values::{Code, Refusal};
+use crate::values::{Code, Refusal, fold};
 
 /// People by what is known of them: all that is given must fit, and something must be given.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -18,6 +19,26 @@ pub struct UserFilter {
     pub search: Option<String>,
     pub org_unit: Option<String>,
     pub state: Option<CreatedState>,
+    /// People who have this role.
+    pub role: Option<String>,
+    /// OCM's columns: people whose value is this one, in any case.
+    pub profile: Option<String>,
+    pub supervisor: Option<String>,
+    pub agent_id: Option<String>,
+    pub pbx_id: Option<String>,
+}
+
+impl UserFilter {
+    /// The attributes that are given, with their names.
+    fn attributes(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let all = [
+            ("profile", &self.profile),
+            ("supervisor", &self.supervisor),
+            ("agent_id", &self.agent_id),
+            ("pbx_id", &self.pbx_id),
+        ];
+        all.into_iter().filter_map(|(name, given)| Some((name, fold(given.as_deref()?))))
+    }
 }
 
 /// Where a person stands who was created.
@@ -51,11 +72,13 @@ impl Company {
     ///
     /// # Errors
     /// `envelope.malformed` for a filter that says nothing, `org_unit.not_found`.
-    pub fn filtered(&self, filter: &UserFilter) -> Result<Vec<&User>, Refusal> {
-        let UserFilter { search, org_unit, state } = filter;
+    pub fn filtered(&self, filter: &UserFilter) -> Result<Vec<(UserId, &User)>, Refusal> {
+        let UserFilter { search, org_unit, state, role, .. } = filter;
         let needle = search.as_deref().and_then(Needle::of);
-        if needle.is_none() && org_unit.is_none() && state.is_none() {
-            let words = "filter: give search, org_unit or state";
+        let attributes: Vec<_> = filter.attributes().collect();
+        let others = org_unit.is_none() && state.is_none() && role.is_none();
+        if needle.is_none() && others && attributes.is_empty() {
+            let words = "filter: give search, org_unit, state, role, profile, supervisor, agent_id or pbx_id";
             return Err(Refusal::new(Code::EnvelopeMalformed).saying(words));
         }
         if let Some(unit) = org_unit
@@ -63,14 +86,28 @@ impl Company {
         {
             return Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [unit]})));
         }
-        let fits = |user: &&User| {
+        if let Some(role) = role
+            && !self.roles.contains_key(role)
+        {
+            return Err(Refusal::new(Code::ReferenceRoleNotFound).with(json!({"roles": [role]})));
+        }
+        let fits = |(_, user): &(UserId, &User)| {
             user.is_created()
                 && state.is_none_or(|state| user.state == UserState::from(state))
                 && org_unit.as_ref().is_none_or(|unit| user.org_unit.as_deref() == Some(unit))
+                && role.as_ref().is_none_or(|role| user.roles.iter().any(|one| **one == **role))
                 && needle.as_ref().is_none_or(|needle| matches(user, needle))
+                && (attributes.is_empty() || has_attributes(user, &attributes))
         };
-        Ok(self.users.iter().map(|(_, user)| user).filter(fits).collect())
+        Ok(self.users.iter().filter(fits).collect())
     }
+}
+
+fn has_attributes(user: &User, attributes: &[(&str, String)]) -> bool {
+    let known = user.person().attributes;
+    attributes
+        .iter()
+        .all(|(name, given)| known.get(*name).is_some_and(|value| fold(value) == *given))
 }
 
 fn matches(user: &User, needle: &Needle) -> bool {
@@ -106,7 +143,7 @@ mod tests {
             let filter: UserFilter = serde_json::from_value(body).unwrap();
             let users = company.filtered(&filter);
             users.map(|users| {
-                users.iter().map(|user| user.key().as_str().to_owned()).collect::<Vec<_>>()
+                users.iter().map(|(_, user)| user.key().as_str().to_owned()).collect::<Vec<_>>()
             })
         };
         assert_eq!(keys(json!({"search": "ANN"})).unwrap(), ["ann", "anna"]);
@@ -117,6 +154,8 @@ mod tests {
             keys(json!({"state": "archived", "search": "ann"})).unwrap(),
             Vec::<String>::new()
         );
+        assert_eq!(keys(json!({"supervisor": "BOSS"})).unwrap(), Vec::<String>::new());
+        assert_eq!(keys(json!({"role": "King"})).unwrap_err().code, Code::ReferenceRoleNotFound);
         assert_eq!(keys(json!({})).unwrap_err().code, Code::EnvelopeMalformed);
         assert_eq!(keys(json!({"search": " "})).unwrap_err().code, Code::EnvelopeMalformed);
         assert_eq!(keys(json!({"org_unit": "team a"})).unwrap_err().code, Code::OrgUnitNotFound);

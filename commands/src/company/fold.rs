@@ -74,7 +74,7 @@ impl Company {
             ByTheme::Number(event) => self.evolve_number(event),
             ByTheme::Import(event) => self.evolve_import(event),
             ByTheme::Picture(event) => self.evolve_picture(event),
-            ByTheme::Run(event) => self.evolve_run(event),
+            ByTheme::Run(event) => self.evolve_run(at, event),
             ByTheme::Recipient(event) => self.evolve_recipient(at, event),
             ByTheme::Invitation(event) => self.evolve_invitation(event),
             ByTheme::Notification(event) => self.evolve_notification(at, event),

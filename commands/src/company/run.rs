@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
 use crate::event::{Channel, RecipientEvent, Wording};
-use crate::values::{Time, fold};
+use crate::values::{Code, Time, fold};
 
 /// One bulk run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,10 @@ pub struct Run {
     pub deferred: BTreeMap<u32, Time>,
     /// How often each recipient without an outcome was refused for now.
     pub(crate) refusals: BTreeMap<u32, u32>,
+    /// Since when the mails of the run cannot be sent, while it waits for that.
+    pub waits_since: Option<Time>,
+    /// The outcome of all further recipients, once the run waits no longer for its mails to be sent.
+    pub given_up: Option<Code>,
     pub passed: u64,
     pub skipped: u64,
     pub failed: u64,
@@ -125,6 +129,8 @@ impl Run {
             wordings: BTreeMap::new(),
             deferred: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            waits_since: None,
+            given_up: None,
             passed: 0,
             skipped: 0,
             failed: 0,
@@ -191,11 +197,14 @@ impl Run {
         }
     }
 
-    /// Records that a recipient was refused for now and may be claimed again at a time.
-    pub(crate) fn defer(&mut self, user: UserId, attempt: u32, retry_at: Time) {
+    /// Records that a recipient was refused for now and may be claimed again at a time. A mail server that cannot be
+    /// used has not refused the recipient.
+    pub(crate) fn defer(&mut self, user: UserId, attempt: u32, code: Code, retry_at: Time) {
         if let Some(place) = self.set(user, RecipientState::Queued, Some(attempt)) {
             self.deferred.insert(place, retry_at);
-            *self.refusals.entry(place).or_default() += 1;
+            if code != Code::DeliveryServerUnavailable {
+                *self.refusals.entry(place).or_default() += 1;
+            }
         }
     }
 

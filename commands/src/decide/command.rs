@@ -114,6 +114,7 @@ commands! {
         runs::user_skipped::UserSkipped,
         runs::invite_failed::InviteFailed,
         runs::cancel_run::CancelRun,
+        runs::give_up_run::GiveUpRun,
         invitations::resend_invitation::ResendInvitation,
         invitations::revoke_invitation::RevokeInvitation,
         runs::record_delivery::RecordDelivery,
@@ -154,6 +155,10 @@ commands! {
         runs::claim_recipients::ClaimRecipients,
         /// The outcomes of claimed recipients.
         runs::report_recipients::ReportRecipients,
+        /// The end of a wait that has lasted too long.
+        runs::end_waiting_run::EndWaitingRun,
+        /// The start or the end of a wait of a run.
+        runs::record_wait::RecordWait,
         /// A welcome mail, claimed.
         notifications::claim_notification::ClaimNotification,
         /// The outcome of a notification.

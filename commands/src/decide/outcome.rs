@@ -35,6 +35,11 @@ impl MailOutcome {
         Self::Retry { code: Code::DeliveryTemporaryFailure, detail: Some(detail.into()) }
     }
 
+    /// The channel cannot be used now; this says nothing about the mail.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::Retry { code: Code::DeliveryServerUnavailable, detail: Some(detail.into()) }
+    }
+
     /// The mail may have been accepted. There is no retry: the person could get the mail twice.
     pub fn uncertain(detail: impl Into<String>) -> Self {
         Self::Failed { code: Code::DeliveryUncertain, detail: Some(detail.into()) }

@@ -2,7 +2,9 @@
 
 pub mod cancel_run;
 pub mod claim_recipients;
+pub mod end_waiting_run;
 pub(crate) mod expected;
+pub mod give_up_run;
 pub mod invite_failed;
 pub mod invite_sent;
 pub mod list_recipients;
@@ -10,6 +12,7 @@ mod plan;
 pub mod queue;
 pub mod recipients;
 pub mod record_delivery;
+pub mod record_wait;
 pub mod report_recipients;
 pub(crate) mod selection;
 pub mod start_bulk_integration;

@@ -159,6 +159,13 @@ impl ImportRules for Ocm {
         if attribute("access_role").is_some_and(|role| !known.has_role(role)) {
             problems.push(in_column(ACCESS_ROLE, Code::ReferenceRoleNotFound));
         }
+        if attribute("crm_name").is_some_and(|name| !known.takes_crm_name(name)) {
+            problems.push(in_column(CRM_NAME, Code::ReferenceCrmNameNotFound));
+        }
+        let greeting = attribute("text_chat_greeting_template_name");
+        if greeting.is_some_and(|name| !known.takes_greeting_template(name)) {
+            problems.push(in_column(GREETING, Code::ReferenceGreetingTemplateNotFound));
+        }
         problems
     }
 

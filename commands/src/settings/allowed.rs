@@ -17,6 +17,8 @@ pub(super) const MAX_NUMBER: u64 = 10_000_000;
 const MAX_DOMAINS: usize = 100;
 /// The most administrators: each gets a mail, and these must fit in the last commit of an import beside its rows.
 const MAX_ADMINS: usize = 20;
+/// The most CRM names or greeting templates: far more than a company has, and the list fits in one event.
+const MAX_NAMES: usize = 500;
 /// The longest text of a setting, in characters.
 pub(super) const MAX_TEXT_CHARS: usize = 255;
 
@@ -32,7 +34,11 @@ pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
 
 /// The most entries of a setting that is a list.
 pub(super) fn most(name: &str) -> usize {
-    if name == ADMINS { MAX_ADMINS } else { MAX_DOMAINS }
+    match name {
+        ADMINS => MAX_ADMINS,
+        "crm_names" | "greeting_templates" => MAX_NAMES,
+        _ => MAX_DOMAINS,
+    }
 }
 
 /// The allowed numbers of a setting.
@@ -45,7 +51,7 @@ pub(super) fn range(name: &str) -> RangeInclusive<u64> {
         "reminder_max" => 1..=10,
         "expired_digest_hours" => 1..=720,
         // A week: who was refused for so long needs help, not another attempt.
-        "delivery_retry_minutes" => 1..=10_080,
+        "delivery_retry_minutes" | "relay_wait_minutes" => 1..=10_080,
         _ => 1..=MAX_NUMBER,
     }
 }
@@ -61,6 +67,9 @@ pub(super) fn description(name: &str, current: &Value) -> String {
         }
         (_, Value::Array(_)) if name == ADMINS => {
             format!("a list of up to {MAX_ADMINS} plain e-mail addresses, each once")
+        }
+        (_, Value::Array(_)) if most(name) == MAX_NAMES => {
+            format!("a list of up to {MAX_NAMES} names, each once")
         }
         (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
@@ -95,6 +104,16 @@ fn are_addresses(list: &[Value]) -> bool {
     })
 }
 
+/// Whether these are different single-line names.
+fn are_names(list: &[Value]) -> bool {
+    let mut seen = BTreeSet::new();
+    list.iter().filter_map(Value::as_str).all(|name| {
+        let fits =
+            !name.trim().is_empty() && name.chars().count() <= MAX_TEXT_CHARS && !has_control(name);
+        fits && seen.insert(name)
+    }) && list.iter().all(Value::is_string)
+}
+
 /// Whether the text is a valid domain of an address, without the sign `@`.
 fn is_domain(domain: &Value) -> bool {
     let address = domain.as_str().map(|domain| format!("a@{domain}"));
@@ -113,6 +132,7 @@ pub(super) fn fits(name: &str, current: &Value, value: &Value) -> bool {
         (Value::Array(_), Value::Array(list)) => {
             let fits = |list: &[Value]| match name {
                 ADMINS => are_addresses(list),
+                _ if most(name) == MAX_NAMES => are_names(list),
                 _ => list.iter().all(is_domain),
             };
             list.len() <= most(name) && fits(list)

@@ -149,6 +149,12 @@ pub trait Known {
     /// Whether the company has a role of this name.
     fn has_role(&self, role: &str) -> bool;
 
+    /// Whether the company's settings allow this CRM name.
+    fn takes_crm_name(&self, name: &str) -> bool;
+
+    /// Whether the company's settings allow this greeting template.
+    fn takes_greeting_template(&self, name: &str) -> bool;
+
     /// The level of the org unit of this name; none if there is no such unit.
     fn org_unit_level(&self, org_unit: &str) -> Option<Option<&str>>;
 }

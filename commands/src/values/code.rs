@@ -131,7 +131,9 @@ codes! {
     RowInvitedSince "row.invited_since" "The user was invited or linked after the import, so the row was not undone."
     ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit with exactly this name; correct the name, or define the unit first."
     ReferenceOrgUnitNotTeamLevel "reference.org_unit_not_team_level" "An agent must belong to an organizational unit of the level team; enter such a unit."
-    ReferenceSupervisorNotFound "reference.supervisor_not_found" "There is no supervisor with this LAN ID; import the supervisor first."
+    ReferenceCrmNameNotFound "reference.crm_name_not_found" "The company has no CRM name of this spelling; correct it, or add it to the setting crm_names."
+    ReferenceGreetingTemplateNotFound "reference.greeting_template_not_found" "The company has no greeting template of this name; correct it, or add it to the setting greeting_templates."
+    ReferenceSupervisorNotFound "reference.supervisor_not_found" "There is no supervisor with this LAN ID, or the person is an agent or archived; import the supervisor first, or name another."
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name; correct the name, or define the role first."
 
     // Profile pictures.
@@ -194,6 +196,7 @@ codes! {
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is completed; nothing was recorded."
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
+    RunGivenUp "run.given_up" "The run waited for the mail server, and an administrator ended it before this mail was sent; invite the person again."
     RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
@@ -212,6 +215,7 @@ codes! {
     DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
     DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
     DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
+    DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."
     DeliveryRefused "delivery.refused" "The mail server rejected the mail permanently; check the address and the mail settings."
 
     // Invitations.

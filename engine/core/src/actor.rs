@@ -274,9 +274,13 @@ impl CompanyActor {
 
     fn publish_pending(&self) {
         if let Some(state) = &self.state {
-            let pending = PendingWork::of(&state.company, &self.context.blocked, |channel| {
-                self.context.continues_runs_of(channel)
-            });
+            let context = &self.context;
+            let pending = PendingWork::of(
+                &state.company,
+                &context.blocked,
+                context.carries_runs,
+                |channel| context.continues_runs_of(channel),
+            );
             self.published.send_if_modified(|published| {
                 let differs = *published != pending;
                 *published = pending;

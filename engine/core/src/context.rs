@@ -16,6 +16,7 @@ use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
 use crate::read::store::Store;
 use crate::reply::Reply;
+use crate::waiting::WaitingRuns;
 use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
 
@@ -33,6 +34,10 @@ pub(crate) struct EngineContext {
     pub(crate) channel: Arc<dyn Channel>,
     /// Whether a run that started with another channel continues with this one.
     pub(crate) adopt_runs: bool,
+    /// Whether runs are carried on at all. Without it they stay as they are.
+    pub(crate) carries_runs: bool,
+    /// Runs that wait until their mails can be sent again.
+    pub(crate) waiting: WaitingRuns,
     /// Imports that are blocked by an error.
     pub(crate) blocked: BlockedImports,
     /// The ownership of companies; unset if this engine owns all of them.

@@ -43,6 +43,9 @@ impl From<MailError> for MailOutcome {
 /// The future of a batch: outcomes in the order of the mails.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
 
+/// The future of a check: the cause, if the channel cannot send now.
+pub type ReadyFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
 /// A channel for mails.
 ///
 /// * `send_batch` returns one outcome per mail, in order, and never fails as a whole.
@@ -77,6 +80,16 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// the limit of claims in flight.
     fn hands_over(&self) -> bool {
         false
+    }
+
+    /// What a run waits for while the channel cannot send, in words for people.
+    fn resource(&self) -> &'static str {
+        "mail server"
+    }
+
+    /// Checks without a mail whether the channel can send now.
+    fn ready(&self) -> ReadyFuture<'_> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// The most open claims at once, in mails: more would only wait.

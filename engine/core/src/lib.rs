@@ -21,6 +21,7 @@ mod process;
 mod registry;
 mod reply;
 mod submission;
+mod waiting;
 
 pub use actor::ActorHandle;
 pub use pending_work::PendingWork;

@@ -25,6 +25,8 @@ pub struct PendingWork {
     /// The channel of the running run, if this engine has another one. The run then waits for an engine with its
     /// channel: switching in the middle needs the consent of an operator.
     pub other_channel: Option<String>,
+    /// Whether the running run was given up: its other recipients fail, whatever the channel is.
+    pub given_up: bool,
     /// Recipients without an outcome. A change of this number wakes the run worker.
     pub remaining: u64,
     /// The first time at which a deferred recipient may be tried again.
@@ -39,17 +41,22 @@ pub struct PendingWork {
 
 impl PendingWork {
     /// The pending work of a company. `continues` says whether this engine continues a run that started with
-    /// the channel of that name.
+    /// the channel of that name. An engine that does not carry runs on leaves them, and what is due by time, as they
+    /// are; a run that was given up needs no channel and ends in every engine.
     pub(crate) fn of(
         company: &Company,
         blocked: &BlockedImports,
+        carries_runs: bool,
         continues: impl Fn(&str) -> bool,
     ) -> Self {
         let held = company.lock.holder();
         let running = held.and_then(|holder| company.runs.get(&holder.run));
+        let given_up = running.is_some_and(|run| run.given_up.is_some());
         let via = running.and_then(|run| run.via.as_deref());
-        let other_channel = via.filter(|via| !continues(via));
-        let holder = held.filter(|_| other_channel.is_none());
+        let other_channel = via.filter(|via| !given_up && !continues(via));
+        let carried = given_up || (carries_runs && other_channel.is_none());
+        let holder = held.filter(|_| carried);
+        let tick_at = next_turn(company).filter(|at| carries_runs || *at == AT_ONCE);
         Self {
             imports: company.open_imports.iter().copied().collect(),
             blocked: blocked.among(company),
@@ -57,11 +64,12 @@ impl PendingWork {
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
             other_channel: other_channel.map(str::to_owned),
+            given_up,
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),
             welcome_open: company.notifications.len(),
-            tick_at: next_turn(company),
+            tick_at,
         }
     }
 

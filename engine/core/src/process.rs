@@ -18,6 +18,7 @@ mod import;
 mod mails;
 mod manager;
 mod notifications;
+mod relay;
 mod run;
 mod undo;
 

@@ -232,7 +232,10 @@ fn answer(
         }
         (ListedQuery::Rows(query), None) => {
             let answer = query.answer_at(now, company, params, rows);
-            let answer = answer.inspect_err(|error| report_damage(context, error))?;
+            let mut answer = answer.inspect_err(|error| report_damage(context, error))?;
+            if common.as_of.is_none() && matches!(query.name, "run" | "runs") {
+                add_waiting(context, company, &mut answer);
+            }
             Ok(QueryAnswer::Json(match answer {
                 RowsAnswer::Rows { rows, next } => {
                     json!({"position": position, "rows": rows, "next": next})
@@ -247,6 +250,16 @@ fn answer(
 fn report_damage(context: &EngineContext, error: &QueryError) {
     if matches!(error, QueryError::Failed(RowsError::Undecodable { .. })) {
         context.read_models.report_damage();
+    }
+}
+
+/// Updates what a run waits for with the latest try, which is not in the log.
+fn add_waiting(context: &EngineContext, company: &CompanyId, answer: &mut RowsAnswer) {
+    match answer {
+        RowsAnswer::Row(row) => context.waiting.show(company, row),
+        RowsAnswer::Rows { rows, .. } => {
+            rows.iter_mut().for_each(|row| context.waiting.show(company, row));
+        }
     }
 }
 

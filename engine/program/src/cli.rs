@@ -33,6 +33,7 @@ mod migration;
 mod nats_options;
 mod notifications;
 mod numbers;
+mod opening;
 mod org_units;
 mod output;
 mod permissions;
@@ -151,7 +152,7 @@ async fn run(cli: Cli, out: &Out) -> CliResult {
         Verb::Completions(verb) => verb.run(out, Cli::command()),
         Verb::OfCompany(verb) => {
             verb.check()?;
-            let session = Session::open(&common, out).await?;
+            let session = Session::open(&common, out, verb.carries_runs()).await?;
             let result = session.run(verb.work(&session)).await;
             session.close().await;
             result
@@ -183,6 +184,11 @@ impl OfCompany {
             Self::Imports(verb) => verb.check(),
             Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
         }
+    }
+
+    /// Whether the verb carries on runs that were interrupted or wait.
+    fn carries_runs(&self) -> bool {
+        !matches!(self, Self::Runs(verb) if !verb.carries_runs())
     }
 
     async fn work(self, session: &Session<'_>) -> CliResult {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Event, Source};
 use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::imports;
@@ -40,6 +41,20 @@ pub(crate) struct RunRow {
     pub source: Source,
     pub not_before: Option<Time>,
     pub withdrawn: Option<Withdrawal>,
+    /// Set while the mails of the run cannot be sent.
+    pub waiting_for: Option<WaitingFor>,
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingFor {
+    /// `mail server`, `outbox` or `settings`.
+    pub what: String,
+    pub since: Time,
+    /// When the engine that works on the run tries again.
+    pub next_try: Time,
+    /// The last words of the server, or the cause.
+    pub last_words: String,
 }
 
 /// Who withdrew a run, and when.
@@ -70,6 +85,7 @@ impl RunRow {
             requested_at: fact.commit.at,
             started_at: None,
             ended_at: None,
+            waiting_for: None,
         }
     }
 
@@ -85,7 +101,7 @@ pub(crate) struct RunProjection;
 
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = RunRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -96,6 +112,9 @@ impl Projection for RunProjection {
             | Event::RunStarted { run }
             | Event::RunCompleted { run, .. }
             | Event::RunWithdrawn { run }
+            | Event::RunWaiting { run, .. }
+            | Event::RunResumed { run }
+            | Event::RunGivenUp { run, .. }
             | Event::InviteSent { run, .. }
             | Event::UserSkipped { run, .. }
             | Event::InviteFailed { run, .. } => Some(key(*run).into()),
@@ -125,6 +144,12 @@ impl Projection for RunProjection {
                 run.state = RunStatus::Completed;
                 run.ended_at = Some(now);
             }
+            Event::RunWaiting { what, last_words, next_try, .. } => {
+                let (what, last_words) = (what.clone(), last_words.clone());
+                run.waiting_for =
+                    Some(WaitingFor { what, since: now, next_try: *next_try, last_words });
+            }
+            Event::RunResumed { .. } | Event::RunGivenUp { .. } => run.waiting_for = None,
             Event::InviteSent { .. } => run.passed += 1,
             Event::UserSkipped { .. } => run.skipped += 1,
             Event::InviteFailed { .. } => run.failed += 1,

@@ -204,6 +204,32 @@ fn run_by_smtp_with_a_placeholder_link_is_refused() {
     assert!(token.starts_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c)), "{mail}");
 }
 
+/// A31: A run whose mail server is down says so and waits. An administrator can end it then, and nothing is sent.
+#[test]
+fn run_that_waits_for_its_mail_server_is_given_up() {
+    let cli = with_three_people();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let smtp = format!("smtp://{closed}");
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let mut child = cli.command(&[&start[..], &["--smtp", &smtp]].concat()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("waits for the mail server") {
+        assert_ne!(stderr.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+
+    let waiting = cli.rows(&["runs"])[0]["waiting_for"].clone();
+    assert_eq!(waiting["what"], "mail server", "{waiting}");
+    let run = cli.run(&["runs", "give-up", "latest", "--json"]).expect_status(5);
+    let run = run.json();
+    assert_eq!((&run["state"], &run["failed"]), (&json!("completed"), &json!(3)));
+    assert!(statuses(&cli, &run).iter().all(|(_, _, code)| code == "run.given_up"));
+    assert!(!cli.outbox().exists());
+}
+
 /// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
 fn started_run_cannot_be_stopped() {

@@ -53,6 +53,7 @@ fn open(data: &Path) -> Engine {
         log: LogChoice::Files,
         channel: None,
         adopt_runs: false,
+        carries_runs: true,
         secret: None,
         clock: Clock::system(),
     })

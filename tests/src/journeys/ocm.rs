@@ -82,7 +82,7 @@ async fn import_users(client: &JourneyClient) {
     // created users), and invalid records (users that couldn't be created due to some issue)"
     let rows = format!(
         "JOHNDOE22,Someone,Else,,2002,king,nobody,Nowhere,,,,\r\n\
-         nina4,Nina,Novak,,2004,agent,johndoe22,\"{TEAM}\",Account Manager,,,\r\n\
+         nina4,Nina,Novak,,2004,agent,janedoe1,\"{TEAM}\",Account Manager,,,\r\n\
          otto5,Otto,Ott,,2005,agent,nobody,\"{TEAM}\",Account Manager,,,\r\n"
     );
     let import = client.import("ocm", &three_files(client, &rows).await, json!({})).await;

@@ -26,6 +26,7 @@ async fn serve_with(server: &Server, limits: AdmissionLimits) -> (tempfile::Temp
         data,
         channel: None,
         adopt_runs: false,
+        carries_runs: true,
         secret: None,
         log: LogChoice::default(),
         clock: Clock::system(),

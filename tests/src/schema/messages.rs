@@ -181,6 +181,7 @@ impl Session {
         let scheduled = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": later});
         let waiting = self.accepted("StartBulkIntegration", scheduled).await["run"].clone();
         self.accepted("CancelRun", json!({"run": waiting})).await;
+        self.command("GiveUpRun", json!({"run": waiting})).await;
         for (name, body) in [
             ("InviteSent", json!({"run": run, "user": "ann", "attempt": 1, "fence": 1})),
             (

@@ -35,6 +35,7 @@ impl TestEngine {
             data,
             channel: None,
             adopt_runs: false,
+            carries_runs: true,
             secret: None,
             log: LogChoice::default(),
             clock,

@@ -193,6 +193,7 @@ async fn define_company(data: PathBuf, commands: &str) {
         log: LogChoice::Files,
         channel: None,
         adopt_runs: false,
+        carries_runs: true,
         secret: None,
         clock: Clock::system(),
     })

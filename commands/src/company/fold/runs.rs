@@ -6,7 +6,7 @@ use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
 use crate::values::{Code, InvitationId, RunId, Time, UserKey};
 
 impl Company {
-    pub(super) fn evolve_run(&mut self, event: RunEvent<'_>) {
+    pub(super) fn evolve_run(&mut self, at: Time, event: RunEvent<'_>) {
         match event {
             RunEvent::RunRequested { run, channel, source, total, not_before, .. } => {
                 self.request_run(*run, *channel, source, *total, *not_before);
@@ -32,6 +32,23 @@ impl Company {
                 self.forget_former_templates();
             }
             RunEvent::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
+            RunEvent::RunWaiting { run, via, .. } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.waits_since = Some(at);
+                    run.via = Some(via.as_str().into());
+                }
+            }
+            RunEvent::RunResumed { run } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.waits_since = None;
+                }
+            }
+            RunEvent::RunGivenUp { run, code } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.waits_since = None;
+                    run.given_up = Some(*code);
+                }
+            }
         }
     }
 
@@ -84,10 +101,10 @@ impl Company {
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, *generation);
             }
-            RecipientEvent::InviteDeferred { run, user, attempt, retry_at, .. } => {
+            RecipientEvent::InviteDeferred { run, user, attempt, code, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                run.defer(user, *attempt, *retry_at);
+                run.defer(user, *attempt, *code, *retry_at);
             }
             RecipientEvent::InviteSent { run, user, attempt, message_id, expires_at } => {
                 let user = self.users.enter(user.as_str());

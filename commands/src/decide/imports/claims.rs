@@ -19,7 +19,7 @@ use crate::values::{ImportId, Phone, UserKey};
 pub struct Claims {
     last_row: u64,
     seen: HashMap<String, u64>,
-    created: HashSet<String>,
+    created: HashMap<String, bool>,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,

@@ -9,7 +9,7 @@ mod phones;
 
 pub(crate) use losses::needed_phone;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use boarding_csv::{CellValue, KnownNames};
 
@@ -23,7 +23,7 @@ pub use allotment::Allotment;
 pub(crate) use allotment::{former_phones, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;
-use changes::merged;
+use changes::{may_supervise, merged};
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
 /// before the commit.
@@ -37,8 +37,8 @@ pub(crate) struct Rows<'a> {
     accepted: Option<&'a ImportState>,
     /// The folded keys in the rows of this commit, each with its first row.
     pub(super) seen: HashMap<String, u64>,
-    /// The folded keys of the users that this commit creates.
-    pub(super) created: HashSet<String>,
+    /// The folded keys of the users that this commit creates, each with whether the user may be a supervisor.
+    pub(super) created: HashMap<String, bool>,
     /// The corporate phones that this commit adds or removes, each with its user, if it has one now.
     phones: HashMap<Phone, Option<UserKey>>,
     /// The unique values that this commit sets or releases, each with its user, if it has one now.
@@ -72,7 +72,7 @@ impl<'a> Rows<'a> {
             dialect: dialect::find(&options.dialect),
             accepted,
             seen: HashMap::new(),
-            created: HashSet::new(),
+            created: HashMap::new(),
             phones: HashMap::new(),
             values: HashMap::new(),
             stripped: HashMap::new(),
@@ -217,7 +217,7 @@ impl<'a> Rows<'a> {
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
         self.release_for(row.row, &person);
         self.remember_values(key, &Person::default(), &person);
-        self.created.insert(folded.to_owned());
+        self.created.insert(folded.to_owned(), may_supervise(&person));
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
         self.events.push(Event::UserCreated {

@@ -1,17 +1,15 @@
 //! `ClaimRecipients`: the run worker takes the next recipients; each is judged when the turn comes.
 
-use serde_json::json;
-
-use crate::company::{Company, RunState};
+use crate::company::Company;
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{
-    Found, InviteRules, dispatched, outcome_without_mail, report_events,
+    Found, InviteRules, dispatched, outcome_without_mail, report_events, running,
 };
 use crate::event::Permission;
-use crate::values::{Code, Refusal, RunId};
+use crate::values::{Refusal, RunId};
 
 /// Claims are durable before a mail is sent. A claimed recipient is claimed again only
 /// after a report that asks for a retry.
@@ -30,27 +28,21 @@ impl Decide for ClaimRecipients {
     const TAKES_NUMBERS: bool = true;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
-        if run.state != RunState::Running {
-            return Err(Code::RunNotRunning.into());
-        }
-        let holder = company.lock.holder().filter(|holder| holder.run == self.run);
-        if holder.is_none_or(|holder| holder.fence != self.fence) {
-            return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": self.fence})));
-        }
+        let run = running(company, self.run, self.fence)?;
         // The run may have been confirmed before its mails left by a mail server.
-        context.require_mail_settings(company)?;
+        if run.given_up.is_none() {
+            context.require_mail_settings(company)?;
+        }
         let mut events = Vec::new();
         let mut promises = Promises::default();
         for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let outcome = outcome_without_mail(
-                company,
-                &InviteRules::of(run, recipient.user),
-                recipient.user,
-                context.at,
-            );
+            let rules = InviteRules::of(run, recipient.user);
+            let outcome = run
+                .given_up
+                .map(MailOutcome::failed)
+                .or_else(|| outcome_without_mail(company, &rules, recipient.user, context.at));
             let outcome = outcome
                 .or_else(|| promises.make(company, recipient.user).err().map(MailOutcome::failed));
             match outcome {
@@ -74,7 +66,8 @@ mod tests {
         user_created, who,
     };
     use crate::event::{Channel, Delivery, Event, Person};
-    use crate::values::Personal;
+    use crate::values::{Code, Personal};
+    use serde_json::json;
 
     fn claim(most: usize, fence: u64) -> ClaimRecipients {
         ClaimRecipients { run: run_id(1), fence, most, via: "outbox" }

@@ -43,6 +43,9 @@ impl Decide for InviteFailed {
         let failed = if self.permanent {
             MailOutcome::Failed { code, detail }
         } else {
+            // A worker cannot make the run wait: its recipient waits alone.
+            let alone = code != Code::DeliveryServerUnavailable;
+            let code = if alone { code } else { Code::DeliveryTemporaryFailure };
             MailOutcome::Retry { code, detail }
         };
         Ok(Decision::append(report(company, &found, &failed, context.at)))

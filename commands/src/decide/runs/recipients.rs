@@ -12,9 +12,25 @@ use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invita
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
-use crate::event::{Channel, Event, TemplateKind, Wording};
+use crate::event::{Channel, Event, Wording};
 use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
+
+/// The running run of a worker with this fence.
+///
+/// # Errors
+/// `run.not_found`, `run.not_running`, `run.stale_fence`.
+pub(crate) fn running(company: &Company, id: RunId, fence: u64) -> Result<&Run, Refusal> {
+    let run = company.runs.get(&id).ok_or(Code::RunNotFound)?;
+    if run.state != RunState::Running {
+        return Err(Code::RunNotRunning.into());
+    }
+    let holder = company.lock.holder().filter(|holder| holder.run == id);
+    if holder.is_none_or(|holder| holder.fence != fence) {
+        return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": fence})));
+    }
+    Ok(run)
+}
 
 /// A recipient that a report is about.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +129,12 @@ pub(crate) fn report_events(
             let attempt = recipient.attempt.max(1);
             let (code, detail) = (*code, detail.clone());
             let refusals = known.refusals.get(&found.place).copied().unwrap_or_default();
-            match pause_seconds(&company.settings, refusals) {
+            let pause = match code {
+                // The run as a whole waits, so that no recipient uses up time.
+                Code::DeliveryServerUnavailable => Some(0),
+                _ => pause_seconds(&company.settings, refusals),
+            };
+            match pause {
                 Some(pause) => {
                     let retry_at = at.plus_seconds(pause);
                     vec![Event::InviteDeferred { run, user: who, attempt, code, detail, retry_at }]
@@ -294,6 +315,7 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
         let same_channel = run.via.as_deref() == Some(via);
         let may_go_on = same_channel
             && same_address
+            && run.given_up.is_none()
             && outcome_without_mail(
                 company,
                 &InviteRules::of(run, recipient.user),

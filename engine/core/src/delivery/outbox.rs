@@ -11,7 +11,7 @@ use std::thread;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Digest;
 
-use super::{Channel, ChannelAnswer, DeliveryFuture};
+use super::{Channel, ChannelAnswer, DeliveryFuture, ReadyFuture};
 use crate::delivery::mail::Mail;
 
 /// The most claims of one commit: a larger batch needs fewer syncs of the folder per mail.
@@ -21,6 +21,8 @@ const WRITERS_PER_BATCH: usize = 8;
 /// The most characters of a Message-ID in a file name. A file name has at most 255 bytes, and the digest needs
 /// 33 of them.
 const NAME_CHARS: usize = 100;
+/// The bytes that must be free before mails are written: one mail of usual size.
+const PROBE_BYTES: usize = 64 * 1024;
 /// The folder of unfinished files.
 const UNFINISHED: &str = ".unfinished";
 
@@ -74,6 +76,18 @@ impl Channel for Outbox {
         IN_FLIGHT_MAILS
     }
 
+    fn resource(&self) -> &'static str {
+        "outbox"
+    }
+
+    fn ready(&self) -> ReadyFuture<'_> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let probing = tokio::task::spawn_blocking(move || inner.probe()).await;
+            probing.unwrap_or_else(|_| Err("the check of the outbox was interrupted".to_owned()))
+        })
+    }
+
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
@@ -94,16 +108,31 @@ impl Inner {
         self.folder.join(mail.company.as_str()).join(mail.purpose.to_string())
     }
 
+    /// Writes a file of the size of a mail and removes it.
+    fn probe(&self) -> Result<(), String> {
+        let number = self.growing.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(UNFINISHED).join(number.to_string());
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(&[0; PROBE_BYTES])?;
+            file.sync_data()
+        });
+        let _ = fs::remove_file(&path);
+        written.map_err(|error| explain("write to", &error))
+    }
+
     /// Writes the files, then syncs each folder once. Only then the mails count as sent.
     fn write_batch(&self, mails: &[Mail]) -> Vec<MailOutcome> {
         let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
         if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
-            return vec![MailOutcome::retry(explain("make its folder in", &error)); mails.len()];
+            return vec![
+                MailOutcome::unavailable(explain("make its folder in", &error));
+                mails.len()
+            ];
         }
         let mut sent = self.write_all(mails);
         let synced = folders.iter().try_for_each(|folder| sync(folder));
         if let Err(error) = synced {
-            let later = MailOutcome::retry(explain("sync", &error));
+            let later = MailOutcome::unavailable(explain("sync", &error));
             sent.iter_mut()
                 .filter(|sent| **sent == MailOutcome::SENT)
                 .for_each(|s| *s = later.clone());
@@ -141,7 +170,7 @@ impl Inner {
             Err(error) => {
                 // The disk may be full, so the unfinished file is removed now. The next opening removes it at the latest.
                 let _ = fs::remove_file(&growing);
-                MailOutcome::retry(explain("write to", &error))
+                MailOutcome::unavailable(explain("write to", &error))
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::files::{self, Files};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::store::{self, Store, StoreError};
+use crate::waiting::WaitingRuns;
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -30,6 +31,8 @@ pub struct Options {
     pub channel: Option<Arc<dyn Channel>>,
     /// Whether runs that started with another channel continue with this one; otherwise they wait.
     pub adopt_runs: bool,
+    /// Whether runs are carried on. Without it they rest, and the engine only changes and shows them.
+    pub carries_runs: bool,
     /// The link secret that engines share; by default the one in the data folder.
     pub secret: Option<Secret>,
     pub clock: Clock,
@@ -140,6 +143,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
         channel,
         adopt_runs: options.adopt_runs,
+        carries_runs: options.carries_runs,
+        waiting: WaitingRuns::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
         objects: OnceLock::new(),

@@ -51,7 +51,7 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
 }
 
 /// Whether the event is the claim of a mail.
-fn is_claim(event: &Event) -> bool {
+pub(super) fn is_claim(event: &Event) -> bool {
     matches!(event, Event::InviteDispatched { .. } | Event::NotificationDispatched { .. })
 }
 

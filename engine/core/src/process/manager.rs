@@ -106,6 +106,22 @@ impl ManagerContext {
     }
 }
 
+impl ManagerContext {
+    /// Sleeps until the time is over, the pending work is as `ends` says, or no new work may start.
+    pub(super) async fn rest(
+        &self,
+        pending: &mut watch::Receiver<PendingWork>,
+        seconds: u64,
+        ends: impl FnMut(&PendingWork) -> bool,
+    ) {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+            _ = pending.wait_for(ends) => {}
+            () = self.stopped() => {}
+        }
+    }
+}
+
 /// Waits before a retry after a temporary fault.
 pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
@@ -126,6 +142,7 @@ mod tests {
             log: LogChoice::Files,
             channel: None,
             adopt_runs: false,
+            carries_runs: true,
             secret: None,
             clock: Clock::system(),
         });

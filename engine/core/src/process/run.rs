@@ -1,14 +1,19 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
+mod waiting;
+
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{Code, RunId};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::mails;
+use self::waiting::{Obstacle, RunChannel};
+use super::mails::{self, is_claim};
 use super::manager::{ManagerContext, pause};
+use super::relay;
 use crate::delivery::mail::Purpose;
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
@@ -19,20 +24,43 @@ const BATCHES: usize = 2;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
-    let mut recovered = None;
+    let mut current: Option<RunWork> = None;
     while let Some((run, fence)) = manager.until(&mut pending, |pending| pending.run).await {
         if manager.handle.has_stopped() {
-            return;
+            break;
         }
-        let work = RunWork { manager: manager.clone(), run, fence };
-        if recovered != Some((run, fence)) {
-            work.report_placeholders().await;
-            work.recover().await;
-            recovered = Some((run, fence));
+        let known = current.take().filter(|work| (work.run, work.fence) == (run, fence));
+        let mut work = match known {
+            Some(work) => work,
+            None => {
+                manager.context.waiting.clear(&manager.company);
+                let work = RunWork::new(manager.clone(), run, fence).await;
+                work.report_placeholders().await;
+                work.recover().await;
+                work
+            }
+        };
+        match work.claim_and_send().await {
+            Ok(()) => {
+                work.channel.stop_waiting().await;
+                work.wait(&mut pending).await;
+            }
+            Err(obstacle) => work.channel.wait_for(obstacle, &mut pending).await,
         }
-        work.claim_and_send().await;
-        work.wait(&mut pending).await;
+        current = Some(work);
     }
+    manager.context.waiting.clear(&manager.company);
+}
+
+/// The answer to a claim.
+enum Claimed {
+    Events(Vec<Event>),
+    /// Nobody is due now, or this worker has lost the run.
+    Nothing,
+    Refused(Obstacle),
+    /// The claim may be in the log or not.
+    Unknown,
+    TooLarge,
 }
 
 /// The work on one run under one fence.
@@ -41,9 +69,15 @@ struct RunWork {
     manager: ManagerContext,
     run: RunId,
     fence: u64,
+    channel: RunChannel,
 }
 
 impl RunWork {
+    async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
+        let channel = RunChannel::of(manager.clone(), run, fence).await;
+        Self { manager, run, fence, channel }
+    }
+
     /// Logs that the mails of the run show a placeholder as link or sender.
     async fn report_placeholders(&self) {
         let checked = self.manager.inspect(check_mail_settings).await;
@@ -69,7 +103,8 @@ impl RunWork {
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
-            self.clone().send(claims.to_vec()).await;
+            // If the mails cannot be sent now, their recipients wait for the next claim.
+            let _ = self.clone().send(claims.to_vec()).await;
         }
         let in_doubt = |open: &OpenClaim| match &open.claim {
             Event::InviteDispatched { user, attempt, .. } => {
@@ -83,37 +118,37 @@ impl RunWork {
     }
 
     /// Claims and sends until no recipient can be claimed now.
-    async fn claim_and_send(&self) {
+    ///
+    /// # Errors
+    /// Why no mail can be sent now. A run that waits tries with few recipients first.
+    async fn claim_and_send(&mut self) -> Result<(), Obstacle> {
+        let given_up = self.manager.handle.pending_work().borrow().given_up;
+        if !given_up && !self.channel.is_first_try {
+            self.channel.check().await?;
+        }
         let mut sending = JoinSet::new();
+        let mut result = Ok(());
         let mut fits = self.claim_size();
-        loop {
-            while sending.len() >= BATCHES {
-                sending.join_next().await;
-            }
-            if self.manager.is_closing() {
-                break;
-            }
-            let most = fits.min(self.room().await);
+        while result.is_ok() && !self.manager.is_closing() {
+            let trial = self.channel.trial_size().filter(|_| !given_up);
+            let most = fits.min(self.room().await).min(trial.unwrap_or(usize::MAX));
             if most == 0 {
                 break;
             }
-            let claim = ClaimRecipients {
-                run: self.run,
-                fence: self.fence,
-                most,
-                via: self.manager.context.channel.name(),
-            };
-            match self.manager.submit(claim, self.run.0).await {
-                Reply::Accepted { events, .. } if events.is_empty() => break,
-                Reply::Accepted { events, .. } => {
+            let mut has_mails = false;
+            match self.claim(most).await {
+                Claimed::Events(events) => {
+                    has_mails = events.iter().any(is_claim);
                     sending.spawn(self.clone().send(events));
                 }
-                Reply::Refused(refusal) => {
-                    tracing::warn!(company = %self.manager.company, run = %self.run, %refusal, "claim refused");
-                    break;
+                Claimed::Nothing
+                    if self.channel.is_waiting() && sending.is_empty() && !given_up =>
+                {
+                    return self.channel.untried();
                 }
-                Reply::Failed { why, .. } => {
-                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");
+                Claimed::Nothing => break,
+                Claimed::Refused(obstacle) => result = Err(obstacle),
+                Claimed::Unknown => {
                     // The claim may be in the log although it failed. Then only the recovery finds it.
                     while sending.join_next().await.is_some() {}
                     pause().await;
@@ -121,14 +156,47 @@ impl RunWork {
                         self.recover().await;
                     }
                 }
-                Reply::TooLarge if most > 1 => fits = most / 2,
-                Reply::TooLarge => {
-                    tracing::error!(company = %self.manager.company, run = %self.run, "claim of one recipient does not fit in a commit, run stops here");
-                    break;
+                Claimed::TooLarge => fits = most / 2,
+            }
+            // A run that waits knows more only after its mail was tried.
+            let batches = if trial.is_some() { 1 } else { BATCHES };
+            while sending.len() >= batches && result.is_ok() {
+                result = sending.join_next().await.and_then(Result::ok).unwrap_or(Ok(()));
+            }
+            if trial.is_some() && has_mails {
+                self.channel.is_first_try = false;
+                if result.is_ok() {
+                    self.channel.stop_waiting().await;
                 }
             }
         }
-        while sending.join_next().await.is_some() {}
+        while let Some(sent) = sending.join_next().await {
+            result = result.and(sent.unwrap_or(Ok(())));
+        }
+        result
+    }
+
+    /// Claims recipients of the run.
+    async fn claim(&self, most: usize) -> Claimed {
+        let via = self.manager.context.channel.name();
+        let claim = ClaimRecipients { run: self.run, fence: self.fence, most, via };
+        match self.manager.submit(claim, self.run.0).await {
+            Reply::Accepted { events, .. } if events.is_empty() => Claimed::Nothing,
+            Reply::Accepted { events, .. } => Claimed::Events(events),
+            Reply::Refused(refusal) if refusal.code == Code::ConfigLinkBaseUrlUnset => {
+                Claimed::Refused(Obstacle { what: "settings", last_words: refusal.message })
+            }
+            Reply::Refused(_) => Claimed::Nothing,
+            Reply::Failed { why, .. } => {
+                tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");
+                Claimed::Unknown
+            }
+            Reply::TooLarge if most > 1 => Claimed::TooLarge,
+            Reply::TooLarge => {
+                tracing::error!(company = %self.manager.company, run = %self.run, "claim of one recipient does not fit in a commit, run stops here");
+                Claimed::Nothing
+            }
+        }
     }
 
     /// How many more claims may be open. Only a channel with external workers has this limit; other channels are
@@ -150,23 +218,35 @@ impl RunWork {
     }
 
     /// Sends the mails of the claims in these events and reports the outcomes.
-    async fn send(self, events: Vec<Event>) {
+    ///
+    /// # Errors
+    /// Why no further mail can be sent now.
+    async fn send(self, events: Vec<Event>) -> Result<(), Obstacle> {
         let claimed = |event: &Event| match event {
             Event::InviteDispatched { user, attempt, .. } => Some((user.clone(), *attempt)),
             _ => None,
         };
         let claims: Vec<(Who, u32)> = events.iter().filter_map(claimed).collect();
         if claims.is_empty() {
-            return;
+            return Ok(());
         }
         let sent = mails::send(&self.manager, &events).await;
         let reports = claims.into_iter().zip(sent);
         let reports: Vec<_> = reports
             .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
             .collect();
-        if !reports.is_empty() {
-            self.report(reports).await;
+        if reports.is_empty() {
+            return Ok(());
         }
+        // While the program stops, mails are refused by the program and not by the channel.
+        let closing = self.manager.is_closing();
+        let judged = if closing { Ok(()) } else { self.channel.judge(&reports).await };
+        let counts = judged.is_ok() && !closing;
+        let reports = reports
+            .into_iter()
+            .map(|(user, attempt, outcome)| (user, attempt, relay::counted(outcome, counts)));
+        self.report(reports.collect()).await;
+        judged
     }
 
     /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do
@@ -204,7 +284,7 @@ impl RunWork {
     }
 
     /// Waits until a recipient may be claimed, or the run has ended.
-    async fn wait(&self, pending: &mut tokio::sync::watch::Receiver<PendingWork>) {
+    async fn wait(&self, pending: &mut watch::Receiver<PendingWork>) {
         // Reading with `borrow` does not mark the value as seen, so a change since then ends the wait at once.
         let retry_at = pending.borrow().retry_at;
         let now = self.manager.context.clock.now();

@@ -326,6 +326,15 @@ fn runs() -> Vec<Event> {
         Event::RunStarted { run: RUN },
         Event::RunCompleted { run: RUN, passed: 90, skipped: 7, failed: 3 },
         Event::RunWithdrawn { run: RUN },
+        Event::RunWaiting {
+            run: RUN,
+            via: text("smtp"),
+            what: text("mail server"),
+            last_words: text("the mail server said no to the recipient: 421 closing"),
+            next_try: LATER,
+        },
+        Event::RunResumed { run: RUN },
+        Event::RunGivenUp { run: RUN, code: Code::RunGivenUp },
     ]
 }
 

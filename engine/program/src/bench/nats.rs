@@ -158,6 +158,7 @@ impl Bench<'_> {
             log,
             channel: Some(Arc::new(NullChannel)),
             adopt_runs: false,
+            carries_runs: true,
             secret: None,
             clock: Clock::system(),
         })

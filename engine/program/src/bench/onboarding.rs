@@ -74,6 +74,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
         log: job.log,
         channel: job.channel,
         adopt_runs: false,
+        carries_runs: true,
         secret: None,
         clock,
     })?;

@@ -79,6 +79,7 @@ pub(super) const RUNS: &[Column] = &[
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
     column("REMAINING", "/remaining"),
+    column("WAITING FOR", "/waiting_for/what"),
     column("SOURCE", "/source"),
     column("REQUESTED BY", "/requested_by"),
     column("REQUESTED AT", "/requested_at"),

@@ -250,6 +250,10 @@ impl Import {
 pub(super) async fn wait(session: &Session<'_>, accepted: &Accepted) -> Result<Value, Failure> {
     let import = accepted.id("import");
     watch::import(session, &import).await?;
+    let row = session.row("import", json!({"import": import})).await?;
+    if let Some(run) = row.get("run").and_then(Value::as_str) {
+        watch::run(session, run).await?;
+    }
     session.settle().await?;
     session.row("import", json!({"import": import})).await
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns::{ROLES, ROLES_OUTCOME};
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{set, text};
+use super::fields::{number, set};
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -17,6 +17,7 @@ Examples:
   boarding roles define 'Account Manager' --permission bulk_integration --company acme
   boarding roles assign 'Relationship Manager' --user jane --user ann --company acme
   boarding roles assign 'Relationship Manager' --org-unit 'Fixed Income Desk' --state active --company acme
+  boarding roles assign 'Relationship Manager' --supervisor jane1 --preview --company acme
   boarding roles remove 'Account Manager' 'Team Lead' --search hudson --company acme
 
 Each person has an outcome: assigned, removed, skipped (nothing to change) or failed (no such user). To list the
@@ -53,6 +54,9 @@ struct Change {
     roles: Vec<String>,
     #[command(flatten)]
     people: People,
+    /// Shows the numbers and the first people, and changes nothing
+    #[arg(long)]
+    preview: bool,
 }
 
 /// The people: named users or a filter.
@@ -60,7 +64,7 @@ struct Change {
 #[group(required = true, multiple = true)]
 struct People {
     /// This person; may be given several times
-    #[arg(long = "user", value_name = "USER", conflicts_with_all = ["search", "org_unit", "state"])]
+    #[arg(long = "user", value_name = "USER", conflicts_with_all = ["search", "org_unit", "state", "with_role", "profile", "supervisor", "agent_id", "pbx_id"])]
     users: Vec<String>,
     /// All people with this text in the user name, name, email address or phone
     #[arg(long, value_name = "TEXT")]
@@ -71,6 +75,21 @@ struct People {
     /// All people in this state: active, deactivated, archived
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
+    /// All people who have this role, by its exact name
+    #[arg(long, value_name = "ROLE")]
+    with_role: Option<String>,
+    /// All people with this profile: agent, supervisor
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// All people of this supervisor, by LAN ID
+    #[arg(long, value_name = "USER")]
+    supervisor: Option<String>,
+    /// The person with this Agent ID
+    #[arg(long, value_name = "ID")]
+    agent_id: Option<String>,
+    /// The person with this PBX ID
+    #[arg(long, value_name = "ID")]
+    pbx_id: Option<String>,
 }
 
 impl Roles {
@@ -99,28 +118,59 @@ impl Change {
             None => set(&mut body, "users", self.people.users),
             Some(filter) => set(&mut body, "filter", filter),
         }
-        let accepted = session.submit("AssignRoles", body).await?;
-        session.settle().await?;
-        let people = accepted.result.get("users").and_then(Value::as_array);
-        let people = people.map(Vec::as_slice).unwrap_or_default();
-        let count =
-            |outcome: &str| people.iter().filter(|one| text(one, "outcome") == outcome).count();
-        let changed = if remove { "removed" } else { "assigned" };
-        let [done, skipped, failed] = [changed, "skipped", "failed"].map(count);
-        if !session.out.is_json() {
-            session.out.table(ROLES_OUTCOME, people);
+        if self.preview {
+            set(&mut body, "mode", "preview");
         }
-        let done = format!("{done} {changed}, {skipped} skipped, {failed} failed");
+        let (mut people, mut counts) = (Vec::new(), [0; 4]);
+        let mut accepted;
+        // One command changes a part of a long list. Each part is durable when the next one begins.
+        loop {
+            accepted = session.submit("AssignRoles", body.clone()).await?;
+            let result = &accepted.result;
+            people.extend(
+                result.get("users").and_then(Value::as_array).into_iter().flatten().cloned(),
+            );
+            for (count, name) in counts.iter_mut().zip(["assigned", "removed", "skipped", "failed"])
+            {
+                *count += number(result, name);
+            }
+            match result.get("next").filter(|next| next.is_string()) {
+                Some(next) => set(&mut body, "after", next.clone()),
+                None => break,
+            }
+        }
+        session.settle().await?;
+        let [assigned, removed, skipped, failed] = counts;
+        if let Some(result) = accepted.document.get_mut("result") {
+            set(result, "users", people.clone());
+            for (name, count) in ["assigned", "removed", "skipped", "failed"].iter().zip(counts) {
+                set(result, name, count);
+            }
+        }
+        if !session.out.is_json() {
+            session.out.table(ROLES_OUTCOME, &people);
+        }
+        let (done, changed) = if remove { (removed, "removed") } else { (assigned, "assigned") };
+        let would = if self.preview { "nothing was changed; it would be: " } else { "" };
+        let done = format!("{would}{done} {changed}, {skipped} skipped, {failed} failed");
         list::print_accepted(session.out, &accepted, &done);
-        Ok(Done::with_failures(failed as u64))
+        Ok(Done::with_failures(failed))
     }
 }
 
 impl People {
     /// The filter, or nothing if users are named.
     fn filter(&self) -> Option<Value> {
-        let words =
-            [("search", &self.search), ("org_unit", &self.org_unit), ("state", &self.state)];
+        let words = [
+            ("search", &self.search),
+            ("org_unit", &self.org_unit),
+            ("state", &self.state),
+            ("role", &self.with_role),
+            ("profile", &self.profile),
+            ("supervisor", &self.supervisor),
+            ("agent_id", &self.agent_id),
+            ("pbx_id", &self.pbx_id),
+        ];
         let given = words
             .into_iter()
             .filter_map(|(name, word)| word.as_ref().map(|word| (name.to_owned(), json!(word))));

@@ -8,7 +8,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
-use super::start::Start;
+use super::start::{self, Start};
 use super::watch;
 use super::{latest, run_report};
 
@@ -22,7 +22,8 @@ Examples:
   boarding runs start --company acme --channel imessage --user jane --user ann --yes
   boarding runs queue --company acme
   boarding runs --spreadsheet -o runs.csv --company acme
-  boarding runs withdraw 01JD0000000000000000000000 --company acme")]
+  boarding runs withdraw 01JD0000000000000000000000 --company acme
+  boarding runs give-up latest --company acme")]
 pub(super) struct Runs {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -44,6 +45,18 @@ enum Verb {
     Start(Box<Start>),
     /// Withdraws a run that has not started
     Withdraw {
+        /// The run's id, or `latest`
+        id: String,
+    },
+    /// Ends a run that waits for its mail server: people without a mail are failed
+    #[command(after_help = "\
+Examples:
+  boarding runs give-up latest --company acme
+  boarding runs give-up 01JD0000000000000000000000 --company acme --json
+
+Nothing is sent. A run that is sending cannot be stopped. To go on instead, repair the mail server, then:
+boarding runs resume --smtp URL")]
+    GiveUp {
         /// The run's id, or `latest`
         id: String,
     },
@@ -71,6 +84,11 @@ impl Runs {
         }
     }
 
+    /// Whether the verb carries runs on. To give a run up must not send mails.
+    pub(super) fn carries_runs(&self) -> bool {
+        !matches!(self.verb, Some(Verb::GiveUp { .. }))
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, limit, export }) => {
@@ -89,9 +107,24 @@ impl Runs {
                 let done = format!("run {id} is withdrawn");
                 list::submit_and_print(session, "CancelRun", json!({"run": id}), &done).await
             }
+            Verb::GiveUp { id } => give_up(session, id).await,
             Verb::Resume => resume(session).await,
         }
     }
+}
+
+async fn give_up(session: &Session<'_>, id: String) -> CliResult {
+    let run = latest::run(session, id).await?;
+    let accepted = session.submit("GiveUpRun", json!({"run": run})).await?;
+    session.settle().await?;
+    let row = session.row("run", json!({"run": run})).await?;
+    if session.out.is_json() {
+        session.out.document(&start::merged(&accepted.document, &row));
+    } else {
+        run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
+        session.out.note(&list::receipt(&accepted));
+    }
+    Ok(Done::with_failures(number(&row, "failed")))
 }
 
 async fn resume(session: &Session<'_>) -> CliResult {

@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::common::Common;
 use super::failure::{self, CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, connection_failure};
+use super::opening::{self, open_engine};
 use super::output::Out;
-use super::session::{self, open_engine};
 use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDir;
 use boarding_core::delivery::Channel;
@@ -120,7 +120,7 @@ impl Serve {
         out: &Out,
         client: Client,
     ) -> Result<NatsServer, Failure> {
-        let mut options = session::options(common)?;
+        let mut options = opening::options(common)?;
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let copies = self.copies(&client);
         let engine = open_engine(options, out).await?;
@@ -136,7 +136,7 @@ impl Serve {
         client: Client,
     ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
-        let mut options = session::options(common)?;
+        let mut options = opening::options(common)?;
         // The folder is opened only to read its secret. It is closed at once, because the engine locks it below.
         let own_secret = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
         let secret =

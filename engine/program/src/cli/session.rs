@@ -15,10 +15,10 @@ use serde_json::{Map, Value, json};
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{self, CliResult, Failure};
 use super::fields::{set, text};
+use super::opening::{open_engine, options};
 use super::output::Out;
 use super::words::quoted;
-use boarding_core::clock::Clock;
-use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::engine::{Engine, Options};
 use boarding_core::preview::ImportPlan;
 use boarding_core::queries::{QueryAnswer, QueryCaller};
 
@@ -59,21 +59,30 @@ impl Accepted {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder and waits until its read models have reached the end of the log.
-    pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
+    /// Opens the data folder and waits until its read models have reached the end of the log. Runs are carried on, or
+    /// rest as they are.
+    pub(super) async fn open(
+        common: &Common,
+        out: &'a Out,
+        carries_runs: bool,
+    ) -> Result<Self, Failure> {
         common.company()?;
         let data = common.data();
         if !data.exists() {
             out.note(&format!("creating the data folder {}", data.display()));
         }
-        Self::open_new(common, out).await
+        Self::open_with(Options { carries_runs, ..options(common)? }, common, out).await
     }
 
     /// As [`Session::open`], without the note about a new folder.
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
+        Self::open_with(options(common)?, common, out).await
+    }
+
+    async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
         let company = common.company()?;
         let session = Self {
-            engine: open_engine(options(common)?, out).await?,
+            engine: open_engine(options, out).await?,
             company,
             out,
             data: common.data(),
@@ -351,42 +360,6 @@ fn repeat(name: &str, id: CommandId) -> String {
             "first look whether the run was stored: boarding runs show {id}; if it was, boarding runs resume goes on"
         ),
         _ => format!("repeat it with --id {id}: if it was stored, it is not done twice"),
-    }
-}
-
-/// The engine's options for the common options of the command line.
-pub(super) fn options(common: &Common) -> Result<Options, Failure> {
-    Ok(Options {
-        data: common.data(),
-        log: LogChoice::Files,
-        channel: common.channel()?,
-        adopt_runs: common.adopt_runs,
-        secret: None,
-        clock: Clock::system(),
-    })
-}
-
-/// Opens the data folder and prints what had to be repaired.
-pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, Failure> {
-    let opening = tokio::task::spawn_blocking(move || Engine::open(options));
-    let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
-    print_repairs(&engine, out);
-    Ok(engine)
-}
-
-fn print_repairs(engine: &Engine, out: &Out) {
-    let found = engine.opening_report();
-    if let Some(torn) = &found.torn_tail {
-        let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
-        out.warn(&format!(
-            "note: the last write was interrupted before it was acknowledged; its {bytes} bytes were moved from {segment} to {kept}"
-        ));
-    }
-    if let Some(folder) = &found.set_aside {
-        let folder = folder.display();
-        out.warn(&format!(
-            "note: the read models were damaged and are rebuilt from the log; the old ones are in {folder}"
-        ));
     }
 }
 

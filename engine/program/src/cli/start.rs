@@ -225,7 +225,7 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliRes
 }
 
 /// The fields of both in one document. Answer and row have no field in common.
-fn merged(answer: &Value, row: &Value) -> Value {
+pub(super) fn merged(answer: &Value, row: &Value) -> Value {
     let mut both = answer.clone();
     if let (Some(both), Some(row)) = (both.as_object_mut(), row.as_object()) {
         both.extend(row.clone());

@@ -43,6 +43,7 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
     session.engine.caught_up().await?;
     placeholders(session).await?;
     let mut progress = session.out.progress("inviting");
+    let mut said_to_wait = false;
     loop {
         let row = session.row("run", json!({"run": run})).await?;
         let total = number(&row, "total");
@@ -51,11 +52,14 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
             return Ok(row);
         }
         if let Some(channel) = session.other_channel().await {
-            return Err(Failure::Unavailable(format!(
-                "a run of the company was started with the channel {channel} and waits for it: \
-        boarding runs resume{option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
-                option = if channel == "smtp" { " --smtp URL" } else { " without --smtp" },
-            )));
+            return Err(started_with(&channel));
+        }
+        let waits = waiting(&row);
+        if let Some(text) = waits.filter(|_| !said_to_wait) {
+            said_to_wait = true;
+            session.out.remark(&format!(
+                "the run {text}\n  nobody fails meanwhile. Ctrl-C leaves the run as it is; then boarding runs resume goes on, boarding runs give-up {run} ends it"
+            ));
         }
         pause().await;
     }
@@ -78,8 +82,28 @@ pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The counts of a run, or its place in the queue.
+/// The failure of a run that was started with another channel.
+pub(super) fn started_with(channel: &str) -> Failure {
+    Failure::Unavailable(format!(
+        "a run of the company was started with the channel {channel} and waits for it: \
+        boarding runs resume{option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
+        option = if channel == "smtp" { " --smtp URL" } else { " without --smtp" },
+    ))
+}
+
+/// What a run waits for, or nothing if it does not wait.
+fn waiting(row: &Value) -> Option<String> {
+    let waiting = row.get("waiting_for").filter(|waiting| waiting.is_object())?;
+    let [what, since, next_try, last_words] =
+        ["what", "since", "next_try", "last_words"].map(|name| text(waiting, name));
+    Some(format!("waits for the {what} since {since}, next try {next_try}: {last_words}"))
+}
+
+/// The counts of a run, its place in the queue, or what it waits for.
 fn status(row: &Value) -> String {
+    if let Some(waiting) = waiting(row) {
+        return waiting;
+    }
     match row.get("queue_place").and_then(Value::as_u64) {
         Some(place) => format!("waiting, place {place} in the queue"),
         None => {

@@ -75,8 +75,10 @@ fn set_up_commands() -> Vec<(&'static str, Value)> {
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
     let n = position.serial();
     let supervisor = match rng.below(10) {
-        0..4 => format!("Known{}", rng.below(EXISTING)),
-        4..8 => format!("p{}", position.earlier(rng)),
+        // Every tenth known user is a supervisor, and an agent is none.
+        0..6 => format!("Known{}", rng.below(EXISTING) / 10 * 10),
+        6 => format!("Known{}", rng.below(EXISTING)),
+        7 => format!("p{}", position.earlier(rng)),
         8 => format!("p{}", position.later(rng)),
         _ => rng.pick(&["nobody", ""]).to_owned(),
     };

@@ -53,6 +53,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
         log: LogChoice::Files,
         channel: None,
         adopt_runs: false,
+        carries_runs: true,
         secret: None,
         clock: Clock::system(),
     })

@@ -3,7 +3,8 @@
 use boarding_csv::{CellValue, same_name};
 
 use super::Rows;
-use crate::company::ValueMark;
+use super::changes::may_supervise;
+use crate::company::{UserState, ValueMark};
 use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
 use crate::user_file::{ParsedRow, RowValues, SameKey, UserRef};
@@ -109,6 +110,11 @@ fn compared(row: &ParsedRow, first: u64) -> String {
     }
 }
 
+/// Whether a list of allowed names allows this one. An empty list allows every name.
+fn is_listed(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|one| one == name)
+}
+
 impl Known for Rows<'_> {
     fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
         match self.values.get(&ValueMark::of(attribute, value)) {
@@ -120,7 +126,16 @@ impl Known for Rows<'_> {
     fn may_refer_to(&self, other: &UserRef) -> bool {
         let is_of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
         let exists = self.company.users.created(other.key.as_str());
-        let earlier = || self.created.contains(&other.key.folded());
+        if let Some((_, user)) = exists
+            && (user.state == UserState::Archived || !may_supervise(&user.person()))
+        {
+            return false;
+        }
+        let in_this_commit = self.created.get(&other.key.folded()).copied();
+        if in_this_commit == Some(false) {
+            return false;
+        }
+        let earlier = || in_this_commit == Some(true);
         match self.company.settings.reference_resolution {
             // Users that this file created do not count, in this commit or an earlier one.
             ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !is_of_this_file(id)),
@@ -137,6 +152,14 @@ impl Known for Rows<'_> {
         self.company.roles.contains_key(role)
     }
 
+    fn takes_crm_name(&self, name: &str) -> bool {
+        is_listed(&self.company.settings.crm_names, name)
+    }
+
+    fn takes_greeting_template(&self, name: &str) -> bool {
+        is_listed(&self.company.settings.greeting_templates, name)
+    }
+
     fn org_unit_level(&self, org_unit: &str) -> Option<Option<&str>> {
         self.company.org_units.get(org_unit).map(|unit| unit.level.as_deref())
     }
@@ -147,9 +170,9 @@ mod tests {
     use boarding_csv::Limits;
     use serde_json::json;
 
-    use crate::decide::ImportRows;
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given, given};
+    use crate::decide::{ArchiveUser, ImportRows};
     use crate::event::{Event, Existing, RowOutcome};
     use crate::user_file::{ParsedRow, ReadOptions, facts, rows};
     use crate::values::Code;
@@ -240,6 +263,31 @@ mod tests {
         );
         let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
         assert_eq!(outcomes, [not_found(), created(), created(), not_found()]);
+    }
+
+    /// OCM-08: neither an agent nor an archived person is a supervisor, whether known before or from this file.
+    #[test]
+    fn agent_or_archived_person_is_no_supervisor() {
+        let before = given(company(9)).after(import(parsed(&[
+            BOSS,
+            "ann,A,A,,2,agent,boss,Team A,Agent,",
+            "gone,G,G,,3,supervisor,,Desk,Agent,",
+        ])));
+        let before = before.after(ArchiveUser { user: "gone".to_owned() });
+        let outcomes = outcomes_when(
+            &before,
+            &[
+                BOSS,
+                "ann,A,A,,2,agent,boss,Team A,Agent,",
+                "gone,G,G,,3,supervisor,,Desk,Agent,",
+                "bob,B,B,,4,agent,boss,Team A,Agent,",
+                "cid,C,C,,5,agent,ann,Team A,Agent,",
+                "dan,D,D,,6,agent,bob,Team A,Agent,",
+                "eve,E,E,,7,agent,gone,Team A,Agent,",
+            ],
+        );
+        let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        assert_eq!(outcomes, [created(), not_found(), not_found(), not_found()]);
     }
 
     /// A23: with strict references, people that the same file created do not count, in any commit. People who existed
@@ -370,6 +418,33 @@ mod tests {
             created(),
         ];
         assert_eq!(outcomes, expected);
+    }
+
+    /// OCM-11: CRM names and greeting templates are checked once the company has listed some.
+    #[test]
+    fn crm_name_and_greeting_template_must_be_listed() {
+        let text = format!(
+            "{HEADER},CRM Name,Text Chat Greeting Template Name\nboss,Bo,Ss,,1,supervisor,,Desk,Agent,,Sales,Hello\n"
+        );
+        let ocm = crate::dialect::find("ocm").unwrap();
+        let (options, limits) = (ReadOptions::default(), Limits::default());
+        let read = || {
+            let rows = rows(text.as_bytes(), ocm, &options, &limits).unwrap();
+            rows.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let outcomes = |crm: &[&str], greetings: &[&str]| {
+            let mut events = company(1);
+            events.insert(0, set("crm_names", json!(crm)));
+            events.insert(0, set("greeting_templates", json!(greetings)));
+            outcomes_of(&given(events).when(import(read())).events())
+        };
+        assert_eq!(outcomes(&[], &[]), [created()]);
+        assert_eq!(outcomes(&["Sales"], &["Hello", "Bye"]), [created()]);
+        let unknown = invalid("CRM Name", Code::ReferenceCrmNameNotFound);
+        assert_eq!(outcomes(&["sales"], &[]), [unknown]);
+        let unknown =
+            invalid("Text Chat Greeting Template Name", Code::ReferenceGreetingTemplateNotFound);
+        assert_eq!(outcomes(&[], &["Bye"]), [unknown]);
     }
 
     /// OCM-03: the columns that only this product has are stored as attributes of the user.

@@ -117,7 +117,7 @@ async fn unwritable_folder_is_a_temporary_failure_with_a_detail() {
     else {
         panic!("{sent:?}")
     };
-    assert_eq!(*code, Code::DeliveryTemporaryFailure);
+    assert_eq!(*code, Code::DeliveryServerUnavailable);
     assert!(detail.contains("outbox"), "{detail}");
     assert!(!detail.contains(dir.path().to_str().unwrap()), "{detail}");
     // Mended, the same mail goes out.

@@ -50,6 +50,13 @@ impl Pool {
         Ok(Connection { line, mails: 0 })
     }
 
+    /// Returns a connection that has carried no mail.
+    pub(super) fn put_back_unused(&self, connection: Connection) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(connection);
+        }
+    }
+
     /// Returns a connection to the pool, unless it has reached its limit of mails.
     pub(super) fn put_back(&self, mut connection: Connection) {
         connection.mails += 1;

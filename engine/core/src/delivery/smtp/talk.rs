@@ -31,6 +31,22 @@ const MAX_DETAIL_CHARS: usize = 200;
 pub(super) struct SmtpAttempt {
     pub(super) sent: MailOutcome,
     pub(super) connection_is_good: bool,
+    /// Whether the server did not answer in time, so that others need not wait for it too.
+    pub(super) was_silent: bool,
+}
+
+impl SmtpAttempt {
+    fn on_good_connection(sent: MailOutcome) -> Self {
+        Self { sent, connection_is_good: true, was_silent: false }
+    }
+
+    fn on_lost_connection(sent: MailOutcome) -> Self {
+        Self { sent, connection_is_good: false, was_silent: false }
+    }
+
+    fn silent(sent: MailOutcome) -> Self {
+        Self { sent, connection_is_good: false, was_silent: true }
+    }
 }
 
 /// The step of the session at which the server rejected the mail.
@@ -103,7 +119,7 @@ pub(super) async fn hand_over(
 ) -> SmtpAttempt {
     let parameters = match parameters(line, letter) {
         Ok(parameters) => parameters,
-        Err(sent) => return SmtpAttempt { sent, connection_is_good: true },
+        Err(sent) => return SmtpAttempt::on_good_connection(sent),
     };
     let sender = Mail::new(Some(letter.from.clone()), parameters).to_string();
     let recipient = Rcpt::new(letter.to.clone(), Vec::new()).to_string();
@@ -116,7 +132,10 @@ pub(super) async fn hand_over(
         match timeout(timeouts.command, line.command(command)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return said_no(step, &error, &letter.to),
-            Err(_) => return lost(late(step.name(), timeouts.command)),
+            Err(_) => {
+                let detail = late(step.name(), timeouts.command);
+                return SmtpAttempt::silent(MailOutcome::unavailable(detail));
+            }
         }
     }
     give(line, letter, timeouts).await
@@ -136,19 +155,20 @@ async fn give(
     });
     let lines = std::iter::once(letter.bytes.as_slice()).chain(end);
     let answer = timeout(timeouts.data, line.message_iter(lines)).await;
-    let detail = match answer {
-        Ok(Ok(_)) => return SmtpAttempt { sent: MailOutcome::SENT, connection_is_good: true },
+    let (detail, was_silent) = match answer {
+        Ok(Ok(_)) => return SmtpAttempt::on_good_connection(MailOutcome::SENT),
         Ok(Err(error)) if error.status().is_some() => {
             return said_no(Step::Content, &error, &letter.to);
         }
-        Ok(Err(error)) => words(&error),
-        Err(_) => late("its acknowledgement", timeouts.data),
+        Ok(Err(error)) => (words(&error), false),
+        Err(_) => (late("its acknowledgement", timeouts.data), true),
     };
     if all_given.load(Ordering::Relaxed) {
         let detail = format!("the mail was sent and not acknowledged: {detail}");
-        return SmtpAttempt { sent: MailOutcome::uncertain(detail), connection_is_good: false };
+        let sent = MailOutcome::uncertain(detail);
+        return SmtpAttempt { sent, connection_is_good: false, was_silent };
     }
-    lost(detail)
+    SmtpAttempt { was_silent, ..lost(detail) }
 }
 
 /// The options of the MAIL command, or why this server cannot send the mail.
@@ -186,13 +206,19 @@ fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
     let reply = reply(error);
     let shown = without(&reply, to);
     let detail = clipped(&format!("the mail server said {}: {status} {shown}", step.name()));
+    // A refusal of the sender or of the connection does not concern the recipient.
+    let all = status == "421" || step == Step::Sender;
     let sent = if error.is_transient() {
-        MailOutcome::retry(detail)
+        if all { MailOutcome::unavailable(detail) } else { MailOutcome::retry(detail) }
     } else {
         MailOutcome::Failed { code: verdict(step, &status, &reply), detail: Some(detail) }
     };
     // 421 means that the server closes the connection.
-    SmtpAttempt { sent, connection_is_good: status != "421" }
+    if status == "421" {
+        SmtpAttempt::on_lost_connection(sent)
+    } else {
+        SmtpAttempt::on_good_connection(sent)
+    }
 }
 
 /// Whether a permanent rejection concerns the address of the recipient.
@@ -223,7 +249,7 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
 
 /// The outcome if the connection failed and the mail was certainly not sent.
 fn lost(detail: String) -> SmtpAttempt {
-    SmtpAttempt { sent: MailOutcome::retry(detail), connection_is_good: false }
+    SmtpAttempt::on_lost_connection(MailOutcome::unavailable(detail))
 }
 
 fn late(what: &str, limit: Duration) -> String {

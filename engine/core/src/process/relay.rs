@@ -1,0 +1,130 @@
+//! Judges from the outcomes of mails whether the channel refuses everybody.
+
+use std::collections::BTreeSet;
+
+use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::event::Who;
+use boarding_commands::values::Code;
+
+/// The people in a row who are refused before the channel counts as unusable, if it has accepted no mail yet: one
+/// refusal may concern the person alone.
+const REFUSED_AT_FIRST: usize = 2;
+/// The same after it has accepted mails: the last people of a run may all be refused for reasons of their own.
+const REFUSED_LATER: usize = 10;
+/// The people in a row who are refused by address before the others are not tried any more: greylisting refuses
+/// everybody once, and each person should be tried once before the run waits.
+const REFUSED_ADDRESSES: usize = 500;
+
+/// What the channel did with the last mails of a run.
+#[derive(Debug, Default)]
+pub(super) struct ChannelHealth {
+    /// Whether it has ever accepted or judged a mail of the run.
+    has_answered: bool,
+    /// The people it has refused for now since its last answer that was not for now.
+    refused: BTreeSet<String>,
+    /// Those of them who were refused for a reason that does not concern them.
+    refused_all: BTreeSet<String>,
+    /// Its last words.
+    last_words: String,
+}
+
+impl ChannelHealth {
+    /// Notes the outcome of one mail.
+    pub(super) fn note(&mut self, user: &Who, outcome: &MailOutcome) {
+        match outcome {
+            MailOutcome::Retry { code, detail } => {
+                self.refused.insert(user.folded());
+                if *code == Code::DeliveryServerUnavailable {
+                    self.refused_all.insert(user.folded());
+                }
+                self.last_words = detail.clone().unwrap_or_default();
+            }
+            // An uncertain mail says nothing: the channel may have broken down with it.
+            MailOutcome::Failed { code, .. } if code.leaves_delivery_open() => {}
+            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } | MailOutcome::Failed { .. } => {
+                self.has_answered = true;
+                self.refused.clear();
+                self.refused_all.clear();
+            }
+        }
+    }
+
+    /// Whether the channel refuses everybody. `remaining` is the number of recipients without an outcome.
+    pub(super) fn refuses_everybody(&self, remaining: u64) -> bool {
+        let least = if self.has_answered { REFUSED_LATER } else { REFUSED_AT_FIRST };
+        if self.refused_all.len() >= least {
+            return true;
+        }
+        let refused = self.refused.len();
+        refused >= least && (refused >= REFUSED_ADDRESSES || refused as u64 >= remaining)
+    }
+
+    pub(super) fn last_words(&self) -> String {
+        self.last_words.clone()
+    }
+}
+
+/// A refusal that uses up the time of its recipient, or not: a run that waits uses up nobody's time.
+pub(super) fn counted(outcome: MailOutcome, counts: bool) -> MailOutcome {
+    match outcome {
+        MailOutcome::Retry { detail, .. } => {
+            let code = match counts {
+                true => Code::DeliveryTemporaryFailure,
+                false => Code::DeliveryServerUnavailable,
+            };
+            MailOutcome::Retry { code, detail }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boarding_commands::values::{Personal, UserKey};
+
+    use super::*;
+
+    fn note(health: &mut ChannelHealth, people: std::ops::Range<usize>, outcome: &MailOutcome) {
+        for n in people {
+            health.note(&Personal(UserKey::new(&format!("user{n}"))), outcome);
+        }
+    }
+
+    fn refused(code: Code) -> MailOutcome {
+        MailOutcome::Retry { code, detail: Some("451 later".to_owned()) }
+    }
+
+    /// A31: one person's refusals are not the server's.
+    #[test]
+    fn one_refused_person_does_not_stop_the_others() {
+        for code in [Code::DeliveryTemporaryFailure, Code::DeliveryServerUnavailable] {
+            let mut health = ChannelHealth::default();
+            for _ in 0..9 {
+                note(&mut health, 0..1, &refused(code));
+            }
+            assert!(!health.refuses_everybody(1), "{code}");
+        }
+    }
+
+    /// A31: the run waits when everybody is refused, and each was tried.
+    #[test]
+    fn channel_that_refuses_all_people_refuses_everybody() {
+        let mut health = ChannelHealth::default();
+        note(&mut health, 0..5, &refused(Code::DeliveryTemporaryFailure));
+        assert!(!health.refuses_everybody(6), "one person was not tried yet");
+        note(&mut health, 5..6, &refused(Code::DeliveryTemporaryFailure));
+        assert!(health.refuses_everybody(6));
+        assert_eq!(health.last_words(), "451 later");
+        note(&mut health, 5..6, &MailOutcome::SENT);
+        assert!(!health.refuses_everybody(5));
+        note(&mut health, 0..5, &refused(Code::DeliveryTemporaryFailure));
+        assert!(!health.refuses_everybody(5), "the last few may be refused for their own reasons");
+    }
+
+    #[test]
+    fn closed_connections_of_two_people_are_enough() {
+        let mut health = ChannelHealth::default();
+        note(&mut health, 0..2, &refused(Code::DeliveryServerUnavailable));
+        assert!(health.refuses_everybody(1_000));
+    }
+}

@@ -1,0 +1,209 @@
+//! A run waits while its channel cannot send: when it waits, tries again, goes on or ends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::decide::runs::record_wait::RunWait;
+use boarding_commands::decide::{EndWaitingRun, RecordWait};
+use boarding_commands::event::Who;
+use boarding_commands::values::{Code, RunId, Time};
+use tokio::sync::watch;
+
+use crate::limits::{CHANNEL_PAUSE_SECONDS, CHANNEL_PAUSE_SECONDS_MAX, CLAIM_MAX};
+use crate::pending_work::PendingWork;
+use crate::process::manager::{ManagerContext, pause};
+use crate::process::relay::ChannelHealth;
+use crate::reply::Reply;
+use crate::waiting::LatestTry;
+
+/// Why no mail of the run can be sent now.
+#[derive(Debug, Clone)]
+pub(super) struct Obstacle {
+    /// What the run waits for, in words for people.
+    pub(super) what: &'static str,
+    /// The last words of the server, or the cause.
+    pub(super) last_words: String,
+}
+
+/// Since when the run waits, and how often this process has tried in vain.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    since: Time,
+    tries: u32,
+}
+
+impl Wait {
+    fn from(since: Time) -> Self {
+        Self { since, tries: 0 }
+    }
+
+    /// When the longest wait is over. `started` is the time since when this process works on the run: a wait that was
+    /// over before starts again, because no process has tried since.
+    fn end(self, minutes: u64, started: Time) -> Time {
+        let longest = |since: Time| since.plus_seconds(minutes.saturating_mul(60));
+        let end = longest(self.since);
+        if end > started { end } else { longest(started) }
+    }
+}
+
+/// The pause after so many tries in vain, in seconds.
+fn pause_seconds(tries: u32) -> u64 {
+    let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
+    CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
+}
+
+/// The channel of a run: whether it can send now, and the wait of the run for it.
+#[derive(Debug, Clone)]
+pub(super) struct RunChannel {
+    manager: ManagerContext,
+    run: RunId,
+    fence: u64,
+    health: Arc<Mutex<ChannelHealth>>,
+    /// Set while the run waits.
+    wait: Option<Wait>,
+    /// Whether the mail server is tried with one recipient first. The claim binds the run to its channel before the
+    /// first connection, so that no other channel can take it over.
+    pub(super) is_first_try: bool,
+    /// Since when this process works on the run.
+    started: Time,
+}
+
+impl RunChannel {
+    pub(super) async fn of(manager: ManagerContext, run: RunId, fence: u64) -> Self {
+        let state = manager.inspect(move |company| {
+            company.runs.get(&run).map(|run| (run.waits_since, run.via.is_none()))
+        });
+        let (since, is_unbound) = state.await.flatten().unwrap_or_default();
+        let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
+        let is_first_try = is_unbound && manager.context.channel.is_mail_server();
+        Self { manager, run, fence, health: Arc::default(), wait, is_first_try, started }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.wait.is_some()
+    }
+
+    /// The recipients with whom the channel is tried, while it may not be able to send. More after each try in vain,
+    /// because the first may be refused for reasons of their own.
+    pub(super) fn trial_size(&self) -> Option<usize> {
+        let tries = match self.wait {
+            Some(wait) => wait.tries,
+            None if self.is_first_try => 0,
+            None => return None,
+        };
+        let doubled = 1usize.checked_shl(tries.saturating_sub(1)).unwrap_or(CLAIM_MAX);
+        Some(doubled.clamp(1, CLAIM_MAX))
+    }
+
+    /// Nobody is due while the run waits, so the channel could not be tried.
+    pub(super) fn untried(&self) -> Result<(), Obstacle> {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(self.obstacle(health.last_words()))
+    }
+
+    fn obstacle(&self, last_words: String) -> Obstacle {
+        Obstacle { what: self.manager.context.channel.resource(), last_words }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Obstacle> {
+        let ready = self.manager.context.channel.ready().await;
+        ready.map_err(|last_words| self.obstacle(last_words))
+    }
+
+    /// Judges from these outcomes whether the channel can send further mails.
+    pub(super) async fn judge(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
+        let run = self.run;
+        let remaining = self
+            .manager
+            .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.remaining()));
+        let remaining = remaining.await.unwrap_or_default();
+        let (refuses, last_words) = {
+            let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            for (user, _, outcome) in reports {
+                health.note(user, outcome);
+            }
+            (health.refuses_everybody(remaining), health.last_words())
+        };
+        let in_vain = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
+            MailOutcome::Retry { .. } => true,
+            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
+            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
+        };
+        let broke = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
+            MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
+            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
+            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
+        };
+        let failed = refuses
+            || (self.wait.is_some() && reports.iter().all(in_vain))
+            || (self.is_first_try && reports.iter().all(broke));
+        if failed {
+            return Err(self.obstacle(last_words));
+        }
+        if reports.iter().any(broke) { self.check().await } else { Ok(()) }
+    }
+
+    /// Waits for the channel, or ends the run after the longest wait of the company.
+    pub(super) async fn wait_for(
+        &mut self,
+        obstacle: Obstacle,
+        pending: &mut watch::Receiver<PendingWork>,
+    ) {
+        if self.manager.is_closing() {
+            return;
+        }
+        let minutes = self.manager.inspect(|company| company.settings.relay_wait_minutes).await;
+        let Some(minutes) = minutes else { return };
+        let now = self.manager.context.clock.now();
+        let is_new = self.wait.is_none();
+        let wait = self.wait.get_or_insert(Wait::from(now));
+        let end = wait.end(minutes, self.started);
+        let seconds = pause_seconds(wait.tries);
+        wait.tries = wait.tries.saturating_add(1);
+        let Obstacle { what, last_words } = obstacle;
+        if now >= end && self.end_wait(what, &last_words).await {
+            return;
+        }
+        let next_try = now.plus_seconds(seconds);
+        if is_new {
+            tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run waits");
+            let via = self.manager.context.channel.name();
+            let last_words = last_words.clone();
+            self.record(Some(RunWait { via, what, last_words, next_try })).await;
+        }
+        let latest = LatestTry { run: self.run, last_words, next_try };
+        self.manager.context.waiting.set(&self.manager.company, latest);
+        let current = Some((self.run, self.fence));
+        self.manager
+            .rest(pending, seconds, |pending| pending.given_up || pending.run != current)
+            .await;
+    }
+
+    /// Ends a wait that has lasted too long. Returns whether that is stored.
+    async fn end_wait(&self, what: &str, last_words: &str) -> bool {
+        tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run has waited too long, failing the rest");
+        let command = EndWaitingRun { run: self.run, fence: self.fence };
+        matches!(self.manager.submit(command, self.run.0).await, Reply::Accepted { .. })
+    }
+
+    pub(super) async fn stop_waiting(&mut self) {
+        if let Some(wait) = self.wait.take() {
+            tracing::info!(company = %self.manager.company, run = %self.run, since = %wait.since, "run goes on");
+            self.manager.context.waiting.clear(&self.manager.company);
+            self.record(None).await;
+        }
+    }
+
+    /// Stores the start or the end of a wait, with retries: the log shows why a run took long.
+    async fn record(&self, wait: Option<RunWait>) {
+        let command = RecordWait { run: self.run, fence: self.fence, wait };
+        while let Reply::Failed { why, .. } = self.manager.submit(command.clone(), self.run.0).await
+        {
+            if self.manager.handle.has_stopped() || self.manager.is_closing() {
+                return;
+            }
+            tracing::warn!(company = %self.manager.company, run = %self.run, %why, "append failed, retrying the wait of a run");
+            pause().await;
+        }
+    }
+}

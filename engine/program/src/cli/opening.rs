@@ -1,0 +1,45 @@
+//! Opens the engine of a data folder and prints what had to be repaired.
+
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
+
+use super::common::Common;
+use super::failure::Failure;
+use super::output::Out;
+
+/// The engine's options for the common options of the command line.
+pub(super) fn options(common: &Common) -> Result<Options, Failure> {
+    Ok(Options {
+        data: common.data(),
+        log: LogChoice::Files,
+        channel: common.channel()?,
+        adopt_runs: common.adopt_runs,
+        carries_runs: true,
+        secret: None,
+        clock: Clock::system(),
+    })
+}
+
+/// Opens the data folder and prints what had to be repaired.
+pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, Failure> {
+    let opening = tokio::task::spawn_blocking(move || Engine::open(options));
+    let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
+    print_repairs(&engine, out);
+    Ok(engine)
+}
+
+fn print_repairs(engine: &Engine, out: &Out) {
+    let found = engine.opening_report();
+    if let Some(torn) = &found.torn_tail {
+        let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
+        out.warn(&format!(
+            "note: the last write was interrupted before it was acknowledged; its {bytes} bytes were moved from {segment} to {kept}"
+        ));
+    }
+    if let Some(folder) = &found.set_aside {
+        let folder = folder.display();
+        out.warn(&format!(
+            "note: the read models were damaged and are rebuilt from the log; the old ones are in {folder}"
+        ));
+    }
+}
