@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use boarding_commands::decide::facts::{Facts, FileContents};
+use boarding_commands::decide::imports::import_file::FileBody;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::Envelope;
 use boarding_commands::event::FileRef;
@@ -12,6 +13,7 @@ use tokio::task::JoinError;
 
 use super::{CompanySays, ReceivedCommand, canonical_body, keep_all, objects, pictures, read};
 use crate::context::EngineContext;
+use crate::files::Files;
 use crate::registry::Companies;
 use crate::reply::Reply;
 
@@ -33,6 +35,43 @@ pub(crate) struct PreparedCommand {
     pub body: Digest,
     /// The stored files of an import that is planned first.
     pub kept: Option<Vec<FileRef>>,
+    /// The files of the command.
+    pub files: CommandFiles,
+}
+
+/// The files of a command, by digest. Its outcome decides whether they stay.
+#[derive(Debug, Default)]
+pub(crate) struct CommandFiles {
+    all: Vec<String>,
+    /// Those whose content the command carried or named in an object store.
+    brought: Vec<String>,
+}
+
+impl CommandFiles {
+    pub(super) fn of(bodies: &[FileBody], files: &[FileRef]) -> Self {
+        let is_brought =
+            |body: &FileBody| body.text.is_some() || body.base64.is_some() || body.object.is_some();
+        let brought = bodies.iter().zip(files).filter(|(body, _)| is_brought(body));
+        Self {
+            brought: brought.map(|(_, file)| file.sha256.clone()).collect(),
+            all: files.iter().map(|file| file.sha256.clone()).collect(),
+        }
+    }
+
+    /// Removes the files that a preview brought. The import brings them again.
+    pub(crate) fn settle_preview(&self, files: &Files) {
+        self.brought.iter().for_each(|sha256| files.discard(sha256));
+    }
+
+    /// Keeps the files of an accepted command, and removes those that a refused one brought.
+    pub(crate) fn settle(&self, files: &Files, reply: &Reply) {
+        match reply {
+            Reply::Accepted { .. } => self.all.iter().for_each(|sha256| files.confirm(sha256)),
+            Reply::Refused(_) => self.brought.iter().for_each(|sha256| files.discard(sha256)),
+            // The same command may be sent again, or its commit may be durable.
+            _ => {}
+        }
+    }
 }
 
 /// The files of an import before its command reaches the company.
@@ -58,18 +97,23 @@ impl Intake {
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
         let command = Command::read(name, body.clone()).map_err(Reply::rejected)?;
         let received = ReceivedCommand { company, body: &body, envelope, authority };
-        let mut kept = None;
+        let (mut kept, mut files) = (None, CommandFiles::default());
         let (digest, facts) = match &command {
-            Command::ImportFile(import) => match self.prepare_import(&received, import).await? {
-                (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
-                (digest, ImportFacts::ReadWithPlan(files)) => {
-                    kept = Some(files);
-                    (digest, Facts::None)
+            Command::ImportFile(import) => {
+                let prepared = self.prepare_import(&received, import, &mut files).await;
+                match prepared.inspect_err(|reply| files.settle(&self.context.files, reply))? {
+                    (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
+                    (digest, ImportFacts::ReadWithPlan(planned)) => {
+                        kept = Some(planned);
+                        (digest, Facts::None)
+                    }
                 }
-            },
+            }
             Command::ImportPictures(pictures) => {
+                let (context, companies) = (&self.context, &self.companies);
                 let prepared =
-                    pictures::prepare(&self.context, &self.companies, &received, pictures).await?;
+                    pictures::prepare(context, companies, &received, pictures, &mut files).await;
+                let prepared = prepared.inspect_err(|reply| files.settle(&context.files, reply))?;
                 (prepared.0, Facts::Archive(prepared.1))
             }
             Command::LinkCompleted(link) => {
@@ -86,7 +130,7 @@ impl Intake {
             }
             _ => (Digest::of_body(name, &body), Facts::None),
         };
-        Ok(PreparedCommand { command, facts, body: digest, kept })
+        Ok(PreparedCommand { command, facts, body: digest, kept, files })
     }
 
     /// Stores and reads the file of an import, if the actor may import. A repeated command is detected before
@@ -96,6 +140,7 @@ impl Intake {
         &self,
         received: &ReceivedCommand<'_>,
         import: &ImportFile,
+        command_files: &mut CommandFiles,
     ) -> Result<(Digest, ImportFacts), Reply> {
         let ReceivedCommand { company, body, envelope, authority } = *received;
         let handle = self.companies.actor(company).await;
@@ -122,11 +167,13 @@ impl Intake {
                 .await
                 .map_err(Reply::rejected)?,
         };
+        *command_files = CommandFiles::of(&import.files, &files);
         let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
         if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
             return Err(first);
         }
         if import.is_planned() {
+            publish(&self.context.files, &files).await?;
             return Ok((digest, ImportFacts::ReadWithPlan(files)));
         }
         let (kept, import) = (self.context.files.clone(), import.clone());
@@ -135,6 +182,22 @@ impl Intake {
             Reply::rejected(Refusal::new(Code::Unavailable).saying(&error.to_string()))
         };
         let contents = reading.map_err(unavailable)?.map_err(Reply::rejected)?;
+        publish(&self.context.files, &contents.files).await?;
         Ok((digest, ImportFacts::Read(contents)))
     }
+}
+
+/// Copies the files to the store that engines share, if there is one.
+pub(super) async fn publish(files: &Files, stored: &[FileRef]) -> Result<(), Reply> {
+    let files = files.clone();
+    let stored: Vec<String> = stored.iter().map(|file| file.sha256.clone()).collect();
+    let publishing = tokio::task::spawn_blocking(move || {
+        stored.iter().try_for_each(|sha256| files.publish(sha256))
+    });
+    let why = match publishing.await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => boarding_log::error_chain(&error),
+        Err(error) => error.to_string(),
+    };
+    Err(Reply::rejected(Refusal::new(Code::Unavailable).saying(&why)))
 }
