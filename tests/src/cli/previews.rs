@@ -151,7 +151,7 @@ fn preview_shows_changes_and_values_that_moved() {
     }
     let document = import("93-shifted-column", &[&options[..], &["--json"]].concat()).json();
     let change = json!([{"field": "email", "old": "s0@acme.example", "new": "s1@acme.example"}]);
-    assert_eq!(document["rows"][0]["changes"], change);
+    assert_eq!(document["changes"][0]["changes"], change);
     assert_eq!(document["warnings"][0]["code"], "import.values_moved");
 }
 

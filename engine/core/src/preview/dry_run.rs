@@ -218,12 +218,12 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(mut row) = self.preview.apply(&fact) {
+            if let Some(row) = self.preview.apply(&fact) {
                 let user = event.subjects().user.map(|user| user.folded());
                 let changes = user.and_then(|user| Some((changes.remove(&user)?, user)));
                 if let Some((changes, user)) = changes {
                     self.moves.add(&user, &changes);
-                    self.note_changes(&mut row, &changes);
+                    self.note_changes(&row, &changes);
                 }
                 self.digest.add(&row);
                 self.attention.note(&row);
@@ -232,17 +232,18 @@ impl Tally {
         }
     }
 
-    /// Adds the changed values to the row.
-    fn note_changes(&mut self, row: &mut Value, changes: &[Change]) {
+    /// Notes the changed values of a row.
+    fn note_changes(&mut self, row: &Value, changes: &[Change]) {
         if changes.is_empty() {
             return;
         }
-        if let Some(fields) = row.as_object_mut() {
-            fields.insert("changes".to_owned(), json!(changes));
-        }
+        self.digest.add(&changes);
         self.changed_rows += 1;
         if self.changed.len() < PREVIEW_ROWS {
-            self.changed.push(row.clone());
+            let field = |name: &str| row.get(name).cloned().unwrap_or_default();
+            self.changed.push(json!({
+                "row": field("row"), "line": field("line"), "key": field("key"), "changes": changes,
+            }));
         }
     }
 

@@ -20,7 +20,7 @@ pub struct ImportPlan {
     pub attention: Attention,
     /// Warnings about the whole file. The counts include those that the import will have too.
     pub warnings: Vec<Problem>,
-    /// The first rows that change values of users, each with its `changes`.
+    /// The first rows that change values of users: row, line, key, and the old and new values.
     pub changed: Vec<Value>,
     /// How many rows change values of users.
     pub changed_rows: u64,
@@ -57,7 +57,9 @@ impl ImportPlan {
             "warnings": self.warnings,
         });
         let not_invited = self.not_invited.as_ref().map(|problem| json!(problem.code));
+        let changes = Some(&self.changed).filter(|changed| !changed.is_empty());
         let more = [
+            ("changes", changes.map(|changes| json!(changes))),
             ("not_invited", not_invited),
             ("invites", self.invites.as_ref().map(|one| json!(one))),
             ("numbers", self.numbers.as_ref().map(|one| json!(one))),
