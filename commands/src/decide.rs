@@ -3,6 +3,7 @@
 mod command;
 pub mod company;
 mod dialect_rules;
+mod end_links;
 pub mod facts;
 pub mod imports;
 pub mod invitations;

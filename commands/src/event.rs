@@ -21,7 +21,7 @@ pub use mail::{
 };
 pub use permission::Permission;
 pub use person::{Person, Who};
-pub use run::{Channel, ChannelName, Delivery, ResendFilter, Source};
+pub use run::{Channel, ChannelName, Delivery, ResendFilter, SentOn, Source};
 pub use subject::Subjects;
 
 use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time};
@@ -261,6 +261,10 @@ events! {
             /// The template of the mail at the time of the claim; none if an external worker reported without a claim.
             #[serde(default)]
             template: Option<Wording>,
+            /// What the link depends on beside the address. Absent in older events: their links end the links before
+            /// them at the claim, and depend on no phone.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            sent_on: Option<SentOn>,
         }
         /// A temporary failure was reported; the recipient waits until `retry_at`.
         InviteDeferred: neutral {
@@ -310,6 +314,14 @@ events! {
             message_id: String,
             delivery: Delivery,
             code: Option<String>,
+        }
+        /// What the link depended on is no longer true: `code` says what has changed.
+        InvitationEnded: neutral {
+            user: Who,
+            channel: Channel,
+            invitation: InvitationId,
+            generation: u32,
+            code: Code,
         }
     }
 

@@ -78,13 +78,10 @@ impl AccountState {
             return Self::Suspended;
         }
         let Some(invited) = invited else { return Self::NotInvited };
-        let is_live = |one: &LatestInvitation| {
-            one.is_live() && one.expires_at.is_none_or(|end| now.is_none_or(|now| now < end))
-        };
         let bounced = |one: &LatestInvitation| one.state == InvitationStatus::Bounced;
         if !invited.linked.is_empty() {
             Self::Active
-        } else if invited.invitations.iter().any(is_live) {
+        } else if invited.live(now).next().is_some() {
             Self::Invited
         } else if invited.failure.is_some() || invited.invitations.iter().any(bounced) {
             Self::InvitationFailed

@@ -52,7 +52,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             name: "batch_operation_report",
             access: Access::Permission(Permission::Accounts),
             params: &[
-                Param::id("import").required().aliases(&["import_id"]),
+                Param::id_or_latest("import").required().aliases(&["import_id"]),
                 Param::one_of::<AccountInvitation>("invitation"),
             ],
             paged: true,

@@ -13,7 +13,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<SettingsProjection>()],
     queries: &[Query {
         name: "config",
-        access: Access::Everyone,
+        access: Access::AnyPermission,
         params: &[],
         paged: false,
         row: schema_of::<Settings>,

@@ -17,7 +17,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "import_progress",
         access: Access::ImportFile,
-        params: &[Param::id("import").required().aliases(&["import_id"])],
+        params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
         paged: false,
         row: schema_of::<ImportProgressShown>,
         csv: None,

@@ -22,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         name: "import_rows",
         access: Access::ImportOutcome,
         params: &[
-            Param::id("import").required().aliases(&["import_id"]),
+            Param::id_or_latest("import").required().aliases(&["import_id"]),
             Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
             Param::one_of::<UndoOutcome>("undo"),
             Param::one_of::<RowWith>("with"),

@@ -32,7 +32,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "import",
             access: Access::ImportOutcome,
-            params: &[Param::id("import").required().aliases(&["import_id"])],
+            params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
             paged: false,
             row: schema_of::<ImportShown>,
             csv: None,

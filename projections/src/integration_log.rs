@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         name: "integration_log",
         access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[
-            Param::id("run").required(),
+            Param::id_or_latest("run").required(),
             Param::one_of::<RecipientStatus>("status"),
             Param::text("search"),
         ],

@@ -1,7 +1,7 @@
 //! Invitations of users to channels, in their newest generation (query `invitations`).
 
 use boarding_commands::event::{Channel, Permission, Who};
-use boarding_commands::values::{InvitationId, Time, UserKey};
+use boarding_commands::values::{Code, InvitationId, Time, UserKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ impl LatestInvitation {
             generation: self.generation,
             sent_at: self.sent_at,
             expires_at: self.expires_at,
+            code: self.why_dead(),
         })
     }
 }
@@ -53,6 +54,8 @@ struct InvitationShown<'a> {
     generation: u32,
     sent_at: Option<Time>,
     expires_at: Option<Time>,
+    /// Why the link does not work; null while it works.
+    code: Option<Code>,
 }
 
 fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -64,7 +67,7 @@ fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
         // The prefix alone would also match the users whose key begins with this user's key.
         let is_user = user.as_ref().is_none_or(|user| user.as_bytes() == key);
         let mut shown = Vec::with_capacity(invited.invitations.len());
-        for invitation in &invited.invitations {
+        for invitation in invited.invitations.iter().map(|one| one.at(request.now)) {
             let wanted = is_user && state.is_none_or(|state| invitation.state == state);
             let channel = channels.of(invitation.run)?;
             shown.push(wanted.then(|| invitation.show(&invited.user, channel)));
@@ -76,7 +79,6 @@ fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
 #[cfg(test)]
 mod tests {
     use boarding_commands::event::{Delivery, Event};
-    use boarding_commands::values::Code;
 
     use super::*;
     use crate::tables::links::Links;
@@ -109,7 +111,7 @@ mod tests {
     fn link(company: &TestCompany) -> Value {
         let rows = company.rows();
         let mut channels = RunChannels::new(&rows, company.id());
-        let links = Links::load(&rows, company.id(), "ann", &mut channels).unwrap();
+        let links = Links::load(&rows, company.id(), "ann", None, &mut channels).unwrap();
         serde_json::json!(links)["whatsapp"].clone()
     }
 
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(
             only(&invited(company(), 1, 1)),
             json!({"invitation": invitation("ann"), "user": "ann", "channel": "whatsapp",
-                "state": "sent", "generation": 1, "sent_at": at(2), "expires_at": at(24 * 3600)})
+                "state": "sent", "generation": 1, "sent_at": at(2), "expires_at": at(24 * 3600), "code": null})
         );
     }
 

@@ -216,16 +216,11 @@ mod tests {
         for name in ["notifications", "permissions"] {
             assert_eq!(access(name), Access::Permission(Permission::Administer), "{name}");
         }
-        for name in [
-            "phone_list",
-            "users",
-            "user",
-            "roles",
-            "permission_groups",
-            "config",
-            "templates",
-            "mail_templates",
-        ] {
+        for name in ["phone_list", "users", "user", "config"] {
+            assert_eq!(access(name), Access::AnyPermission, "{name}");
+        }
+        assert_eq!(access("number_suggestions"), Access::Permission(Permission::Accounts));
+        for name in ["roles", "permission_groups", "templates", "mail_templates"] {
             assert_eq!(access(name), Access::Everyone, "{name}");
         }
     }

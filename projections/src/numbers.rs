@@ -40,7 +40,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "number_suggestions",
-            access: Access::Everyone,
+            access: Access::Permission(Permission::Accounts),
             params: &[
                 Param::text("org_unit").aliases(&["org"]),
                 // Listed only for its alias `n`: every paged query takes `limit`.

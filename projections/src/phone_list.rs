@@ -22,8 +22,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<PhoneListProjection>()],
     queries: &[Query {
         name: "phone_list",
-        access: Access::Everyone,
-        params: &[Param::text("search"), Param::id("import")],
+        access: Access::AnyPermission,
+        params: &[Param::text("search"), Param::id_or_latest("import")],
         paged: true,
         row: schema_of::<PhoneShown>,
         csv: Some(CsvLayout::report(&[
@@ -137,7 +137,7 @@ fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer,
         if search.as_ref().is_some_and(|needle| !phone.matches(user.as_ref(), needle)) {
             return Ok([None]);
         }
-        let links = Links::load(rows, request.company, &folded, &mut channels)?;
+        let links = Links::load(rows, request.company, &folded, request.now, &mut channels)?;
         Ok([Some(phone.show(user.as_ref(), &links))])
     })
 }

@@ -26,6 +26,8 @@ pub(crate) use wire_enum::{WireEnum, WireName, wire_enum};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Everyone,
+    /// Actors with at least one permission.
+    AnyPermission,
     /// Actors with this permission.
     Permission(Permission),
     /// Actors who may import the file of the import that the parameter `import` names.

@@ -50,7 +50,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "run",
             access: Access::Permission(Permission::BulkIntegrateUsers),
-            params: &[Param::id("run").required()],
+            params: &[Param::id_or_latest("run").required()],
             paged: false,
             row: schema_of::<RunShown>,
             csv: None,

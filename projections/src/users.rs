@@ -16,7 +16,7 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
-use crate::tables::links::Links;
+use crate::tables::links::{LinkEnds, Links};
 use crate::tables::runs::RunChannels;
 use crate::tables::users::{self, UserProjection, UserRow, UserStatus};
 
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "users",
-            access: Access::Everyone,
+            access: Access::AnyPermission,
             params: &[
                 Param::text("search"),
                 Param::text("org_unit"),
@@ -49,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "user",
-            access: Access::Everyone,
+            access: Access::AnyPermission,
             params: &[Param::text("user").required()],
             paged: false,
             row: schema_of::<UserShown>,
@@ -73,6 +73,7 @@ impl UserRow {
             state: WireName(self.state),
             attributes: Personal(attributes),
             links,
+            link_ends: links.ends(),
         })
     }
 
@@ -98,6 +99,7 @@ struct UserShown<'a> {
     /// The dialect's own columns, by their normalised names.
     attributes: Personal<&'a BTreeMap<String, String>>,
     links: &'a Links,
+    link_ends: LinkEnds<'a>,
 }
 
 fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -113,7 +115,8 @@ fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Quer
         if !wanted {
             return Ok([None]);
         }
-        let links = Links::load(rows, request.company, &user.user.folded(), &mut channels)?;
+        let folded = user.user.folded();
+        let links = Links::load(rows, request.company, &folded, request.now, &mut channels)?;
         Ok([Some(user.show(&links))])
     })
 }
@@ -122,7 +125,7 @@ fn user(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Query
     let key = UserKey::new(request.required("user")?).folded();
     let user = users::find(rows, request.company, &key)?.ok_or_else(|| not_found("user", &key))?;
     let mut channels = RunChannels::new(rows, request.company);
-    let links = Links::load(rows, request.company, &key, &mut channels)?;
+    let links = Links::load(rows, request.company, &key, request.now, &mut channels)?;
     Ok(RowsAnswer::Row(user.show(&links)))
 }
 
@@ -146,7 +149,8 @@ mod tests {
             json!({"user": "Ann", "first_name": "ANN", "last_name": "Hudson",
                 "email": "Ann@acme.example", "phone": null, "org_unit": "Sales", "roles": ["Agent"],
                 "state": "active", "attributes": {},
-                "links": {"whatsapp": "not_linked", "imessage": "not_linked"}})
+                "links": {"whatsapp": "not_linked", "imessage": "not_linked"},
+                "link_ends": {"whatsapp": null, "imessage": null}})
         );
         assert_eq!(company.refusal("user", &json!({"user": "bob"})), "query.not_found");
     }

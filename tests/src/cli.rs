@@ -17,3 +17,4 @@ mod roles;
 mod runs;
 mod schema;
 mod templates;
+mod terminal;

@@ -9,6 +9,7 @@ mod idempotency;
 mod import_progress;
 mod invitation_links;
 mod jetstream;
+mod link_life;
 mod load;
 mod mail_delivery;
 mod mail_outages;

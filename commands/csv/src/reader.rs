@@ -66,6 +66,9 @@ pub fn scan<R: Read>(
     }
 }
 
+/// Columns that the export of failed rows adds to a file.
+const OWN_COLUMNS: [&str; 2] = ["_row", "_code"];
+
 /// An open file whose header is matched. [`Reader::advance`] goes from row to row.
 pub struct Reader<R> {
     records: Records<R>,
@@ -213,7 +216,9 @@ impl<R: Read> Reader<R> {
     /// The warnings about the file, as far as it was read.
     fn warnings(&self) -> Vec<Defect> {
         let mut warnings = Vec::new();
-        if self.records.text().bom() {
+        // A file of failed rows has our own mark.
+        let is_own = OWN_COLUMNS.iter().all(|own| self.header.names.iter().any(|name| name == own));
+        if self.records.text().bom() && !is_own {
             warnings.push(Defect::new(DefectKind::BomRemoved));
         }
         let counted = [

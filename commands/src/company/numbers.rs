@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::link::Invitation;
 use super::user_id::UserId;
-use super::users::{Invitation, InvitationState, User, UserState};
+use super::users::{User, UserState};
 use crate::event::{Channel, TemplateKind};
 use crate::values::{Phone, Time};
 
@@ -107,17 +108,8 @@ fn open_unless_archived(user: &User) -> impl Iterator<Item = Invitation> {
 }
 
 fn open_on_channels(user: &User) -> impl Iterator<Item = Invitation> {
-    let is_open = |invitation: &Invitation| {
-        matches!(
-            invitation.state,
-            InvitationState::Created
-                | InvitationState::Sent
-                | InvitationState::Delivered
-                | InvitationState::Deferred
-        )
-    };
     let links = Channel::ALL.map(|channel| user.link(channel));
-    links.into_iter().filter_map(|link| link.invitation).filter(is_open)
+    links.into_iter().filter_map(|link| link.invitation).filter(Invitation::is_open)
 }
 
 impl Numbers {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::users::{Invitation, InvitationState};
+use super::link::{Invitation, InvitationState};
 use crate::settings::Settings;
 use crate::values::{InvitationId, Time};
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grants::Grants;
 use super::import::ImportState;
+use super::link_ends::LinkEnds;
 use super::notification::{Expired, Notification};
 use super::numbers::Numbers;
 use super::own_template::OwnTemplate;
@@ -17,7 +18,7 @@ use super::value_mark::ValueMark;
 use crate::event::{Channel, TemplateKind};
 use crate::lock::Lock;
 use crate::settings::Settings;
-use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId, Time};
+use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,8 +54,8 @@ pub struct Company {
     /// Runs that wait for their time, not for the lock.
     pub scheduled: BTreeSet<RunId>,
     pub invitations: BTreeMap<InvitationId, (UserId, Channel)>,
-    /// Live invitations by the time they end.
-    pub expiring: BTreeSet<(Time, InvitationId)>,
+    /// Links that have not ended, by the time they expire.
+    pub link_ends: LinkEnds,
     /// Message-IDs that a worker chose itself, to the recipient they reached.
     pub foreign_messages: BTreeMap<String, (RunId, u32)>,
     /// Marks of the addresses that bounced for good or complained.
@@ -108,7 +109,7 @@ impl Company {
             lock: Lock::default(),
             scheduled: BTreeSet::new(),
             invitations: BTreeMap::new(),
-            expiring: BTreeSet::new(),
+            link_ends: LinkEnds::default(),
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::run::Recipient;
+use super::link::Link;
 use super::user_id::UserId;
 use crate::event::{Channel, Person};
-use crate::values::{InvitationId, Phone, Time, UserKey, fold};
+use crate::values::{Phone, UserKey, fold};
 
 /// Everybody the company's events have named by a key, created or not.
 #[derive(Debug, Clone, Default)]
@@ -106,61 +106,6 @@ pub enum UserState {
     Active,
     Deactivated,
     Archived,
-}
-
-/// A person on one channel.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Link {
-    pub linked: bool,
-    /// The newest invitation; earlier generations are superseded by it.
-    pub invitation: Option<Invitation>,
-}
-
-/// The newest invitation of a person to a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invitation {
-    pub id: InvitationId,
-    /// Counts the sends: a higher one kills the links before it.
-    pub generation: u32,
-    pub state: InvitationState,
-    pub expires_at: Option<Time>,
-    /// When the last mail with its link went out; 1970 before.
-    pub mailed_at: Time,
-    /// How many reminders of this link were asked for.
-    pub reminders: u8,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InvitationState {
-    /// Claimed for sending; no report yet.
-    Created,
-    Sent,
-    Delivered,
-    Deferred,
-    Bounced,
-    Linked,
-    Expired,
-    Revoked,
-}
-
-impl Invitation {
-    /// Whether this is the claim of a recipient, still without a report.
-    pub(crate) fn is_claimed_by(&self, recipient: &Recipient) -> bool {
-        self.state == InvitationState::Created && self.generation == recipient.generation
-    }
-
-    /// Whether its link can still be used at this time.
-    pub fn is_live(&self, now: Time) -> bool {
-        let open = matches!(
-            self.state,
-            InvitationState::Created
-                | InvitationState::Sent
-                | InvitationState::Delivered
-                | InvitationState::Deferred
-        );
-        open && self.expires_at.is_none_or(|end| now < end)
-    }
 }
 
 /// Separates the packed values; no value holds it, since control characters are refused on entry.

@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::company::Company;
+use crate::decide::end_links;
 use crate::decide::key_spelling;
 use crate::decide::numbers::pool;
 use crate::decide::rule::{Context, Decide, Decision};
@@ -80,6 +81,7 @@ macro_rules! commands {
                     self.rule(company, context)?
                 };
                 if let Some(events) = decision.events_mut() {
+                    end_links::add_ends(company, events, context.at);
                     mail_kinds::add_requests(company, events, context.at);
                 }
                 Ok(decision)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::person::Who;
 use crate::schema::{json_schema, scalar};
-use crate::values::ImportId;
+use crate::values::{ImportId, Personal, Phone};
 
 /// Where people are invited to.
 #[derive(
@@ -66,6 +66,15 @@ pub enum ResendFilter {
     Bounced,
     Expired,
     NotInvited,
+}
+
+/// The corporate phone that an invitation was sent on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SentOn {
+    /// None if the person had no corporate phone and needed none.
+    pub phone: Option<Personal<Phone>>,
+    /// Whether it was also the phone on the person's record.
+    pub on_record: bool,
 }
 
 /// The delivery of a sent mail. It does not change the outcome.

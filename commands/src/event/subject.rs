@@ -7,7 +7,7 @@ use super::import::{
 use super::mail::{MailTo, TemplateKind, Topic, Wording};
 use super::permission::Permission;
 use super::person::Person;
-use super::run::{Channel, Delivery, Source};
+use super::run::{Channel, Delivery, SentOn, Source};
 use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey};
 
 /// The subjects of an event, at most one of each kind.
@@ -108,7 +108,7 @@ macro_rules! no_subject {
 no_subject! {
     bool u32 u64 String serde_json::Value
     Code InvitationId Time
-    Person Permission Channel Source Delivery TemplateKind Wording
+    Person Permission Channel Source SentOn Delivery TemplateKind Wording
     Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
 }
 

@@ -1,7 +1,7 @@
 //! `reminder`: an invitation is still open, to the person invited, with the same link.
 
 use super::{MailKind, Turn};
-use crate::company::{Addressee, Company, Invitation, InvitationState};
+use crate::company::{Addressee, Company, InvitationState};
 use crate::event::{Event, MailTo, TemplateKind, Topic};
 use crate::template::{Link, MailFacts};
 use crate::values::{Code, Personal, Time};
@@ -24,9 +24,12 @@ impl MailKind for Reminder {
     fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
         let due = company.reminders.due(&company.settings, turn.now);
         let reminder = due.filter_map(|id| {
-            let (user, channel) = company.invitations.get(&id)?;
-            let user = company.users.get(*user)?;
-            let invitation = user.link(*channel).invitation.filter(|one| one.is_live(turn.now))?;
+            let (user_id, channel) = company.invitations.get(&id)?;
+            let user = company.users.get(*user_id)?;
+            let invitation = user.link(*channel).invitation?;
+            if !company.is_live(*user_id, *channel, &invitation, turn.now) {
+                return None;
+            }
             let (channel, generation) = (*channel, invitation.generation);
             let reminder = u32::from(invitation.reminders) + 1;
             Some(Event::NotificationRequested {
@@ -58,21 +61,26 @@ impl MailKind for Reminder {
             return Some(Code::RecipientAlreadyLinked);
         }
         match link.invitation {
-            Some(newest) if newest.generation == *generation => why_no_reminder(&newest, now),
+            Some(newest) if newest.generation == *generation => {
+                let dead = company.why_link_is_dead(*id, *channel, &newest, now);
+                dead.or_else(|| why_not_delivered(newest.state))
+            }
             _ => Some(Code::InvitationSuperseded),
         }
     }
 }
 
-fn why_no_reminder(invitation: &Invitation, now: Time) -> Option<Code> {
-    match invitation.state {
-        InvitationState::Created | InvitationState::Sent | InvitationState::Delivered => {
-            (!invitation.is_live(now)).then_some(Code::InvitationExpired)
-        }
+/// Why a person whose mail did not arrive is not reminded of it.
+fn why_not_delivered(state: InvitationState) -> Option<Code> {
+    match state {
         InvitationState::Deferred => Some(Code::DeliveryTemporaryFailure),
         InvitationState::Bounced => Some(Code::DeliverySuppressed),
-        InvitationState::Linked => Some(Code::InvitationAlreadyUsed),
-        InvitationState::Expired => Some(Code::InvitationExpired),
-        InvitationState::Revoked => Some(Code::InvitationRevoked),
+        InvitationState::Created
+        | InvitationState::Sent
+        | InvitationState::Delivered
+        | InvitationState::Linked
+        | InvitationState::Expired
+        | InvitationState::Revoked
+        | InvitationState::Ended(_) => None,
     }
 }

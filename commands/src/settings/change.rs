@@ -15,6 +15,26 @@ pub(super) const ALIASES: [(&str, &str); 4] = [
 ];
 
 impl Settings {
+    /// Our name of a setting, for any name that a change may use: the vendor's key or our own.
+    pub fn own_name(name: &str) -> &str {
+        ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, ours)| ours)
+    }
+
+    /// What a setting means, by its path. The settings of a group have the meaning of the group.
+    pub fn meaning(path: &str) -> Option<String> {
+        let schema = schemars::schema_for!(Self);
+        let group = path.split('.').next().unwrap_or(path);
+        let described = |schema: &Value, name: &str| {
+            let text = schema.pointer(&format!("/properties/{name}/description"))?.as_str()?;
+            Some(text.replace('\n', " "))
+        };
+        let own = path.split_once('.').and_then(|(group, name)| {
+            let reference = schema.pointer(&format!("/properties/{group}/$ref"))?.as_str()?;
+            described(schema.pointer(reference.strip_prefix('#')?)?, name)
+        });
+        own.or_else(|| described(schema.as_value(), group))
+    }
+
     /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
     pub fn flat(&self) -> Vec<(String, Value)> {
         let mut out = Vec::new();
@@ -29,11 +49,7 @@ impl Settings {
     pub fn check(&self, requested: &Map<String, Value>) -> Result<Vec<(String, Value)>, Refusal> {
         let mut changes = Vec::new();
         for (name, value) in requested {
-            let name = ALIASES
-                .iter()
-                .find(|(alias, _)| alias == name)
-                .map_or(name.as_str(), |(_, ours)| ours);
-            flatten(name, value, &mut changes);
+            flatten(Self::own_name(name), value, &mut changes);
         }
         let known = self.flat();
         let mut after = self.clone();

@@ -148,7 +148,7 @@ codes! {
 
     // Phones and users.
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
-    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into a form like 8.4E+10; format the column as text and enter the number again."
+    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into scientific notation; format the column as text and enter the number again."
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
     PhoneKept "phone.kept" "A number that was added by hand stays on the list beside the file's; remove it if it is no longer used."
     PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
@@ -167,7 +167,7 @@ codes! {
     NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number belongs to another organization; use another number, or withdraw this one from that organization."
     NumberNoneAvailable "number.none_available" "The organization has no available number; allocate numbers to it first."
     NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few available numbers for these accounts; allocate more numbers to it."
-    NumberInUse "number.in_use" "An account has the number; release the number first."
+    NumberInUse "number.in_use" "The number is in use, or the account has another number; release that number first."
 
     // Company settings.
     ChannelUnknown "channel.unknown" "There is no such channel; use whatsapp or imessage."
@@ -184,7 +184,7 @@ codes! {
     RoleNotAssigned "role.not_assigned" "The user does not have this role; nothing was changed."
 
     // Runs.
-    RunTooManyRecipients "run.too_many_recipients" "Bulk integration invitation exceeds max records size limit; select fewer people, or raise the limit."
+    RunTooManyRecipients "run.too_many_recipients" "Bulk integration invitation exceeds max records size limit; select fewer people."
     RunEmptySelection "run.empty_selection" "The selection contains nobody; select at least one person."
     RunAlreadyConfirmed "run.already_confirmed" "This plan was confirmed already and has started a run; make a new preview to invite the people again."
     RunPlanChanged "run.plan_changed" "The people of the run have changed since the preview; make a new preview and check it."
@@ -203,7 +203,7 @@ codes! {
     // Recipients of a run.
     RecipientUnknown "recipient.unknown" "The run has no such recipient; check the user."
     RecipientAlreadyTerminal "recipient.already_terminal" "The recipient has an outcome already, and it does not change."
-    RecipientUserNotCreated "recipient.user_not_created" "The user was not created; correct the row and import it again."
+    RecipientUserNotCreated "recipient.user_not_created" "The company has no such user; check the spelling, or add or import the user first."
     RecipientUserArchived "recipient.user_archived" "The user is archived or deactivated; restore or reactivate the user first."
     RecipientAlreadyLinked "recipient.already_linked" "The user is already linked on this channel, so no invitation is needed."
     RecipientCorporatePhoneMissing "recipient.corporate_phone_missing" "No corporate phone number is listed for the user; add one."
@@ -222,6 +222,10 @@ codes! {
     InvitationExpired "invitation.expired" "The link has expired; ask your administrator for a new one."
     InvitationRevoked "invitation.revoked" "The link was revoked; ask your administrator for a new one."
     InvitationSuperseded "invitation.superseded" "A newer invitation replaced this link; use the link in the newest mail."
+    InvitationUserInactive "invitation.user_inactive" "The link ended because the person was deactivated, archived or removed; ask your administrator."
+    InvitationAddressChanged "invitation.address_changed" "The link ended because the person's e-mail address was changed; ask your administrator for a new one."
+    InvitationPhoneChanged "invitation.phone_changed" "The link ended because the phone number it was sent for is no longer the person's; ask your administrator for a new one."
+    InvitationChannelDisabled "invitation.channel_disabled" "The link does not work because the channel is not enabled for the company; ask your administrator."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 

@@ -22,6 +22,7 @@ mod engine_query;
 mod failed_rows;
 mod failure;
 mod history;
+mod latest;
 mod list;
 mod log_facts;
 mod query_schema;
@@ -69,8 +70,11 @@ impl Queries {
         asker: &QueryCaller,
     ) -> Result<QueryAnswer, QueryFailure> {
         let query = list::find(name)?;
-        let common = CommonParams::take(query.own_names(params)?)?;
-        self.check_permission(company, query, &common.rest, asker).await?;
+        let mut common = CommonParams::take(query.own_names(params)?)?;
+        let latest = latest::wanted(name, &common.rest);
+        if latest.is_none() {
+            self.check_permission(company, query, &common.rest, asker).await?;
+        }
         if common.as_of.is_none() {
             self.up_to_date().await?;
         }
@@ -78,6 +82,19 @@ impl Queries {
             self.visible(position).await?;
         }
         let (context, company) = (Arc::clone(&self.context), company.clone());
+        if let Some(latest) = latest {
+            let (context, of) = (Arc::clone(&context), company.clone());
+            let resolving = tokio::task::spawn_blocking(move || {
+                let past = common.as_of.map(|as_of| rows_as_of(&context, &of, as_of));
+                let past = past.transpose()?;
+                let view = context.read_models.view();
+                let rows: &dyn Rows = past.as_ref().map_or(&view, |(_, rows)| rows);
+                latest.resolve(&of, &mut common.rest, rows).map(|()| common)
+            });
+            common = resolving.await.map_err(|error| unavailable(&error))??;
+            // The permission may depend on the import.
+            self.check_permission(&company, query, &common.rest, asker).await?;
+        }
         let answering =
             tokio::task::spawn_blocking(move || answer(&context, &company, query, &common));
         answering.await.map_err(|error| unavailable(&error))?
@@ -156,6 +173,10 @@ impl Queries {
         let needed = match query.access(params)? {
             Access::Everyone => None,
             Access::Permission(permission) => Some(permission),
+            Access::AnyPermission => match self.has_any(company, asker).await? {
+                true => None,
+                false => Some(Permission::BulkImportUsers),
+            },
             Access::ImportFile => Some(self.needed_to_import(company, params).await),
             // An actor who may import a file may see its outcome, and so may an actor who imports users.
             Access::ImportOutcome => {
@@ -171,6 +192,23 @@ impl Queries {
         }
         let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
         Err(refusal.with(json!({"permission": needed.as_str()})).into())
+    }
+
+    /// Whether the actor has any permission, or the company has granted none yet.
+    async fn has_any(
+        &self,
+        company: &CompanyId,
+        asker: &QueryCaller,
+    ) -> Result<bool, QueryFailure> {
+        let actor = asker.actor.clone();
+        let look = move |company: &Company| {
+            !company.grants.enforced() || company.grants.held(&actor).next().is_some()
+        };
+        let found = self.companies.actor(company).await.inspect(look).await;
+        found.ok_or_else(|| QueryFailure::Failed {
+            code: Code::Unavailable,
+            why: "the engine is stopping".to_owned(),
+        })
     }
 
     async fn allowed(
@@ -224,8 +262,8 @@ fn answer(
     };
     let params = &common.rest;
     match (query, common.format) {
-        (ListedQuery::Engine(query), _) => {
-            query.answer(&EngineQueryRequest { context, company, params, rows, position })
+        (ListedQuery::Engine(query), format) => {
+            query.answer(&EngineQueryRequest { context, company, params, rows, format, position })
         }
         (ListedQuery::Rows(query), Some(format)) => {
             csv(now, company, query, params, rows, format).map(QueryAnswer::Csv)

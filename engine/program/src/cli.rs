@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod accounts;
@@ -16,6 +16,7 @@ mod config;
 mod consent;
 mod demo;
 mod did_you_mean;
+mod examples;
 mod exit_counts;
 mod failure;
 mod fields;
@@ -123,8 +124,10 @@ enum OfCompany {
 
 /// Runs the command line of this process and returns its exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let out = Out::new(cli.common.json, cli.common.quiet);
+    let matches = examples::with_examples(Cli::command()).get_matches();
+    let reads = only_reads(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let out = Out::new(cli.common.json, cli.common.quiet, cli.common.wide);
     log_to_stderr(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -133,13 +136,54 @@ pub fn main() -> ExitCode {
             return out.end(Err(failure));
         }
     };
-    let result = runtime.block_on(Box::pin(run(cli, &out)));
+    let result = runtime.block_on(Box::pin(run(cli, reads, &out)));
     // A thread that still reads the terminal would block a normal shutdown.
     runtime.shutdown_background();
     out.end(result)
 }
 
-async fn run(cli: Cli, out: &Out) -> CliResult {
+/// The verbs that only read, by their last word.
+const READING: &[&str] = &[
+    "list",
+    "show",
+    "rows",
+    "progress",
+    "failed-rows",
+    "queue",
+    "get",
+    "suggest",
+    "utilisation",
+    "phones",
+    "users",
+    "roles",
+    "org-units",
+    "permission-groups",
+    "numbers",
+    "imports",
+    "reports",
+    "runs",
+    "log",
+    "notifications",
+    "invitations",
+    "config",
+    "history",
+    "query",
+    "permissions",
+    "templates",
+    "accounts",
+];
+
+/// Whether the verb only reads, so that it creates no data folder.
+fn only_reads(matches: &ArgMatches) -> bool {
+    let mut last = None;
+    let mut at = matches;
+    while let Some((name, below)) = at.subcommand() {
+        (last, at) = (Some(name), below);
+    }
+    last.is_some_and(|last| READING.contains(&last))
+}
+
+async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
@@ -152,6 +196,12 @@ async fn run(cli: Cli, out: &Out) -> CliResult {
         Verb::Completions(verb) => verb.run(out, Cli::command()),
         Verb::OfCompany(verb) => {
             verb.check()?;
+            if matches!(&*verb, OfCompany::Query(query) if !query.has_name()) {
+                return query::Query::list(out);
+            }
+            if reads {
+                common.check_data_exists()?;
+            }
             let session = Session::open(&common, out, verb.carries_runs()).await?;
             let result = session.run(verb.work(&session)).await;
             session.close().await;
@@ -269,10 +319,15 @@ mod tests {
 
     #[test]
     fn every_verb_has_help_with_examples() {
-        for verb in Cli::command().get_subcommands() {
-            let name = verb.get_name();
-            assert!(verb.get_about().is_some(), "{name} has no about");
-            assert!(verb.get_after_help().is_some(), "{name} has no examples");
+        fn check(command: &clap::Command, words: &str) {
+            for verb in command.get_subcommands() {
+                let words = format!("{words} {}", verb.get_name());
+                assert!(verb.get_about().is_some(), "{words} has no about");
+                let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains(&words), "the help of {words} has no example of it");
+                check(verb, &words);
+            }
         }
+        check(&examples::with_examples(Cli::command()), "boarding");
     }
 }

@@ -26,6 +26,8 @@ enum ParamKind {
     Pattern(&'static str),
     /// A ULID.
     Id,
+    /// A ULID, or `latest` for the newest.
+    IdOrLatest,
     /// At most this many texts: an array, or one text with commas.
     List(usize),
     /// One of these texts.
@@ -50,6 +52,11 @@ impl Param {
     /// A ULID.
     pub const fn id(name: &'static str) -> Self {
         Self::new(name, ParamKind::Id)
+    }
+
+    /// A ULID, or `latest`, which the engine replaces before the rows are queried.
+    pub const fn id_or_latest(name: &'static str) -> Self {
+        Self::new(name, ParamKind::IdOrLatest)
     }
 
     /// At most `max` texts: an array, or one text with commas.
@@ -115,6 +122,10 @@ impl Param {
                 {"type": "string", "minLength": 1, "description": "With commas between them."},
             ]}),
             ParamKind::Id => AnyId::json_schema(generator),
+            ParamKind::IdOrLatest => {
+                let id = AnyId::json_schema(generator);
+                json_schema!({"anyOf": [id, {"type": "string", "enum": ["latest"]}]})
+            }
             ParamKind::OneOf(names) => json_schema!({"type": "string", "enum": names()}),
         };
         match null {

@@ -40,6 +40,8 @@ pub(crate) struct LatestInvitation {
     pub state: InvitationStatus,
     pub sent_at: Option<Time>,
     pub expires_at: Option<Time>,
+    /// What has ended the link, if nobody revoked it but its reason was lost.
+    pub code: Option<Code>,
 }
 
 impl LatestInvitation {
@@ -47,6 +49,37 @@ impl LatestInvitation {
     pub(crate) fn is_live(&self) -> bool {
         use InvitationStatus as S;
         self.sent_at.is_some() && matches!(self.state, S::Sent | S::Delivered | S::Deferred)
+    }
+
+    /// The invitation as it is at this time: it may have expired before an event says so.
+    pub(crate) fn at(&self, now: Option<Time>) -> Self {
+        let is_over = self.expires_at.zip(now).is_some_and(|(end, now)| end <= now);
+        let state = match is_over && self.may_be_used() && self.state != InvitationStatus::Bounced {
+            true => InvitationStatus::Expired,
+            false => self.state,
+        };
+        Self { state, ..self.clone() }
+    }
+
+    /// Why the link does not work; none while it works, and while its mail is on its way.
+    pub(crate) fn why_dead(&self) -> Option<Code> {
+        match self.state {
+            InvitationStatus::Linked => Some(Code::InvitationAlreadyUsed),
+            InvitationStatus::Expired => Some(Code::InvitationExpired),
+            InvitationStatus::Revoked => self.code.or(Some(Code::InvitationRevoked)),
+            InvitationStatus::Created
+            | InvitationStatus::Sent
+            | InvitationStatus::Delivered
+            | InvitationStatus::Deferred
+            | InvitationStatus::Bounced => None,
+        }
+    }
+
+    /// Whether a mail with its link may have arrived, and no event has ended the link.
+    fn may_be_used(&self) -> bool {
+        use InvitationStatus as S;
+        let bounced = self.state == S::Bounced && self.sent_at.is_some();
+        bounced || matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred)
     }
 }
 
@@ -57,6 +90,8 @@ impl LatestInvitation {
 pub(crate) struct UserInvitations {
     pub user: Who,
     pub invitations: Vec<LatestInvitation>,
+    /// Earlier generations whose links live on until the next mail is sent, oldest first.
+    pub older: Vec<LatestInvitation>,
     pub linked: Vec<Channel>,
     /// Why the last attempt to invite the user failed; none if it did not.
     pub failure: Option<Code>,
@@ -64,7 +99,8 @@ pub(crate) struct UserInvitations {
 
 impl UserInvitations {
     fn new(user: &Who) -> Self {
-        Self { user: user.clone(), invitations: Vec::new(), linked: Vec::new(), failure: None }
+        let (invitations, older, linked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { user: user.clone(), invitations, older, linked, failure: None }
     }
 
     /// Whether the user has no link yet and has an open invitation.
@@ -81,13 +117,17 @@ impl UserInvitations {
         self.invitations.iter_mut().find(|invitation| invitation.run == run)
     }
 
-    fn of_id(&mut self, id: InvitationId) -> Option<&mut LatestInvitation> {
-        self.invitations.iter_mut().find(|invitation| invitation.invitation == id)
-    }
-
-    fn dispatch(&mut self, run: RunId, id: InvitationId, generation: u32) {
+    /// Adds a generation. `keeps_older` tells whether the links before it live on until its mail is sent.
+    fn dispatch(&mut self, run: RunId, id: InvitationId, generation: u32, keeps_older: bool) {
         self.failure = None;
-        self.invitations.retain(|invitation| invitation.invitation != id);
+        let before = self.invitations.iter().position(|one| one.invitation == id);
+        let before = before.map(|place| self.invitations.remove(place));
+        self.older.retain(|one| one.invitation != id || (keeps_older && one.may_be_used()));
+        let kept = before.filter(|one| {
+            // A retry claims the same generation again.
+            keeps_older && one.generation != generation && one.may_be_used()
+        });
+        self.older.extend(kept);
         self.invitations.push(LatestInvitation {
             invitation: id,
             run,
@@ -95,15 +135,56 @@ impl UserInvitations {
             state: InvitationStatus::Created,
             sent_at: None,
             expires_at: None,
+            code: None,
         });
     }
 
-    fn end(&mut self, id: InvitationId, generation: u32, state: InvitationStatus) {
-        if let Some(invitation) = self.of_id(id)
-            && invitation.generation == generation
-        {
-            invitation.state = state;
+    fn end(
+        &mut self,
+        id: InvitationId,
+        generation: u32,
+        state: InvitationStatus,
+        code: Option<Code>,
+    ) {
+        let mut all = self.invitations.iter_mut().chain(&mut self.older);
+        let found = all.find(|one| one.invitation == id && one.generation == generation);
+        if let Some(invitation) = found {
+            (invitation.state, invitation.code) = (state, code);
         }
+    }
+
+    /// The mail of this run was sent: the links before it have ended.
+    fn supersede(&mut self, run: RunId) {
+        if let Some(id) = self.of_run(run).map(|one| one.invitation) {
+            self.older.retain(|one| one.invitation != id);
+        }
+    }
+
+    /// The mail of this run has certainly failed: the link before it is the newest again. False if there is none.
+    fn return_to_older(&mut self, run: RunId) -> bool {
+        let place = self.invitations.iter().position(|one| one.run == run);
+        let claimed = |one: &LatestInvitation| {
+            matches!(one.state, InvitationStatus::Created | InvitationStatus::Deferred)
+                && one.sent_at.is_none()
+        };
+        let Some(newest) = place.and_then(|place| self.invitations.get_mut(place)) else {
+            return false;
+        };
+        let id = newest.invitation;
+        let older = self.older.iter().rposition(|one| one.invitation == id);
+        match older.filter(|_| claimed(newest)) {
+            Some(older) => {
+                *newest = self.older.remove(older);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The invitations whose mail was sent and whose link works at this time, as far as events say.
+    pub(crate) fn live(&self, now: Option<Time>) -> impl Iterator<Item = LatestInvitation> {
+        let all = self.invitations.iter().chain(&self.older);
+        all.map(move |one| one.at(now)).filter(LatestInvitation::is_live)
     }
 
     /// Applies a report about the mail.
@@ -125,6 +206,12 @@ impl UserInvitations {
             },
             _ => return,
         };
+        if matches!(event, Event::InviteSent { .. }) {
+            self.supersede(run);
+        }
+        if matches!(event, Event::InviteFailed { .. }) && self.return_to_older(run) {
+            return;
+        }
         let Some(invitation) = self.of_run(run) else { return };
         if !invitation.state.is_final() {
             invitation.state = state;
@@ -143,7 +230,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = UserInvitations;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -156,7 +243,8 @@ impl Projection for InvitationProjection {
             | Event::UserLinked { user, .. }
             | Event::UserUnlinked { user, .. }
             | Event::InvitationExpired { user, .. }
-            | Event::InvitationRevoked { user, .. } => Some(user.folded().into()),
+            | Event::InvitationRevoked { user, .. }
+            | Event::InvitationEnded { user, .. } => Some(user.folded().into()),
             _ => None,
         }
     }
@@ -173,22 +261,28 @@ impl Projection for InvitationProjection {
             (None, _) => return None,
         };
         match fact.event {
-            Event::InviteDispatched { run, invitation, generation, .. } => {
-                user.dispatch(*run, *invitation, *generation);
+            Event::InviteDispatched { run, invitation, generation, sent_on, .. } => {
+                user.dispatch(*run, *invitation, *generation, sent_on.is_some());
             }
             Event::UserLinked { channel, invitation, .. } => {
                 user.linked.retain(|linked| linked != channel);
                 user.linked.push(*channel);
-                if let Some(invitation) = invitation.and_then(|id| user.of_id(id)) {
-                    invitation.state = InvitationStatus::Linked;
+                let all = user.invitations.iter_mut().chain(&mut user.older);
+                if let Some(id) = invitation {
+                    all.filter(|one| one.invitation == *id).for_each(|one| {
+                        (one.state, one.code) = (InvitationStatus::Linked, None);
+                    });
                 }
             }
             Event::UserUnlinked { channel, .. } => user.linked.retain(|linked| linked != channel),
             Event::InvitationExpired { invitation, generation, .. } => {
-                user.end(*invitation, *generation, InvitationStatus::Expired);
+                user.end(*invitation, *generation, InvitationStatus::Expired, None);
             }
             Event::InvitationRevoked { invitation, generation, .. } => {
-                user.end(*invitation, *generation, InvitationStatus::Revoked);
+                user.end(*invitation, *generation, InvitationStatus::Revoked, None);
+            }
+            Event::InvitationEnded { invitation, generation, code, .. } => {
+                user.end(*invitation, *generation, InvitationStatus::Revoked, Some(*code));
             }
             event => user.report(event, fact.commit.at),
         }

@@ -1,7 +1,7 @@
 //! A user's link to each channel: not linked, invited or linked.
 
 use boarding_commands::event::Channel;
-use boarding_commands::values::CompanyId;
+use boarding_commands::values::{Code, CompanyId, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
@@ -19,22 +19,26 @@ wire_enum! {
     }
 }
 
-/// The state of a user's link to every channel.
+/// The state of a user's link to every channel, and why the newest invitation link does not work.
 #[derive(Debug)]
-pub(crate) struct Links([(Channel, LinkStatus); Channel::ALL.len()]);
+pub(crate) struct Links([(Channel, LinkStatus, Option<Code>); Channel::ALL.len()]);
 
 impl Links {
-    /// The links of the user of that folded key.
+    /// The links of the user of that folded key, at this time.
     pub(crate) fn load(
         rows: &dyn Rows,
         company: &CompanyId,
         folded: &str,
+        now: Option<Time>,
         channels: &mut RunChannels<'_>,
     ) -> Result<Self, RowsError> {
-        let mut links = Self(Channel::ALL.map(|channel| (channel, LinkStatus::NotLinked)));
+        let mut links = Self(Channel::ALL.map(|channel| (channel, LinkStatus::NotLinked, None)));
         let Some(user) = invitations::find(rows, company, folded)? else { return Ok(links) };
-        for invitation in user.invitations.iter().filter(|invitation| invitation.is_live()) {
+        for invitation in user.live(now) {
             links.set(channels.of(invitation.run)?, LinkStatus::Invited);
+        }
+        for invitation in &user.invitations {
+            links.set_end(channels.of(invitation.run)?, invitation.at(now).why_dead());
         }
         // After the invitations: a link wins over an invitation to the same channel.
         for channel in user.linked {
@@ -43,10 +47,54 @@ impl Links {
         Ok(links)
     }
 
+    /// Why the newest invitation link to each channel does not work.
+    pub(crate) fn ends(&self) -> LinkEnds<'_> {
+        LinkEnds(self)
+    }
+
     fn set(&mut self, channel: Option<Channel>, state: LinkStatus) {
-        for (_, link) in self.0.iter_mut().filter(|(known, _)| Some(*known) == channel) {
+        for (_, link, _) in self.0.iter_mut().filter(|(known, ..)| Some(*known) == channel) {
             *link = state;
         }
+    }
+
+    fn set_end(&mut self, channel: Option<Channel>, code: Option<Code>) {
+        for (.., end) in self.0.iter_mut().filter(|(known, ..)| Some(*known) == channel) {
+            *end = code;
+        }
+    }
+}
+
+/// An object: channel → code, or null.
+#[derive(Debug)]
+pub(crate) struct LinkEnds<'a>(&'a Links);
+
+impl Serialize for LinkEnds<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Links(links) = self.0;
+        let mut map = serializer.serialize_map(Some(links.len()))?;
+        for (channel, _, code) in links {
+            map.serialize_entry(channel.as_str(), code)?;
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for LinkEnds<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LinkEnds".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let code = generator.subschema_for::<Option<Code>>();
+        let channels = Channel::ALL.map(Channel::as_str);
+        let properties: serde_json::Map<_, _> =
+            channels.iter().map(|name| ((*name).to_owned(), code.clone().into())).collect();
+        json_schema!({
+            "description": "Why the newest invitation link to each channel does not work; null while it works, and \
+                            for a user without an invitation.",
+            "type": "object", "properties": properties, "required": channels,
+        })
     }
 }
 
@@ -55,7 +103,7 @@ impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(links) = self;
         let mut map = serializer.serialize_map(Some(links.len()))?;
-        for (channel, state) in links {
+        for (channel, state, _) in links {
             map.serialize_entry(channel.as_str(), &WireName(*state))?;
         }
         map.end()
@@ -101,7 +149,7 @@ mod tests {
     fn link(company: &TestCompany) -> serde_json::Value {
         let rows = company.rows();
         let mut channels = RunChannels::new(&rows, company.id());
-        let links = Links::load(&rows, company.id(), "ann", &mut channels).unwrap();
+        let links = Links::load(&rows, company.id(), "ann", None, &mut channels).unwrap();
         serde_json::json!(links)["whatsapp"].clone()
     }
 }

@@ -162,7 +162,7 @@ fn damage(cli: &Cli) {
 
 #[test]
 fn common_options_are_accepted_at_every_position() {
-    let cli = Cli::new();
+    let cli = Cli::with_company();
     for words in [
         &["--json", "phones", "list"][..],
         &["phones", "--json", "--company", "acme", "list"],
@@ -249,6 +249,7 @@ fn rows_have_the_keys_of_the_contract() {
                 "email",
                 "first_name",
                 "last_name",
+                "link_ends",
                 "links",
                 "org_unit",
                 "phone",

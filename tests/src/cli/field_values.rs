@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::mail_text::{decoded, link_token};
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
 
@@ -100,5 +101,30 @@ fn phones_are_swapped_however_far_apart_the_rows_are() {
     for row in listed {
         let n: usize = row["user"].as_str().unwrap()[1..].parse().unwrap();
         assert_eq!(row["phone"], json!(phone((n + 1) % 1_100)));
+    }
+}
+
+/// A37: The link of a person who left, or whose number was given to another person, is refused with the reason.
+#[test]
+fn link_is_refused_when_its_person_has_left() {
+    let leave: &[&[&str]] = &[&["users", "deactivate", "ann"]];
+    let give_away: &[&[&str]] =
+        &[&["phones", "remove", "+84923448001"], &["phones", "add", "+84923448001", "bob"]];
+    for (steps, code) in
+        [(leave, "invitation.user_inactive"), (give_away, "invitation.phone_changed")]
+    {
+        let cli = company();
+        cli.import(&fixture("field/01-email-swap-1.csv"));
+        let run = cli.start(&["--user", "ann"])["run"].as_str().unwrap().to_owned();
+        let mail = std::fs::read_dir(cli.outbox().join(run)).unwrap().next().unwrap().unwrap();
+        let token = link_token(&decoded(&std::fs::read_to_string(mail.path()).unwrap()));
+        for step in steps {
+            cli.run(step).expect_status(0);
+        }
+        let body = json!({"token": token}).to_string();
+        assert_eq!(cli.refused(&["command", "LinkCompleted", &body])["code"], code);
+        assert_eq!(cli.json(&["users", "show", "ann"])["link_ends"]["whatsapp"], code);
+        let history = cli.run(&["history", "user:ann"]).expect_status(0).stdout;
+        assert!(history.contains("InvitationEnded") && history.contains(code), "{history}");
     }
 }

@@ -5,7 +5,7 @@ use crate::support::program::Cli;
 /// LX-30: The wording is written to files, changed, previewed and set; the mails have it then.
 #[test]
 fn wording_is_shown_previewed_and_set() {
-    let cli = Cli::new();
+    let cli = Cli::with_company();
     let show = ["templates", "show", "welcome", "--language", "de"];
     cli.run(&[&show[..], &["-o", "mails"]].concat()).expect_status(0);
     let [text, html] = ["mails/welcome.de.txt", "mails/welcome.de.html"];

@@ -118,6 +118,29 @@ async fn permissions_apply_from_the_first_grant_on() {
     ok(&harness.submit_as("only-bulk_import_users", "ImportFile", people_file("bob")).await);
 }
 
+/// LX-01, LX-02, LX-03: people, phones and settings are shown to actors with a permission only.
+#[tokio::test]
+async fn people_and_settings_need_a_permission_once_granted() {
+    let harness = EngineHarness::acme(None).await;
+    harness.import(&people_rows(&["ann"])).await;
+    let queries = [
+        ("users", json!({})),
+        ("user", json!({"user": "ann"})),
+        ("phone_list", json!({})),
+        ("config", json!({})),
+    ];
+    for (name, params) in queries.clone() {
+        assert_eq!(denied(&harness, "jane", name, params).await, None, "{name}");
+    }
+    grant_as_root(&harness, "kim", "view_org_units").await;
+    for (name, params) in queries {
+        assert!(denied(&harness, "jane", name, params.clone()).await.is_some(), "{name}");
+        assert_eq!(denied(&harness, "kim", name, params).await, None, "{name}");
+    }
+    let numbers = denied(&harness, "kim", "number_suggestions", json!({})).await;
+    assert_eq!(numbers.as_deref(), Some("accounts"));
+}
+
 /// LX-02: without the permission to import, the engine neither reads nor stores the file.
 #[tokio::test]
 async fn file_without_import_permission_is_not_stored() {

@@ -7,8 +7,15 @@ use super::validator::SchemaValidator;
 
 /// Values of each type, which are tried on each parameter.
 fn values() -> Vec<Value> {
-    let text =
-        ["", "x", "7", "running", "01JD0000000000000000000000", "run:01JD0000000000000000000000"];
+    let text = [
+        "",
+        "x",
+        "7",
+        "running",
+        "latest",
+        "01JD0000000000000000000000",
+        "run:01JD0000000000000000000000",
+    ];
     let more =
         [json!(null), json!(7), json!(0), json!(501), json!(-1), json!(true), json!([]), json!({})];
     text.map(Value::from).into_iter().chain(more).collect()

@@ -2,43 +2,98 @@
 
 use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
 use crate::event::{Channel, Delivery, InvitationEvent};
-use crate::values::{RunId, Time, UserKey};
+use crate::values::{RunId, UserKey};
 
 impl Company {
-    /// Changes the newest invitation, and updates the indexes of expiring invitations and of reminders.
+    /// Changes a generation of an invitation, and updates the indexes of links and of reminders.
     pub(super) fn change_invitation(
         &mut self,
         user: UserId,
         channel: Channel,
+        generation: u32,
         change: impl FnOnce(&mut Invitation),
     ) {
         let link = self.users.get_mut(user).and_then(|user| user.link_mut(channel));
-        let Some(invitation) = link.and_then(|link| link.invitation.as_mut()) else { return };
-        if let Some(end) = invitation.expires_at {
-            self.expiring.remove(&(end, invitation.id));
+        let Some(link) = link else { return };
+        let is_newest = link.invitation.is_some_and(|newest| newest.generation == generation);
+        let Some(invitation) = link.generation_mut(generation) else { return };
+        self.link_ends.remove(channel, invitation);
+        // A reminder repeats the newest link only.
+        if is_newest {
+            self.reminders.remove(invitation);
         }
-        self.reminders.remove(invitation);
         change(invitation);
-        if self.settings.reminds() {
+        if is_newest && self.settings.reminds() {
             self.reminders.add(invitation);
         }
-        if let Some(end) = invitation.expires_at.filter(|end| invitation.is_live(Time(end.0 - 1))) {
-            self.expiring.insert((end, invitation.id));
+        self.link_ends.add(channel, invitation);
+    }
+
+    /// Adds an invitation whose mail was claimed. `keeps_older` tells whether the links before it live on until the
+    /// mail is sent.
+    pub(super) fn invite(
+        &mut self,
+        user: UserId,
+        channel: Channel,
+        created: Invitation,
+        keeps_older: bool,
+    ) {
+        self.invitations.insert(created.id, (user, channel));
+        let link = self.users.get_mut(user).and_then(|user| user.link_mut(channel));
+        let Some(link) = link else { return };
+        link.generation = link.generation.max(created.generation);
+        let before = link.invitation.replace(created);
+        if let Some(before) = &before {
+            self.reminders.remove(before);
         }
+        // A retry claims the same generation again.
+        let before = before.filter(|before| before.generation != created.generation);
+        link.older.extend(before);
+        let keeps = |older: &Invitation| keeps_older && older.may_be_used();
+        let (kept, gone) = std::mem::take(&mut link.older).into_iter().partition(keeps);
+        link.older = kept;
+        let gone: Vec<Invitation> = gone;
+        gone.iter().for_each(|older| self.link_ends.remove(channel, older));
+    }
+
+    /// The newest mail was sent: the links before it have ended.
+    pub(super) fn supersede(&mut self, user: UserId, channel: Channel) {
+        let link = self.users.get_mut(user).and_then(|user| user.link_mut(channel));
+        let older = link.map(|link| std::mem::take(&mut link.older)).unwrap_or_default();
+        older.iter().for_each(|older| self.link_ends.remove(channel, older));
+    }
+
+    /// The newest mail has certainly failed: the link before it is the newest again. False if there is none.
+    pub(super) fn return_to_older(&mut self, user: UserId, channel: Channel) -> bool {
+        let link = self.users.get_mut(user).and_then(|user| user.link_mut(channel));
+        let Some(link) = link else { return false };
+        let Some(older) = link.older.pop() else { return false };
+        if let Some(failed) = link.invitation.replace(older) {
+            self.reminders.remove(&failed);
+            self.link_ends.remove(channel, &failed);
+        }
+        if self.settings.reminds() {
+            self.reminders.add(&older);
+        }
+        true
     }
 
     pub(super) fn evolve_invitation(&mut self, event: InvitationEvent<'_>) {
         match event {
             InvitationEvent::UserLinked { user, channel, .. } => {
                 let user = self.users.enter(user.as_str());
+                let mut generations = Vec::new();
                 if let Some(link) =
                     self.users.get_mut(user).and_then(|user| user.link_mut(*channel))
                 {
                     link.linked = true;
+                    generations = link.generations().map(|one| one.generation).collect();
                 }
-                self.change_invitation(user, *channel, |invitation| {
-                    invitation.state = InvitationState::Linked;
-                });
+                for generation in generations {
+                    self.change_invitation(user, *channel, generation, |invitation| {
+                        invitation.state = InvitationState::Linked;
+                    });
+                }
             }
             InvitationEvent::UserUnlinked { user, channel } => {
                 let user = self.users.enter(user.as_str());
@@ -54,6 +109,9 @@ impl Company {
             InvitationEvent::InvitationRevoked { user, channel, generation, .. } => {
                 self.end_invitation(user, *channel, *generation, InvitationState::Revoked);
             }
+            InvitationEvent::InvitationEnded { user, channel, generation, code, .. } => {
+                self.end_invitation(user, *channel, *generation, InvitationState::Ended(*code));
+            }
             InvitationEvent::DeliveryRecorded { run, user, delivery, .. } => {
                 self.record_delivery(run, user, *delivery);
             }
@@ -68,11 +126,7 @@ impl Company {
         state: InvitationState,
     ) {
         let user = self.users.enter(key.as_str());
-        self.change_invitation(user, channel, |invitation| {
-            if invitation.generation == generation {
-                invitation.state = state;
-            }
-        });
+        self.change_invitation(user, channel, generation, |invitation| invitation.state = state);
     }
 
     pub(super) fn record_delivery(&mut self, run: &RunId, key: &UserKey, delivery: Delivery) {
@@ -89,12 +143,12 @@ impl Company {
             Delivery::BouncedHard => InvitationState::Bounced,
             Delivery::BouncedSoft => InvitationState::Deferred,
         };
-        self.change_invitation(user, channel, |invitation| {
+        self.change_invitation(user, channel, recipient.generation, |invitation| {
             let handed_over = matches!(
                 invitation.state,
                 InvitationState::Sent | InvitationState::Delivered | InvitationState::Deferred
             );
-            if handed_over && invitation.generation == recipient.generation {
+            if handed_over {
                 invitation.state = state;
             }
         });

@@ -51,12 +51,10 @@ impl Company {
             (Topic::Invitation { channel, generation, .. }, MailTo::User(user)) => {
                 let user = self.users.enter(user.as_str());
                 let wait = self.settings.reminder_after_seconds();
-                self.change_invitation(user, *channel, |invitation| {
-                    if invitation.generation == *generation {
-                        invitation.reminders = invitation.reminders.saturating_add(1);
-                        // The tick's time may be later than the clock's, by which the commit was written.
-                        invitation.mailed_at = at.max(invitation.mailed_at.plus_seconds(wait));
-                    }
+                self.change_invitation(user, *channel, *generation, |invitation| {
+                    invitation.reminders = invitation.reminders.saturating_add(1);
+                    // The tick's time may be later than the clock's, by which the commit was written.
+                    invitation.mailed_at = at.max(invitation.mailed_at.plus_seconds(wait));
                 });
             }
             _ => {}
@@ -65,14 +63,13 @@ impl Company {
 
     /// Records an expired invitation, if administrators are notified of these.
     pub(super) fn note_expired(&mut self, at: Time, event: &Event) {
-        let Event::InvitationExpired { user, channel, invitation, .. } = event else { return };
+        let Event::InvitationExpired { user, channel, generation, .. } = event else { return };
         if !self.settings.notify.expired_digest {
             return;
         }
         let user = self.users.enter(user.as_str());
-        let newest = self.users.get(user).and_then(|user| user.link(*channel).invitation);
-        let end =
-            newest.filter(|newest| newest.id == *invitation).and_then(|newest| newest.expires_at);
+        let link = self.users.get(user).map(|user| user.link(*channel)).unwrap_or_default();
+        let end = link.generation(*generation).and_then(|invitation| invitation.expires_at);
         // The tick's time may be later than the clock's, by which the commit was written.
         let since = end.map_or(at, |end| at.max(end));
         let expired = self.expired.get_or_insert_with(|| Expired::since(since));

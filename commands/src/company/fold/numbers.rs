@@ -78,6 +78,7 @@ fn of_account(event: &Event) -> Option<&Who> {
         | Event::UserUnlinked { user, .. }
         | Event::InvitationExpired { user, .. }
         | Event::InvitationRevoked { user, .. }
+        | Event::InvitationEnded { user, .. }
         | Event::DeliveryRecorded { user, .. } => Some(user),
         _ => None,
     }

@@ -1,9 +1,11 @@
 //! How events change runs and their recipients.
 
 use crate::company::selection::{Pick, SelectionVersion};
-use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
+use crate::company::{
+    AddressMark, Company, Invitation, InvitationState, LinkBasis, RecipientState, Run, RunState,
+};
 use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
-use crate::values::{Code, InvitationId, RunId, Time, UserKey};
+use crate::values::{Code, RunId, Time, UserKey};
 
 impl Company {
     pub(super) fn evolve_run(&mut self, at: Time, event: RunEvent<'_>) {
@@ -94,12 +96,26 @@ impl Company {
 
     pub(super) fn evolve_recipient(&mut self, at: Time, event: RecipientEvent<'_>) {
         match event {
-            RecipientEvent::InviteDispatched { run, user, invitation, generation, .. } => {
+            RecipientEvent::InviteDispatched {
+                run,
+                user,
+                invitation,
+                generation,
+                email,
+                sent_on,
+                ..
+            } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
                 run.claim(user, event, at);
                 let channel = run.channel;
-                self.invite(user, channel, *invitation, *generation);
+                let basis = LinkBasis {
+                    address: AddressMark::of(email),
+                    phone: sent_on.as_ref().and_then(|on| on.phone.as_ref()).map(|phone| **phone),
+                    on_record: sent_on.as_ref().is_some_and(|on| on.on_record),
+                };
+                let created = Invitation::new(*invitation, *generation, basis);
+                self.invite(user, channel, created, sent_on.is_some());
             }
             RecipientEvent::InviteDeferred { run, user, attempt, code, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());
@@ -117,8 +133,9 @@ impl Company {
                 {
                     self.foreign_messages.insert(message_id.clone(), (*run, place));
                 }
+                self.supersede(user, channel);
                 // An invitation that was revoked or used while its mail was in flight stays so.
-                self.change_invitation(user, channel, |invitation| {
+                self.change_invitation(user, channel, recipient.generation, |invitation| {
                     if invitation.is_claimed_by(&recipient) {
                         invitation.state = InvitationState::Sent;
                         invitation.mailed_at = at;
@@ -151,30 +168,19 @@ impl Company {
         run.set(user, state, None);
         let channel = run.channel;
         let end = claimed_at.plus_seconds(self.settings.invitation_ttl_seconds(channel));
-        self.change_invitation(user, channel, |invitation| {
-            if invitation.is_claimed_by(&recipient) {
-                invitation.expires_at = Some(end);
-                if code.is_some_and(|code| !code.leaves_delivery_open()) {
-                    invitation.state = InvitationState::Bounced;
-                }
+        let newest = self.users.get(user).and_then(|user| user.link(channel).invitation);
+        if !newest.is_some_and(|newest| newest.is_claimed_by(&recipient)) {
+            return;
+        }
+        let failed = code.is_some_and(|code| !code.leaves_delivery_open());
+        if failed && self.return_to_older(user, channel) {
+            return;
+        }
+        self.change_invitation(user, channel, recipient.generation, |invitation| {
+            invitation.expires_at = Some(end);
+            if failed {
+                invitation.state = InvitationState::Bounced;
             }
         });
-    }
-
-    pub(super) fn invite(
-        &mut self,
-        user: UserId,
-        channel: Channel,
-        id: InvitationId,
-        generation: u32,
-    ) {
-        self.invitations.insert(id, (user, channel));
-        self.change_invitation(user, channel, |old| old.state = InvitationState::Revoked);
-        if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
-            let (expires_at, mailed_at, reminders) = (None, Time::default(), 0);
-            let state = InvitationState::Created;
-            let created = Invitation { id, generation, state, expires_at, mailed_at, reminders };
-            link.invitation = Some(created);
-        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::Company;
+use crate::decide::end_links;
 use crate::decide::numbers::pool::{cooled, released_with};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
@@ -14,7 +15,7 @@ use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
 use crate::decide::runs::recipients::{Found, report_events};
 use crate::event::{Event, Permission};
 use crate::mail_kinds::{self, Turn};
-use crate::values::{Code, Personal, Refusal, Time};
+use crate::values::{Code, InvitationId, Personal, Refusal, Time};
 
 /// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -44,6 +45,7 @@ impl Decide for Tick {
         self.time_out(company, &mut events);
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
+        self.end_links(company, &mut events);
         self.cool(company, &mut events);
         self.request_mails(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
@@ -94,25 +96,39 @@ impl Tick {
     }
 
     fn expire(self, company: &Company, events: &mut Vec<Event>) {
-        let over = company.expiring.iter().take_while(|(end, _)| *end <= self.now);
-        let over: BTreeSet<_> = over.take(MAX_EVENTS).map(|(_, id)| *id).collect();
+        let over: Vec<_> = company.link_ends.over(self.now).take(MAX_EVENTS).collect();
+        let is_newest = |(id, generation): &&(InvitationId, u32)| {
+            let (user, channel) = company.invitations.get(id)?;
+            let newest = company.users.get(*user)?.link(*channel).invitation?;
+            Some(newest.generation == *generation)
+        };
+        // While a newer link is open, the number stays assigned.
+        let newest = over.iter().filter(|one| is_newest(one) == Some(true));
+        let newest: BTreeSet<_> = newest.map(|(id, _)| *id).collect();
         let mut released = BTreeSet::new();
-        for id in &over {
-            let Some((user_id, channel)) = company.invitations.get(id) else { continue };
+        for (id, generation) in over {
+            let Some((user_id, channel)) = company.invitations.get(&id) else { continue };
             let Some(user) = company.users.get(*user_id) else { continue };
-            let Some(invitation) = user.link(*channel).invitation else { continue };
-            let (channel, generation) = (*channel, invitation.generation);
-            let who = Personal(user.key());
+            let (who, channel) = (Personal(user.key()), *channel);
             events.push(Event::InvitationExpired {
                 user: who,
                 channel,
-                invitation: *id,
+                invitation: id,
                 generation,
             });
-            if released.insert(*user_id) {
-                events.extend(released_with(company, *user_id, user, &over, self.now));
+            if newest.contains(&id) && released.insert(*user_id) {
+                events.extend(released_with(company, *user_id, user, &newest, self.now));
             }
         }
+    }
+
+    /// Ends links that have lost their reason: those of a channel that was disabled, and those of an older history
+    /// when a reminder is due.
+    fn end_links(self, company: &Company, events: &mut Vec<Event>) {
+        let due = company.reminders.due(&company.settings, self.now).take(MAX_EVENTS);
+        let people = due.filter_map(|id| company.invitations.get(&id)).map(|(user, _)| *user);
+        let ends = end_links::overdue(company, events, people, self.now);
+        events.extend(ends);
     }
 
     /// Makes numbers available again that have cooled down.

@@ -3,12 +3,12 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
+use crate::company::{Company, NumberState, User, UserId, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission};
 use crate::schema::exactly_one_of;
-use crate::values::{Code, Personal, Phone, Refusal, Time};
+use crate::values::{Code, Personal, Phone, Refusal};
 
 /// Either the link's `token`, or a `user` and a `channel`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -46,11 +46,14 @@ fn by_token(company: &Company, context: &Context<'_>) -> Result<Decision, Refusa
     let (id, generation) = context.facts.invitation().ok_or(Code::InvitationNotFound)?;
     let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
     let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
-    let current = user.link(*channel).invitation.ok_or(Code::InvitationNotFound)?;
-    if generation < current.generation {
-        return Err(Code::InvitationSuperseded.into());
-    }
-    if let Some(code) = why_not_live(&current, context.at) {
+    let link = user.link(*channel);
+    let newest = link.invitation.ok_or(Code::InvitationNotFound)?;
+    let Some(invitation) = link.generation(generation) else {
+        let is_older = generation < newest.generation;
+        let code = if is_older { Code::InvitationSuperseded } else { Code::InvitationNotFound };
+        return Err(code.into());
+    };
+    if let Some(code) = company.why_link_is_dead(*user_id, *channel, invitation, context.at) {
         return Err(code.into());
     }
     linked(company, *user_id, user, *channel)
@@ -90,23 +93,6 @@ fn is_assigned(company: &Company, number: Phone) -> bool {
     matches!(state, Some(NumberState::Assigned { .. }))
 }
 
-/// Why the link of an invitation cannot be used: it was used before, was revoked or has expired.
-pub(crate) fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
-    match invitation.state {
-        InvitationState::Linked => Some(Code::InvitationAlreadyUsed),
-        InvitationState::Revoked => Some(Code::InvitationRevoked),
-        InvitationState::Expired => Some(Code::InvitationExpired),
-        // A bounced mail may have been read elsewhere, so its link stays valid.
-        InvitationState::Created
-        | InvitationState::Sent
-        | InvitationState::Delivered
-        | InvitationState::Deferred
-        | InvitationState::Bounced => {
-            invitation.expires_at.filter(|end| *end <= now).map(|_| Code::InvitationExpired)
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::decide::testing::{NOW, a_running_run, run_id, who};
@@ -131,6 +117,7 @@ pub(crate) mod testing {
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
             template: None,
+            sent_on: None,
         };
         let expires_at = NOW.plus_seconds(23 * 3600);
         let sent = Event::InviteSent {
@@ -152,7 +139,7 @@ mod tests {
     use super::*;
     use crate::decide::testing::{Input, NOW, Then, given, who};
     use crate::decide::{Authority, Facts};
-    use crate::values::InvitationId;
+    use crate::values::{InvitationId, Time};
 
     fn follow(generation: u32) -> Input {
         let token = Some(Personal("token".to_owned()));

@@ -151,6 +151,7 @@ mod tests {
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
             template: None,
+            sent_on: None,
         }
     }
 

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::company::Company;
-use crate::decide::invitations::link_completed::why_not_live;
+use crate::company::{Company, Invitation};
 use crate::decide::numbers::pool::released_with;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::read_channel;
@@ -31,15 +30,23 @@ impl Decide for RevokeInvitation {
         context.require_to_invite(company, std::slice::from_ref(&self.user))?;
         let channel = read_channel(company, &self.channel)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
-        let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
-        if let Some(code) = why_not_live(&invitation, context.at) {
+        let link = user.link(channel);
+        let newest = link.invitation.ok_or(Code::InvitationNotFound)?;
+        let dead = |one: &Invitation| company.why_link_is_dead(id, channel, one, context.at);
+        let live = link.generations().filter(|one| dead(one).is_none());
+        let revoked: Vec<_> = live
+            .map(|one| Event::InvitationRevoked {
+                user: Personal(user.key()),
+                channel,
+                invitation: one.id,
+                generation: one.generation,
+            })
+            .collect();
+        if let Some(code) = dead(&newest).filter(|_| revoked.is_empty()) {
             return Err(code.into());
         }
-        let (invitation, generation) = (invitation.id, invitation.generation);
-        let released = released_with(company, id, user, &BTreeSet::from([invitation]), context.at);
-        let user = Personal(user.key());
-        let revoked = Event::InvitationRevoked { user, channel, invitation, generation };
-        Ok(Decision::append([revoked].into_iter().chain(released).collect()))
+        let released = released_with(company, id, user, &BTreeSet::from([newest.id]), context.at);
+        Ok(Decision::append(revoked.into_iter().chain(released).collect()))
     }
 }
 

@@ -83,6 +83,7 @@ mod tests {
                 message_id: "m".to_owned(),
                 via: "outbox".to_owned(),
                 template: None,
+                sent_on: None,
             };
             let linked = Event::UserLinked {
                 user: who("ann"),

@@ -32,7 +32,10 @@ impl Decide for AssignNumber {
         find(company, number)?;
         match company.numbers.of(id) {
             Some(held) if held == number => return Ok(Decision::append(vec![])),
-            Some(_) => return Err(Code::NumberInUse.into()),
+            Some(held) => {
+                let held = format!("the account has {}", held.masked());
+                return Err(Refusal::new(Code::NumberInUse).saying(&held));
+            }
             None => {}
         }
         let org_unit = user.org_unit.as_deref();

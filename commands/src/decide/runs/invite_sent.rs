@@ -188,6 +188,6 @@ mod tests {
         });
         assert_eq!(after.0.runs[&run_id(1)].recipients[0].state, RecipientState::Sent);
         assert!(after.0.foreign_messages.contains_key("m1@relay.example"));
-        assert_eq!(after.0.expiring.len(), 1);
+        assert_eq!(after.0.link_ends.len(), 1);
     }
 }

@@ -1,8 +1,8 @@
 //! Whose turn it is: the end of a run and the start of the next belong to one commit.
 
 use crate::company::{Company, Run, RunState};
-use crate::event::Event;
-use crate::mail_kinds;
+use crate::event::{Channel, Event};
+use crate::mail_kinds::{self, AT_ONCE};
 use crate::values::{RunId, Time};
 
 /// Adds the end of the run after its last outcome, and with it the start of the next run.
@@ -42,7 +42,18 @@ pub fn next_turn(company: &Company) -> Option<Time> {
     let deadline = company.settings.recipient_deadline_seconds;
     let claimed = running.into_iter().flat_map(|run| run.in_flight.values());
     let claimed = claimed.map(|since| since.plus_seconds(deadline));
-    let expiring = company.expiring.first().map(|(end, _)| *end);
+    let expiring = company.link_ends.next();
+    let is_overdue = |channel: &Channel| {
+        !company.settings.channel_enabled(*channel)
+            && company.link_ends.on(*channel).next().is_some()
+    };
+    let disabled = Channel::ALL.iter().find(|one| is_overdue(one)).map(|_| AT_ONCE);
     let cooling = company.numbers.cooling().next().map(|(until, _)| until);
-    scheduled.chain(claimed).chain(expiring).chain(cooling).chain(mail_kinds::next(company)).min()
+    scheduled
+        .chain(claimed)
+        .chain(expiring)
+        .chain(disabled)
+        .chain(cooling)
+        .chain(mail_kinds::next(company))
+        .min()
 }

@@ -6,13 +6,14 @@ mod spec;
 use serde_json::json;
 
 use crate::company::{
-    AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
+    AddressMark, Company, LinkBasis, Recipient, RecipientState, Run, RunState, User, UserId,
+    UserState,
 };
 use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invitation};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
-use crate::event::{Channel, Event, Wording};
+use crate::event::{Channel, Event, SentOn, Wording};
 use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
@@ -182,13 +183,15 @@ fn backoff_seconds(first: u64, attempt: u32) -> u64 {
 /// Claims a recipient. A retry keeps the invitation's generation; every other claim gets a new one.
 pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Time) -> Event {
     let Found { id: run, run: known, place, recipient, user } = *found;
-    let current = user.link(known.channel).invitation;
+    let link = user.link(known.channel);
+    let current = link.invitation;
     let invitation =
         current.map_or_else(|| invitation_id(company, user, known.channel, at), |one| one.id);
     // A retry reuses the link only if it still belongs to this recipient's last claim.
     let repeated = current.filter(|one| one.is_claimed_by(&recipient));
-    let newest = current.map_or(0, |one| one.generation);
-    let generation = repeated.map_or(newest + 1, |one| one.generation);
+    let generation = repeated.map_or(link.generation + 1, |one| one.generation);
+    let phone = company.corporate_phone(recipient.user);
+    let on_record = phone.is_some() && user.phone == phone;
     Event::InviteDispatched {
         run,
         user: Personal(user.key()),
@@ -199,6 +202,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
         message_id: own_message_id(company, run, place),
         via: via.to_owned(),
         template: wording(company, recipient.user, user).filter(|_| !via.is_empty()),
+        sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
     }
 }
 
@@ -264,8 +268,9 @@ pub(crate) fn outcome_without_mail(
         return failed(Code::DeliverySuppressed);
     }
     // A live invitation of this run's own failed attempt does not count: it was not received.
-    let live = link.invitation.is_some_and(|invitation| {
-        invitation.is_live(now) && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))
+    let live = link.generations().any(|invitation| {
+        company.is_live(id, rules.channel, invitation, now)
+            && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))
     });
     if live && !rules.resend && !supersedes_live_invitation(company, user) {
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
@@ -300,17 +305,20 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
         let recipient = run.recipients.get(place as usize)?;
         let user = company.users.get(recipient.user)?;
         let email = user.email().unwrap_or_default();
+        let invitation = user.link(run.channel).invitation?;
+        let LinkBasis { phone, on_record, .. } = invitation.basis;
         let same_address = recipient.mailed_to == Some(AddressMark::of(email));
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
             attempt: recipient.attempt,
-            invitation: user.link(run.channel).invitation?.id,
+            invitation: invitation.id,
             generation: recipient.generation,
             email: Personal(email.to_owned()),
             message_id: own_message_id(company, id, place),
             via: via.to_owned(),
             template: run.wordings.get(&place).cloned(),
+            sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
         };
         let same_channel = run.via.as_deref() == Some(via);
         let may_go_on = same_channel

@@ -304,13 +304,19 @@ impl Request {
         let mut is_empty = true;
         for (limit, actual) in people {
             is_empty &= actual == 0;
-            let limit = match limit {
-                RunLimit::Setting => company.settings.bulk_integration_max_records,
-                RunLimit::Product(limit) => limit,
-                RunLimit::Unlimited => continue,
-            };
-            if actual > limit {
-                return Err(too_many(limit, actual));
+            match limit {
+                RunLimit::Setting => {
+                    let limit = company.settings.bulk_integration_max_records;
+                    if actual > limit {
+                        return Err(too_many(limit, actual));
+                    }
+                }
+                // This limit cannot be raised, so the refusal does not have the code of the setting.
+                RunLimit::Product(limit) if actual > limit => {
+                    let details = json!({"limit": limit, "actual": actual});
+                    return Err(too_many(limit, actual).with(details));
+                }
+                RunLimit::Product(_) | RunLimit::Unlimited => {}
             }
         }
         if is_empty {

@@ -1,6 +1,7 @@
 //! A query that the engine answers itself, because the rows alone do not hold the answer.
 
 use boarding_commands::values::{CompanyId, Refusal};
+use boarding_projections::csv_export::CsvFormat;
 use boarding_projections::query::Access;
 use boarding_projections::rows::Rows;
 use serde_json::{Map, Value};
@@ -24,6 +25,7 @@ pub(super) struct EngineQueryRequest<'a> {
     pub(super) company: &'a CompanyId,
     pub(super) params: &'a Value,
     pub(super) rows: &'a dyn Rows,
+    pub(super) format: Option<CsvFormat>,
     /// The position that the rows have reached.
     pub(super) position: u64,
 }

@@ -7,8 +7,8 @@ use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
-use boarding_csv::Limits;
-use boarding_projections::csv_export::csv_line;
+use boarding_csv::{Limits, guarded};
+use boarding_projections::csv_export::{CsvFormat, csv_line};
 use boarding_projections::query::{self, Access, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
@@ -29,9 +29,9 @@ const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "failed_rows",
-        params: &[Param::id("import").required().aliases(&["import_id"])],
+        params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
         paged: false,
-        has_csv: false,
+        has_csv: true,
         response: ResponseKind::Csv,
     },
     access: |_| Ok(Access::ImportOutcome),
@@ -39,7 +39,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
 };
 
 fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
-    let EngineQueryRequest { context, company, params, rows, .. } = *request;
+    let EngineQueryRequest { context, company, params, rows, format, .. } = *request;
     let id: ImportId = params
         .get("import")
         .and_then(Value::as_str)
@@ -64,7 +64,8 @@ fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFai
         let own = columns.map(|column| parsed.own_name(column).unwrap_or(column));
         problems.columns = own.collect::<Vec<_>>().join("; ");
     }
-    let mut correction = CorrectionFile::of(parsed.header(), &options);
+    let for_spreadsheet = format == Some(CsvFormat::Spreadsheet);
+    let mut correction = CorrectionFile::of(parsed.header(), &options, for_spreadsheet);
     for row in parsed {
         let row = row.map_err(unreadable)?;
         if let Some(problems) = refused.get(&row.row) {
@@ -112,30 +113,37 @@ struct CorrectionFile {
     delimiter: char,
     /// Whether the file was read as UTF-8.
     is_utf8: bool,
+    /// Whether cells that look like formulas are guarded. An import removes the guard.
+    for_spreadsheet: bool,
 }
 
 impl CorrectionFile {
-    fn of(header: &[String], options: &ImportOptions) -> Self {
+    fn of(header: &[String], options: &ImportOptions, for_spreadsheet: bool) -> Self {
         let is_own = |(_, name): &(usize, &String)| !ADDED.contains(&name.trim());
         let own = header.iter().enumerate().filter(is_own);
         let (own, names): (Vec<usize>, Vec<&str>) = own.map(|(at, name)| (at, &**name)).unzip();
         let is_utf8 = options.encoding == "UTF-8";
         let (width, delimiter) = (header.len(), options.delimiter);
-        let mut file = Self { text: Vec::new(), own, width, delimiter, is_utf8 };
+        let mut file = Self { text: Vec::new(), own, width, delimiter, is_utf8, for_spreadsheet };
         file.text = file.line(names.into_iter().chain(ADDED));
         file
     }
 
     fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        csv_line(cells.map(str::to_owned), delimiter)
+        let cells = cells.map(str::to_owned);
+        csv_line(
+            cells.map(|cell| if self.for_spreadsheet { guarded(cell) } else { cell }),
+            delimiter,
+        )
     }
 
     /// The complete file, in UTF-8. A byte order mark says so if the original had another encoding, or if the text is
     /// not plain ASCII. On import the mark overrides the encoding in the options.
     fn finish(self) -> Vec<u8> {
         let text = self.text;
-        let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
+        let needs_mark = self.for_spreadsheet || !self.is_utf8 || !text.is_ascii();
+        let mark: &[u8] = if needs_mark { "\u{feff}".as_bytes() } else { b"" };
         [mark, &text].concat()
     }
 

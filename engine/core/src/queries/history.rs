@@ -12,9 +12,8 @@ use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::log_facts::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
 
-/// `run:<id>`, `import:<id>`, `user:<key>`, `phone:<E.164>`.
-const ENTITY: &str =
-    "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
+/// `run:<id>`, `import:<id>`, also with `latest` for the id, `user:<key>`, `phone:<E.164>`.
+const ENTITY: &str = "^((run|import):(latest|[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25})|user:.*\\S.*|phone:.*[0-9].*)$";
 
 pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
@@ -30,7 +29,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
 
 /// Events, oldest first, of one entity or of the whole company.
 fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
-    let EngineQueryRequest { context, company, params, rows, position } = *request;
+    let EngineQueryRequest { context, company, params, rows, position, .. } = *request;
     let page = Page::of(params)?;
     let entity = entity_of(params)?;
     let mut shown = Vec::new();

@@ -26,6 +26,11 @@ pub enum ResponseKind {
 }
 
 impl QuerySchema {
+    /// The names of its own parameters. Those that a request must have end in `!`.
+    pub fn parameter_names(&self) -> impl Iterator<Item = String> {
+        self.params.iter().map(|one| format!("{}{}", one.name, if one.required { "!" } else { "" }))
+    }
+
     /// The schema of its parameters, with those of all queries.
     pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
         let mut all = Map::new();

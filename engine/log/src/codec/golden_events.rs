@@ -77,9 +77,14 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         *counts = Counts { notes: 2, blank_rows: 1, ..*counts };
     }
     let row = RowRef { lost: 1, ..row() };
+    let mut dispatched = of("InviteDispatched");
+    if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
+        *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
+    }
     vec![
         ("ImportAccepted.ignored", accepted),
         ("ImportCompleted.notes", completed),
+        ("InviteDispatched.sent_on", dispatched),
         ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
     ]
 }
@@ -353,6 +358,7 @@ fn recipients() -> Vec<Event> {
             message_id: message_id.clone(),
             via: text("smtp"),
             template: Some(Wording { language: text("vi"), version: 3 }),
+            sent_on: None,
         },
         Event::InviteDeferred {
             run: RUN,
@@ -386,6 +392,13 @@ fn invitations() -> Vec<Event> {
             message_id: text("<01JD.thu@boarding.example>"),
             delivery: Delivery::BouncedHard,
             code: Some(text("5.1.1")),
+        },
+        Event::InvitationEnded {
+            user: who(),
+            channel,
+            invitation,
+            generation,
+            code: Code::InvitationAddressChanged,
         },
     ]
 }

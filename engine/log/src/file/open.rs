@@ -127,7 +127,7 @@ fn begin(folder: &Path, options: &Options) -> Result<Ready, OpenError> {
     let log: LogId = random_bytes().map_err(error())?;
     let created = options.created.0;
     let header = SegmentHeader { log, first_position: 1, created, ordinal: 0, previous: 0 };
-    let file = SegmentFile::create(folder, header, options.segment_bytes, &options.steps);
+    let file = SegmentFile::create(folder, header, options.first_segment_bytes(), &options.steps);
     let file = file.map_err(error())?;
     let commands_from = options.commands_indexed_up_to;
     let index = Index { segments: vec![Segment::new(1)], commands_from, ..Index::default() };
@@ -144,7 +144,9 @@ fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
         Some(bytes) => Some(keep(&path, found.last.end, &bytes)?),
         None => None,
     };
-    let file = SegmentFile::reopen(&path, options.segment_bytes, &options.steps)
+    let is_first = found.index.segments.len() == 1;
+    let capacity = if is_first { options.first_segment_bytes() } else { options.segment_bytes };
+    let file = SegmentFile::reopen(&path, capacity, &options.steps)
         .map_err(io_error("open segment", &path))?;
     if torn.is_some() {
         let cut = file.cut(found.last.end as u64);

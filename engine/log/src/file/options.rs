@@ -10,6 +10,9 @@ use boarding_commands::values::Time;
 /// one (some milliseconds) is rare.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The size of the first segment, in bytes. So a new log takes little space on the disk.
+const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
+
 /// Settings for opening a log.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -24,6 +27,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// The size of the first segment of a log, in bytes.
+    pub(super) fn first_segment_bytes(&self) -> u64 {
+        self.segment_bytes.min(FIRST_SEGMENT_BYTES)
+    }
+
     pub fn new(created: Time) -> Self {
         let (segment_bytes, steps) = (SEGMENT_BYTES, Steps::default());
         Self { segment_bytes, created, commands_indexed_up_to: 0, steps }

@@ -26,6 +26,9 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
             "split the file, or raise the limit: boarding config set bulk_integration_max_records NUMBER"
                 .to_owned()
         }
+        ("run.too_many_recipients", ..) if details.get("legacy_code").is_some() => {
+            "raise the limit: boarding config set bulk_integration_max_records NUMBER".to_owned()
+        }
         _ => fixed(code)?.to_owned(),
     })
 }
@@ -56,9 +59,6 @@ fn column_options(details: &Value) -> String {
 fn fixed(code: &str) -> Option<&'static str> {
     Some(match code {
         "channel.unknown" => "the channels are whatsapp and imessage",
-        "run.too_many_recipients" => {
-            "raise the limit: boarding config set bulk_integration_max_records NUMBER"
-        }
         "import.too_many_rows" => "split the file into smaller files",
         "run.plan_changed" => {
             "check the number of people again: repeat the command without --id, or with a new id"

@@ -8,10 +8,16 @@ pub(super) struct Column {
     pub title: &'static str,
     /// The JSON pointer of the value in a row.
     pub field: &'static str,
+    /// Whether the column is left out first where the terminal is too narrow.
+    pub minor: bool,
 }
 
 const fn column(title: &'static str, field: &'static str) -> Column {
-    Column { title, field }
+    Column { title, field, minor: false }
+}
+
+const fn minor(title: &'static str, field: &'static str) -> Column {
+    Column { title, field, minor: true }
 }
 
 impl Column {
@@ -71,23 +77,23 @@ pub(super) fn text_of(value: &Value) -> String {
 
 pub(super) const RUNS: &[Column] = &[
     column("RUN", "/run"),
-    column("CHANNEL", "/channel"),
+    minor("CHANNEL", "/channel"),
     column("STATE", "/state"),
-    column("QUEUE PLACE", "/queue_place"),
+    minor("QUEUE PLACE", "/queue_place"),
     column("TOTAL", "/total"),
     column("PASSED", "/passed"),
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
-    column("REMAINING", "/remaining"),
-    column("WAITING FOR", "/waiting_for/what"),
-    column("SOURCE", "/source"),
-    column("REQUESTED BY", "/requested_by"),
-    column("REQUESTED AT", "/requested_at"),
-    column("NOT BEFORE", "/not_before"),
-    column("STARTED AT", "/started_at"),
-    column("ENDED AT", "/ended_at"),
-    column("WITHDRAWN BY", "/withdrawn_by"),
-    column("WITHDRAWN AT", "/withdrawn_at"),
+    minor("REMAINING", "/remaining"),
+    minor("WAITING FOR", "/waiting_for/what"),
+    minor("SOURCE", "/source"),
+    minor("REQUESTED BY", "/requested_by"),
+    minor("REQUESTED AT", "/requested_at"),
+    minor("NOT BEFORE", "/not_before"),
+    minor("STARTED AT", "/started_at"),
+    minor("ENDED AT", "/ended_at"),
+    minor("WITHDRAWN BY", "/withdrawn_by"),
+    minor("WITHDRAWN AT", "/withdrawn_at"),
 ];
 
 pub(super) const PICTURES: &[Column] = &[
@@ -103,35 +109,35 @@ pub(super) const QUEUE: &[Column] = &[
     column("STATE", "/state"),
     column("QUEUE PLACE", "/place"),
     column("REQUESTED BY", "/requested_by"),
-    column("WAITING SINCE", "/waiting_since"),
+    minor("WAITING SINCE", "/waiting_since"),
 ];
 
 pub(super) const LOG: &[Column] = &[
     column("USERNAME", "/username"),
-    column("EMAIL", "/email"),
-    column("ORG UNIT", "/org_unit"),
-    column("CHANNEL", "/channel"),
+    minor("EMAIL", "/email"),
+    minor("ORG UNIT", "/org_unit"),
+    minor("CHANNEL", "/channel"),
     column("STATUS", "/status"),
-    column("DELIVERY", "/delivery"),
-    column("CODE", "/code"),
+    minor("DELIVERY", "/delivery"),
+    minor("CODE", "/code"),
     column("REASON", "/reason"),
 ];
 
 pub(super) const NOTIFICATIONS: &[Column] = &[
     column("KIND", "/kind"),
     column("TO", "/to"),
-    column("USER", "/user"),
+    minor("USER", "/user"),
     column("STATE", "/state"),
     column("REASON", "/reason"),
-    column("REQUESTED AT", "/requested_at"),
-    column("CHANGED AT", "/at"),
+    minor("REQUESTED AT", "/requested_at"),
+    minor("CHANGED AT", "/at"),
 ];
 
 /// The columns of the integration log for people who got no invitation.
 pub(super) const UNREACHED: &[Column] = &[
     column("USERNAME", "/username"),
     column("STATUS", "/status"),
-    column("CODE", "/code"),
+    minor("CODE", "/code"),
     column("REASON", "/reason"),
 ];
 
@@ -141,12 +147,12 @@ pub(super) const IMPORTS: &[Column] = &[
     column("STATE", "/state"),
     column("TOTAL", "/total"),
     column("CREATED", "/created"),
-    column("UPDATED", "/updated"),
-    column("SKIPPED", "/skipped"),
-    column("DUPLICATE", "/duplicate"),
+    minor("UPDATED", "/updated"),
+    minor("SKIPPED", "/skipped"),
+    minor("DUPLICATE", "/duplicate"),
     column("INVALID", "/invalid"),
-    column("PHONES ADDED", "/phones_added"),
-    column("STARTED AT", "/started_at"),
+    minor("PHONES ADDED", "/phones_added"),
+    minor("STARTED AT", "/started_at"),
 ];
 
 /// The counts of an import or of its preview.
@@ -170,10 +176,10 @@ pub(super) const COUNTS: &[Column] = &[
 
 pub(super) const IMPORT_ROWS: &[Column] = &[
     column("ROW", "/row"),
-    column("LINE", "/line"),
+    minor("LINE", "/line"),
     column("USER", "/key"),
     column("OUTCOME", "/outcome"),
-    column("PHONE", "/phone"),
+    minor("PHONE", "/phone"),
     column("PROBLEMS", "/problems"),
     column("WARNINGS", "/warnings"),
 ];
@@ -210,17 +216,17 @@ pub(super) const PHONES: &[Column] = &[
     column("USER", "/user"),
     column("FULL NAME", "/full_name"),
     column("CHANNELS", "/channels"),
-    column("UPDATED AT", "/updated_at"),
+    minor("UPDATED AT", "/updated_at"),
 ];
 
 pub(super) const USERS: &[Column] = &[
     column("USER", "/user"),
-    column("FIRST NAME", "/first_name"),
-    column("LAST NAME", "/last_name"),
+    minor("FIRST NAME", "/first_name"),
+    minor("LAST NAME", "/last_name"),
     column("EMAIL", "/email"),
     column("PHONE", "/phone"),
     column("ORG UNIT", "/org_unit"),
-    column("ROLES", "/roles"),
+    minor("ROLES", "/roles"),
     column("STATE", "/state"),
 ];
 
@@ -240,8 +246,8 @@ pub(super) const NUMBERS: &[Column] = &[
     column("STATE", "/state"),
     column("USER", "/user"),
     column("TAG", "/tag"),
-    column("COOLING UNTIL", "/cooling_until"),
-    column("UPDATED AT", "/updated_at"),
+    minor("COOLING UNTIL", "/cooling_until"),
+    minor("UPDATED AT", "/updated_at"),
 ];
 
 /// Suggested numbers.
@@ -302,7 +308,7 @@ pub(super) const REPORTS: &[Column] = &[
     column("INVITED", "/invited"),
     column("NOT INVITED", "/not_invited"),
     column("ORGANIZATION", "/organization"),
-    column("ENDED AT", "/ended_at"),
+    minor("ENDED AT", "/ended_at"),
 ];
 
 /// The outcome of each account of a batch.
@@ -323,9 +329,10 @@ pub(super) const INVITATIONS: &[Column] = &[
     column("USER", "/user"),
     column("CHANNEL", "/channel"),
     column("STATE", "/state"),
-    column("GENERATION", "/generation"),
+    minor("GENERATION", "/generation"),
     column("SENT AT", "/sent_at"),
     column("EXPIRES AT", "/expires_at"),
+    column("CODE", "/code"),
 ];
 
 /// Accounts that were moved to another organization.
@@ -334,10 +341,10 @@ pub(super) const MOVED: &[Column] =
 
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),
-    column("VERSION", "/version"),
+    minor("VERSION", "/version"),
     column("AT", "/at"),
     column("EVENT", "/event"),
-    column("ACTOR", "/actor"),
+    minor("ACTOR", "/actor"),
     column("DATA", "/data"),
 ];
 

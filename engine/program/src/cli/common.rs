@@ -1,6 +1,7 @@
 //! Options of all verbs: data folder, company, actor, output format, channel of mails.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use boarding_commands::dialect;
@@ -28,11 +29,11 @@ pub(super) const DEFAULT_DATA: &str = "./boarding-data";
 #[command(next_help_heading = "Common options")]
 pub(super) struct Common {
     /// The company
-    #[arg(long, global = true, env = "BOARDING_COMPANY", value_name = "COMPANY")]
-    pub company: Option<CompanyId>,
+    #[arg(long, global = true, env = "BOARDING_COMPANY", value_name = "COMPANY", value_parser = optional::<CompanyId>)]
+    pub company: Option<Optional<CompanyId>>,
     /// The data folder [default: ./boarding-data]
-    #[arg(long, global = true, env = "BOARDING_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    #[arg(long, global = true, env = "BOARDING_DATA", value_name = "DIR", value_parser = optional::<PathBuf>)]
+    pub data: Option<Optional<PathBuf>>,
     /// Who acts [default: <login name>@local]
     #[arg(long, global = true, value_name = "NAME")]
     pub actor: Option<String>,
@@ -42,6 +43,9 @@ pub(super) struct Common {
     /// Prints JSON: one document, or one line per row
     #[arg(long, global = true)]
     pub json: bool,
+    /// Prints all columns of a table, however wide
+    #[arg(long, global = true)]
+    pub wide: bool,
     /// Writes mails as files into this folder [default: <data>/outbox]
     #[arg(long, global = true, value_name = "DIR")]
     pub outbox: Option<PathBuf>,
@@ -63,9 +67,51 @@ pub(super) struct Common {
     pub quiet: bool,
 }
 
+/// A value that counts as not given if it is empty, as of `BOARDING_COMPANY=`.
+#[derive(Debug, Clone)]
+pub(super) struct Optional<T>(Option<T>);
+
+impl<T> From<T> for Optional<T> {
+    fn from(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
+    if text.is_empty() { Ok(Optional(None)) } else { text.parse().map(|one| Optional(Some(one))) }
+}
+
 impl Common {
+    /// The data folder that is given.
+    pub(super) fn given_data(&self) -> Option<PathBuf> {
+        self.data.clone().and_then(|data| data.0)
+    }
+
+    /// Sets the data folder, unless one is given.
+    pub(super) fn fill_data(&mut self, data: Option<PathBuf>) {
+        if self.given_data().is_none() {
+            self.data = Some(Optional(data));
+        }
+    }
+
     pub(super) fn data(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())
+        self.given_data().unwrap_or_else(|| DEFAULT_DATA.into())
+    }
+
+    /// Checks that the data folder exists: a verb that only reads creates none.
+    ///
+    /// # Errors
+    /// A usage failure that names the folder.
+    pub(super) fn check_data_exists(&self) -> Result<(), Failure> {
+        self.company()?;
+        let data = self.data();
+        if data.exists() {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "there is no data folder {}; give another with --data, or create it with a verb that writes, such as import",
+            data.display()
+        )))
     }
 
     /// The company.
@@ -73,7 +119,7 @@ impl Common {
     /// # Errors
     /// A usage failure if no company is given.
     pub(super) fn company(&self) -> Result<CompanyId, Failure> {
-        self.company.clone().ok_or_else(|| {
+        self.company.clone().and_then(|company| company.0).ok_or_else(|| {
             let text = "no company is given; add --company COMPANY, or set BOARDING_COMPANY";
             Failure::Usage(text.to_owned())
         })
@@ -95,7 +141,7 @@ impl Common {
             })?;
             return Ok(Some(Arc::new(outbox)));
         }
-        let Some(url) = &self.smtp else { return Ok(None) };
+        let Some(url) = self.smtp.as_ref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let channel = SmtpChannel::new(url).map_err(|error| {
             Failure::Usage(format!("--smtp: {}", boarding_log::error_chain(&error)))
         })?;

@@ -1,9 +1,11 @@
 //! `boarding config`: shows and changes the company's settings.
 
+use boarding_commands::settings::Settings;
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::did_you_mean::nearest;
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::list;
@@ -16,6 +18,7 @@ Examples:
   boarding config --company acme
   boarding config get bulk_integration_max_records --company acme
   boarding config set bulk_integration_max_records 500 --company acme
+  boarding config unset bulk_integration_max_records --company acme
   boarding config set channels.whatsapp true company_name 'Acme International' --company acme")]
 pub(super) struct Config {
     #[command(subcommand)]
@@ -24,7 +27,7 @@ pub(super) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows all settings, or one
+    /// Shows all settings, or one with its default and meaning
     Get {
         /// The setting's name, with a dot after its group: channels.whatsapp
         key: Option<String>,
@@ -35,6 +38,12 @@ enum Verb {
         #[arg(required = true, num_args = 2.., value_names = ["KEY", "VALUE"])]
         #[arg(allow_negative_numbers = true)]
         pairs: Vec<String>,
+    },
+    /// Gives one or several settings their defaults again
+    Unset {
+        /// The names of settings or groups
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
     },
 }
 
@@ -53,6 +62,13 @@ impl Config {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::Get { key: None }) {
             Verb::Get { key } => get(session, key.as_deref()).await,
+            Verb::Unset { keys } => {
+                let body = defaults(&keys)?;
+                let names: Vec<_> = body.keys().cloned().collect();
+                let done = format!("set to the default: {}", names.join(", "));
+                list::submit_and_print(session, "SetCompanyConfig", Value::Object(body), &done)
+                    .await
+            }
             Verb::Set { pairs } => {
                 let mut body = Map::new();
                 for pair in pairs.chunks(2) {
@@ -69,6 +85,43 @@ impl Config {
     }
 }
 
+/// The defaults of these settings, by their paths.
+fn defaults(keys: &[String]) -> Result<Map<String, Value>, Failure> {
+    let all = Settings::default().flat();
+    let mut body = Map::new();
+    for key in keys {
+        let name = Settings::own_name(key);
+        let is_named = |path: &str| {
+            path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let before = body.len();
+        body.extend(all.iter().filter(|(path, _)| is_named(path)).cloned());
+        if body.len() == before {
+            return Err(unknown(key));
+        }
+    }
+    Ok(body)
+}
+
+fn unknown(key: &str) -> Failure {
+    let all = Settings::default().flat();
+    let near = nearest(key, all.iter().map(|(path, _)| path.as_str()));
+    let hint = near.map(|near| format!("{key}: did you mean {near}?"));
+    let refusal = Refusal::new(Code::ConfigUnknownSetting);
+    refusal.saying(hint.as_deref().unwrap_or(key)).with(json!({"setting": key})).into()
+}
+
+/// Prints what a setting means and its default, for people.
+fn explain(session: &Session<'_>, name: &str) {
+    let default = Settings::default().flat().into_iter().find(|(path, _)| path == name);
+    if let Some((_, default)) = default {
+        session.out.note(&format!("default: {default}"));
+    }
+    if let Some(meaning) = Settings::meaning(name) {
+        session.out.note(&format!("meaning: {meaning}"));
+    }
+}
+
 async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
     let out = session.out;
     let row = session.row("config", json!({})).await?;
@@ -80,14 +133,14 @@ async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
         }
         return Ok(Done::Completely);
     };
-    let value = row
-        .pointer(&format!("/{}", key.replace('.', "/")))
-        .ok_or_else(|| Refusal::new(Code::ConfigUnknownSetting).with(json!({"setting": key})))?;
+    let name = Settings::own_name(key);
+    let value = row.pointer(&format!("/{}", name.replace('.', "/"))).ok_or_else(|| unknown(key))?;
     match value {
         Value::Object(_) if !out.is_json() => out.fields(value),
         Value::String(text) if !out.is_json() => out.line(text),
         _ => out.document(value),
     }
+    explain(session, name);
     Ok(Done::Completely)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use boarding_commands::values::IdError;
+use boarding_commands::values::{CompanyId, IdError};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ const MAX_DEMOS: u32 = 1_000;
 
 impl Demo {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
-        let given = common.data.clone().unwrap_or_else(|| DEFAULT_FOLDER.into());
+        let given = common.given_data().unwrap_or_else(|| DEFAULT_FOLDER.into());
         let folder = unused_folder(&given)?;
         if folder != given {
             out.say(&format!(
@@ -45,11 +45,11 @@ impl Demo {
                 folder.display()
             ));
         }
-        let company =
+        let company: CompanyId =
             COMPANY.parse().map_err(|error: IdError| Failure::Usage(error.to_string()))?;
         let common = Common {
-            company: Some(company),
-            data: Some(folder.clone()),
+            company: Some(company.into()),
+            data: Some(folder.clone().into()),
             as_of: None,
             command_id: None,
             smtp: None,

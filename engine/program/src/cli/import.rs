@@ -24,6 +24,9 @@ mod report;
 
 pub(super) use report::print as print_report;
 
+/// The dialect whose product notifies a network administrator of each import.
+const OFFICE_CHAT: &str = "officechat";
+
 /// Imports people from a file and shows the outcome of the rows
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -157,6 +160,9 @@ impl Import {
                 }
                 false => {}
             }
+        }
+        if self.dialect == OFFICE_CHAT {
+            note_missing_admin(session).await?;
         }
         let failed = exit_counts::of_run(session, text(&row, "run")).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
@@ -299,6 +305,17 @@ fn print_invitations(session: &Session<'_>, row: &Value) {
 }
 
 /// Suggests the run that invites the import's people.
+/// Says that no administrator is notified of imports, if the company has not set the address.
+async fn note_missing_admin(session: &Session<'_>) -> Result<(), Failure> {
+    let config = session.row("config", json!({})).await?;
+    if text(&config, "network_admin_email").is_empty() {
+        session.out.note(
+            "no administrator got a mail about this import: boarding config set network_admin_email ADDRESS",
+        );
+    }
+    Ok(())
+}
+
 fn suggest_run(session: &Session<'_>, row: &Value, lacks_phones: bool) {
     if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
         return;

@@ -55,6 +55,9 @@ enum Verb {
     FailedRows {
         /// The import's id, or `latest`
         id: String,
+        /// Writes it for a spreadsheet: cells that look like formulas are escaped
+        #[arg(long)]
+        spreadsheet: bool,
         /// Writes into this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -115,13 +118,18 @@ impl Imports {
             }
             Verb::Rows(rows) => rows.run(session).await,
             Verb::Undo(undo) => undo.run(session).await,
-            Verb::FailedRows { id, output } => {
+            Verb::FailedRows { id, spreadsheet, output } => {
                 if session.out.is_json() && output.is_none() {
                     let text = "the failed rows are a CSV file; leave out --json, or write the file with -o FILE";
                     return Err(Failure::Usage(text.to_owned()));
                 }
                 let id = latest::import(session, id).await?;
-                let bytes = session.csv("failed_rows", json!({"import": id})).await?;
+                let bytes = session
+                    .csv(
+                        "failed_rows",
+                        json!({"import": id, "format": spreadsheet.then_some("spreadsheet")}),
+                    )
+                    .await?;
                 session.out.file(&bytes, output.as_deref())?;
                 Ok(Done::Completely)
             }

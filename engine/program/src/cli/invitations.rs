@@ -57,7 +57,7 @@ struct List {
     limit: Limit,
 }
 
-/// Sends invitations again, as a run, and waits for its end; earlier links stop working
+/// Sends invitations again, as a run, and waits for its end; a sent mail ends the link of the one before
 #[derive(Debug, Args)]
 struct Resend {
     /// whatsapp or imessage [default: the only enabled channel]

@@ -5,15 +5,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde_json::Value;
 
 use super::advice;
 use super::columns::{Column, text_of, text_of_field};
 use super::failure::{CliResult, Failure};
 
+mod plain;
 mod progress;
+mod table;
 
+use plain::plain;
 pub(super) use progress::Progress;
 
 /// The output of the program: plain text on a pipe, tables and progress bars on a terminal, or JSON.
@@ -21,6 +24,8 @@ pub(super) use progress::Progress;
 pub(super) struct Out {
     json: bool,
     quiet: bool,
+    /// Whether tables have all columns, however wide.
+    wide: bool,
     /// Whether stdout is a terminal.
     terminal: bool,
     /// Whether a write to stdout failed. A closed pipe, as of `| head`, does not count.
@@ -28,9 +33,9 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(json: bool, quiet: bool) -> Self {
+    pub(super) fn new(json: bool, quiet: bool, wide: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { json, quiet, terminal, has_failed: AtomicBool::new(false) }
+        Self { json, quiet, wide, terminal, has_failed: AtomicBool::new(false) }
     }
 
     /// Whether results are printed as JSON.
@@ -70,19 +75,12 @@ impl Out {
 
     /// Prints a table.
     pub(super) fn table(&self, columns: &[Column], rows: &[Value]) {
-        let mut table = Table::new();
-        if self.terminal {
-            table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.load_style(presets::NOTHING);
-            table.set_content_arrangement(ContentArrangement::Disabled);
+        let width = if self.terminal && !self.wide { Table::new().width() } else { None };
+        let (table, hidden) = table::layout(columns, rows, self.terminal, width.map(usize::from));
+        self.write(format!("{table}\n").as_bytes());
+        if hidden > 0 {
+            self.note(&format!("{hidden} more columns: --wide shows them"));
         }
-        table.set_header(columns.iter().map(|column| column.title));
-        for row in rows {
-            table.add_row(columns.iter().map(|column| plain(&column.cell(row))));
-        }
-        self.write(format!("{}\n", table.trim_fmt()).as_bytes());
     }
 
     /// Prints the fields of a row, one per line.
@@ -153,7 +151,9 @@ impl Out {
         let Failure::Refused { document, code, .. } = failure else { return };
         let details = document.get("details").filter(|details| !details.is_null());
         if let Some(details) = details {
-            self.warn(&format!("  {}", text_of(details)));
+            for (name, value) in details.as_object().into_iter().flatten() {
+                self.warn(&format!("  {name}: {}", text_of(value)));
+            }
         }
         if let Some(advice) = advice::on(code, details.unwrap_or(&Value::Null)) {
             self.warn(&format!("  {advice}"));
@@ -171,20 +171,5 @@ impl Out {
             }
             _ => {}
         }
-    }
-}
-
-/// The text without control characters: text from imported files must not control the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_replaced() {
-        assert_eq!(plain("a\u{1b}[2Jb\tc\nd"), "a\u{fffd}[2Jb\u{fffd}c\nd");
     }
 }

@@ -1,24 +1,26 @@
 //! `boarding query`: sends any query of the contract.
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
+use super::output::Out;
 use super::session::Session;
 use super::words;
-use boarding_core::queries::QueryAnswer;
+use boarding_core::queries::{self, QueryAnswer};
 
-/// Sends any query of the contract by its name, and prints its JSON answer
+/// Sends any query of the contract by its name, and prints its JSON answer; without a name, lists the queries
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  boarding query
   boarding query phone_list search=hanoi limit=500 --company acme
   boarding query org_units --company acme
-  boarding query integration_log run=01JD0000000000000000000000 format=csv --company acme")]
+  boarding query integration_log run=latest format=csv --company acme")]
 pub(super) struct Query {
     /// The query's name, for example phone_list
-    name: String,
+    name: Option<String>,
     /// The parameters; a value is JSON, or text if it is not JSON
     #[arg(value_name = "KEY=VALUE")]
     params: Vec<String>,
@@ -34,8 +36,26 @@ impl Query {
         self.params.iter().map(read).collect()
     }
 
+    /// Lists the queries with their parameters. It needs no data folder.
+    pub(super) fn list(out: &Out) -> CliResult {
+        for query in queries::query_schemas() {
+            let parameters: Vec<_> = query.parameter_names().collect();
+            if out.is_json() {
+                out.document(&json!({"query": query.name, "parameters": parameters}));
+            } else {
+                out.line(&format!("{:24} {}", query.name, parameters.join(" ")));
+            }
+        }
+        Ok(Done::Completely)
+    }
+
+    pub(super) fn has_name(&self) -> bool {
+        self.name.is_some()
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        match session.query(&self.name, Value::Object(self.params()?)).await? {
+        let Some(name) = &self.name else { return Self::list(session.out) };
+        match session.query(name, Value::Object(self.params()?)).await? {
             QueryAnswer::Json(answer) => session.out.document(&answer),
             QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
         }

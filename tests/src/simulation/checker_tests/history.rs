@@ -147,6 +147,7 @@ pub(super) fn dispatched(key: &str, attempt: u32, generation: u32) -> Event {
         message_id: format!("{key}-{attempt}"),
         via: "outbox".to_owned(),
         template: None,
+        sent_on: None,
     }
 }
 

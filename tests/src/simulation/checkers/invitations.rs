@@ -1,4 +1,4 @@
-//! P21: each user has one live invitation per channel, and a dead token never links.
+//! P21: a user has one invitation per channel; a sent mail ends the links before it, and a dead token never links.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,13 @@ struct InvitationState {
     mailed_at: Time,
 }
 
+impl InvitationState {
+    /// The newest mail was sent or its link used: the links before it are dead.
+    fn supersede(&mut self) {
+        self.dead_generations.extend(1..self.newest_generation);
+    }
+}
+
 impl InvitationChecker {
     pub(super) fn observe(
         &mut self,
@@ -33,18 +40,27 @@ impl InvitationChecker {
         at: Time,
     ) -> CheckResult {
         match (event, channel) {
-            (Event::InviteDispatched { user, invitation, generation, .. }, Some(channel)) => {
-                self.dispatched(user, channel, *invitation, *generation, at)?;
+            (
+                Event::InviteDispatched { user, invitation, generation, sent_on, .. },
+                Some(channel),
+            ) => {
+                let state = self.dispatched(user, channel, *invitation, *generation, at)?;
+                // In an older history a link ended at the next claim.
+                if sent_on.is_none() {
+                    state.supersede();
+                }
             }
             (Event::InviteSent { user, .. }, Some(channel)) => {
                 let Some(state) = self.0.get_mut(&(user.folded(), channel)) else {
                     return Err("P21 a mail was sent without an invitation".to_owned());
                 };
                 state.mailed_at = at;
+                state.supersede();
             }
             (
                 Event::InvitationExpired { user, channel, generation, .. }
-                | Event::InvitationRevoked { user, channel, generation, .. },
+                | Event::InvitationRevoked { user, channel, generation, .. }
+                | Event::InvitationEnded { user, channel, generation, .. },
                 _,
             ) => {
                 let Some(state) = self.0.get_mut(&(user.folded(), *channel)) else {
@@ -71,7 +87,7 @@ impl InvitationChecker {
         id: InvitationId,
         generation: u32,
         at: Time,
-    ) -> CheckResult {
+    ) -> Result<&mut InvitationState, String> {
         ensure!(generation > 0, "P21 the first generation is 1");
         let state = self.0.entry((user.folded(), channel)).or_insert(InvitationState {
             id,
@@ -89,9 +105,8 @@ impl InvitationChecker {
             !state.dead_generations.contains(&generation),
             "P21 a dead token became live: generation {generation}"
         );
-        state.dead_generations.extend(state.newest_generation..generation);
         (state.newest_generation, state.mailed_at) = (generation, at);
-        Ok(())
+        Ok(state)
     }
 
     fn linked(&mut self, user: &Who, channel: Channel, origin: Origin, at: Time) -> CheckResult {
@@ -109,6 +124,7 @@ impl InvitationChecker {
             ensure!(at < expires_at, "P21 an expired token linked");
         }
         if let Some(state) = state {
+            state.supersede();
             state.dead_generations.insert(state.newest_generation);
         }
         Ok(())

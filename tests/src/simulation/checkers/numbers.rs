@@ -65,18 +65,44 @@ struct UserState {
 }
 
 /// The invitation and link of a user on one channel.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Contact {
     linked: bool,
+    newest: Mailed,
+    /// The mails before, whose links live on until the newest mail is sent.
+    older: Vec<Mailed>,
+}
+
+/// One generation of an invitation.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mailed {
     generation: u32,
     pending: bool,
     sent: bool,
+    ended: bool,
+}
+
+impl Mailed {
+    /// Whether the mail may have arrived, and its link was not ended.
+    fn may_be_used(&self) -> bool {
+        self.pending || (self.sent && !self.ended)
+    }
+
+    fn end(&mut self) {
+        (self.pending, self.ended) = (false, true);
+    }
+}
+
+impl Contact {
+    fn all(&mut self) -> impl Iterator<Item = &mut Mailed> {
+        [&mut self.newest].into_iter().chain(&mut self.older)
+    }
 }
 
 impl UserState {
     fn is_pending(&self) -> bool {
         let linked = self.contact.values().any(|contact| contact.linked);
-        !self.archived && !linked && self.contact.values().any(|contact| contact.pending)
+        !self.archived && !linked && self.contact.values().any(|contact| contact.newest.pending)
     }
 }
 
@@ -102,13 +128,15 @@ impl NumberChecker {
             }
             Event::UserLinked { user, channel, .. } => {
                 let contact = self.contact(user, *channel);
-                (contact.linked, contact.pending) = (true, false);
+                contact.linked = true;
+                contact.all().for_each(Mailed::end);
             }
             Event::UserUnlinked { user, channel } => self.contact(user, *channel).linked = false,
             Event::InvitationExpired { user, channel, generation, .. }
-            | Event::InvitationRevoked { user, channel, generation, .. } => {
-                let contact = self.contact(user, *channel);
-                contact.pending &= contact.generation != *generation;
+            | Event::InvitationRevoked { user, channel, generation, .. }
+            | Event::InvitationEnded { user, channel, generation, .. } => {
+                let ended = self.contact(user, *channel).all();
+                ended.filter(|one| one.generation == *generation).for_each(Mailed::end);
             }
             _ => {
                 self.observe_mail(event, channel);
@@ -121,25 +149,36 @@ impl NumberChecker {
     fn observe_mail(&mut self, event: &Event, channel: Option<Channel>) {
         let Some(channel) = channel else { return };
         match event {
-            Event::InviteDispatched { run, user, generation, .. } => {
+            Event::InviteDispatched { run, user, generation, sent_on, .. } => {
                 self.dispatched.insert((*run, user.folded()), *generation);
                 let contact = self.contact(user, channel);
-                (contact.generation, contact.pending, contact.sent) = (*generation, true, false);
+                let generation = *generation;
+                let claimed = Mailed { generation, pending: true, ..Mailed::default() };
+                let before = std::mem::replace(&mut contact.newest, claimed);
+                if before.generation != generation {
+                    contact.older.push(before);
+                }
+                contact.older.retain(|older| sent_on.is_some() && older.may_be_used());
             }
             Event::InviteSent { run, user, .. } if self.is_newest(*run, user, channel) => {
-                self.contact(user, channel).sent = true;
+                let contact = self.contact(user, channel);
+                contact.newest.sent = true;
+                contact.older.clear();
             }
             // The mail was certainly not sent, so the user does not wait for a number.
             Event::InviteFailed { run, user, code, .. }
                 if !code.leaves_delivery_open() && self.is_newest(*run, user, channel) =>
             {
-                self.contact(user, channel).pending = false;
+                let contact = self.contact(user, channel);
+                let older = if contact.newest.ended { None } else { contact.older.pop() };
+                contact.newest.pending = false;
+                contact.newest = older.unwrap_or(contact.newest);
             }
             Event::DeliveryRecorded { run, user, delivery: Delivery::BouncedHard, .. }
                 if self.is_newest(*run, user, channel) =>
             {
-                let contact = self.contact(user, channel);
-                contact.pending &= !contact.sent;
+                let newest = &mut self.contact(user, channel).newest;
+                newest.pending &= !newest.sent;
             }
             _ => {}
         }
@@ -149,7 +188,7 @@ impl NumberChecker {
     fn is_newest(&self, run: RunId, user: &Who, channel: Channel) -> bool {
         let dispatched = self.dispatched.get(&(run, user.folded()));
         let contact = self.users.get(&user.folded()).and_then(|user| user.contact.get(&channel));
-        dispatched.is_some() && dispatched == contact.map(|contact| &contact.generation)
+        dispatched.is_some() && dispatched == contact.map(|contact| &contact.newest.generation)
     }
 
     fn observe_number(&mut self, event: &Event) -> CheckResult {

@@ -67,10 +67,10 @@ impl Settings {
 
     /// Fills in options that neither the command line nor the environment gives.
     pub(super) fn fill(&mut self, common: &mut Common) {
-        common.data = common.data.take().or(self.data.take());
+        common.fill_data(self.data.take());
         common.adopt_runs |= self.adopt_runs.unwrap_or(false);
         // `outbox` and `smtp` exclude each other, so one on the command line overrides both in the file.
-        if common.outbox.is_none() && common.smtp.is_none() {
+        if common.outbox.is_none() && common.smtp.as_ref().is_none_or(String::is_empty) {
             common.outbox = self.outbox.take();
             common.smtp = self.smtp.take();
         }

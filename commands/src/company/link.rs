@@ -1,0 +1,106 @@
+//! The link of a person to a channel, and the generations of the invitation to it.
+
+use serde::{Deserialize, Serialize};
+
+use super::run::{AddressMark, Recipient};
+use crate::values::{Code, InvitationId, Phone, Time};
+
+/// A person on one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Link {
+    pub linked: bool,
+    /// The newest invitation. It returns to an earlier one when its own mail certainly failed.
+    pub invitation: Option<Invitation>,
+    /// Earlier generations whose mails may have arrived, oldest first. The next sent mail replaces them.
+    pub older: Vec<Invitation>,
+    /// The highest generation so far; 0 before the first.
+    pub generation: u32,
+}
+
+impl Link {
+    /// The generation of the invitation, if no later mail has replaced it.
+    pub fn generation(&self, generation: u32) -> Option<&Invitation> {
+        self.generations().find(|invitation| invitation.generation == generation)
+    }
+
+    pub(crate) fn generation_mut(&mut self, generation: u32) -> Option<&mut Invitation> {
+        let mut all = self.invitation.iter_mut().chain(&mut self.older);
+        all.find(|invitation| invitation.generation == generation)
+    }
+
+    /// All generations that no later mail has replaced, the newest first.
+    pub fn generations(&self) -> impl Iterator<Item = &Invitation> {
+        self.invitation.iter().chain(self.older.iter().rev())
+    }
+}
+
+/// One generation of the invitation of a person to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    pub id: InvitationId,
+    /// Counts the sends: the links before it end when its mail was sent.
+    pub generation: u32,
+    pub state: InvitationState,
+    pub expires_at: Option<Time>,
+    /// When the last mail with its link went out; 1970 before.
+    pub mailed_at: Time,
+    /// How many reminders of this link were asked for.
+    pub reminders: u8,
+    pub basis: LinkBasis,
+}
+
+/// What a link depends on, as it was when its mail was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkBasis {
+    pub address: AddressMark,
+    /// The corporate phone; none if the invitation needed none, and for an invitation of an older event.
+    pub phone: Option<Phone>,
+    /// Whether the phone was also the one on the person's record.
+    pub on_record: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitationState {
+    /// Claimed for sending; no report yet.
+    Created,
+    Sent,
+    Delivered,
+    Deferred,
+    Bounced,
+    Linked,
+    Expired,
+    Revoked,
+    /// What the link depended on is no longer true. The code says what has changed.
+    Ended(Code),
+}
+
+impl Invitation {
+    /// An invitation whose mail is claimed for sending.
+    pub(crate) fn new(id: InvitationId, generation: u32, basis: LinkBasis) -> Self {
+        let (state, mailed_at) = (InvitationState::Created, Time::default());
+        Self { id, generation, state, expires_at: None, mailed_at, reminders: 0, basis }
+    }
+
+    /// Whether this is the claim of a recipient, still without a report.
+    pub(crate) fn is_claimed_by(&self, recipient: &Recipient) -> bool {
+        self.state == InvitationState::Created && self.generation == recipient.generation
+    }
+
+    /// Whether no event has ended it and its mail has not failed or bounced.
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            InvitationState::Created
+                | InvitationState::Sent
+                | InvitationState::Delivered
+                | InvitationState::Deferred
+        )
+    }
+
+    /// Whether a mail with its link may have arrived, and no event has ended the link.
+    pub(crate) fn may_be_used(&self) -> bool {
+        let bounced = self.state == InvitationState::Bounced && self.mailed_at != Time::default();
+        self.is_open() || bounced
+    }
+}

@@ -1,0 +1,92 @@
+//! How long a link lives: the one rule of why a link cannot be used.
+
+use super::link::{Invitation, InvitationState, LinkBasis};
+use super::run::AddressMark;
+use super::state::Company;
+use super::user_id::UserId;
+use super::users::UserState;
+use crate::event::Channel;
+use crate::values::{Code, Phone, Time};
+
+/// What the links of a person depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LinkFacts {
+    pub state: UserState,
+    pub address: AddressMark,
+    /// The phone on the person's record.
+    pub phone: Option<Phone>,
+    /// The corporate phones of the person.
+    pub listed: Vec<Phone>,
+}
+
+impl LinkFacts {
+    pub(crate) fn of(company: &Company, id: UserId) -> Option<Self> {
+        let user = company.users.get(id)?;
+        Some(Self {
+            state: user.state,
+            address: AddressMark::of(user.email().unwrap_or_default()),
+            phone: user.phone,
+            listed: user.listed().to_vec(),
+        })
+    }
+
+    /// What has changed since the mail of a link was claimed. None if the link may live on.
+    pub(crate) fn lost(&self, basis: &LinkBasis, channel_enabled: bool) -> Option<Code> {
+        if self.state != UserState::Active {
+            return Some(Code::InvitationUserInactive);
+        }
+        if self.address != basis.address {
+            return Some(Code::InvitationAddressChanged);
+        }
+        let is_same = |phone: Phone| {
+            self.listed.contains(&phone) && (!basis.on_record || self.phone == Some(phone))
+        };
+        if !basis.phone.is_none_or(is_same) {
+            return Some(Code::InvitationPhoneChanged);
+        }
+        (!channel_enabled).then_some(Code::InvitationChannelDisabled)
+    }
+}
+
+impl Company {
+    /// Why a link of a person cannot be used at this time. None as long as it works.
+    pub fn why_link_is_dead(
+        &self,
+        id: UserId,
+        channel: Channel,
+        invitation: &Invitation,
+        now: Time,
+    ) -> Option<Code> {
+        match invitation.state {
+            InvitationState::Linked => return Some(Code::InvitationAlreadyUsed),
+            InvitationState::Revoked => return Some(Code::InvitationRevoked),
+            InvitationState::Expired => return Some(Code::InvitationExpired),
+            InvitationState::Ended(code) => return Some(code),
+            // A bounced mail may have been read elsewhere, so its link stays valid.
+            InvitationState::Created
+            | InvitationState::Sent
+            | InvitationState::Delivered
+            | InvitationState::Deferred
+            | InvitationState::Bounced => {}
+        }
+        if invitation.expires_at.is_some_and(|end| end <= now) {
+            return Some(Code::InvitationExpired);
+        }
+        let enabled = self.settings.channel_enabled(channel);
+        match LinkFacts::of(self, id) {
+            Some(facts) => facts.lost(&invitation.basis, enabled),
+            None => Some(Code::InvitationUserInactive),
+        }
+    }
+
+    /// Whether the mail of an invitation has not failed or bounced and its link works.
+    pub fn is_live(
+        &self,
+        id: UserId,
+        channel: Channel,
+        invitation: &Invitation,
+        now: Time,
+    ) -> bool {
+        invitation.is_open() && self.why_link_is_dead(id, channel, invitation, now).is_none()
+    }
+}

@@ -1,0 +1,195 @@
+//! Links end when what they were sent on is no longer true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::company::link_life::LinkFacts;
+use crate::company::{AddressMark, Company, Invitation, UserId, UserState};
+use crate::decide::numbers::pool::released_with;
+use crate::event::{Channel, Event};
+use crate::values::{Code, InvitationId, Personal, Time, UserKey};
+
+/// The most links that one commit ends because their channel is disabled. Each may release a number too, so they are
+/// at most half of the events that a commit has room for. The next tick continues.
+const MAX_LINKS: usize = 250;
+
+/// Adds to a commit the ends of the links whose reason its events take away.
+pub(crate) fn add_ends(company: &Company, events: &mut Vec<Event>, at: Time) {
+    let mut changed = Changed::default();
+    events.iter().for_each(|event| changed.note(company, event));
+    if changed.people.is_empty() && changed.disabled.is_empty() {
+        return;
+    }
+    let mut ends = Ends::after(company, events, at);
+    for (id, facts) in &changed.people {
+        for channel in Channel::ALL {
+            ends.end(*id, channel, |one| facts.lost(&one.basis, true));
+        }
+    }
+    for channel in changed.disabled {
+        ends.end_all_on(channel);
+    }
+    events.extend(ends.events);
+}
+
+/// The ends that a tick adds: of links on channels that are disabled, and of these people.
+pub(crate) fn overdue(
+    company: &Company,
+    events: &[Event],
+    people: impl IntoIterator<Item = UserId>,
+    at: Time,
+) -> Vec<Event> {
+    let mut ends = Ends::after(company, events, at);
+    for channel in Channel::ALL {
+        if !company.settings.channel_enabled(channel) {
+            ends.end_all_on(channel);
+        }
+    }
+    for id in people {
+        ends.end_lost(id);
+    }
+    ends.events
+}
+
+/// What the events of a commit change for links.
+#[derive(Debug, Default)]
+struct Changed {
+    /// What the links of each changed person depend on after the events.
+    people: BTreeMap<UserId, LinkFacts>,
+    disabled: BTreeSet<Channel>,
+}
+
+impl Changed {
+    fn note(&mut self, company: &Company, event: &Event) {
+        match event {
+            Event::UserUpdated { user, person, .. } => self.change(company, user, |facts| {
+                facts.address = AddressMark::of(person.email.as_deref().unwrap_or_default());
+                facts.phone = person.phone;
+            }),
+            Event::UserDeactivated { user, .. } => {
+                self.change(company, user, |facts| facts.state = UserState::Deactivated);
+            }
+            Event::UserArchived { user } => {
+                self.change(company, user, |facts| facts.state = UserState::Archived);
+            }
+            Event::UserRemoved { user } => {
+                self.change(company, user, |facts| facts.state = UserState::NotCreated);
+            }
+            Event::UserActivated { user, .. } | Event::UserRestored { user } => {
+                self.change(company, user, |facts| facts.state = UserState::Active);
+            }
+            Event::CorporatePhoneAdded { phone, user, .. } => {
+                self.change(company, user, |facts| facts.listed.push(**phone));
+            }
+            Event::CorporatePhoneRemoved { phone, user } => {
+                self.change(company, user, |facts| facts.listed.retain(|one| one != &**phone));
+            }
+            Event::CompanyConfigChanged { setting, value } if value == false => {
+                let is_it = |one: &Channel| setting.strip_prefix("channels.") == Some(one.as_str());
+                self.disabled.extend(Channel::ALL.into_iter().find(is_it));
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, company: &Company, key: &UserKey, change: impl FnOnce(&mut LinkFacts)) {
+        let Some((id, _)) = company.users.find(key.as_str()) else { return };
+        let Some(facts) = LinkFacts::of(company, id) else { return };
+        change(self.people.entry(id).or_insert(facts));
+    }
+}
+
+/// The ends of links, beside what the events of the commit end already.
+struct Ends<'a> {
+    company: &'a Company,
+    at: Time,
+    ended: BTreeSet<(InvitationId, u32)>,
+    /// The invitations whose newest generation ended.
+    closed: BTreeSet<InvitationId>,
+    linked: BTreeSet<(UserId, Channel)>,
+    released: BTreeSet<UserId>,
+    events: Vec<Event>,
+}
+
+impl<'a> Ends<'a> {
+    fn after(company: &'a Company, events: &[Event], at: Time) -> Self {
+        let (ended, closed, linked, released) = Default::default();
+        let mut ends = Self { company, at, ended, closed, linked, released, events: Vec::new() };
+        let id = |key: &str| company.users.find(key).map(|(id, _)| id);
+        for event in events {
+            match event {
+                Event::InvitationExpired { invitation, generation, .. }
+                | Event::InvitationRevoked { invitation, generation, .. }
+                | Event::InvitationEnded { invitation, generation, .. } => {
+                    ends.note_end(*invitation, *generation);
+                }
+                Event::UserLinked { user, channel, .. } => {
+                    ends.linked.extend(id(user.as_str()).map(|id| (id, *channel)));
+                }
+                Event::NumberReleased { user, .. } | Event::NumberRegistered { user, .. } => {
+                    ends.released.extend(id(user.as_str()));
+                }
+                _ => {}
+            }
+        }
+        ends
+    }
+
+    /// Notes the end of a link. False if it was noted before.
+    fn note_end(&mut self, id: InvitationId, generation: u32) -> bool {
+        let newest =
+            self.company.invitations.get(&id).and_then(|(user, channel)| {
+                self.company.users.get(*user)?.link(*channel).invitation
+            });
+        if newest.is_some_and(|newest| newest.generation == generation) {
+            self.closed.insert(id);
+        }
+        self.ended.insert((id, generation))
+    }
+
+    /// Ends the links of a person on a channel that have lost their reason.
+    fn end(&mut self, id: UserId, channel: Channel, lost: impl Fn(&Invitation) -> Option<Code>) {
+        let Some(user) = self.company.users.get(id) else { return };
+        if self.linked.contains(&(id, channel)) {
+            return;
+        }
+        let link = user.link(channel);
+        for one in link.generations().filter(|one| one.may_be_used()) {
+            let Some(code) = lost(one) else { continue };
+            if !self.note_end(one.id, one.generation) {
+                continue;
+            }
+            self.events.push(Event::InvitationEnded {
+                user: Personal(user.key()),
+                channel,
+                invitation: one.id,
+                generation: one.generation,
+                code,
+            });
+            if self.closed.contains(&one.id) && !self.released.contains(&id) {
+                let released = released_with(self.company, id, user, &self.closed, self.at);
+                self.released.extend(released.as_ref().map(|_| id));
+                self.events.extend(released);
+            }
+        }
+    }
+
+    /// Ends the links of a person that have lost their reason as things stand now.
+    fn end_lost(&mut self, id: UserId) {
+        let Some(facts) = LinkFacts::of(self.company, id) else { return };
+        for channel in Channel::ALL {
+            let enabled = self.company.settings.channel_enabled(channel);
+            self.end(id, channel, |one| facts.lost(&one.basis, enabled));
+        }
+    }
+
+    /// Ends links on a channel that is disabled, up to the most that fit in the commit.
+    fn end_all_on(&mut self, channel: Channel) {
+        let company = self.company;
+        let room = MAX_LINKS.saturating_sub(self.events.len());
+        for (id, _) in company.link_ends.on(channel).take(room) {
+            let Some((user, _)) = company.invitations.get(&id) else { continue };
+            let Some(facts) = LinkFacts::of(company, *user) else { continue };
+            self.end(*user, channel, |one| facts.lost(&one.basis, false));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Examples for the help of verbs below a verb, such as `phones add`.
+
+use clap::Command;
+
+/// The words of a verb below a verb, and its example.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("phones list", "phones list --search hudson --company acme"),
+    ("phones add", "phones add +84923448071 janeuser115 --company acme"),
+    ("phones remove", "phones remove +84923448071 --company acme"),
+    ("users list", "users list --org-unit 'Fixed Income Desk' --company acme"),
+    ("users show", "users show janeuser115 --company acme"),
+    ("users add", "users add janeuser115 --email jane@acme.example --company acme"),
+    ("users archive", "users archive janeuser115 --company acme"),
+    ("users restore", "users restore janeuser115 --company acme"),
+    ("users deactivate", "users deactivate janeuser115 --company acme"),
+    ("users reactivate", "users reactivate janeuser115 --company acme"),
+    ("roles list", "roles list --company acme"),
+    ("roles define", "roles define 'Account Manager' --permission bulk_integration --company acme"),
+    ("roles assign", "roles assign 'Team Lead' --user jane --user ann --company acme"),
+    ("roles remove", "roles remove 'Team Lead' --org-unit Sales --company acme"),
+    ("org-units list", "org-units list --company acme"),
+    ("org-units define", "org-units define Sales --role 'Account Manager' --company acme"),
+    ("permission-groups list", "permission-groups list --company acme"),
+    ("permission-groups define", "permission-groups define Traders --company acme"),
+    ("numbers list", "numbers list --search 212 --company acme"),
+    ("numbers add", "numbers add '+1 212 555 0001' --org-unit EMEA --company acme"),
+    ("numbers reserve", "numbers reserve '+1 212 555 0001' --tag VIP --company acme"),
+    ("numbers unreserve", "numbers unreserve '+1 212 555 0001' --company acme"),
+    ("numbers allocate", "numbers allocate EMEA --quantity 20 --company acme"),
+    ("numbers withdraw", "numbers withdraw '+1 212 555 0001' --company acme"),
+    ("numbers assign", "numbers assign '+1 212 555 0001' ann@acme.example --company acme"),
+    ("numbers release", "numbers release '+1 212 555 0001' --company acme"),
+    ("numbers suggest", "numbers suggest --company acme"),
+    ("numbers utilisation", "numbers utilisation --company acme"),
+    ("imports list", "imports list --company acme"),
+    ("imports show", "imports show latest --company acme"),
+    ("imports progress", "imports progress latest --company acme"),
+    ("imports rows", "imports rows latest --outcome invalid --company acme"),
+    ("imports failed-rows", "imports failed-rows latest -o failed.csv --company acme"),
+    ("reports list", "reports list --company acme"),
+    ("reports show", "reports show latest --company acme"),
+    ("runs list", "runs list --state completed --company acme"),
+    ("runs show", "runs show latest --company acme"),
+    ("runs queue", "runs queue --company acme"),
+    ("runs withdraw", "runs withdraw latest --company acme"),
+    ("runs resume", "runs resume --company acme"),
+    ("runs retry", "runs retry latest --company acme"),
+    ("runs give-up", "runs give-up latest --company acme"),
+    ("invitations list", "invitations list --state expired --company acme"),
+    ("invitations resend", "invitations resend --channel whatsapp --filter expired --company acme"),
+    ("invitations revoke", "invitations revoke jane --channel whatsapp --company acme"),
+    ("invitations move", "invitations move jane@acme.example --to APAC --company acme"),
+    ("config get", "config get bulk_integration_max_records --company acme"),
+    ("config set", "config set bulk_integration_max_records 500 --company acme"),
+    ("config unset", "config unset bulk_integration_max_records --company acme"),
+    ("notifications list", "notifications list --state failed --company acme"),
+    ("bench log", "bench log"),
+    ("bench run", "bench run"),
+    ("bench import", "bench import"),
+    ("bench nats", "bench nats --nats nats://localhost:4222"),
+];
+
+/// The program with an example in the help of each verb that has none of its own.
+pub(super) fn with_examples(mut program: Command) -> Command {
+    for (words, example) in EXAMPLES {
+        let Some((verb, below)) = words.split_once(' ') else { continue };
+        let is_below = |command: &Command| {
+            let mut known = command.get_subcommands();
+            known.any(|one| one.get_name() == below && !has_example(one, words))
+        };
+        if program.find_subcommand(verb).is_some_and(is_below) {
+            let add = |one: Command| {
+                let own = one.get_after_help().map(|own| format!("\n\n{own}")).unwrap_or_default();
+                one.after_help(format!("Example:\n  boarding {example}{own}"))
+            };
+            program = program.mut_subcommand(verb, |verb| verb.mut_subcommand(below, add));
+        }
+    }
+    program
+}
+
+fn has_example(verb: &Command, words: &str) -> bool {
+    verb.get_after_help()
+        .is_some_and(|help| help.to_string().contains(&format!("boarding {words}")))
+}
