@@ -21,6 +21,7 @@ use crate::context::EngineContext;
 use crate::files::Files;
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
 
+mod command_files;
 mod companion_files;
 mod objects;
 mod pictures;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
-use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
+use crate::company::{Company, ImportState, Placing, User, UserId, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, keeper, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person};
 use crate::user_file::ParsedRow;
@@ -33,8 +33,6 @@ struct Take {
     part: Part,
     /// The other user who has the value.
     holder: Option<UserId>,
-    /// Whether that user is archived, so that the value is free.
-    is_free: bool,
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -89,7 +87,7 @@ impl Claims {
             rules.events.clear();
             rules.apply(row);
             self.last_row = row.row;
-            self.note(company, options, row, &rules.events);
+            self.note((company, import), options, row, &rules.events);
         }
         self.seen = std::mem::take(&mut rules.seen);
         self.created = std::mem::take(&mut rules.created);
@@ -99,7 +97,7 @@ impl Claims {
     /// Notes what the row does to unique values, if it is applied.
     fn note(
         &mut self,
-        company: &Company,
+        (company, import): (&Company, ImportId),
         options: &ImportOptions,
         row: &ParsedRow,
         events: &[Event],
@@ -108,8 +106,7 @@ impl Claims {
         let mut key = None;
         for event in events {
             match event {
-                Event::RowRefused { .. } => return,
-                Event::UserArchived { user } => return self.note_leaver(company, user, row.row),
+                Event::RowRefused { .. } | Event::UserArchived { .. } => return,
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
                     (key, after) = (Some(user), Some(&**person));
@@ -122,23 +119,14 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let claimant = Claimant { company, row: row.row, known };
+        let import = company.imports.get(&import);
+        let claimant = Claimant { company, import, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
         if options.add_to_corporate_phones {
             self.note_phone(&claimant, &row.values.phone.as_ref().map(|one| one.ok()), options);
         }
-    }
-
-    /// Notes that the values of a user are free, because the row archives the user.
-    fn note_leaver(&mut self, company: &Company, user: &UserKey, row: u64) {
-        let Some((_, user)) = company.users.created(user.as_str()) else { return };
-        let person = user.person();
-        let ids = unique_values(&person).map(|(name, value)| ValueMark::of(name, value));
-        self.releases.extend(ids.map(|mark| (mark, (row, Part::Ids))));
-        let phones = user.listed().iter().map(|phone| (phone_mark(*phone), (row, Part::Phone)));
-        self.releases.extend(phones);
     }
 
     fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
@@ -151,7 +139,8 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = claimant.company.keeper(name, value).map(|(id, _)| id);
+            let holder = keeper(claimant.company, claimant.import, name, value);
+            let holder = holder.map(|(id, _)| id);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -189,9 +178,7 @@ impl Claims {
     ) {
         let own = claimant.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(*holder) != own);
-        let holder_of = holder.and_then(|id| claimant.company.users.get(id));
-        let is_free = holder_of.is_some_and(|user| user.state == UserState::Archived);
-        self.takes.push(Take { mark, row: claimant.row, part, holder, is_free });
+        self.takes.push(Take { mark, row: claimant.row, part, holder });
     }
 
     /// Decides which row gets which value.
@@ -204,9 +191,7 @@ impl Claims {
             refused.extend(share(takes, &mut allotment));
         }
         // A value stays where it is, if nothing releases it.
-        let stays = |take: &&Take| {
-            take.holder.is_some() && !take.is_free && !self.releases.contains_key(&take.mark)
-        };
+        let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
         refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
         let refused = self.with_dependents(refused, &by_mark);
         for take in &self.takes {
@@ -251,6 +236,7 @@ impl Claims {
 /// The user of a row, and the state before the row.
 struct Claimant<'a> {
     company: &'a Company,
+    import: Option<&'a ImportState>,
     row: u64,
     known: Option<(UserId, &'a User)>,
 }

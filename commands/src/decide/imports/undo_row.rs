@@ -258,7 +258,18 @@ impl<'a> Reversals<'a> {
         let holder = |name, value| self.company.holder(name, value).map(|(holder, _)| holder);
         let taken =
             released_ids(effect).any(|(name, value)| holder(name, value).is_some_and(keeps));
-        taken.then_some(Code::FieldNotUnique)
+        (taken || self.is_replaced(effect, id)).then_some(Code::FieldNotUnique)
+    }
+
+    /// Whether a user whom this import does not name has taken a value of the user that the row archived.
+    fn is_replaced(&self, effect: &RowEffect, id: UserId) -> bool {
+        let archived = Some(UserState::Archived);
+        let archives = effect.after.state == archived && effect.before.state != archived;
+        let is_other = |(name, value): (&str, &str)| {
+            let keeper = self.company.keeper(name, value);
+            keeper.is_some_and(|(by, user)| by != id && self.import.row_of(by, user).is_none())
+        };
+        archives && unique_values(&effect.before.person).any(is_other)
     }
 
     /// Whether the row of the phone's user, as `company` shows it, is reversed already.
@@ -315,14 +326,11 @@ fn released_phones(effect: &RowEffect) -> impl Iterator<Item = Phone> {
     before.listed.iter().copied().filter(|phone| !after.listed.contains(phone))
 }
 
-/// The unique values that the row took from its user. An archived user keeps them on record, and others may take them.
+/// The unique values that the row took from its user.
 fn released_ids(effect: &RowEffect) -> impl Iterator<Item = (&str, &str)> {
     let after = &effect.after.person.attributes;
-    let archived = Some(UserState::Archived);
-    let archives = effect.after.state == archived && effect.before.state != archived;
-    let released = move |(name, value): &(&str, &str)| {
-        archives || after.get(*name).map(String::as_str) != Some(*value)
-    };
+    let released =
+        |(name, value): &(&str, &str)| after.get(*name).map(String::as_str) != Some(*value);
     unique_values(&effect.before.person).filter(released)
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use archive::{Archive, ArchiveEntry, ArchiveError, EntryError};
 
-use super::prepare::{CommandFiles, publish};
+use super::command_files::{CommandFiles, publish};
 use super::{ReceivedCommand, keep_all, objects};
 use crate::context::EngineContext;
 use crate::files::{Files, KeepError};

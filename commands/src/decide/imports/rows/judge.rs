@@ -3,6 +3,7 @@
 use boarding_csv::{CellValue, same_name};
 
 use super::Rows;
+use super::allotment::keeper;
 use super::changes::may_supervise;
 use crate::company::{UserState, ValueMark};
 use crate::dialect::Known;
@@ -83,7 +84,7 @@ impl Rows<'_> {
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
                 None => {
-                    let (id, holder) = self.company.keeper(name, value)?;
+                    let (id, holder) = keeper(self.company, self.accepted, name, value)?;
                     (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
                 }
             };
