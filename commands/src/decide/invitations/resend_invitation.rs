@@ -60,7 +60,7 @@ impl Decide for ResendInvitation {
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };
-        let selection = request.check(company)?;
+        let selection = request.check(company, context.at)?;
         unfinished::check(company, &selection, channel, self.again)?;
         Ok(request.confirm(company, &selection, None))
     }
