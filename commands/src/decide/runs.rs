@@ -3,12 +3,12 @@
 pub mod cancel_run;
 pub mod claim_recipients;
 pub mod end_waiting_run;
-mod expected;
+pub(crate) mod expected;
 pub mod give_up_run;
 pub mod invite_failed;
 pub mod invite_sent;
 pub mod list_recipients;
-mod plan;
+pub(crate) mod plan;
 pub mod queue;
 pub mod recipients;
 pub mod record_delivery;

@@ -1,12 +1,16 @@
 //! `ResendInvitation`: a run for people named, or for those whose last invitation came to nothing.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::company::Company;
+use crate::company::selection::Pick;
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::runs::expected::Preview;
+use crate::decide::runs::plan::Plan;
 use crate::decide::runs::start_bulk_integration::{
-    Confirmed, MAX_NAMED_USERS, Request, channel_of, keys,
+    Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys,
 };
 use crate::decide::runs::unfinished;
 use crate::event::ChannelName;
@@ -31,6 +35,20 @@ pub struct ResendInvitation {
     /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
     /// are invited again.
     pub again: Option<bool>,
+    /// `preview` shows the number of people and its parts, and requests nothing. Without it the run is confirmed.
+    pub mode: Option<Mode>,
+    /// What the preview answered: the run is refused if the list has changed since.
+    pub plan_hash: Option<String>,
+}
+
+/// The run; a preview says which it would be.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Resent {
+    #[serde(flatten)]
+    run: Confirmed,
+    /// Only in a preview: the number of people and its parts.
+    #[serde(flatten)]
+    preview: Option<Preview>,
 }
 
 fn either_way(schema: &mut Schema) {
@@ -42,11 +60,16 @@ impl Decide for ResendInvitation {
     const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
-        Confirmed::json_schema(generator)
+        Resent::json_schema(generator)
     }
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        context.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
+        if self.filter.is_none() {
+            context.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
+        } else if context.require(company, Permission::BulkIntegrateUsers).is_err() {
+            // Who is meant is known below. Nobody without one of the two permissions learns it.
+            context.require(company, Permission::Accounts)?;
+        }
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
         let named = self.users.as_deref().unwrap_or_default();
         if self.users.is_some() == self.filter.is_some() {
@@ -61,6 +84,19 @@ impl Decide for ResendInvitation {
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };
         let selection = request.check(company, context.at)?;
+        let is_account =
+            |pick: &Pick| matches!(pick, Pick::Known(id) if company.numbers.is_account(*id));
+        if self.filter.is_some() && !selection.picks.iter().all(is_account) {
+            context.require(company, Permission::BulkIntegrateUsers)?;
+        }
+        if self.mode == Some(Mode::Preview) {
+            let preview = Some(Preview::of(company, request.rules(), &selection, context.at));
+            let run = request.confirmed(company, &selection);
+            return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
+        }
+        if let Some(hash) = &self.plan_hash {
+            Plan::of(company, channel, &selection).check(Some(hash), None)?;
+        }
         unfinished::check(company, &selection, channel, self.again)?;
         Ok(request.confirm(company, &selection, None))
     }
@@ -68,10 +104,9 @@ impl Decide for ResendInvitation {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::decide::testing::{channel_enabled, given, phone_added, user_created};
+    use crate::decide::testing::{channel_enabled, given, phone_added, user_created, who};
+    use crate::event::Event;
 
     #[test]
     fn those_never_invited_are_found_by_the_filter() {
@@ -83,6 +118,42 @@ mod tests {
             then.names(),
             ["RunRequested", "RecipientQueued", "RecipientQueued", "RunQueued", "RunStarted"]
         );
+    }
+
+    /// ML-01, ML-10: with the privilege "Accounts" alone, accounts are invited by a filter. Other people are not.
+    #[test]
+    fn accounts_privilege_is_enough_to_invite_accounts_by_filter() {
+        let actor = crate::values::Personal("jane@acme.example".to_owned());
+        let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
+        let opened = Event::AccountOpened { user: who("ann"), import: None };
+        let company = vec![channel_enabled(), user_created("ann"), opened, granted];
+        let body = json!({"channel": "whatsapp", "filter": "not_invited"});
+        given(company.clone()).when_json("ResendInvitation", body.clone()).0.unwrap();
+        let others = company.into_iter().chain([user_created("bob"), phone_added("bob", 1)]);
+        given(others).when_json("ResendInvitation", body).then_refused(Code::AuthPermissionDenied);
+    }
+
+    /// ML-10: the number is shown before anything is sent, and a list that has changed since is refused.
+    #[test]
+    fn resend_is_previewed_with_its_number() {
+        let company = given([channel_enabled(), user_created("ann"), phone_added("ann", 1)]);
+        let body = |more: serde_json::Value| {
+            let mut body = json!({"channel": "whatsapp", "filter": "not_invited"});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let preview = company.when_json("ResendInvitation", body(json!({"mode": "preview"})));
+        assert_eq!(preview.events(), []);
+        let shown = preview.result();
+        assert_eq!(
+            (&shown["recipient_count"], &shown["expected"]["invite"]),
+            (&json!(1), &json!(1))
+        );
+        let confirmed = body(json!({"plan_hash": shown["plan_hash"]}));
+        company.when_json("ResendInvitation", confirmed).0.unwrap();
+        company
+            .when_json("ResendInvitation", body(json!({"plan_hash": "ab"})))
+            .then_refused(Code::RunPlanChanged);
     }
 
     #[test]

@@ -9,10 +9,39 @@ use crate::company::selection::{Pick, Selection};
 use crate::company::{Company, LastMail, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
+use crate::decide::runs::plan::Plan;
 use crate::decide::runs::recipients::{InviteRules, outcome_without_mail};
 use crate::decide::runs::unfinished::waiting;
 use crate::event::Channel;
 use crate::values::{Code, Time};
+
+/// The `result` of a preview: what a confirmation may hold the run to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunPreview")]
+pub(crate) struct Preview {
+    plan_hash: String,
+    recipient_count: u64,
+    duplicates_removed: u64,
+    #[serde(flatten)]
+    parts: Parts,
+}
+
+impl Preview {
+    /// The preview of a run for this selection.
+    pub(crate) fn of(
+        company: &Company,
+        rules: InviteRules,
+        selection: &Selection,
+        at: Time,
+    ) -> Self {
+        Self {
+            plan_hash: Plan::of(company, rules.channel, selection).hash(),
+            recipient_count: selection.picks.len() as u64,
+            duplicates_removed: selection.duplicates_removed,
+            parts: Parts::of(company, selection, rules, at),
+        }
+    }
+}
 
 /// How long ago an invitation counts as recent, in seconds: a day.
 const RECENT_SECONDS: u64 = 24 * 3600;

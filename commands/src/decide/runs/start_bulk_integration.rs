@@ -10,7 +10,7 @@ use crate::company::Company;
 use crate::company::selection::{Pick, Selection, SelectionVersion};
 use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::decide::runs::expected::Parts;
+use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::recipients::InviteRules;
@@ -60,17 +60,6 @@ const NOT_BEFORE_GRACE_SECONDS: u64 = 60;
 /// The most recipients that one commit lists, in people; a longer list goes on in further commits.
 pub const RECIPIENTS_PER_COMMIT: usize = 500;
 
-/// The `result` of a preview: what a confirmation may hold the run to.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "RunPreview")]
-struct Preview {
-    plan_hash: String,
-    recipient_count: u64,
-    duplicates_removed: u64,
-    #[serde(flatten)]
-    parts: Parts,
-}
-
 /// The `result` of a run that was confirmed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RunConfirmed")]
@@ -118,12 +107,7 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview {
-                plan_hash: plan.hash(),
-                recipient_count: selection.picks.len() as u64,
-                duplicates_removed: selection.duplicates_removed,
-                parts: Parts::of(company, &selection, request.rules(), context.at),
-            });
+            let result = json!(Preview::of(company, request.rules(), &selection, context.at));
             return Ok(Decision::Answer { result });
         }
         // The link of an administrator's mail works once and for one import, so it needs no preview.
@@ -211,7 +195,7 @@ impl Request {
     }
 
     /// What the run says about whether a person is invited.
-    fn rules(&self) -> InviteRules {
+    pub(crate) fn rules(&self) -> InviteRules {
         let resend = self.source.replaces_live_links();
         InviteRules { channel: self.channel, resend, own: None }
     }
@@ -259,6 +243,18 @@ impl Request {
             return Err(Refusal::new(Code::RunQueueFull).with(details));
         }
         Ok(())
+    }
+
+    /// The run as it would be confirmed now.
+    pub(crate) fn confirmed(&self, company: &Company, selection: &Selection) -> Confirmed {
+        let waits = company.lock.holder().is_some();
+        let place = company.lock.queue().len() as u64 + 1;
+        Confirmed {
+            run: self.run,
+            state: if waits { ConfirmedState::Pending } else { ConfirmedState::Running },
+            queue_place: waits.then_some(place),
+            total: selection.picks.len() as u64,
+        }
     }
 
     /// Freezes the list and enters the queue, or waits for its time.

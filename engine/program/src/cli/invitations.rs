@@ -20,6 +20,7 @@ Examples:
   boarding invitations list --state expired --company acme
   boarding invitations resend --channel whatsapp --user jane@acme.example --yes --company acme
   boarding invitations resend --channel whatsapp --filter not_invited --company acme
+  boarding invitations resend --channel whatsapp --filter expired --preview --company acme
   boarding invitations revoke jane@acme.example --channel whatsapp --company acme
   boarding invitations move jane@acme.example ann@acme.example --to APAC --check --company acme")]
 pub(super) struct Invitations {
@@ -71,6 +72,9 @@ struct Resend {
     /// Also sends without asking if some people are in a run that has not ended: they get a second mail
     #[arg(long)]
     yes_again: bool,
+    /// Shows the number of people and its parts, and sends nothing
+    #[arg(long)]
+    preview: bool,
 }
 
 /// The people to invite: named users or a filter.
@@ -124,7 +128,7 @@ impl Invitations {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
             Some(Verb::Resend(resend)) => {
-                start::check_can_ask("invitations resend", resend.consent().yes())
+                start::check_can_ask("invitations resend", resend.preview || resend.consent().yes())
             }
             _ => Ok(()),
         }
@@ -149,7 +153,7 @@ impl Invitations {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let (mut body, people, consent) = (json!({}), self.people.text(), self.consent());
+        let (mut body, consent) = (json!({}), self.consent());
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
@@ -157,12 +161,27 @@ impl Resend {
             Some(filter) => set(&mut body, "filter", filter.name()),
             None => set(&mut body, "users", self.people.users),
         }
-        let question = format!("You're about to send invitation emails to {people}.");
+        let mut preview = body.clone();
+        set(&mut preview, "mode", "preview");
+        let preview = session.submit_new("ResendInvitation", preview).await?;
+        let question = start::question(&preview.result);
+        if self.preview {
+            session.out.say(&question);
+            session.out.line("no invitations were sent: it was a preview");
+            if session.out.is_json() {
+                session.out.document(&preview.document);
+            }
+            return Ok(Done::Completely);
+        }
         if consent.yes() {
             session.out.say(&question);
         } else if session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
             session.out.line("no invitations were sent");
             return Ok(Done::Completely);
+        }
+        // With --id a repeat must have the same body, and the hash of the plan changes with the run.
+        if session.given_id().is_none() {
+            set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
         }
         match consent.submit(session, "ResendInvitation", body).await? {
             Some(accepted) => start::finish(session, &accepted).await,
@@ -182,16 +201,6 @@ impl Filter {
     /// The name in the option and in the contract.
     fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-}
-
-impl People {
-    /// The people for the question to the operator.
-    fn text(&self) -> String {
-        match self.filter {
-            Some(filter) => format!("all people of the filter {}", filter.name()),
-            None => counted(self.users.len() as u64, "user", "users"),
-        }
     }
 }
 

@@ -122,8 +122,7 @@ impl Request {
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
         let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
         let count = number(&preview.result, "recipient_count");
-        let question = announcement(count, number(&preview.result, "duplicates_removed"));
-        let question = [question, parts(&preview.result)].join(" ").trim_end().to_owned();
+        let question = question(&preview.result);
         if self.consent.yes() {
             session.out.say(&question);
         } else {
@@ -180,6 +179,13 @@ pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
     Err(Failure::Usage(format!(
         "{verb} asks before it sends mails, and there is no terminal to ask on; add --yes to start without asking"
     )))
+}
+
+/// The question with the parts of the number, from the result of a preview.
+pub(super) fn question(preview: &Value) -> String {
+    let count = number(preview, "recipient_count");
+    let question = announcement(count, number(preview, "duplicates_removed"));
+    [question, parts(preview)].join(" ").trim_end().to_owned()
 }
 
 /// The question, in the words of the product's dialog.
