@@ -99,7 +99,7 @@ impl Runs {
                 | Verb::Withdraw { .. }
                 | Verb::GiveUp { .. },
             ) => false,
-            Some(Verb::Start(_) | Verb::Resume) => true,
+            Some(Verb::Start(_) | Verb::Retry(_) | Verb::Resume) => true,
         }
     }
 
