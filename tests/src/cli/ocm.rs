@@ -368,7 +368,7 @@ fn leaver_releases_the_pbx_id_until_restored() {
     let parts = ["LAN ID,Feature,Enabled\n", "LAN ID,Channel,Count\n"];
     let (features, channels) = (cli.file("f.csv", parts[0]), cli.file("c.csv", parts[1]));
     let import = |file: &str| {
-        let file = crate::support::paths::fixture(&format!("field/{file}.csv"));
+        let file = fixture(&format!("field/{file}.csv"));
         cli.run(&["import", &file, &features, &channels, "--dialect", "ocm"]).expect_status(0);
     };
     import("52-userdetails-1");
