@@ -30,7 +30,7 @@ pub use grants::Grants;
 pub use import::{ImportLink, ImportState, Invites, Placing, Undo};
 pub use link::{Invitation, InvitationState, LastMail, Link, LinkBasis};
 pub use link_ends::LinkEnds;
-pub use notification::{Addressee, Expired, Notice, Notification};
+pub use notification::{Addressee, DeferredNotifications, Expired, Notice, Notification};
 pub use numbers::{Alarm, Alarms, Number, NumberOwner, NumberState, Numbers, Stock};
 pub use own_template::{OwnTemplate, TemplateText};
 pub use reminders::Reminders;

@@ -336,6 +336,16 @@ events! {
             email: Personal<String>,
             message_id: String,
         }
+        /// The mail was certainly not sent. It is tried again from `retry_at`, by the same channel.
+        NotificationDeferred: neutral {
+            key: String,
+            via: String,
+            code: Code,
+            detail: Option<String>,
+            retry_at: Time,
+        }
+        /// The mail is sent again, by request.
+        NotificationRequeued: neutral { key: String }
         NotificationSent: neutral { key: String }
         NotificationFailed: neutral { key: String, code: Code, detail: Option<String> }
         /// The company's own template of a mail that is neither an invitation nor a welcome mail.

@@ -25,6 +25,9 @@ const LINK_BASE_URL_PLACEHOLDER: &str = "https://boarding.invalid/link/";
 /// The sender until one is set.
 const MAIL_FROM_PLACEHOLDER: &str = "Boarding <onboarding@boarding.invalid>";
 
+/// The longest wait between two attempts, in seconds: an hour, so that a run ends within the day.
+const MAX_BACKOFF_SECONDS: u64 = 3600;
+
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
@@ -202,6 +205,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The pause before this further attempt at a mail, in seconds. It doubles from attempt to attempt.
+    pub(crate) fn backoff_seconds(&self, attempt: u32) -> u64 {
+        let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
+        self.retry_backoff_seconds.saturating_mul(doubled).min(MAX_BACKOFF_SECONDS)
+    }
+
     pub fn channel_enabled(&self, channel: Channel) -> bool {
         match channel {
             Channel::Whatsapp => self.channels.whatsapp,

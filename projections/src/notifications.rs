@@ -48,7 +48,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 wire_enum! {
-    /// The state of a mail. The last three are final.
+    /// The state of a mail. A waiting mail may have been refused for now. The last three are final, unless the mail is
+    /// sent again by request.
     NotificationStatus {
         Waiting "waiting"
         Sending "sending"
@@ -169,6 +170,8 @@ fn key(event: &Event) -> Option<String> {
         }
         Event::NotificationRequested { key, .. }
         | Event::NotificationDispatched { key, .. }
+        | Event::NotificationDeferred { key, .. }
+        | Event::NotificationRequeued { key }
         | Event::NotificationSent { key }
         | Event::NotificationFailed { key, .. } => Some(key.clone()),
         _ => None,
@@ -181,7 +184,7 @@ pub(crate) struct NotificationProjection;
 
 impl Projection for NotificationProjection {
     const TABLE: Table = Table::Notifications;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = NotificationRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -199,10 +202,20 @@ impl Projection for NotificationProjection {
                 mail.to = Some(email.clone());
                 S::Sending
             }
-            Event::NotificationSent { .. } => S::Sent,
+            Event::NotificationSent { .. } => {
+                (mail.code, mail.detail) = (None, None);
+                S::Sent
+            }
+            Event::NotificationDeferred { code, detail, .. } => {
+                (mail.code, mail.detail) = (Some(*code), detail.clone());
+                S::Waiting
+            }
+            Event::NotificationRequeued { .. } => {
+                (mail.code, mail.detail) = (None, None);
+                S::Waiting
+            }
             Event::NotificationFailed { code, detail, .. } => {
-                mail.code = Some(*code);
-                mail.detail.clone_from(detail);
+                (mail.code, mail.detail) = (Some(*code), detail.clone());
                 S::Failed
             }
             // An undo drops a waiting mail. A mail that is already claimed cannot be called back.

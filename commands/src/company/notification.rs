@@ -1,5 +1,7 @@
 //! A mail that is not an invitation, from its request to its report.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
@@ -14,6 +16,80 @@ pub struct Notification {
     pub dispatched: bool,
     /// What it says; none for a welcome mail, of which there may be a million.
     pub notice: Option<Box<Notice>>,
+    /// The refusals of earlier attempts; none before the first.
+    pub(crate) refused: Option<Box<Refusals>>,
+}
+
+/// The refusals of a mail that was certainly not sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusals {
+    /// The time of the first refusal.
+    pub since: Time,
+    pub count: u32,
+}
+
+/// Mails that are tried again later, each by the channel that could not send it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeferredNotifications {
+    mails: BTreeMap<String, (Notification, Box<str>, Time)>,
+    /// The keys of each channel, by the time of the next attempt.
+    due: BTreeMap<Box<str>, BTreeSet<(Time, String)>>,
+}
+
+impl DeferredNotifications {
+    pub(crate) fn insert(&mut self, key: &str, mail: Notification, via: &str, retry_at: Time) {
+        self.remove(key);
+        self.mails.insert(key.to_owned(), (mail, via.into(), retry_at));
+        self.due.entry(via.into()).or_default().insert((retry_at, key.to_owned()));
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Notification> {
+        let (mail, via, retry_at) = self.mails.remove(key)?;
+        if let Some(due) = self.due.get_mut(&via) {
+            due.remove(&(retry_at, key.to_owned()));
+            if due.is_empty() {
+                self.due.remove(&via);
+            }
+        }
+        Some(mail)
+    }
+
+    /// The mails of this channel, the earliest attempt first.
+    pub(crate) fn of<'a>(
+        &'a self,
+        via: &str,
+    ) -> impl Iterator<Item = (Time, &'a String, &'a Notification)> + use<'a> {
+        let keys = self.due.get(via).into_iter().flatten();
+        keys.filter_map(|(at, key)| Some((*at, key, &self.mails.get(key)?.0)))
+    }
+
+    /// The keys of the mails of this channel, or of all channels.
+    pub(crate) fn keys(&self, via: Option<&str>) -> impl Iterator<Item = &String> {
+        let ours = move |one: &(&Box<str>, _)| via.is_none_or(|via| **one.0 == *via);
+        self.due.iter().filter(ours).flat_map(|(_, due)| due.iter().map(|(_, key)| key))
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.mails.contains_key(key)
+    }
+
+    /// The time of the next attempt by this channel.
+    pub fn next(&self, via: &str) -> Option<Time> {
+        Some(self.due.get(via)?.first()?.0)
+    }
+
+    /// The mails that wait for this channel.
+    pub fn count(&self, via: &str) -> usize {
+        self.due.get(via).map_or(0, BTreeSet::len)
+    }
+
+    pub fn len(&self) -> usize {
+        self.mails.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.mails.is_empty()
+    }
 }
 
 /// What a mail says.
@@ -61,10 +137,11 @@ impl std::fmt::Debug for Addressee {
 impl Notification {
     /// A welcome mail.
     pub(crate) fn welcome(user: UserId) -> Self {
-        Self { to: Addressee::User(user), dispatched: false, notice: None }
+        Self { to: Addressee::User(user), dispatched: false, notice: None, refused: None }
     }
 
     pub(crate) fn new(to: Addressee, kind: TemplateKind, about: Topic) -> Self {
-        Self { to, dispatched: false, notice: Some(Box::new(Notice { kind, about })) }
+        let notice = Some(Box::new(Notice { kind, about }));
+        Self { to, dispatched: false, notice, refused: None }
     }
 }

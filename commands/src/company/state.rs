@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::grants::Grants;
 use super::import::ImportState;
 use super::link_ends::LinkEnds;
-use super::notification::{Expired, Notification};
+use super::notification::{DeferredNotifications, Expired, Notification};
 use super::numbers::Numbers;
 use super::own_template::OwnTemplate;
 use super::reminders::Reminders;
@@ -61,6 +61,10 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Those that are tried again later.
+    pub deferred_notifications: DeferredNotifications,
+    /// Those that were not sent, or perhaps not. They can be sent again by request.
+    pub failed_notifications: BTreeMap<String, Notification>,
     /// The people to remind of an open invitation, and when.
     pub reminders: Reminders,
     /// Expired invitations that administrators will be notified of.
@@ -113,6 +117,8 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            deferred_notifications: DeferredNotifications::default(),
+            failed_notifications: BTreeMap::new(),
             reminders: Reminders::default(),
             expired: None,
             picture_imports: BTreeSet::new(),

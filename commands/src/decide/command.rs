@@ -144,6 +144,7 @@ commands! {
         numbers::assign_number::AssignNumber,
         numbers::release_number::ReleaseNumber,
         invitations::move_pending_invitations::MovePendingInvitations,
+        notifications::resend_notifications::ResendNotifications,
         company::tick::Tick,
     }
     internal {
@@ -163,6 +164,8 @@ commands! {
         runs::record_wait::RecordWait,
         /// A welcome mail, claimed.
         notifications::claim_notification::ClaimNotification,
+        /// Welcome mails and notices that cannot be sent now.
+        notifications::defer_notifications::DeferNotifications,
         /// The outcome of a notification.
         notifications::report_notification::ReportNotification,
     }

@@ -146,7 +146,7 @@ fn reminder_is_not_sent_when_its_link_dies_first() {
         let mut company = ticked(reminding(1), 2);
         company.append(NOW, "jane", &end);
         let at = NOW.plus_seconds(2 * DAY_SECONDS);
-        let claim = ClaimNotification { most: 9 }.into();
+        let claim = ClaimNotification { most: 9, via: "outbox" }.into();
         let events = company.when_asked_by("engine", Authority::All, at, &claim).events();
         events
             .iter()

@@ -211,6 +211,8 @@ codes! {
     DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."
     DeliveryRefused "delivery.refused" "The mail server rejected the mail permanently; check the address and the mail settings."
 
+    NotificationNotResendable "notification.not_resendable" "No mail with this key failed or waits, so there is nothing to send again; list them with the query notifications."
+
     // Invitations.
     InvitationExpired "invitation.expired" "The link has expired; ask your administrator for a new one."
     InvitationRevoked "invitation.revoked" "The link was revoked; ask your administrator for a new one."

@@ -279,6 +279,7 @@ impl CompanyActor {
                 &state.company,
                 &context.blocked,
                 context.carries_runs,
+                context.channel.name(),
                 |channel| context.continues_runs_of(channel),
             );
             self.published.send_if_modified(|published| {

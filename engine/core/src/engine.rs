@@ -109,6 +109,11 @@ impl Engine {
         self.context.channel.is_mail_server()
     }
 
+    /// The name of the channel of mails.
+    pub fn channel_name(&self) -> &'static str {
+        self.context.channel.name()
+    }
+
     /// The companies that have a history.
     pub fn companies(&self) -> Vec<CompanyId> {
         self.context.log.companies()

@@ -33,8 +33,14 @@ pub struct PendingWork {
     pub retry_at: Option<Time>,
     /// Whether notifications wait.
     pub welcome: bool,
-    /// Notifications that wait or are in flight.
+    /// Notifications that wait for their first attempt or are in flight.
     pub welcome_open: usize,
+    /// Notifications that are tried again later, by any channel.
+    pub welcome_deferred: usize,
+    /// Those of them that this engine tries again.
+    pub welcome_deferred_here: usize,
+    /// The time of the next such attempt.
+    pub welcome_retry_at: Option<Time>,
     /// The time of the next timer.
     pub tick_at: Option<Time>,
 }
@@ -47,6 +53,7 @@ impl PendingWork {
         company: &Company,
         blocked: &BlockedImports,
         carries_runs: bool,
+        channel: &str,
         continues: impl Fn(&str) -> bool,
     ) -> Self {
         let held = company.lock.holder();
@@ -69,11 +76,15 @@ impl PendingWork {
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),
             welcome_open: company.notifications.len(),
+            welcome_deferred: company.deferred_notifications.len(),
+            welcome_deferred_here: company.deferred_notifications.count(channel),
+            welcome_retry_at: company.deferred_notifications.next(channel),
             tick_at,
         }
     }
 
-    /// Whether no background work is left. The command line waits for this before it exits.
+    /// Whether no background work is left. The command line waits for this before it exits. Deferred notifications are
+    /// durable, so it does not wait for them.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.blocked.len()
             && self.undoing.is_empty()

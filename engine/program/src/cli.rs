@@ -16,6 +16,7 @@ mod config;
 mod consent;
 mod demo;
 mod did_you_mean;
+mod due;
 mod examples;
 mod exit_counts;
 mod failure;
@@ -205,6 +206,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             }
             let session = Session::open(&common, out, verb.carries_runs()).await?;
             let result = session.run(verb.work(&session)).await;
+            due::print(&session).await;
             session.close().await;
             result
         }
@@ -233,13 +235,21 @@ impl OfCompany {
             Self::Reports(verb) => verb.check(),
             Self::Invitations(verb) => verb.check(),
             Self::Imports(verb) => verb.check(),
-            Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
+            Self::Notifications(verb) => verb.check(),
+            Self::Log(_) | Self::History(_) => Ok(()),
         }
     }
 
-    /// Whether the verb carries on runs that were interrupted or wait.
+    /// Whether the verb carries on runs that were interrupted or are due: one that starts or resumes runs.
     fn carries_runs(&self) -> bool {
-        !matches!(self, Self::Runs(verb) if !verb.carries_runs())
+        match self {
+            Self::Runs(verb) => verb.carries_runs(),
+            Self::Import(verb) => verb.carries_runs(),
+            Self::Invitations(verb) => verb.carries_runs(),
+            Self::Command(verb) => verb.carries_runs(),
+            Self::Accounts(verb) => verb.carries_runs(),
+            _ => false,
+        }
     }
 
     async fn work(self, session: &Session<'_>) -> CliResult {

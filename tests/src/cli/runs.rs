@@ -230,6 +230,29 @@ fn run_that_waits_for_its_mail_server_is_given_up() {
     assert!(!cli.outbox().exists());
 }
 
+/// A31: Welcome mails whose mail server is down wait for it, and `runs resume` tries them again.
+#[test]
+fn welcome_mails_wait_for_their_mail_server() {
+    let cli = with_three_people();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let smtp = format!("smtp://127.0.0.1:{port}");
+    let file = cli.people("new.csv", &[("dan", "+84923448081"), ("eve", "+84923448082")]);
+    let import = ["import", &file, "--dialect", "leapxpert", "--send-welcome-email"];
+    let output = cli.run(&[&import[..], &["--smtp", &smtp]].concat()).expect_status(0);
+    assert!(output.stderr.contains("2 mails that could not be sent wait"), "{}", output.stderr);
+    let output = cli.run(&["config", "set", "language", "de"]).expect_status(0);
+    assert!(output.stderr.contains("2 mails that could not be sent wait"), "{}", output.stderr);
+    assert!(!cli.outbox().exists(), "the mails wait for the mail server");
+
+    let server = MailServer::start(&["--port", &port.to_string()]);
+    cli.run(&["runs", "resume", "--smtp", &smtp]).expect_status(0);
+    assert_eq!(server.received().len(), 2);
+    let rows = cli.rows(&["notifications"]);
+    assert!(rows.iter().all(|row| row["state"] == "sent"), "{rows:?}");
+    cli.run(&["runs", "resume", "--smtp", &smtp]).expect_status(0);
+    assert_eq!(server.received().len(), 2, "no mail is sent twice");
+}
+
 /// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
 fn started_run_cannot_be_stopped() {
@@ -355,7 +378,15 @@ fn same_command_after_a_kill_sends_no_second_mail() {
     assert!(line.starts_with("inviting"), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(mails_by_run(&cli)[0] < 2_000);
+    let sent = mails_by_run(&cli);
+    assert!(sent[0] < 2_000);
+
+    // Other verbs leave the run and say so.
+    for words in [&["config", "set", "language", "de"][..], &["roles", "define", "Other"]] {
+        let output = cli.run(words).expect_status(0);
+        assert!(output.stderr.contains("1 run is due: boarding runs resume"), "{}", output.stderr);
+        assert_eq!(mails_by_run(&cli), sent);
+    }
 
     let refusal = cli.refused(&START);
     assert_eq!(refusal["code"], "run.people_in_unfinished_run");

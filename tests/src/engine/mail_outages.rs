@@ -6,7 +6,7 @@ use std::time::Duration;
 use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
 use serde_json::{Value, json};
 
-use super::{EngineHarness, numbered_rows, ok, people_rows};
+use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
 use crate::support::mail_server::MailServer;
 use crate::support::wait::eventually;
 
@@ -182,4 +182,59 @@ async fn run_waits_for_an_outbox_that_cannot_be_written() {
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, (json!("completed"), [2, 0, 0]));
     assert_eq!(harness.outbox().len(), 2);
+}
+
+/// The states of the mails other than invitations.
+async fn states(harness: &EngineHarness) -> Vec<Value> {
+    let rows = harness.rows("notifications", json!({})).await;
+    rows.iter().map(|row| row["state"].clone()).collect()
+}
+
+async fn import_with_welcome_mails(harness: &EngineHarness, people: &[&str]) {
+    let mut body = import_body("people.csv", &people_rows(people));
+    body["send_welcome_email"] = json!(true);
+    ok(&harness.submit("ImportFile", body).await);
+    harness.settle().await;
+}
+
+/// A31: welcome mails wait for a mail server that is down, and each is sent once when it is back.
+#[tokio::test]
+async fn welcome_mails_wait_for_a_server_that_is_down() {
+    let port = closed_port();
+    let mut harness = EngineHarness::acme(Some(smtp(port, LONG))).await;
+    import_with_welcome_mails(&harness, &["ok.ann", "ok.bob", "ok.cid"]).await;
+    let rows = harness.rows("notifications", json!({"state": "waiting"})).await;
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0]["code"], "delivery.server_unavailable");
+    assert!(rows[0]["reason"].as_str().unwrap().contains("could not be used"), "{rows:?}");
+    harness.restart().await;
+    let server = server_on(port, &[]);
+    harness.advance_clock(3600);
+    harness.restart().await;
+    eventually("all are sent", async || (states(&harness).await == ["sent"; 3]).then_some(()))
+        .await;
+    assert_eq!(server.received().len(), 3);
+}
+
+/// A31: a mail that failed is sent again by request, once.
+#[tokio::test]
+async fn failed_mails_are_sent_again_by_request() {
+    let refusing = MailServer::start(&["--refuse", "554"]);
+    let port = refusing.port;
+    let harness = EngineHarness::acme(Some(smtp(port, LONG))).await;
+    import_with_welcome_mails(&harness, &["ok.ann", "ok.bob"]).await;
+    assert_eq!(states(&harness).await, ["failed"; 2]);
+    drop(refusing);
+    let server = server_on(port, &[]);
+    let key = harness.rows("notifications", json!({})).await[0]["key"].clone();
+    let one = ok(&harness.submit("ResendNotifications", json!({"keys": [key]})).await);
+    assert_eq!(one, json!({"queued": 1, "left": 0}));
+    harness.settle().await;
+    assert_eq!(states(&harness).await, ["sent", "failed"]);
+    let again = json!(harness.submit("ResendNotifications", json!({"keys": [key]})).await);
+    assert_eq!(again["code"], "notification.not_resendable", "{again}");
+    ok(&harness.submit("ResendNotifications", json!({"state": "failed"})).await);
+    harness.settle().await;
+    assert_eq!(states(&harness).await, ["sent"; 2]);
+    assert_eq!(server.received().len(), 2);
 }

@@ -230,13 +230,13 @@ impl SimulatedCompany {
         env: &mut Environment,
         rng: &mut SeededRandom,
     ) -> CheckResult {
-        let reply = self.submit_internal(env, rng, ClaimNotification { most: 2 })?;
+        let reply = self.submit_internal(env, rng, ClaimNotification { most: 2, via: "outbox" })?;
         let keys = reply.events().iter().filter_map(|event| match event {
             Event::NotificationDispatched { key, .. } => Some((key.clone(), MailOutcome::SENT)),
             _ => None,
         });
         let reports = keys.collect();
-        self.submit_internal(env, rng, ReportNotification { reports }).map(|_| ())
+        self.submit_internal(env, rng, ReportNotification { via: "outbox", reports }).map(|_| ())
     }
 
     /// P30: without faults, every run, import and notification ends within a bounded number of steps.

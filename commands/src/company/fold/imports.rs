@@ -150,6 +150,8 @@ impl Company {
         if self.notifications.get(key).is_some_and(|mail| !mail.dispatched) {
             self.notifications.remove(key);
         }
+        self.deferred_notifications.remove(key);
+        self.failed_notifications.remove(key);
     }
 
     /// The newest of the completed imports that stand.

@@ -1,6 +1,6 @@
 //! How events change notifications: waiting mails, reminders, alarms, the digest of expired invitations.
 
-use crate::company::notification::Expired;
+use crate::company::notification::{Expired, Refusals};
 use crate::company::{Addressee, Company, Notification, TemplateText};
 use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
 use crate::values::{Time, email};
@@ -30,13 +30,32 @@ impl Company {
                 self.set_template(*kind, language, template);
             }
             NotificationEvent::NotificationDispatched { key, .. } => {
+                let deferred = self.deferred_notifications.remove(key);
+                self.notifications.extend(deferred.map(|mail| (key.clone(), mail)));
                 if let Some(notification) = self.notifications.get_mut(key) {
                     notification.dispatched = true;
                 }
             }
-            NotificationEvent::NotificationSent { key }
-            | NotificationEvent::NotificationFailed { key, .. } => {
+            NotificationEvent::NotificationDeferred { key, via, retry_at, .. } => {
+                let Some(mut mail) = self.notifications.remove(key) else { return };
+                mail.dispatched = false;
+                let (since, count) = mail.refused.map_or((at, 0), |one| (one.since, one.count));
+                mail.refused = Some(Box::new(Refusals { since, count: count.saturating_add(1) }));
+                self.deferred_notifications.insert(key, mail, via, *retry_at);
+            }
+            NotificationEvent::NotificationRequeued { key } => {
+                let deferred = self.deferred_notifications.remove(key);
+                let mail = deferred.or_else(|| self.failed_notifications.remove(key));
+                let fresh = |mail| Notification { dispatched: false, refused: None, ..mail };
+                self.notifications.extend(mail.map(|mail| (key.clone(), fresh(mail))));
+            }
+            NotificationEvent::NotificationSent { key } => {
                 self.notifications.remove(key);
+            }
+            NotificationEvent::NotificationFailed { key, .. } => {
+                let mail = self.notifications.remove(key);
+                let mail = mail.or_else(|| self.deferred_notifications.remove(key));
+                self.failed_notifications.extend(mail.map(|mail| (key.clone(), mail)));
             }
         }
     }

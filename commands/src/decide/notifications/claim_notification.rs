@@ -10,6 +10,8 @@ use crate::values::{Code, Personal, Refusal, Time, UserKey};
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,
+    /// The channel that the claims will be handed to, by name. It takes over no mail that another channel tries.
+    pub via: &'static str,
 }
 
 impl Decide for ClaimNotification {
@@ -18,6 +20,9 @@ impl Decide for ClaimNotification {
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let waiting =
             company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
+        let deferred = company.deferred_notifications.of(self.via);
+        let due = deferred.take_while(|(retry_at, ..)| *retry_at <= context.at);
+        let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
             events.push(match address(company, notification, context.at) {
@@ -97,8 +102,11 @@ mod tests {
         let import = ImportId(ulid::Ulid(4));
         let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
         let company = given([user_created("ann"), asked]);
-        assert_eq!(company.when(ClaimNotification { most: 9 }).names(), ["NotificationDispatched"]);
-        let company = company.after(ClaimNotification { most: 9 });
-        assert!(!company.when(ClaimNotification { most: 9 }).0.unwrap().is_append());
+        assert_eq!(
+            company.when(ClaimNotification { most: 9, via: "outbox" }).names(),
+            ["NotificationDispatched"]
+        );
+        let company = company.after(ClaimNotification { most: 9, via: "outbox" });
+        assert!(!company.when(ClaimNotification { most: 9, via: "outbox" }).0.unwrap().is_append());
     }
 }

@@ -156,14 +156,11 @@ pub(crate) fn report_events(
     }
 }
 
-/// The longest wait between two attempts, in seconds: an hour, so that a run ends within the day.
-const MAX_BACKOFF_SECONDS: u64 = 3600;
-
 /// The pause before the next attempt for a recipient who was refused so many times before, in seconds. None if the
 /// time for attempts is over: it is the sum of the pauses, so the time of a suspended run does not count.
 fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     let time = settings.delivery_retry_minutes.saturating_mul(60);
-    let pause = |attempt| backoff_seconds(settings.retry_backoff_seconds, attempt);
+    let pause = |attempt| settings.backoff_seconds(attempt);
     let mut waited = 0u64;
     for attempt in 1..=refusals {
         waited = waited.saturating_add(pause(attempt));
@@ -173,11 +170,6 @@ fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     }
     let attempts_left = refusals.saturating_add(1) < settings.max_attempts;
     attempts_left.then(|| pause(refusals.saturating_add(1)).min(time - waited))
-}
-
-fn backoff_seconds(first: u64, attempt: u32) -> u64 {
-    let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
-    first.saturating_mul(doubled).min(MAX_BACKOFF_SECONDS)
 }
 
 /// Claims a recipient. A retry keeps the invitation's generation; every other claim gets a new one.

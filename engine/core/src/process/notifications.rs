@@ -1,25 +1,70 @@
-//! The notification worker: claims, sends and reports mails that are not invitations, without retry.
+//! The notification worker: claims, sends and reports mails that are not invitations, and tries them again.
 
 use boarding_commands::decide::notifications::claim_notification;
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::{ClaimNotification, ReportNotification};
+use boarding_commands::decide::{ClaimNotification, DeferNotifications, ReportNotification};
 use boarding_commands::event::Event;
 use boarding_commands::values::Code;
 use ulid::Ulid;
 
 use super::mails;
 use super::manager::{ManagerContext, pause};
+use super::relay::pause_seconds;
 use crate::delivery::mail::Purpose;
-use crate::limits::WELCOME_CLAIM_MAX;
+use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
     recover(&manager).await;
     let mut pending = manager.handle.pending_work();
-    while manager.until(&mut pending, |pending| pending.welcome.then_some(())).await.is_some() {
-        match manager.submit(ClaimNotification { most: WELCOME_CLAIM_MAX }, Ulid::nil()).await {
-            Reply::Accepted { events, .. } => send(&manager, &events).await,
-            Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => pause().await,
+    let mut tries = 0;
+    while !manager.is_closing() && !manager.handle.has_stopped() {
+        let (fresh, retry_at) = {
+            let pending = pending.borrow_and_update();
+            (pending.welcome, pending.welcome_retry_at)
+        };
+        let now = manager.context.clock.now();
+        if !fresh && retry_at.is_none_or(|at| at > now) {
+            let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
+            manager.wait(&mut pending, wait).await;
+            continue;
+        }
+        match manager.context.channel.ready().await {
+            Ok(()) => {
+                tries = 0;
+                claim_and_send(&manager).await;
+            }
+            Err(last_words) if !manager.is_closing() => {
+                defer(&manager, last_words, tries == 0).await;
+                manager.rest(&mut pending, pause_seconds(tries), |pending| pending.welcome).await;
+                tries += 1;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+async fn claim_and_send(manager: &ManagerContext) {
+    let via = manager.context.channel.name();
+    match manager.submit(ClaimNotification { most: WELCOME_CLAIM_MAX, via }, Ulid::nil()).await {
+        Reply::Accepted { events, .. } if events.is_empty() => pause().await,
+        Reply::Accepted { events, .. } => send(manager, &events).await,
+        Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => pause().await,
+    }
+}
+
+/// Stores that the waiting mails are tried again later, because the channel cannot send now.
+async fn defer(manager: &ManagerContext, last_words: String, is_first: bool) {
+    if is_first {
+        tracing::warn!(company = %manager.company, %last_words, "notifications wait for their channel");
+    }
+    let (most, via) = (CLAIM_MAX, manager.context.channel.name());
+    let command = DeferNotifications { most, via, last_words };
+    loop {
+        match manager.submit(command.clone(), Ulid::nil()).await {
+            Reply::Accepted { events, .. } if events.len() == most => {}
+            Reply::Accepted { .. } => return,
+            Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => return pause().await,
         }
     }
 }
@@ -62,9 +107,8 @@ async fn send(manager: &ManagerContext, events: &[Event]) {
 }
 
 async fn report(manager: &ManagerContext, reports: Vec<(String, MailOutcome)>) {
-    while let Reply::Failed { why, .. } =
-        manager.submit(ReportNotification { reports: reports.clone() }, Ulid::nil()).await
-    {
+    let command = ReportNotification { via: manager.context.channel.name(), reports };
+    while let Reply::Failed { why, .. } = manager.submit(command.clone(), Ulid::nil()).await {
         if manager.handle.has_stopped() {
             return;
         }

@@ -6,6 +6,8 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::Who;
 use boarding_commands::values::Code;
 
+use crate::limits::{CHANNEL_PAUSE_SECONDS, CHANNEL_PAUSE_SECONDS_MAX};
+
 /// The people in a row who are refused before the channel counts as unusable, if it has accepted no mail yet: one
 /// refusal may concern the person alone.
 const REFUSED_AT_FIRST: usize = 2;
@@ -62,6 +64,12 @@ impl ChannelHealth {
     pub(super) fn last_words(&self) -> String {
         self.last_words.clone()
     }
+}
+
+/// The pause after so many tries in vain, in seconds.
+pub(super) fn pause_seconds(tries: u32) -> u64 {
+    let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
+    CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
 }
 
 /// A refusal that uses up the time of its recipient, or not: a run that waits uses up nobody's time.

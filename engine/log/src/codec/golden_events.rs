@@ -421,6 +421,14 @@ fn notifications() -> Vec<Event> {
             message_id: text("<01JE.thu@boarding.example>"),
         },
         Event::NotificationSent { key: key.clone() },
+        Event::NotificationDeferred {
+            key: key.clone(),
+            via: text("smtp"),
+            code: Code::DeliveryServerUnavailable,
+            detail: Some(text("connection refused")),
+            retry_at: LATER,
+        },
+        Event::NotificationRequeued { key: key.clone() },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
         Event::NoticeTemplateSet {
             kind: TemplateKind::BatchReport,

@@ -161,6 +161,11 @@ impl Accounts {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
+    /// Whether the verb starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        matches!(&self.verb, Some(Verb::Add(add)) if add.invite)
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {

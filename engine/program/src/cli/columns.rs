@@ -124,6 +124,7 @@ pub(super) const LOG: &[Column] = &[
 ];
 
 pub(super) const NOTIFICATIONS: &[Column] = &[
+    column("KEY", "/key"),
     column("KIND", "/kind"),
     column("TO", "/to"),
     minor("USER", "/user"),

@@ -9,6 +9,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::input::standard_input;
 use super::list;
 use super::session::Session;
+use super::watch;
 
 /// Sends any command of the contract by its name
 #[derive(Debug, Args)]
@@ -33,6 +34,11 @@ impl Command {
         }
     }
 
+    /// Whether the command may start a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        ["StartBulkIntegration", "ResendInvitation", "ImportFile"].contains(&self.name.as_str())
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let value = match self.body.as_deref() {
             None => json!({}),
@@ -45,6 +51,11 @@ impl Command {
         } else {
             session.submit(&self.name, value).await?
         };
+        if self.carries_runs()
+            && let Some(run) = accepted.result.get("run").and_then(Value::as_str)
+        {
+            watch::run(session, run).await?;
+        }
         session.settle().await?;
         if session.out.is_json() {
             session.out.document(&accepted.document);

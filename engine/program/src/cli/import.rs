@@ -112,6 +112,11 @@ impl Import {
         self.files.iter().try_for_each(|file| input::open(file).map(drop))
     }
 
+    /// Whether the import starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        self.invite || self.auto_invite
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let mut stored = Vec::new();
         for file in &self.files {

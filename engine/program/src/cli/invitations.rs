@@ -134,6 +134,11 @@ impl Invitations {
         }
     }
 
+    /// Whether the verb starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        matches!(self.verb, Some(Verb::Resend(_)))
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, user, limit }) => {

@@ -1,24 +1,45 @@
-//! `boarding notifications`: lists the mails other than invitations.
+//! `boarding notifications`: lists the mails other than invitations, and sends them again.
 
 use boarding_commands::event::TemplateKind;
-use clap::Args;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::columns;
-use super::failure::CliResult;
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::words::counted;
 
-/// Lists the mails other than invitations, with their states and reasons
+/// Lists the mails other than invitations, with their states and reasons, and sends them again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   boarding notifications --company acme
   boarding notifications --kind batch_report --company acme
   boarding notifications --state failed --company acme
+  boarding notifications resend --state failed --company acme
   boarding config set designated_admin_emails '[\"una@acme.example\"]' --company acme
   boarding config set notify.run_completed true --company acme")]
 pub(super) struct Notifications {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists the mails
+    #[command(after_help = "\
+Example:
+  boarding notifications list --state failed --company acme")]
+    List(List),
+    Resend(Resend),
+}
+
+#[derive(Debug, Default, PartialEq, Args)]
+struct List {
     #[arg(long, value_name = "KIND", help = kind_help())]
     kind: Option<String>,
     /// Only mails in this state: waiting, sending, sent, failed, dropped
@@ -30,6 +51,23 @@ pub(super) struct Notifications {
     export: CsvExport,
 }
 
+/// Sends mails again that failed or may have failed, and tries waiting mails now
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding notifications resend --state failed --company acme --smtp smtp://mail.example
+  boarding notifications resend batch_report.01JD0000000000000000000000.0 --company acme
+
+A mail that failed with delivery.uncertain may have been sent: its recipient may get it twice.")]
+struct Resend {
+    /// The mails, by the key that the list shows
+    #[arg(value_name = "KEY", required_unless_present = "state", conflicts_with = "state")]
+    keys: Vec<String>,
+    /// All mails in this state: failed, waiting
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+}
+
 /// Lists the kinds of mails other than invitations.
 fn kind_help() -> String {
     let kinds = TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
@@ -38,16 +76,68 @@ fn kind_help() -> String {
 }
 
 impl Notifications {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.list)
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        let params = json!({"kind": self.kind, "state": self.state});
-        list::show_or_write(
-            session,
-            "notifications",
-            params,
-            self.limit,
-            columns::NOTIFICATIONS,
-            &self.export,
-        )
-        .await
+        let list = match self.verb.unwrap_or(Verb::List(self.list)) {
+            Verb::List(list) => list,
+            Verb::Resend(resend) => return resend.run(session).await,
+        };
+        let params = json!({"kind": list.kind, "state": list.state});
+        let columns = columns::NOTIFICATIONS;
+        list::show_or_write(session, "notifications", params, list.limit, columns, &list.export)
+            .await
+    }
+}
+
+impl Resend {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let body = match &self.state {
+            Some(state) => json!({"state": state}),
+            None => json!({"keys": self.keys}),
+        };
+        let queued = resend(session, body).await?;
+        session.settle().await?;
+        let failed = session.rows("notifications", json!({"state": "failed"}), None).await?;
+        let ours = |row: &&Value| {
+            self.keys.is_empty() || self.keys.iter().any(|key| key == text(row, "key"))
+        };
+        let failed = failed.iter().filter(ours).count();
+        if session.out.is_json() {
+            session.out.document(&json!({"queued": queued, "failed": failed}));
+        } else {
+            session.out.line(&format!(
+                "{} tried again, {failed} failed",
+                counted(queued, "mail was", "mails were")
+            ));
+        }
+        Ok(Done::with_failures(failed as u64))
+    }
+}
+
+/// Tries the waiting mails of this channel again, without waiting for their time.
+pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure> {
+    let actor = session.engine.actor(&session.company).await;
+    // The pending work is known once the company is loaded.
+    actor.inspect(|_| ()).await;
+    let waiting = actor.pending_work().borrow().welcome_deferred_here;
+    if waiting > 0 {
+        let channel = session.engine.channel_name();
+        resend(session, json!({"state": "waiting", "channel": channel})).await?;
+    }
+    Ok(())
+}
+
+/// Sends mails again, with as many commands as it takes. Returns their number.
+async fn resend(session: &Session<'_>, body: Value) -> Result<u64, Failure> {
+    let mut queued = 0;
+    loop {
+        let accepted = session.submit_new("ResendNotifications", body.clone()).await?;
+        queued += number(&accepted.result, "queued");
+        if number(&accepted.result, "left") == 0 {
+            return Ok(queued);
+        }
     }
 }

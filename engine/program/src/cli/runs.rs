@@ -11,7 +11,7 @@ use super::retry::Retry;
 use super::session::Session;
 use super::start::{self, Start};
 use super::watch;
-use super::{latest, run_report};
+use super::{latest, notifications, run_report};
 
 /// Lists, starts, retries, withdraws and resumes runs, which invite many people
 #[derive(Debug, Args)]
@@ -88,9 +88,19 @@ impl Runs {
         }
     }
 
-    /// Whether the verb carries runs on. To give a run up must not send mails.
+    /// Whether the verb carries runs on. The others send no mails on the side.
     pub(super) fn carries_runs(&self) -> bool {
-        !matches!(self.verb, Some(Verb::GiveUp { .. }))
+        match &self.verb {
+            None => false,
+            Some(
+                Verb::List(_)
+                | Verb::Show { .. }
+                | Verb::Queue(_)
+                | Verb::Withdraw { .. }
+                | Verb::GiveUp { .. },
+            ) => false,
+            Some(Verb::Start(_) | Verb::Retry(_) | Verb::Resume) => true,
+        }
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -133,6 +143,7 @@ async fn give_up(session: &Session<'_>, id: String) -> CliResult {
 }
 
 async fn resume(session: &Session<'_>) -> CliResult {
+    notifications::retry_deferred(session).await?;
     let open = session.rows("queue", json!({}), None).await?;
     session.engine.actor(&session.company).await;
     for run in &open {

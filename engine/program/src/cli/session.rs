@@ -171,6 +171,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether the verb has submitted a command.
+    pub(super) fn has_submitted(&self) -> bool {
+        self.has_submitted.load(Ordering::Relaxed)
+    }
+
     /// The id of `--id`.
     pub(super) fn given_id(&self) -> Option<CommandId> {
         self.id

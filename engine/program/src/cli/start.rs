@@ -240,7 +240,7 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliRes
     }
     let row = watch::run(session, &run).await?;
     if text(&row, "state") == "scheduled" {
-        out.note("the run is scheduled: it starts with the first command after that time, or with boarding runs resume");
+        out.note("the run is scheduled: boarding runs resume starts it after that time");
     } else {
         session.settle().await?;
     }

@@ -45,7 +45,7 @@ fn network_admin_gets_a_mail_for_every_import() {
 fn mail_to_the_network_admin_is_claimed_once() {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(1, vec![row(1, "bob")], &json!({})));
-    let claim = || crate::decide::ClaimNotification { most: 9 };
+    let claim = || crate::decide::ClaimNotification { most: 9, via: "outbox" };
     let events = company.when(claim()).events();
     let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
         panic!("{events:?}")

@@ -9,10 +9,10 @@ use boarding_commands::event::Who;
 use boarding_commands::values::{Code, RunId, Time};
 use tokio::sync::watch;
 
-use crate::limits::{CHANNEL_PAUSE_SECONDS, CHANNEL_PAUSE_SECONDS_MAX, CLAIM_MAX};
+use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::process::manager::{ManagerContext, pause};
-use crate::process::relay::ChannelHealth;
+use crate::process::relay::{ChannelHealth, pause_seconds};
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
 
@@ -44,12 +44,6 @@ impl Wait {
         let end = longest(self.since);
         if end > started { end } else { longest(started) }
     }
-}
-
-/// The pause after so many tries in vain, in seconds.
-fn pause_seconds(tries: u32) -> u64 {
-    let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
-    CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
 }
 
 /// The channel of a run: whether it can send now, and the wait of the run for it.

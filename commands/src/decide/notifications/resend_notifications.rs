@@ -1,0 +1,76 @@
+//! `ResendNotifications`: sends mails again that failed, may have failed, or wait for a later attempt.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::company::Company;
+use crate::decide::rule::{Context, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::values::{Code, Refusal};
+
+/// The most mails of one command: its commit must stay small. The result says how many are left.
+const MAILS_MAX: usize = 500;
+
+/// Sends mails other than invitations again: those named, or all in a state.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResendNotifications {
+    /// Keys of the query `notifications`, at most 500.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// All mails in this state.
+    pub state: Option<ResendState>,
+    /// Of the waiting mails only those of this channel, for example `smtp`.
+    pub channel: Option<String>,
+}
+
+/// The states in which a mail can be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResendState {
+    /// It failed, or it is uncertain whether it was sent.
+    Failed,
+    /// It waits for a later attempt, which is made now.
+    Waiting,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Resent {
+    /// The mails that are sent again.
+    queued: usize,
+    /// The mails in the state for which there was no room in this command.
+    left: usize,
+}
+
+impl Decide for ResendNotifications {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Resent::json_schema(generator)
+    }
+
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+        let (deferred, failed) = (&company.deferred_notifications, &company.failed_notifications);
+        let unknown = self.keys.iter().find(|key| !deferred.has(key) && !failed.contains_key(*key));
+        if let Some(key) = unknown {
+            return Err(Refusal::new(Code::NotificationNotResendable).with(json!({"key": key})));
+        }
+        if self.keys.len() > MAILS_MAX || self.keys.is_empty() == self.state.is_none() {
+            let problem = "give keys (at most 500) or a state";
+            return Err(Refusal::new(Code::EnvelopeMalformed).with(json!({"problem": problem})));
+        }
+        let mut keys: Vec<&String> = match self.state {
+            None => self.keys.iter().collect(),
+            Some(ResendState::Failed) => failed.keys().collect(),
+            Some(ResendState::Waiting) => deferred.keys(self.channel.as_deref()).collect(),
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        let queued = keys.len().min(MAILS_MAX);
+        let left = keys.len() - queued;
+        let again = |key: &String| Event::NotificationRequeued { key: key.clone() };
+        let events = keys.into_iter().take(queued).map(again).collect();
+        Ok(Decision::append(events).with_result(json!(Resent { queued, left })))
+    }
+}
