@@ -62,7 +62,7 @@ pub fn has_invisible(text: &str) -> bool {
     !text.is_ascii() && text.chars().any(is_invisible)
 }
 
-/// The text without invisible characters. Joiners within Persian or Indic words are part of the spelling and stay.
+/// The text without invisible characters. Joiners within Persian or Indic words and within pictographs stay.
 pub fn without_invisible(text: &str) -> Cow<'_, str> {
     if !has_invisible(text) {
         return Cow::Borrowed(text);
@@ -94,9 +94,18 @@ fn is_blank(c: char) -> bool {
     c == '\t' || (c.is_whitespace() && !is_control(c))
 }
 
-/// Whether the character is of an Arabic or Indic script, in which joiners are part of the spelling.
+/// Whether the character is of a script in which joiners are part of the spelling, as Arabic or Devanagari, or a
+/// pictograph: a joiner makes one family of several.
 fn takes_joiners(c: char) -> bool {
-    matches!(u32::from(c), 0x600..=0x8ff | 0x900..=0xdff | 0xfb50..=0xfdff | 0xfe70..=0xfefc)
+    matches!(
+        u32::from(c),
+        0x600..=0x109f
+            | 0x1780..=0x18af
+            | 0x2190..=0x2bff
+            | 0xfb50..=0xfdff
+            | 0xfe70..=0xfefc
+            | 0x1f000..=0x1faff
+    )
 }
 
 #[cfg(test)]
@@ -122,6 +131,18 @@ mod tests {
         }
         assert_eq!(without_invisible("می\u{200c}خواهم"), "می\u{200c}خواهم");
         assert!(!has_invisible("Zoë Nguyễn 王"));
+    }
+
+    /// N97: joiners stay where they are part of a word or of a pictograph, and nowhere else.
+    #[test]
+    fn joiners_of_words_and_pictographs_stay() {
+        let family = "\u{1f468}\u{1f3fd}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        for name in
+            [family, "نرگس\u{200c}ها", "क्\u{200d}ष", "ក\u{200c}ខ", "\u{2764}\u{200d}\u{1f525}"]
+        {
+            assert_eq!(without_invisible(name), name);
+        }
+        assert_eq!(without_invisible("Wi\u{200d}ll \u{1f468}\u{200d}"), "Will \u{1f468}");
     }
 
     #[test]
