@@ -89,7 +89,8 @@ pub fn invites(company: &Company, import: ImportId, now: Time) -> Option<Invites
     let run = company.runs.get(&run_of(import))?;
     let picks = run.people().into_iter().map(Pick::Known).collect();
     let people = Selection { picks, duplicates_removed: 0 };
-    let (expected, invited) = Expected::of(company, &people, InviteRules::of_new(run.channel), now);
+    let rules = InviteRules { channel: run.channel, resend: false, own: None };
+    let (expected, invited) = Expected::of(company, &people, &rules, now);
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();
     Some(InvitesForecast { channel: run.channel.as_str(), expected, people })

@@ -76,7 +76,7 @@ impl Parts {
         now: Time,
     ) -> Self {
         let channel = rules.channel;
-        let (expected, _) = Expected::of(company, selection, rules, now);
+        let (expected, _) = Expected::of(company, selection, &rules, now);
         let mut parts = Self { expected, ..Self::default() };
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
@@ -96,7 +96,7 @@ impl Expected {
     pub(crate) fn of(
         company: &Company,
         selection: &Selection,
-        rules: InviteRules,
+        rules: &InviteRules,
         now: Time,
     ) -> (Self, Vec<UserId>) {
         let (mut expected, mut invited) = (Self::default(), Vec::new());
@@ -106,7 +106,7 @@ impl Expected {
                 expected.fail(Code::RecipientUserNotCreated);
                 continue;
             };
-            let outcome = outcome_without_mail(company, &rules, id, now)
+            let outcome = outcome_without_mail(company, rules, id, now)
                 .or_else(|| promises.make(company, id).err().map(MailOutcome::failed));
             match outcome {
                 None => {

@@ -216,11 +216,6 @@ pub(crate) struct InviteRules {
 }
 
 impl InviteRules {
-    /// The rules of a run on this channel that replaces no valid link and lists nobody yet.
-    pub(crate) fn of_new(channel: Channel) -> Self {
-        Self { channel, resend: false, own: None }
-    }
-
     /// The rules of a run for this person.
     pub(crate) fn of(run: &Run, id: UserId) -> Self {
         let own = run.recipient(id).map(|(_, recipient)| recipient);
