@@ -28,7 +28,7 @@ pub use claim::InvitationClaim;
 pub use effects::{Effects, RowEffect, UserSnapshot};
 pub use grants::Grants;
 pub use import::{ImportLink, ImportState, Invites, Placing, Undo};
-pub use link::{Invitation, InvitationState, Link, LinkBasis};
+pub use link::{Invitation, InvitationState, LastMail, Link, LinkBasis};
 pub use link_ends::LinkEnds;
 pub use notification::{Addressee, DeferredNotifications, Expired, Notice, Notification};
 pub use numbers::{Alarm, Alarms, Number, NumberOwner, NumberState, Numbers, Stock};

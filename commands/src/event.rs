@@ -21,7 +21,7 @@ pub use mail::{
 };
 pub use permission::Permission;
 pub use person::{Person, Who};
-pub use run::{Channel, ChannelName, Delivery, ResendFilter, SentOn, Source};
+pub use run::{Channel, ChannelName, Delivery, ResendFilter, RetryOutcome, SentOn, Source};
 pub use subject::Subjects;
 
 use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time};
@@ -222,6 +222,9 @@ events! {
             total: u64,
             duplicates_removed: u64,
             not_before: Option<Time>,
+            /// The version of the procedure that lists the people of the source. Absent for version 1.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            list_version: Option<u32>,
         }
         RecipientQueued: neutral { run: RunId, user: Who }
         RunScheduled: neutral { run: RunId, not_before: Time }

@@ -169,6 +169,7 @@ mod tests {
             total: 1,
             duplicates_removed: 0,
             not_before,
+            list_version: None,
         });
         assert_eq!((&with_run["run"], &with_run["not_invited"]), (&json!(run), &json!(null)));
         let problem = Problem::new(Code::RunEmptySelection);

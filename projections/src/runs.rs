@@ -229,8 +229,15 @@ mod tests {
             panic!()
         };
         let (source, not_before) = (Source::Users(users), Some(at(99)));
-        let requested =
-            Event::RunRequested { run, channel, source, total, duplicates_removed, not_before };
+        let requested = Event::RunRequested {
+            run,
+            channel,
+            source,
+            total,
+            duplicates_removed,
+            not_before,
+            list_version: None,
+        };
         let row =
             TestCompany::new("acme").commit([requested]).query_row("run", &json!({"run": run}));
         assert_eq!(row["source"]["users"].as_array().unwrap().len(), runs::SOURCE_NAMES_MAX);

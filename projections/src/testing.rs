@@ -209,6 +209,7 @@ pub(crate) fn requested(n: u128, total: u64) -> Event {
         total,
         duplicates_removed: 0,
         not_before: None,
+        list_version: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod numbers;
 mod ocm;
 mod permissions;
 mod previews;
+mod retry;
 mod roles;
 mod runs;
 mod schema;

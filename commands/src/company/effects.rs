@@ -45,7 +45,7 @@ impl UserSnapshot {
             listed: user.listed().to_vec(),
             contact: Channel::ALL.map(|channel| {
                 let link = user.link(channel);
-                (link.linked, link.invitation.map_or(0, |invitation| invitation.generation))
+                (link.linked, link.generation)
             }),
             number: company.numbers.of(id),
             pictures: company.pictures.get(&id).copied().unwrap_or_default(),

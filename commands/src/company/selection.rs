@@ -2,13 +2,14 @@
 
 mod list;
 mod v1;
+mod v2;
 
 pub use list::{Pick, Selection};
 
 use super::state::Company;
 use super::users::User;
 use crate::event::{Channel, Source};
-use crate::values::UserKey;
+use crate::values::{Time, UserKey};
 
 /// A version of the procedure that lists the people of a source.
 ///
@@ -17,17 +18,31 @@ use crate::values::UserKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelectionVersion {
     V1,
+    V2,
 }
 
 impl SelectionVersion {
     /// For runs that are requested now.
-    pub const CURRENT: Self = Self::V1;
-    /// For a `RunRequested` event that stores no version.
-    pub const UNVERSIONED: Self = Self::V1;
+    pub const CURRENT: Self = Self::V2;
+
+    /// The version that a `RunRequested` event stores. None means version 1.
+    pub fn of_event(stored: Option<u32>) -> Self {
+        if stored.is_none() { Self::V1 } else { Self::V2 }
+    }
+
+    /// What `RunRequested` stores of this version. Nothing for a source that all versions list alike.
+    pub fn stored(self, source: &Source) -> Option<u32> {
+        let differs =
+            matches!(source, Source::Resend { filter: Some(_), .. } | Source::FailedOf { .. });
+        match self {
+            Self::V2 if differs => Some(2),
+            Self::V1 | Self::V2 => None,
+        }
+    }
 }
 
 impl Company {
-    /// Lists the people of a source. The same state and version always give the same list.
+    /// Lists the people of a source at a time. The same state, version and time always give the same list.
     ///
     /// Whether a run may be requested for this source is the rule's concern, not the list's.
     pub fn select(
@@ -35,9 +50,11 @@ impl Company {
         version: SelectionVersion,
         source: &Source,
         channel: Channel,
+        at: Time,
     ) -> Selection {
         match version {
             SelectionVersion::V1 => v1::select(self, source, channel),
+            SelectionVersion::V2 => v2::select(self, source, channel, at),
         }
     }
 

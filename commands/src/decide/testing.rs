@@ -192,6 +192,7 @@ pub fn run_queued(run: RunId, keys: &[&str]) -> Vec<Event> {
         total: keys.len() as u64,
         duplicates_removed: 0,
         not_before: None,
+        list_version: None,
     };
     let listed = keys.iter().map(|key| Event::RecipientQueued { run, user: who(key) });
     [requested].into_iter().chain(listed).chain([Event::RunQueued { run }]).collect()

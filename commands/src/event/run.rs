@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::person::Who;
 use crate::schema::{json_schema, scalar};
-use crate::values::{ImportId, Personal, Phone};
+use crate::values::{ImportId, Personal, Phone, RunId};
 
 /// Where people are invited to.
 #[derive(
@@ -57,15 +57,48 @@ pub enum Source {
         users: Vec<Who>,
         filter: Option<ResendFilter>,
     },
+    /// A retry: the people of a run whose last mail failed or is uncertain.
+    FailedOf {
+        run: RunId,
+        outcomes: Vec<RetryOutcome>,
+    },
 }
 
-/// The filter of a resend without names.
+impl Source {
+    /// Whether its run replaces links that work, independent of the setting.
+    pub fn replaces_live_links(&self) -> bool {
+        matches!(self, Self::Resend { .. } | Self::FailedOf { .. })
+    }
+}
+
+/// The outcome of the people that a retry invites.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryOutcome {
+    /// The mail was certainly not sent.
+    Failed,
+    /// The mail may have been sent.
+    Uncertain,
+}
+
+/// The filter of a resend without names: active people without a link, by what became of their last mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResendFilter {
+    /// The last mail was sent and came back for good.
     Bounced,
+    /// The last link has expired.
     Expired,
+    /// No mail was ever tried.
     NotInvited,
+    /// The last mail certainly failed.
+    Failed,
+    /// The last mail may have been sent.
+    Uncertain,
+    /// No mail was ever sent: none was tried, or all failed.
+    NeverSent,
 }
 
 /// The corporate phone that an invitation was sent on.

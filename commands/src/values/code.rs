@@ -183,6 +183,7 @@ codes! {
     RunNotFound "run.not_found" "The company has no run with this id; check the id."
     RunAlreadyExists "run.already_exists" "A run with this id exists already; use another id."
     RunPeopleInUnfinishedRun "run.people_in_unfinished_run" "Some of these people are in a run that has not ended, and would get a second mail."
+    RunNotCompleted "run.not_completed" "The run has not ended; wait for its end, then retry it."
     RunNotRunning "run.not_running" "The run is not running at this time; nothing was recorded."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."

@@ -43,6 +43,7 @@ mod phones;
 mod pictures;
 mod query;
 mod reports;
+mod retry;
 mod roles;
 mod run_report;
 mod runs;

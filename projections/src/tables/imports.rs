@@ -147,7 +147,10 @@ impl Projection for ImportOrderProjection {
 fn requesting_import(run: RunId, source: &Source) -> Option<ImportId> {
     match source {
         Source::Import(import) => Some(*import).filter(|import| import.0 == run.0),
-        Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
+        Source::OrgUnits { .. }
+        | Source::Users(_)
+        | Source::Resend { .. }
+        | Source::FailedOf { .. } => None,
     }
 }
 

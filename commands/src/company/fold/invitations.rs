@@ -1,6 +1,6 @@
 //! How events change invitations and links.
 
-use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
+use crate::company::{AddressMark, Company, Invitation, InvitationState, LastMail, Link, UserId};
 use crate::event::{Channel, Delivery, InvitationEvent};
 use crate::values::{RunId, UserKey};
 
@@ -54,6 +54,14 @@ impl Company {
         link.older = kept;
         let gone: Vec<Invitation> = gone;
         gone.iter().for_each(|older| self.link_ends.remove(channel, older));
+    }
+
+    /// Records what became of a mail to a person.
+    pub(super) fn note_mail(&mut self, user: UserId, channel: Channel, last: LastMail) {
+        if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
+            link.last = last;
+            link.mailed |= matches!(last, LastMail::Sent | LastMail::Uncertain);
+        }
     }
 
     /// The newest mail was sent: the links before it have ended.
@@ -143,6 +151,11 @@ impl Company {
             Delivery::BouncedHard => InvitationState::Bounced,
             Delivery::BouncedSoft => InvitationState::Deferred,
         };
+        let is_last = |link: Link| link.generation == recipient.generation && link.mailed;
+        let link = self.users.get(user).map(|user| user.link(channel));
+        if delivery == Delivery::BouncedHard && link.is_some_and(is_last) {
+            self.note_mail(user, channel, LastMail::Bounced);
+        }
         self.change_invitation(user, channel, recipient.generation, |invitation| {
             let handed_over = matches!(
                 invitation.state,

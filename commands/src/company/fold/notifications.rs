@@ -141,7 +141,10 @@ impl Company {
                 let own = |import: &&crate::values::ImportId| import.0 == run.0;
                 let import = match source {
                     Source::Import(import) => Some(import).filter(own),
-                    Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
+                    Source::OrgUnits { .. }
+                    | Source::Users(_)
+                    | Source::Resend { .. }
+                    | Source::FailedOf { .. } => None,
                 };
                 let import = import.and_then(|import| self.imports.get(import));
                 let starter = import.map_or_else(address, |import| import.starter.clone());

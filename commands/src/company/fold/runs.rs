@@ -2,16 +2,28 @@
 
 use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{
-    AddressMark, Company, Invitation, InvitationState, LinkBasis, RecipientState, Run, RunState,
+    AddressMark, Company, Invitation, InvitationState, LastMail, LinkBasis, RecipientState, Run,
+    RunState,
 };
-use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
+use crate::event::{RecipientEvent, RunEvent, Source, recipient_of};
 use crate::values::{Code, RunId, Time, UserKey};
 
 impl Company {
     pub(super) fn evolve_run(&mut self, at: Time, event: RunEvent<'_>) {
         match event {
-            RunEvent::RunRequested { run, channel, source, total, not_before, .. } => {
-                self.request_run(*run, *channel, source, *total, *not_before);
+            RunEvent::RunRequested {
+                run,
+                channel,
+                source,
+                total,
+                not_before,
+                list_version,
+                ..
+            } => {
+                let known = Run::new(*channel, *total, *not_before, source.replaces_live_links());
+                let version = SelectionVersion::of_event(*list_version);
+                let picks = self.select(version, source, *channel, at).picks;
+                self.request_run(*run, known, source, picks);
             }
             RunEvent::RecipientQueued { run: id, user } => {
                 let user = self.users.enter(user.as_str());
@@ -57,14 +69,11 @@ impl Company {
     pub(super) fn request_run(
         &mut self,
         id: RunId,
-        channel: Channel,
+        mut run: Run,
         source: &Source,
-        total: u64,
-        not_before: Option<Time>,
+        picks: Vec<Pick>,
     ) {
-        let mut run = Run::new(channel, total, not_before, matches!(source, Source::Resend { .. }));
-        // This event stores no version of the list procedure: version 1.
-        for pick in self.select(SelectionVersion::UNVERSIONED, source, channel).picks {
+        for pick in picks {
             run.unlisted.push_back(match pick {
                 Pick::Known(id) => id,
                 Pick::New(key) => self.users.enter(key.as_str()),
@@ -134,6 +143,7 @@ impl Company {
                     self.foreign_messages.insert(message_id.clone(), (*run, place));
                 }
                 self.supersede(user, channel);
+                self.note_mail(user, channel, LastMail::Sent);
                 // An invitation that was revoked or used while its mail was in flight stays so.
                 self.change_invitation(user, channel, recipient.generation, |invitation| {
                     if invitation.is_claimed_by(&recipient) {
@@ -168,6 +178,13 @@ impl Company {
         run.set(user, state, None);
         let channel = run.channel;
         let end = claimed_at.plus_seconds(self.settings.invitation_ttl_seconds(channel));
+        match code {
+            Some(code) if code.leaves_delivery_open() => {
+                self.note_mail(user, channel, LastMail::Uncertain);
+            }
+            Some(_) => self.note_mail(user, channel, LastMail::Failed),
+            None => {}
+        }
         let newest = self.users.get(user).and_then(|user| user.link(channel).invitation);
         if !newest.is_some_and(|newest| newest.is_claimed_by(&recipient)) {
             return;

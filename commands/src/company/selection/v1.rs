@@ -17,6 +17,8 @@ pub(super) fn select(company: &Company, source: &Source, channel: Channel) -> Se
             of_keys(company, keys)
         }
         Source::Resend { filter: Some(filter), .. } => of_filter(company, *filter, channel),
+        // No event of version 1 has this source.
+        Source::FailedOf { .. } => Selection::default(),
     }
 }
 
@@ -77,6 +79,8 @@ fn of_filter(company: &Company, filter: ResendFilter, channel: Channel) -> Selec
         ResendFilter::Bounced => state == Some(InvitationState::Bounced),
         ResendFilter::Expired => state == Some(InvitationState::Expired),
         ResendFilter::NotInvited => state.is_none(),
+        // No event of version 1 has these filters.
+        ResendFilter::Failed | ResendFilter::Uncertain | ResendFilter::NeverSent => false,
     };
     let users = company.users.iter().filter(|(_, user)| {
         let link = user.link(channel);
@@ -132,6 +136,7 @@ mod tests {
             total,
             duplicates_removed,
             not_before: None,
+            list_version: None,
         };
         company.append(crate::decide::testing::NOW, "jane", &[requested]);
         let keys = company.0.runs[&run].unlisted.iter();

@@ -197,6 +197,7 @@ mod tests {
             total: 1,
             duplicates_removed: 0,
             not_before: Some(not_before),
+            list_version: None,
         };
         let company = given([requested, Event::RunScheduled { run: run_id(3), not_before }]);
         let early = Command::from(Tick { now: NOW });

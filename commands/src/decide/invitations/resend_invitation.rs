@@ -83,14 +83,14 @@ impl Decide for ResendInvitation {
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };
-        let selection = request.check(company)?;
+        let selection = request.check(company, context.at)?;
         let is_account =
             |pick: &Pick| matches!(pick, Pick::Known(id) if company.numbers.is_account(*id));
         if self.filter.is_some() && !selection.picks.iter().all(is_account) {
             context.require(company, Permission::BulkIntegrateUsers)?;
         }
         if self.mode == Some(Mode::Preview) {
-            let preview = Some(Preview::of(company, channel, &selection, context.at));
+            let preview = Some(Preview::of(company, request.rules(), &selection, context.at));
             let run = request.confirmed(company, &selection);
             return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
         }

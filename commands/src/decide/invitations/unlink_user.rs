@@ -72,6 +72,7 @@ mod tests {
                 total: 1,
                 duplicates_removed: 0,
                 not_before: None,
+                list_version: None,
             };
             let invited = Event::InviteDispatched {
                 run,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::company::selection::{Pick, Selection};
-use crate::company::{Company, UserId};
+use crate::company::{Company, LastMail, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::plan::Plan;
@@ -28,12 +28,17 @@ pub(crate) struct Preview {
 
 impl Preview {
     /// The preview of a run for this selection.
-    pub(crate) fn of(company: &Company, channel: Channel, selection: &Selection, at: Time) -> Self {
+    pub(crate) fn of(
+        company: &Company,
+        rules: InviteRules,
+        selection: &Selection,
+        at: Time,
+    ) -> Self {
         Self {
-            plan_hash: Plan::of(company, channel, selection).hash(),
+            plan_hash: Plan::of(company, rules.channel, selection).hash(),
             recipient_count: selection.picks.len() as u64,
             duplicates_removed: selection.duplicates_removed,
-            parts: Parts::of(company, selection, channel, at),
+            parts: Parts::of(company, selection, rules, at),
         }
     }
 }
@@ -50,6 +55,8 @@ pub(crate) struct Parts {
     invited_within_24h: u64,
     /// How many of the people are in a run on this channel that waits.
     in_waiting_runs: u64,
+    /// How many of the people may have got an earlier mail: its delivery is uncertain.
+    uncertain_before: u64,
 }
 
 /// How many people would be invited, skipped, and failed by code.
@@ -65,10 +72,10 @@ impl Parts {
     pub(crate) fn of(
         company: &Company,
         selection: &Selection,
-        channel: Channel,
+        rules: InviteRules,
         now: Time,
     ) -> Self {
-        let rules = InviteRules { channel, resend: false, own: None };
+        let channel = rules.channel;
         let (mut parts, mut promises) = (Self::default(), Promises::default());
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
@@ -89,6 +96,8 @@ impl Parts {
                 }
             }
             parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
+            let last = company.users.get(id).map(|user| user.link(channel).last);
+            parts.uncertain_before += u64::from(last == Some(LastMail::Uncertain));
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
         }
         parts

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::company::selection::{Selection, SelectionVersion};
-use crate::company::{Company, Undo};
+use crate::company::{Company, RunState, Undo};
 use crate::event::{Channel, Source};
-use crate::values::{Code, ImportId, Refusal};
+use crate::values::{Code, ImportId, Refusal, RunId, Time};
 
 /// Lists the people of a source, if a run may be requested for it.
 ///
@@ -17,15 +17,33 @@ pub(crate) fn select(
     company: &Company,
     source: &Source,
     channel: Channel,
+    at: Time,
 ) -> Result<Selection, Refusal> {
     match source {
         Source::Import(import) => check_import(company, *import)?,
         Source::OrgUnits { org_units, include_descendants } => {
             check_org_units(company, org_units, *include_descendants)?;
         }
+        Source::FailedOf { run, .. } => check_run(company, *run, channel)?,
         Source::Users(_) | Source::Resend { .. } => {}
     }
-    Ok(company.select(SelectionVersion::CURRENT, source, channel))
+    Ok(company.select(SelectionVersion::CURRENT, source, channel, at))
+}
+
+/// Checks that a run has ended and was on this channel.
+fn check_run(company: &Company, id: RunId, channel: Channel) -> Result<(), Refusal> {
+    let run = company.runs.get(&id).ok_or(Code::RunNotFound)?;
+    if run.channel != channel {
+        let more =
+            format!("failed_of: the run was on {}, use the same channel", run.channel.as_str());
+        return Err(Refusal::new(Code::EnvelopeMalformed).saying(&more));
+    }
+    match run.state {
+        RunState::Completed | RunState::Withdrawn => Ok(()),
+        RunState::Requested | RunState::Scheduled | RunState::Pending | RunState::Running => {
+            Err(Code::RunNotCompleted.into())
+        }
+    }
 }
 
 fn check_import(company: &Company, import: ImportId) -> Result<(), Refusal> {

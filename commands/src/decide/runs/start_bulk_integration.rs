@@ -1,23 +1,27 @@
 //! `StartBulkIntegration`: shows how many people a run would reach, or confirms it.
 
+mod source;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::Company;
-use crate::company::selection::{Pick, Selection};
+use crate::company::selection::{Pick, Selection, SelectionVersion};
 use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::queue::enter_queue;
+use crate::decide::runs::recipients::InviteRules;
 use crate::decide::runs::selection::select;
 use crate::decide::runs::unfinished;
 use crate::dialect::RunLimit;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
-use crate::schema::exactly_one_of;
-use crate::values::{Code, Personal, Refusal, RunId, Time, UserKey};
+use crate::values::{Code, Personal, Refusal, RunId, Time};
+pub(crate) use source::keys;
+pub use source::{MAX_NAMED_USERS, SourceBody};
 
 /// Asks for a run on a channel for a source of people.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -42,25 +46,6 @@ pub struct StartBulkIntegration {
     pub again: Option<bool>,
 }
 
-/// Exactly one of `import`, `org_units`, `users` and `token`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(transform = one_source)]
-pub struct SourceBody {
-    /// `latest`, or an import's id.
-    #[serde(alias = "import_id")]
-    pub import: Option<String>,
-    pub org_units: Option<Vec<String>>,
-    pub include_descendants: Option<bool>,
-    pub users: Option<Vec<String>>,
-    /// The token of the link in an administrator's mail: it selects the people of its import, once.
-    pub token: Option<Personal<String>>,
-}
-
-fn one_source(schema: &mut Schema) {
-    exactly_one_of(schema, &[&["import"], &["org_units"], &["users"], &["token"]]);
-}
-
 /// Whether the run is only shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -71,9 +56,6 @@ pub enum Mode {
 
 /// How far in the past a start may be and count as now, in seconds: the time that a person needs to send the command.
 const NOT_BEFORE_GRACE_SECONDS: u64 = 60;
-
-/// The most people that one command may name, in people: their keys travel in one commit.
-pub const MAX_NAMED_USERS: usize = 5_000;
 
 /// The most recipients that one commit lists, in people; a longer list goes on in further commits.
 pub const RECIPIENTS_PER_COMMIT: usize = 500;
@@ -122,10 +104,10 @@ impl Decide for StartBulkIntegration {
         let source = self.source.read(company, context)?;
         let request =
             Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
-        let selection = request.check(company)?;
+        let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview::of(company, channel, &selection, context.at));
+            let result = json!(Preview::of(company, request.rules(), &selection, context.at));
             return Ok(Decision::Answer { result });
         }
         // The link of an administrator's mail works once and for one import, so it needs no preview.
@@ -191,63 +173,6 @@ pub(crate) fn channel_of(company: &Company, name: Option<&str>) -> Result<Channe
     }
 }
 
-impl SourceBody {
-    fn read(&self, company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
-        if self.include_descendants.is_some() && self.org_units.is_none() {
-            return Err(Refusal::new(Code::EnvelopeMalformed)
-                .saying("include_descendants belongs to org_units"));
-        }
-        if self.token.is_some() {
-            let others = self.import.is_some() || self.org_units.is_some() || self.users.is_some();
-            return if others { Err(one_of_them()) } else { linked(company, context) };
-        }
-        match (&self.import, &self.org_units, &self.users) {
-            (Some(import), None, None) if import == "latest" => company
-                .latest_import
-                .map(Source::Import)
-                .ok_or_else(|| Code::ImportNoneAvailable.into()),
-            (Some(import), None, None) => {
-                import.parse().map(Source::Import).map_err(|_| Code::ImportNotFound.into())
-            }
-            (None, Some(org_units), None) if !org_units.is_empty() => Ok(Source::OrgUnits {
-                org_units: org_units.clone(),
-                include_descendants: self.include_descendants.unwrap_or(false),
-            }),
-            (None, None, Some(users)) if users.len() > MAX_NAMED_USERS => {
-                let details = json!({"limit": MAX_NAMED_USERS, "actual": users.len()});
-                Err(Refusal::new(Code::EnvelopeMalformed)
-                    .saying("too many users are named")
-                    .with(details))
-            }
-            (None, None, Some(users)) => Ok(Source::Users(keys(users))),
-            (None, Some(_), None) => Err(Code::RunEmptySelection.into()),
-            _ => Err(one_of_them()),
-        }
-    }
-}
-
-/// The import of the link, as long as the link is valid.
-fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
-    let import = context.facts.import().ok_or(Code::InvitationNotFound)?;
-    let link = company.imports.get(&import).and_then(|import| import.link);
-    match link.ok_or(Code::InvitationNotFound)? {
-        link if link.used => Err(Code::InvitationAlreadyUsed.into()),
-        link if link.expires_at <= context.at => Err(Code::InvitationExpired.into()),
-        _ => Ok(Source::Import(import)),
-    }
-}
-
-fn one_of_them() -> Refusal {
-    Refusal::new(Code::EnvelopeMalformed)
-        .saying("source takes exactly one of import, org_units, users and token")
-}
-
-/// The keys of a body's list, blank ones left out.
-pub(crate) fn keys(users: &[String]) -> Vec<Personal<UserKey>> {
-    let named = users.iter().map(|key| key.trim()).filter(|key| !key.is_empty());
-    named.map(|key| Personal(UserKey::new(key))).collect()
-}
-
 /// A requested run, by this command or by a resend.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -261,12 +186,18 @@ impl Request {
     ///
     /// # Errors
     /// `run.*`, `import.*`, `org_unit.*`.
-    pub(crate) fn check(&self, company: &Company) -> Result<Selection, Refusal> {
+    pub(crate) fn check(&self, company: &Company, at: Time) -> Result<Selection, Refusal> {
         self.check_id(company)?;
-        let selection = select(company, &self.source, self.channel)?;
+        let selection = select(company, &self.source, self.channel, at)?;
         let people = people_by_limit(company, &self.source, &selection.picks);
         self.check_size(company, people)?;
         Ok(selection)
+    }
+
+    /// What the run says about whether a person is invited.
+    pub(crate) fn rules(&self) -> InviteRules {
+        let resend = self.source.replaces_live_links();
+        InviteRules { channel: self.channel, resend, own: None }
     }
 
     /// # Errors
@@ -349,6 +280,7 @@ impl Request {
         not_before: Option<Time>,
     ) -> Decision {
         let Self { run, channel, source } = self;
+        let list_version = SelectionVersion::CURRENT.stored(&source);
         let mut events = vec![Event::RunRequested {
             run,
             channel,
@@ -356,6 +288,7 @@ impl Request {
             total,
             duplicates_removed,
             not_before,
+            list_version,
         }];
         events.extend(listed);
         let (state, queue_place) = match not_before {

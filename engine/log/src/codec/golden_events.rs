@@ -81,7 +81,14 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
     if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
         *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
     }
+    let mut retry = of("RunRequested");
+    if let Event::RunRequested { source, list_version, .. } = &mut retry {
+        let outcomes = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
+        *source = Source::FailedOf { run: RUN, outcomes };
+        *list_version = Some(2);
+    }
     vec![
+        ("RunRequested.list_version", retry),
         ("ImportAccepted.ignored", accepted),
         ("ImportCompleted.notes", completed),
         ("InviteDispatched.sent_on", dispatched),
@@ -324,6 +331,7 @@ fn runs() -> Vec<Event> {
             total: 100,
             duplicates_removed: 2,
             not_before: Some(LATER),
+            list_version: None,
         },
         Event::RecipientQueued { run: RUN, user: who() },
         Event::RunScheduled { run: RUN, not_before: LATER },

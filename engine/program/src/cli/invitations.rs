@@ -92,9 +92,18 @@ struct People {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Filter {
+    /// The last mail came back for good
     Bounced,
+    /// The last link has expired
     Expired,
+    /// The last mail certainly failed
+    Failed,
+    /// The last mail may have been sent
+    Uncertain,
+    /// No mail was ever tried
     NotInvited,
+    /// No mail was ever sent: none was tried, or all failed
+    NeverSent,
 }
 
 /// Moves accounts with a pending invitation to another organization: all of them or none

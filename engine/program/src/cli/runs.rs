@@ -1,4 +1,4 @@
-//! `boarding runs`: lists, starts, withdraws and resumes runs.
+//! `boarding runs`: lists, starts, retries, withdraws and resumes runs.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -7,12 +7,13 @@ use super::columns::{QUEUE, RUNS};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
 use super::list::{self, CsvExport, Limit};
+use super::retry::Retry;
 use super::session::Session;
 use super::start::{self, Start};
 use super::watch;
 use super::{latest, notifications, run_report};
 
-/// Lists, starts, withdraws and resumes runs, which invite many people
+/// Lists, starts, retries, withdraws and resumes runs, which invite many people
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,6 +21,7 @@ Examples:
   boarding runs start --company acme --channel whatsapp --import latest
   boarding runs start --company acme --channel whatsapp --org-unit 'Europe' --include-descendants
   boarding runs start --company acme --channel imessage --user jane --user ann --yes
+  boarding runs retry latest --company acme
   boarding runs queue --company acme
   boarding runs --spreadsheet -o runs.csv --company acme
   boarding runs withdraw 01JD0000000000000000000000 --company acme
@@ -43,6 +45,7 @@ enum Verb {
     /// Lists the running run and the runs that wait for it
     Queue(Limit),
     Start(Box<Start>),
+    Retry(Retry),
     /// Withdraws a run that has not started
     Withdraw {
         /// The run's id, or `latest`
@@ -80,6 +83,7 @@ impl Runs {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
             Some(Verb::Start(start)) => start.check(),
+            Some(Verb::Retry(retry)) => retry.check(),
             _ => Ok(()),
         }
     }
@@ -95,7 +99,7 @@ impl Runs {
                 | Verb::Withdraw { .. }
                 | Verb::GiveUp { .. },
             ) => false,
-            Some(Verb::Start(_) | Verb::Resume) => true,
+            Some(Verb::Start(_) | Verb::Retry(_) | Verb::Resume) => true,
         }
     }
 
@@ -112,6 +116,7 @@ impl Runs {
             }
             Verb::Queue(limit) => list::show(session, "queue", json!({}), limit, QUEUE).await,
             Verb::Start(start) => start.run(session).await,
+            Verb::Retry(retry) => retry.run(session).await,
             Verb::Withdraw { id } => {
                 let id = latest::run(session, id).await?;
                 let done = format!("run {id} is withdrawn");

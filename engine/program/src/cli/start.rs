@@ -65,12 +65,48 @@ impl Start {
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let mut source = Map::new();
+        if let Some(import) = &self.source.import {
+            source.insert("import".to_owned(), json!(import));
+        }
+        if !self.source.org_units.is_empty() {
+            source.insert("org_units".to_owned(), json!(self.source.org_units));
+        }
+        if self.include_descendants {
+            source.insert("include_descendants".to_owned(), json!(true));
+        }
+        if !self.source.users.is_empty() {
+            source.insert("users".to_owned(), json!(self.source.users));
+        }
+        let (consent, channel) = (self.consent(), self.channel);
+        let request =
+            Request { source, channel, run: self.run, not_before: self.not_before, consent };
+        request.start(session).await
+    }
+
+    fn consent(&self) -> Consent {
+        Consent { yes: self.yes, yes_again: self.yes_again }
+    }
+}
+
+/// A run that the operator asks for: of a source, on a channel.
+pub(super) struct Request {
+    pub(super) source: Map<String, Value>,
+    pub(super) channel: String,
+    pub(super) run: Option<RunId>,
+    pub(super) not_before: Option<Time>,
+    pub(super) consent: Consent,
+}
+
+impl Request {
+    /// Shows the number of people, asks, starts the run and waits for its end.
+    pub(super) async fn start(self, session: &Session<'_>) -> CliResult {
         let body = match self.repeated_total(session).await? {
             Some(total) => Some(self.confirmed_for(total)),
             None => self.preview(session).await?,
         };
         let accepted = match body {
-            Some(body) => self.consent().submit(session, "StartBulkIntegration", body).await?,
+            Some(body) => self.consent.submit(session, "StartBulkIntegration", body).await?,
             None => None,
         };
         match accepted {
@@ -82,16 +118,12 @@ impl Start {
         }
     }
 
-    fn consent(&self) -> Consent {
-        Consent { yes: self.yes, yes_again: self.yes_again }
-    }
-
     /// Shows the number of people and asks. Returns the confirmed body if the answer is yes.
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
         let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
         let count = number(&preview.result, "recipient_count");
         let question = question(&preview.result);
-        if self.consent().yes() {
+        if self.consent.yes() {
             session.out.say(&question);
         } else {
             let Some(true) = session.out.confirm(&format!("{question} Proceed?")).await else {
@@ -126,20 +158,7 @@ impl Start {
     }
 
     fn body(&self, mode: &str) -> Value {
-        let mut source = Map::new();
-        if let Some(import) = &self.source.import {
-            source.insert("import".to_owned(), json!(import));
-        }
-        if !self.source.org_units.is_empty() {
-            source.insert("org_units".to_owned(), json!(self.source.org_units));
-        }
-        if self.include_descendants {
-            source.insert("include_descendants".to_owned(), json!(true));
-        }
-        if !self.source.users.is_empty() {
-            source.insert("users".to_owned(), json!(self.source.users));
-        }
-        let mut body = json!({"source": source, "channel": self.channel, "mode": mode});
+        let mut body = json!({"source": self.source, "channel": self.channel, "mode": mode});
         if let Some(run) = self.run {
             set(&mut body, "run", run.to_string());
         }
@@ -201,6 +220,10 @@ fn parts(preview: &Value) -> String {
         (number(preview, "invited_within_24h"), number(preview, "in_waiting_runs"));
     if recent > 0 {
         sentences.push(format!("Invited within the last 24 hours: {recent}."));
+    }
+    let uncertain = number(preview, "uncertain_before");
+    if uncertain > 0 {
+        sentences.push(format!("May have got an earlier mail: {uncertain}."));
     }
     if waiting > 0 {
         sentences.push(format!("In a run that waits: {waiting}."));

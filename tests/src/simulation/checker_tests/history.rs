@@ -118,6 +118,7 @@ pub(super) fn run_requested(n: u128, total: u64) -> Event {
         total,
         duplicates_removed: 0,
         not_before: None,
+        list_version: None,
     }
 }
 

@@ -288,3 +288,104 @@ fn one_id_names_one_run() {
     let events = [channel_enabled()].into_iter().chain(run_started(run_id(9), &["nobody"]));
     assert!(given(events).0.users.created(who("nobody").as_str()).is_none());
 }
+
+/// Ann was sent her mail, Bob's failed, Cid's is uncertain, and Dan's came back; then the run ended.
+fn ended_run() -> Vec<Event> {
+    use crate::event::Delivery;
+    let people = ["ann", "bob", "cid", "dan"];
+    let mut events = vec![channel_enabled()];
+    events.extend(
+        people.iter().zip(1..).flat_map(|(key, n)| [user_created(key), phone_added(key, n)]),
+    );
+    events.push(user_created("eve"));
+    events.extend(run_started(run_id(1), &people));
+    let run = run_id(1);
+    for (user, n) in people.into_iter().zip(1..) {
+        let (attempt, message_id) = (1, format!("m{n}"));
+        events.push(Event::InviteDispatched {
+            run,
+            user: who(user),
+            attempt,
+            invitation: crate::values::InvitationId(ulid::Ulid(n)),
+            generation: 1,
+            email: Personal(format!("{user}@acme.example")),
+            message_id: message_id.clone(),
+            via: "outbox".to_owned(),
+            template: None,
+            sent_on: None,
+        });
+        let failed =
+            |code| Event::InviteFailed { run, user: who(user), attempt, code, detail: None };
+        let expires_at = NOW.plus_seconds(3600);
+        events.push(match user {
+            "bob" => failed(Code::DeliveryRefused),
+            "cid" => failed(Code::DeliveryUncertain),
+            _ => Event::InviteSent { run, user: who(user), attempt, message_id, expires_at },
+        });
+    }
+    let (message_id, code) = ("m4".to_owned(), None);
+    let delivery = Delivery::BouncedHard;
+    events.push(Event::DeliveryRecorded { run, user: who("dan"), message_id, delivery, code });
+    events.push(Event::RunCompleted { run, passed: 2, skipped: 0, failed: 2 });
+    events
+}
+
+fn queued(then: &crate::decide::testing::Then) -> Vec<String> {
+    let events = then.events();
+    let keys = events.iter().filter_map(|event| match event {
+        Event::RecipientQueued { user, .. } => Some(user.as_str().to_owned()),
+        _ => None,
+    });
+    keys.collect()
+}
+
+/// A retry invites the failed or the uncertain people of a run that has ended, or both; the fold lists the same people.
+#[test]
+fn retry_has_the_failed_or_uncertain_people() {
+    let retry = |outcomes: serde_json::Value, people: usize| {
+        let source = json!({"failed_of": run_id(1), "outcomes": outcomes});
+        json!({"run": run_id(2), "source": source, "channel": "whatsapp",
+            "mode": "confirmed", "expected_recipients": people})
+    };
+    for (outcomes, people) in [
+        (json!(["failed"]), &["bob"][..]),
+        (json!(["uncertain"]), &["cid"]),
+        (json!(null), &["bob", "cid"]),
+    ] {
+        let company = given(ended_run());
+        let then = company.when_json("StartBulkIntegration", retry(outcomes, people.len()));
+        assert_eq!(queued(&then), people);
+        let mut company = company;
+        company.append(NOW, "jane", &then.events()[..1]);
+        let listed = company.0.runs[&run_id(2)].unlisted.iter();
+        let listed = listed.map(|id| company.0.users.get(*id).unwrap().key().as_str().to_owned());
+        assert_eq!(listed.collect::<Vec<_>>(), people);
+    }
+    let mut unfinished = ended_run();
+    unfinished.pop();
+    given(unfinished)
+        .when_json("StartBulkIntegration", retry(json!(null), 2))
+        .then_refused(Code::RunNotCompleted);
+    let empty = given(ended_run()).when_json("StartBulkIntegration", retry(json!([]), 2));
+    empty.then_refused(Code::EnvelopeMalformed);
+}
+
+/// Each filter of a resend means what it says, and goes by the time of the command.
+#[test]
+fn filters_of_a_resend_mean_what_they_say() {
+    let company = given(ended_run());
+    let people = |filter: &str, after: u64| {
+        let command =
+            Command::read("ResendInvitation", json!({"channel": "whatsapp", "filter": filter}));
+        let at = NOW.plus_seconds(after);
+        let then = company.when_asked_by("jane", Authority::All, at, command.unwrap());
+        if then.0.is_ok() { queued(&then) } else { vec![] }
+    };
+    assert_eq!(people("failed", 0), ["bob"]);
+    assert_eq!(people("uncertain", 0), ["cid"]);
+    assert_eq!(people("bounced", 0), ["dan"]);
+    assert_eq!(people("not_invited", 0), ["eve"]);
+    assert_eq!(people("never_sent", 0), ["bob", "eve"]);
+    assert_eq!(people("expired", 0), Vec::<String>::new());
+    assert_eq!(people("expired", 3600), ["ann"], "no tick has said so yet");
+}

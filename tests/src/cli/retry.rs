@@ -1,0 +1,67 @@
+//! Failed people are reached again: `runs retry`, and `invitations resend --filter`.
+
+use serde_json::{Value, json};
+
+use crate::support::program::Cli;
+
+/// The username and the status of each person of a run.
+fn log(cli: &Cli, run: &str) -> Value {
+    let rows = cli.rows(&["log", run]);
+    rows.iter().map(|row| json!([row["username"], row["status"]])).collect()
+}
+
+/// A31: A retry invites the failed people of a run, is linked to the run, and shows the number before it asks.
+#[test]
+fn retry_invites_the_failed_people_of_a_run() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", "+84923448001"), ("bob", "")]));
+    let first = cli.start(&["--user", "ann", "--user", "bob"])["run"].as_str().unwrap().to_owned();
+    assert_eq!(log(&cli, &first), json!([["ann", "success"], ["bob", "failed"]]));
+    let uncertain = cli.refused(&["runs", "retry", "latest", "--uncertain", "--yes"]);
+    assert_eq!(uncertain["code"], "run.empty_selection");
+
+    cli.run(&["phones", "add", "+84923448002", "bob"]).expect_status(0);
+    let output = cli.run(&["runs", "retry", "latest", "--failed", "--yes"]).expect_status(0);
+    let shown = [output.stdout, output.stderr].concat();
+    assert!(shown.contains("invitation emails to 1 user "), "{shown}");
+    assert_eq!(log(&cli, "latest"), json!([["bob", "success"]]));
+    let runs = cli.rows(&["runs"]);
+    let retried = json!({"failed_of": {"run": first, "outcomes": ["failed"]}});
+    assert_eq!((&runs[0]["source"], runs.len()), (&retried, 2));
+    let twice = cli.refused(&["runs", "retry", &first, "--yes"]);
+    assert_eq!(twice["code"], "run.empty_selection");
+    assert_eq!(
+        cli.refused(&["runs", "retry", "01JD0000000000000000000000", "--yes"])["code"],
+        "query.not_found"
+    );
+}
+
+/// A31: The filters tell failed people from those who were never invited, and leave out those who were reached.
+#[test]
+fn resend_filters_mean_what_they_say() {
+    let cli = Cli::with_company();
+    cli.import(
+        &cli.people("people.csv", &[("ann", "+84923448001"), ("bob", ""), ("cid", "+84923448003")]),
+    );
+    cli.start(&["--user", "ann", "--user", "bob"]);
+    let resend = |filter: &str| {
+        let words = [
+            "invitations",
+            "resend",
+            "--channel",
+            "whatsapp",
+            "--filter",
+            filter,
+            "--yes",
+            "--json",
+        ];
+        let output = cli.run(&words);
+        if output.status == 1 { output.json()["code"].clone() } else { log(&cli, "latest") }
+    };
+    assert_eq!(resend("expired"), "run.empty_selection");
+    assert_eq!(resend("bounced"), "run.empty_selection");
+    assert_eq!(resend("uncertain"), "run.empty_selection");
+    assert_eq!(resend("failed"), json!([["bob", "failed"]]));
+    assert_eq!(resend("never_sent"), json!([["bob", "failed"], ["cid", "success"]]));
+    assert_eq!(resend("not_invited"), json!([["bob", "failed"]]));
+}
