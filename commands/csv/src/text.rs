@@ -299,7 +299,7 @@ impl<R: Read> Text<R> {
 fn sample(raw: &[u8], at: usize) -> &[u8] {
     let is_separator = |b: &u8| matches!(b, b',' | b';' | b'\t' | b'"') || is_break(*b);
     let before = raw.get(..at).unwrap_or_default();
-    let start = before.iter().rposition(|b| is_separator(b)).map_or(0, |last| last + 1);
+    let start = before.iter().rposition(is_separator).map_or(0, |last| last + 1);
     let rest = raw.get(start..).unwrap_or_default();
     let end = rest.iter().rposition(|&b| is_break(b)).unwrap_or(rest.len());
     rest.get(..end).unwrap_or_default()

@@ -65,8 +65,8 @@ impl DeferredNotifications {
 
     /// The keys of the mails of this channel, or of all channels.
     pub(crate) fn keys(&self, via: Option<&str>) -> impl Iterator<Item = &String> {
-        let ours = move |one: &(&Box<str>, _)| via.is_none_or(|via| **one.0 == *via);
-        self.due.iter().filter(ours).flat_map(|(_, due)| due.iter().map(|(_, key)| key))
+        let ours = self.due.iter().filter(move |(name, _)| via.is_none_or(|via| ***name == *via));
+        ours.flat_map(|(_, due)| due.iter().map(|(_, key)| key))
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {

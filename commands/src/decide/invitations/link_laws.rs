@@ -194,10 +194,10 @@ impl World {
                 self.ask_json("SetCompanyConfig", json!({"channels.whatsapp": on}));
             }
             _ if detail.is_multiple_of(5) => {
-                self.ask_json("UnlinkUser", json!({"user": key, "channel": "whatsapp"}))
+                self.ask_json("UnlinkUser", json!({"user": key, "channel": "whatsapp"}));
             }
             _ if detail.is_multiple_of(3) => {
-                self.ask_json("RevokeInvitation", json!({"user": key, "channel": "whatsapp"}))
+                self.ask_json("RevokeInvitation", json!({"user": key, "channel": "whatsapp"}));
             }
             _ => self.follow(usize::from(detail / 3)),
         }

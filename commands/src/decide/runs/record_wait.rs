@@ -62,7 +62,7 @@ mod tests {
         let (via, what, last_words) = ("smtp", "mail server", "421 closing".to_owned());
         let wait = Some(RunWait { via, what, last_words, next_try: NOW });
         let waits = RecordWait { run: run_id(1), fence, wait };
-        let goes_on = RecordWait { wait: None, ..waits.clone() };
+        let goes_on = RecordWait { wait: None, ..waits };
         let company = given(a_running_run());
         assert!(!company.when(goes_on.clone()).0.unwrap().is_append());
         assert_eq!(company.when(waits.clone()).names(), ["RunWaiting"]);

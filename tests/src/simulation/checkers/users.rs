@@ -88,19 +88,9 @@ impl UserChecker {
                 self.check_unique_ids(user, person)?;
             }
             Event::UserActivated { user, .. } => self.user(user)?.active = true,
-            Event::UserRestored { user } => {
-                let state = self.user(user)?;
-                state.active = true;
-                let person = state.person.clone();
-                self.check_unique_ids(user, &person)?;
-            }
+            Event::UserRestored { user } => self.restored(user)?,
             Event::UserDeactivated { user, .. } => self.user(user)?.active = false,
-            Event::UserArchived { user } => {
-                self.user(user)?.active = false;
-                // An archived user has released the ids.
-                let key = user.folded();
-                self.ids.retain(|_, owner| *owner != key);
-            }
+            Event::UserArchived { user } => self.archived(user)?,
             Event::UserRemoved { user } => self.removed(user)?,
             Event::UserLinked { user, channel, .. } => {
                 ensure!(
@@ -134,6 +124,21 @@ impl UserChecker {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn restored(&mut self, user: &Who) -> CheckResult {
+        let state = self.user(user)?;
+        state.active = true;
+        let person = state.person.clone();
+        self.check_unique_ids(user, &person)
+    }
+
+    /// An archived user has released the ids.
+    fn archived(&mut self, user: &Who) -> CheckResult {
+        self.user(user)?.active = false;
+        let key = user.folded();
+        self.ids.retain(|_, owner| *owner != key);
         Ok(())
     }
 
