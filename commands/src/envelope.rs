@@ -9,8 +9,10 @@ use crate::schema::AnyId;
 use crate::values::{Code, CommandId, Refusal, Time};
 
 mod malformed;
+mod request_value;
 
 pub(crate) use malformed::read;
+pub use request_value::RequestValue;
 
 /// A command as it is sent: who asks what, under which id. Unknown keys are refused, never ignored.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

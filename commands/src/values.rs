@@ -1,6 +1,7 @@
 //! Values that commands and events are made of: parsed once, valid afterwards.
 
 mod code;
+pub mod damage;
 mod digest;
 pub mod email;
 mod id;

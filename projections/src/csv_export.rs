@@ -1,7 +1,10 @@
 //! CSV export of query rows: values unchanged for programs, formula-safe for spreadsheets.
 
-use boarding_csv::{escaped, guarded, is_typographic};
+use boarding_csv::{escaped, guarded, is_typographic, joined_list};
 use serde_json::Value;
+
+/// The separators that an import knows within a cell. An item that holds one is quoted.
+const LIST_SEPARATORS: &[char] = &[';', '|'];
 
 /// A column of a CSV export.
 #[derive(Debug)]
@@ -74,7 +77,14 @@ impl CsvExport {
     }
 
     fn cell(&self, row: &Value, column: &ExportColumn) -> String {
-        let text = row.pointer(column.field).map(text).unwrap_or_default();
+        let value = row.pointer(column.field);
+        let text = match value {
+            // An import reads the items of a list back.
+            Some(Value::Array(items)) if self.layout.importable => {
+                joined_list(items.iter().filter_map(Value::as_str), LIST_SEPARATORS)
+            }
+            value => value.map(text).unwrap_or_default(),
+        };
         match self.format {
             CsvFormat::Spreadsheet => guarded(text),
             CsvFormat::Csv if self.layout.importable => escaped(text),

@@ -6,6 +6,7 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use serde_json::json;
 
 use crate::defect::{DefectKind, ReadError, refused};
+use crate::encodings::{self, Reading};
 use crate::options::{Limits, Options};
 use crate::signature;
 use crate::source::Source;
@@ -68,8 +69,8 @@ enum BadByte {
     Nul { byte: Option<u64> },
     Malformed {
         byte: u64,
-        /// Whether it looks like a letter in an encoding of one byte per letter, such as windows-1252.
-        single_byte: bool,
+        /// The encodings that turn the text from here on into words.
+        readings: Vec<Reading>,
     },
 }
 
@@ -240,12 +241,15 @@ impl<R: Read> Text<R> {
             // The decoder has also read `after` bytes behind the `bad` malformed bytes.
             let distance = u64::from(bad) + u64::from(after);
             let byte = (self.offset + read as u64).saturating_sub(distance);
-            let next = raw.get(read - usize::from(after).min(read)..).and_then(<[u8]>::first);
-            // A byte above 0x7f without a second one like it is no UTF-8, but a letter in windows-1252.
-            let single_byte = self.encoding == UTF_8
-                && bad == 1
-                && next.is_none_or(|b| !(0x80..0xc0).contains(b));
-            self.bad_byte = Some(BadByte::Malformed { byte, single_byte });
+            let at = read.saturating_sub(usize::try_from(distance).unwrap_or(read));
+            // A letter of UTF-8 that the end of the file cuts is no other encoding.
+            let is_cut = self.ended && raw.is_empty();
+            let readings = if self.encoding == UTF_8 && !is_cut {
+                encodings::plausible(sample(raw, at))
+            } else {
+                Vec::new()
+            };
+            self.bad_byte = Some(BadByte::Malformed { byte, readings });
         }
         self.offset += n as u64;
         self.decoded += written as u64;
@@ -260,17 +264,50 @@ impl<R: Read> Text<R> {
                 &format!("line {line}"),
                 json!({"line": line, "byte": byte}),
             ),
-            BadByte::Malformed { byte, single_byte } => {
+            BadByte::Malformed { byte, readings } => {
                 let encoding = self.encoding.name();
                 let mut details = json!({"line": line, "byte": byte, "encoding": encoding});
-                if let (true, Some(fields)) = (*single_byte, details.as_object_mut()) {
-                    fields.insert("hint".to_owned(), json!({"encoding": "windows-1252"}));
+                if let (Some(first), Some(fields)) = (readings.first(), details.as_object_mut()) {
+                    fields.insert("hint".to_owned(), json!({"encoding": label(first.encoding)}));
+                    let all = readings
+                        .iter()
+                        .map(|one| json!({"encoding": label(one.encoding), "shown": one.shown}));
+                    fields.insert("readings".to_owned(), all.collect());
                 }
                 let words = format!("line {line}, byte {byte}, read as {encoding}");
+                // Encodings that read the cell alike are named once.
+                let mut texts: Vec<&str> = Vec::new();
+                let mut shown = Vec::new();
+                for one in readings {
+                    if !texts.contains(&one.shown.as_str()) {
+                        texts.push(&one.shown);
+                        shown.push(format!("{}: {}", label(one.encoding), one.shown));
+                    }
+                }
+                let shown = shown.join(", ");
+                let words = match readings.as_slice() {
+                    [] => words,
+                    _ => format!("{words}; the cell reads with {shown}"),
+                };
                 refused(DefectKind::InvalidEncoding, &words, details)
             }
         }
     }
+}
+
+/// The bytes from the cell with a bad byte on, to the last whole line.
+fn sample(raw: &[u8], at: usize) -> &[u8] {
+    let is_separator = |b: &u8| matches!(b, b',' | b';' | b'\t' | b'"') || is_break(*b);
+    let before = raw.get(..at).unwrap_or_default();
+    let start = before.iter().rposition(|b| is_separator(b)).map_or(0, |last| last + 1);
+    let rest = raw.get(start..).unwrap_or_default();
+    let end = rest.iter().rposition(|&b| is_break(b)).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+/// The name of an encoding as people write it.
+fn label(encoding: &str) -> String {
+    encoding.to_lowercase()
 }
 
 fn is_break(byte: u8) -> bool {

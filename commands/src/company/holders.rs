@@ -2,7 +2,7 @@
 
 use super::state::Company;
 use super::user_id::UserId;
-use super::users::User;
+use super::users::{User, UserState};
 use super::value_mark::{ValueMark, plain};
 use crate::event::Person;
 
@@ -28,7 +28,22 @@ impl Company {
         (plain(&held) == plain(value)).then_some((id, user))
     }
 
-    /// Sets the values of a person and indexes them. If two people have the same value, the first one holds it.
+    /// The person who keeps this value: it is not released, as the values of archived people are.
+    pub fn keeper(&self, attribute: &str, value: &str) -> Option<(UserId, &User)> {
+        self.holder(attribute, value).filter(|(_, user)| user.state != UserState::Archived)
+    }
+
+    /// Indexes the values of a person. If two people have the same value, the first one holds it, unless that person
+    /// is archived.
+    pub(crate) fn index_values(&mut self, id: UserId, person: &Person) {
+        for (name, value) in indexed(person) {
+            if self.keeper(name, value).is_none() {
+                self.holders.insert(ValueMark::of(name, value), id);
+            }
+        }
+    }
+
+    /// Sets the values of a person and indexes them.
     pub(crate) fn set_person(&mut self, id: UserId, person: &Person) {
         let before = self.users.get(id).map(User::person).unwrap_or_default();
         for (name, value) in indexed(&before) {
@@ -37,11 +52,7 @@ impl Company {
                 self.holders.remove(&mark);
             }
         }
-        for (name, value) in indexed(person) {
-            if self.holder(name, value).is_none() {
-                self.holders.insert(ValueMark::of(name, value), id);
-            }
-        }
+        self.index_values(id, person);
         if let Some(user) = self.users.get_mut(id) {
             user.set_person(person);
         }
@@ -90,6 +101,22 @@ mod tests {
         let company = given([created("ann", "7"), updated("ann", "8"), created("bob", "7")]).0;
         assert_eq!(holder(&company, "8").as_deref(), Some("ann"));
         assert_eq!(holder(&company, "7").as_deref(), Some("bob"));
+    }
+
+    /// A41: the value of an archived person may be taken. A restored person holds it again if nobody has it.
+    #[test]
+    fn value_of_an_archived_person_is_released() {
+        let archived = |key: &str| Event::UserArchived { user: who(key) };
+        let taken = [created("ann", "7"), archived("ann"), created("bob", "7")];
+        let keeper = |events: &[Event]| {
+            let company = given(events.iter().cloned()).0;
+            company.keeper("pbx_id", "7").map(|(_, user)| user.key().as_str().to_owned())
+        };
+        assert_eq!(keeper(&taken[..2]), None);
+        assert_eq!(keeper(&taken).as_deref(), Some("bob"));
+        let restored = Event::UserRestored { user: who("ann") };
+        let back = [&taken[..], &[archived("bob"), restored]].concat();
+        assert_eq!(keeper(&back).as_deref(), Some("ann"));
     }
 
     /// P17, P23: an undo that removes a person frees the value, also in snapshots.

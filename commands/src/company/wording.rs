@@ -15,13 +15,41 @@ impl Company {
     /// company's own wording comes before ours.
     pub fn wording(&self, kind: TemplateKind, person: Option<&str>) -> Option<Wording> {
         template::candidates(person, &self.settings.language).find_map(|language| {
-            if let Some(own) = self.templates.get(&(kind, language.to_owned())) {
+            if let Some((language, own)) = self.own_template(kind, language) {
                 return Some(Wording { language: language.to_owned(), version: own.version });
             }
             let language = language.to_lowercase();
             let ours = template::LANGUAGES.contains(&language.as_str());
             ours.then_some(Wording { language, version: 0 })
         })
+    }
+
+    /// The company's own wording in a language, with its tag as it was set. Tags compare without case.
+    pub(crate) fn own_template(
+        &self,
+        kind: TemplateKind,
+        language: &str,
+    ) -> Option<(&str, &OwnTemplate)> {
+        let exact = (kind, language.to_owned());
+        let same = |tag: &str| tag.eq_ignore_ascii_case(language);
+        let found = self.templates.get_key_value(&exact).or_else(|| {
+            // An old log may have one language in two spellings. The newest setting is not known, so the last one is used.
+            self.templates.iter().rev().find(|((of, tag), _)| *of == kind && same(tag))
+        });
+        found.map(|((_, tag), own)| (tag.as_str(), own))
+    }
+
+    /// Whether a mail is written in this language: it is the company's, a person's, or English.
+    pub(crate) fn uses_language(&self, language: &str) -> bool {
+        let has = |person: Option<&str>| {
+            template::candidates(person, &self.settings.language)
+                .any(|tag| tag.eq_ignore_ascii_case(language))
+        };
+        let of_person = |user: &User| {
+            let person = user.person();
+            person.attributes.get("language").is_some_and(|tag| has(Some(tag)))
+        };
+        has(None) || self.users.iter().any(|(_, user)| of_person(user))
     }
 
     /// Whether the person has an account that is not activated yet.

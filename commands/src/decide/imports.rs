@@ -2,6 +2,7 @@
 
 pub(crate) mod claims;
 pub mod edit_account;
+pub mod forecast;
 pub mod import_file;
 pub mod import_pictures;
 pub mod import_rows;

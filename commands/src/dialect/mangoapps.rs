@@ -170,6 +170,7 @@ fn who(
         return cells.email_or_login(LOGIN);
     }
     match employee_id {
+        CellValue::Value(_) if cells.refuse_null_word(EMPLOYEE_ID) => (None, CellValue::Absent),
         CellValue::Value(id) => (Some(UserKey::new(id)), CellValue::Absent),
         CellValue::Blank | CellValue::Absent => {
             // What is wrong with an ID that stands there is said already.

@@ -92,6 +92,7 @@ impl Dialect for Ocm {
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
         cells.require(LAN_ID);
         let lan_id = login(cells, LAN_ID);
+        let lan_id = if cells.refuse_null_word(LAN_ID) { CellValue::Absent } else { lan_id };
         let agent_id = match cells.raw(AGENT_ID) {
             CellValue::Value(_) => login(cells, AGENT_ID),
             CellValue::Absent | CellValue::Blank => lan_id.clone(),
@@ -209,7 +210,10 @@ fn number(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
         '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
         _ => String::from(c),
     };
-    match cells.id(column, MAX_ID_CHARS).map(|text| text.chars().map(narrow).collect::<String>()) {
+    match cells
+        .number_id(column, MAX_ID_CHARS)
+        .map(|text| text.chars().map(narrow).collect::<String>())
+    {
         CellValue::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
             cells.problem(column, Code::FieldNotNumber);
             CellValue::Absent

@@ -62,7 +62,7 @@ fn without_values(message: &str) -> String {
     message.join(" ")
 }
 
-fn is_personal(word: &str) -> bool {
+pub(super) fn is_personal(word: &str) -> bool {
     let longest = word.split(|c: char| !c.is_numeric()).map(|run| run.chars().count()).max();
     word.contains('@') || longest.unwrap_or(0) > MAX_DIGITS_SHOWN
 }

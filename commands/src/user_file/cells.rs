@@ -1,11 +1,13 @@
 //! The cells of one row, each checked as the kind of value that its column holds.
 
 use boarding_csv::{
-    CellValue, Row, RowDefects, has_control, has_invisible, trim, without_invisible,
+    CellValue, Row, RowDefects, has_control, has_invisible, list_items, without_invisible,
 };
 
+mod damaged;
+
 use crate::user_file::defects::problem;
-use crate::values::{Code, NotPhone, Phone, Problem, UserKey, email, text};
+use crate::values::{Code, NotPhone, Phone, Problem, UserKey, damage, email, text};
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;
@@ -56,7 +58,12 @@ impl<'a> Cells<'a> {
 
     /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
     pub fn raw(&self, column: usize) -> CellValue<&'a str> {
-        self.row.cell(column)
+        match self.row.cell(column) {
+            CellValue::Value(text) if damage::is_database_null(text) => CellValue::Blank,
+            // The cell says nothing, so an update leaves the value as it is.
+            CellValue::Value(text) if damage::is_spreadsheet_error(text) => CellValue::Absent,
+            cell => cell,
+        }
     }
 
     /// The person's key: required, kept as it is spelled.
@@ -65,12 +72,23 @@ impl<'a> Cells<'a> {
             self.problem(column, Code::FieldRequired);
             return None;
         };
+        if self.refuse_null_word(column) || self.is_scientific(column, text) {
+            return None;
+        }
         let text = self.exact(column, text, UserKey::MAX_CHARS)?;
         Some(UserKey::new(&text))
     }
 
     /// An id beside the key: kept as it is spelled, like the key itself.
     pub fn id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
+        match self.raw(column) {
+            CellValue::Value(text) if self.is_scientific(column, text) => CellValue::Absent,
+            _ => self.number_id(column, max_chars),
+        }
+    }
+
+    /// An id of digits: the dialect says what is wrong with other texts.
+    pub fn number_id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
         match self.raw(column) {
             CellValue::Absent => CellValue::Absent,
             CellValue::Blank => CellValue::Blank,
@@ -113,15 +131,23 @@ impl<'a> Cells<'a> {
 
     /// Several texts in one cell, each once.
     pub fn list(&mut self, column: usize, separators: &[char]) -> CellValue<Vec<String>> {
+        // The first separator is the usual one.
+        if let (CellValue::Value(text), Some(separator)) = (self.raw(column), separators.first())
+            && text.contains(['\n', '\r'])
+        {
+            let more = format!("separate several values with {separator} instead of a line break");
+            self.problem_saying(column, Code::FieldControlCharacter, &more);
+            return CellValue::Absent;
+        }
         let whole = match self.text(column) {
             CellValue::Absent => return CellValue::Absent,
             CellValue::Blank => return CellValue::Blank,
             CellValue::Value(whole) => whole,
         };
         let mut items: Vec<String> = Vec::new();
-        for item in whole.split(separators).map(trim).filter(|item| !item.is_empty()) {
-            if !items.iter().any(|earlier| earlier == item) {
-                items.push(item.to_owned());
+        for item in list_items(&whole, separators) {
+            if !items.contains(&item) {
+                items.push(item);
             }
         }
         if items.is_empty() { CellValue::Blank } else { CellValue::Value(items) }
@@ -132,6 +158,7 @@ impl<'a> Cells<'a> {
         let text = match self.raw(column) {
             CellValue::Absent => return CellValue::Absent,
             CellValue::Blank => return CellValue::Blank,
+            CellValue::Value(text) if damage::is_null_word(text) => return CellValue::Absent,
             CellValue::Value(text) => text,
         };
         let Some(text) = self.exact(column, text, usize::MAX) else { return CellValue::Absent };

@@ -12,7 +12,7 @@ use super::file_facts::{FactCollector, FileFacts};
 use super::row::{ParsedRow, RowValues};
 use super::same_key::EarlierRows;
 use crate::event::IgnoredRows;
-use crate::values::{Code, Problem, UserKey};
+use crate::values::{Code, Problem, UserKey, damage};
 
 /// What the caller says about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -146,6 +146,10 @@ impl<R: Read> FileRows<'_, R> {
         let mut cells = Cells::new(row, self.assume_plus).with_defects(defects);
         let mut values =
             if is_misshapen { RowValues::default() } else { self.dialect.read(&mut cells) };
+        cells.check_damage();
+        if damage::looks_like_total(row.cells()) {
+            cells.refuse_row(Code::RowNotAPerson);
+        }
         for other in [&mut values.manager, &mut values.supervisor].into_iter().flatten() {
             other.in_file = self.facts.created.contains(&other.key);
         }

@@ -23,6 +23,15 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     if mailto || text.contains(['<', '>']) {
         return Err("did you mean the address alone, without a name, brackets or mailto:?");
     }
+    if text.contains('＠') {
+        return Err("write @ instead of the wide sign ＠");
+    }
+    if text.contains(['。', '．', '｡']) {
+        return Err("write a full stop . instead of the wide one");
+    }
+    if text.contains(['，', '；', '、']) {
+        return Err("write one address only");
+    }
     if text.contains([';', ',']) || text.matches('@').count() > 1 {
         return Err("write one address only");
     }
@@ -37,6 +46,9 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     };
     if is_example(domain) {
         return Err("it is the template's example; replace or remove the row");
+    }
+    if domain.contains('_') {
+        return Err("a domain holds no underscore");
     }
     let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
     let odd_domain = domain.rsplit('.').next().is_some_and(numeric)
@@ -129,6 +141,7 @@ mod tests {
             "a@-x.com",
             "a@x-.com",
             "a@x.com.",
+            "kim@acme_x.example",
             &long,
         ] {
             assert!(check(bad).is_err(), "{bad}");
@@ -140,6 +153,9 @@ mod tests {
     fn several_or_decorated_addresses_get_a_hint() {
         assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
         assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
+        for text in ["kim＠acme.example", "kim@acme。example", "kim@acme．example"] {
+            assert!(check(text).unwrap_err().contains("wide"), "{text}");
+        }
         for text in ["mailto:a@x.com", "Will <a@x.com>", "MAILTO:a@x.com"] {
             assert!(
                 check(text).unwrap_err().starts_with("did you mean the address alone"),

@@ -94,6 +94,11 @@ impl Engine {
         kept.map_err(|error| error.refusal())
     }
 
+    /// Removes a kept file whose command was refused or only previewed, unless another command has it.
+    pub fn discard_file(&self, sha256: &str) {
+        self.context.files.discard(sha256);
+    }
+
     /// The reason why a kept file is missing; `None` if it is there.
     pub fn missing_file(&self, sha256: &str) -> Option<String> {
         self.context.files.missing(sha256)
@@ -132,7 +137,9 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(reply) => return reply.into_answer(id),
         };
-        let PreparedCommand { command, facts, body, kept } = prepared;
+        let PreparedCommand { command, facts, body, kept, files: command_files } = prepared;
+        let is_preview =
+            matches!(&command, Command::ImportFile(import) if import.mode == ImportMode::Preview);
         let by_mail_server = self.context.channel.is_mail_server();
         let company = company.clone();
         let submission = Submission { company, body, envelope, authority, by_mail_server };
@@ -147,6 +154,10 @@ impl Engine {
                 submission.submit(&self.context, &self.companies, command, facts, None).await
             }
         };
+        match is_preview {
+            true => command_files.settle_preview(&self.context.files),
+            false => command_files.settle(&self.context.files, &reply),
+        }
         reply.into_answer(id)
     }
 

@@ -1,10 +1,11 @@
 //! The store of imported files, by the SHA-256 of their bytes.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use boarding_commands::event::FileRef;
 use boarding_commands::values::{Code, Refusal};
@@ -17,6 +18,8 @@ pub struct Files {
     folder: PathBuf,
     /// The store that engines share; unset with one engine.
     shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
+    /// Files that no accepted command has yet, each with the number of commands that brought it.
+    pending: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 /// A store of files that engines on several machines share. Its methods block.
@@ -63,7 +66,7 @@ impl KeepError {
 
 impl Files {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, shared: Arc::default() }
+        Self { folder, shared: Arc::default(), pending: Arc::default() }
     }
 
     /// Sets the shared store. Only the first call has an effect.
@@ -71,7 +74,8 @@ impl Files {
         let _ = self.shared.set(shared);
     }
 
-    /// Stores the content. It is durable on return. Equal content is stored once.
+    /// Stores the content until a command with it is accepted or refused. It is durable on return. Equal content is
+    /// stored once.
     ///
     /// # Errors
     /// [`KeepError::TooLarge`] beyond `limit` bytes, [`KeepError::Io`] when it cannot be read or written.
@@ -83,17 +87,59 @@ impl Files {
             if bytes > limit {
                 return Err(KeepError::TooLarge { limit });
             }
-            self.settle(&draft, &sha256).map_err(failed)?;
-            if let Some(shared) = self.shared.get() {
-                let file = File::open(self.path(&sha256)).map_err(failed)?;
-                shared.put(&sha256, file).map_err(failed)?;
-            }
+            self.settle_pending(&draft, &sha256).map_err(failed)?;
             Ok(FileRef { name: boarding_csv::clean_name(name), sha256, bytes })
         });
         if kept.is_err() {
             let _ = fs::remove_file(&draft.0);
         }
         kept
+    }
+
+    /// Copies a stored file to the shared store, before a command with it is decided.
+    ///
+    /// # Errors
+    /// When the shared store cannot be reached.
+    pub fn publish(&self, sha256: &str) -> io::Result<()> {
+        match self.shared.get() {
+            Some(shared) => shared.put(sha256, File::open(self.path(sha256))?),
+            None => Ok(()),
+        }
+    }
+
+    /// A command with the file was accepted, so the file stays.
+    pub fn confirm(&self, sha256: &str) {
+        self.pending().remove(sha256);
+    }
+
+    /// A command that brought the file was refused. The file goes, unless another command has it.
+    pub fn discard(&self, sha256: &str) {
+        let mut pending = self.pending();
+        let Some(commands) = pending.get_mut(sha256) else { return };
+        *commands -= 1;
+        if *commands == 0 {
+            pending.remove(sha256);
+            // A file that cannot be removed does no harm.
+            let _ = fs::remove_file(self.path(sha256));
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Like [`Files::settle`]. A new file is pending, and so is one that another command has brought meanwhile.
+    fn settle_pending(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
+        // The lock keeps a refused command from removing the file meanwhile.
+        let mut pending = self.pending();
+        let is_new = !self.path(sha256).exists();
+        self.settle(draft, sha256)?;
+        match pending.get_mut(sha256) {
+            Some(commands) => *commands += 1,
+            None if is_new => drop(pending.insert(sha256.to_owned(), 1)),
+            None => {}
+        }
+        Ok(())
     }
 
     fn settle(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
@@ -233,6 +279,25 @@ mod tests {
         assert_eq!((kept.name.as_str(), kept.bytes), ("people.csv", 3));
         assert_eq!(files.keep("other.csv", &b"abc"[..], 3).unwrap().sha256, kept.sha256);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// The file of a refused command goes. It stays if another command has it, or an accepted one had it.
+    #[test]
+    fn file_of_a_refused_command_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().to_owned());
+        let keep = || files.keep("people.csv", &b"abc"[..], 3).unwrap().sha256;
+        let count = || fs::read_dir(folder.path()).unwrap().count();
+        let (sha256, _) = (keep(), keep());
+        files.discard(&sha256);
+        assert_eq!(count(), 1);
+        files.discard(&sha256);
+        assert_eq!(count(), 0);
+        keep();
+        files.confirm(&sha256);
+        keep();
+        files.discard(&sha256);
+        assert_eq!(count(), 1);
     }
 
     /// P29: a changed byte of a stored file is detected before the file is used.

@@ -21,6 +21,7 @@ use crate::context::EngineContext;
 use crate::files::Files;
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
 
+mod command_files;
 mod companion_files;
 mod objects;
 mod pictures;
@@ -123,6 +124,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
         files.keep(&body.name, Cursor::new(content), limit).map_err(|error| error.refusal())?;
     match &body.sha256 {
         Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
+            files.discard(&kept.sha256);
             let details = json!({"announced": announced, "actual": kept.sha256});
             Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
         }

@@ -21,6 +21,7 @@ use crate::reply::Reply;
 use crate::submission::Submission;
 
 mod dry_run;
+mod moves;
 mod plan;
 mod undo;
 

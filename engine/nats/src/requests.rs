@@ -79,10 +79,9 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
         Ok(encoding) => encoding,
         Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
     };
-    let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
-    let value = match encoding.read(request.payload) {
+    let value = match encoding.read(request.payload, Code::EnvelopeMalformed) {
         Ok(value) => value,
-        Err(why) => return WireResponse::refused(encoding, None, malformed(&why)),
+        Err(refusal) => return WireResponse::refused(encoding, request.summary().id, refusal),
     };
     let id = id_in(&value);
     let RequestTarget { company, name } = request.target();
@@ -156,7 +155,7 @@ fn parameters(
     let malformed = |why: &str| Refusal::new(Code::QueryMalformed).saying(why);
     let read = match payload {
         [] => Value::Null,
-        payload => encoding.read(payload).map_err(|why| malformed(&why))?,
+        payload => encoding.read(payload, Code::QueryMalformed)?,
     };
     let mut params = match read {
         Value::Null => Map::new(),

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
-use boarding_commands::envelope::Answer;
+use boarding_commands::envelope::{Answer, RequestValue};
 use boarding_commands::values::{Code, CommandId, Refusal};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -54,8 +54,13 @@ impl Encoding {
         }
     }
 
-    /// Parses a payload. The error text never repeats the payload, since it may hold personal data.
-    pub(super) fn read(self, payload: &[u8]) -> Result<Value, String> {
+    /// Parses a payload. A refusal with this code never repeats the payload, since it may hold personal data.
+    pub(super) fn read(self, payload: &[u8], code: Code) -> Result<Value, Refusal> {
+        let read = self.parse(payload).map_err(|why| Refusal::new(code).saying(&why))?;
+        read.checked(code)
+    }
+
+    fn parse(self, payload: &[u8]) -> Result<RequestValue, String> {
         if payload.is_empty() {
             return Err("the payload is empty".to_owned());
         }
@@ -83,10 +88,10 @@ impl Encoding {
     }
 }
 
-fn read_message_pack(payload: &[u8]) -> Option<Value> {
+fn read_message_pack(payload: &[u8]) -> Option<RequestValue> {
     let mut reader = rmp_serde::Deserializer::new(Cursor::new(payload));
     reader.set_max_depth(REQUEST_LEVELS_MAX);
-    let value = Value::deserialize(&mut reader).ok()?;
+    let value = RequestValue::deserialize(&mut reader).ok()?;
     let read = reader.into_inner().position();
     (usize::try_from(read) == Ok(payload.len())).then_some(value)
 }
@@ -135,7 +140,7 @@ impl WireResponse {
 
     /// The response of another engine.
     pub(super) fn relayed(encoding: Encoding, body: Vec<u8>) -> Self {
-        let answer = encoding.read(&body).unwrap_or_default();
+        let answer = encoding.read(&body, Code::Internal).unwrap_or_default();
         let code = answer.get("code").cloned().and_then(|code| serde_json::from_value(code).ok());
         Self { body, content_type: encoding.content_type(), code }
     }
@@ -205,7 +210,7 @@ mod tests {
     fn both_encodings_give_back_what_was_written() {
         let value = json!({"id": "x", "n": [1, -2, 3.5, null, true], "nested": {"a": {}}});
         for encoding in [Encoding::Json, Encoding::MessagePack] {
-            assert_eq!(encoding.read(&encoding.write(&value)).unwrap(), value);
+            assert_eq!(encoding.read(&encoding.write(&value), Code::Internal).unwrap(), value);
         }
     }
 
@@ -216,13 +221,32 @@ mod tests {
         let twice = [0xc0, 0xc0];
         let number_key = [0x81, 0xce, 0x05, 0x79, 0x12, 0x07, 0xc0];
         for bad in [&deep[..], cut, &twice, &number_key, &[0xc1], &[0xdd, 0xff, 0xff, 0xff, 0xff]] {
-            let why = Encoding::MessagePack.read(bad).unwrap_err();
+            let why = Encoding::MessagePack.read(bad, Code::EnvelopeMalformed).unwrap_err().message;
             assert!(!why.contains("8071"), "{why}");
         }
         let deep = "[".repeat(100_000);
         for bad in [deep.as_bytes(), b"", b"{", b"\xff\xfe", b"{\"phone\":+84923448071}", b"1 2"] {
-            let why = Encoding::Json.read(bad).unwrap_err();
+            let why = Encoding::Json.read(bad, Code::EnvelopeMalformed).unwrap_err().message;
             assert!(!why.contains("84923448071"), "{why}");
+        }
+    }
+
+    /// A key that is given twice is refused in both encodings, and a number that is not finite.
+    #[test]
+    fn key_that_is_given_twice_is_refused_by_name() {
+        let json = br#"{"id": "x", "body": {"user": "ann", "user": "bob"}}"#;
+        // {"id": "x", "body": {"user": "a", "user": "b"}}
+        let packed = b"\x82\xa2id\xa1x\xa4body\x82\xa4user\xa1a\xa4user\xa1b";
+        let nan = [b"\x81\xa1n\xcb".as_slice(), &f64::NAN.to_be_bytes()].concat();
+        for (encoding, payload, field) in [
+            (Encoding::Json, json.as_slice(), "body.user"),
+            (Encoding::MessagePack, packed, "body.user"),
+            (Encoding::MessagePack, b"\x82\xa2id\xa1x\xa2id\xa1x", "id"),
+            (Encoding::MessagePack, &nan, "n"),
+        ] {
+            let refusal = encoding.read(payload, Code::EnvelopeMalformed).unwrap_err();
+            assert_eq!(refusal.code, Code::EnvelopeMalformed);
+            assert_eq!(refusal.details["field"], field);
         }
     }
 }

@@ -314,3 +314,30 @@ fn new_people_get_a_welcome_mail_with_the_option() {
     cli.json(&["import", &file, "--dialect", "leapxpert", "--send-welcome-email"]);
     assert_eq!(std::fs::read_dir(cli.outbox().join("welcome")).unwrap().count(), 5);
 }
+
+/// A refused file and a previewed one leave nothing in the data folder. An imported one stays, also when it is refused
+/// later.
+#[test]
+fn refused_files_are_not_kept() {
+    let cli = Cli::with_company_of("company/field.json");
+    let files = || {
+        let entries = std::fs::read_dir(cli.data().join("files")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file()).count()
+    };
+    let good = cli.file("good.csv", "username,email\nann,ann@acme.example\n");
+    let bad = cli.file("bad.csv", "username,email\nann,nobody\n");
+    let odd = cli.file("odd.csv", "who,what\nann,nobody\n");
+    let import = |file: &str, options: &[&str]| {
+        cli.run(&[&["import", file, "--dialect", "leapxpert"], options].concat())
+    };
+    let strict = ["--on-error", "reject_file"];
+    import(&odd, &[]).expect_status(1);
+    import(&bad, &strict).expect_status(1);
+    import(&good, &["--preview"]).expect_status(0);
+    let body = json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "text": "who\nann\n"}]});
+    cli.run(&["command", "ImportFile", &body.to_string()]).expect_status(1);
+    assert_eq!(files(), 0);
+    import(&good, &[]).expect_status(0);
+    import(&good, &["--plan-hash", "x"]).expect_status(1);
+    assert_eq!(files(), 1);
+}

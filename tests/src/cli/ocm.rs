@@ -357,3 +357,28 @@ fn profile_pictures_are_imported_after_the_users() {
     let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
     assert_eq!(pictures, 2);
 }
+
+/// A41: A leaver releases the PBX ID. Restoring the leaver is refused while another person has it, and names her.
+#[test]
+fn leaver_releases_the_pbx_id_until_restored() {
+    let cli = Cli::with_company_of("company/field.json");
+    cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
+    cli.run(&["org-units", "define", "TeamA", "--parent", "Desk", "--level", "team"])
+        .expect_status(0);
+    let parts = ["LAN ID,Feature,Enabled\n", "LAN ID,Channel,Count\n"];
+    let (features, channels) = (cli.file("f.csv", parts[0]), cli.file("c.csv", parts[1]));
+    let import = |file: &str| {
+        let file = fixture(&format!("field/{file}.csv"));
+        cli.run(&["import", &file, &features, &channels, "--dialect", "ocm"]).expect_status(0);
+    };
+    import("52-userdetails-1");
+    cli.run(&["users", "archive", "leaver1"]).expect_status(0);
+    import("52-userdetails-2");
+    assert_eq!(cli.json(&["users", "show", "newbie1"])["attributes"]["pbx_id"], "2003");
+    let refusal = cli.refused(&["users", "restore", "leaver1"]);
+    assert_eq!(refusal["code"], "field.not_unique");
+    assert_eq!(refusal["details"], json!({"field": "pbx_id", "holder": "newbie1"}));
+    cli.run(&["users", "archive", "newbie1"]).expect_status(0);
+    cli.run(&["users", "restore", "leaver1"]).expect_status(0);
+    assert_eq!(cli.refused(&["users", "restore", "newbie1"])["details"]["holder"], "leaver1");
+}

@@ -134,3 +134,45 @@ fn preview_shows_the_invalid_rows_of_a_long_file() {
     assert_eq!(document["rows"].as_array().unwrap().len(), 100);
     assert!(cli.rows(&["users"]).is_empty());
 }
+
+/// N99: A preview shows the old and the new value of each cell, and warns of values that moved between people.
+#[test]
+fn preview_shows_changes_and_values_that_moved() {
+    let cli = Cli::with_company_of("company/field.json");
+    let import = |file: &str, options: &[&str]| {
+        let file = fixture(&format!("field/{file}.csv"));
+        cli.run(&[&["import", &file, "--dialect", "leapxpert"], options].concat()).expect_status(0)
+    };
+    import("93-before", &[]);
+    let options = ["--existing", "update", "--preview"];
+    let shown = import("93-shifted-column", &options).stdout;
+    for words in ["import.values_moved", "4 values move", "s0@acme.example", "s1@acme.example"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let document = import("93-shifted-column", &[&options[..], &["--json"]].concat()).json();
+    let change = json!([{"field": "email", "old": "s0@acme.example", "new": "s1@acme.example"}]);
+    assert_eq!(document["changes"][0]["changes"], change);
+    assert_eq!(document["warnings"][0]["code"], "import.values_moved");
+}
+
+/// A preview of an import with invitations says who would be invited, and whether the numbers suffice.
+#[test]
+fn preview_shows_invitations_and_numbers() {
+    let cli = Cli::with_company_of("company/field.json");
+    cli.run(&["numbers", "add", "+12125550001", "--org-unit", "Sales"]).expect_status(0);
+    let text = "firstname,email address or device,social_messaging,monitor_calls,monitor_sms\n\
+        Ann,ann@acme.example,Yes,off,off\nBob,bob@acme.example,Yes,off,off\n";
+    let file = cli.file("accounts.csv", text);
+    let words = ["import", &file, "--dialect", "multiline", "--organization", "Sales"];
+    let words = [&words[..], &["--permission-group", "Traders", "--invite", "--preview"]].concat();
+    let document = cli.run(&[&words[..], &["--json"]].concat()).expect_status(0).json();
+    let expected = json!({"invite": 1, "skip": 0, "fail": {"number.none_available": 1}});
+    assert_eq!(document["invites"]["expected"], expected);
+    assert_eq!(document["invites"]["people"], json!(["ann@acme.example"]));
+    let numbers = json!({"organization": "Sales", "needed": 2, "available": 1});
+    assert_eq!(document["numbers"], numbers);
+    let shown = cli.run(&words).expect_status(0).stdout;
+    for words in ["import.numbers_short", "to be invited now: 1 (ann@acme.example)"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+}

@@ -266,3 +266,43 @@ async fn exported_users_are_unchanged_by_their_import() {
         assert_eq!((&result["unchanged"], &result["total"]), (&json!(3), &json!(3)), "{text}");
     }
 }
+
+/// P25: Names of roles and org units, and names of people, with any separator or quote come back unchanged.
+#[tokio::test]
+async fn exported_names_of_any_spelling_are_imported_unchanged() {
+    const MARKS: [&str; 16] = [
+        "\"", "'", ";", "|", ",", " ", "/", "\\", "\"\"", "; ", "“", "”", "=", "\u{a0}", "a", "Zoë",
+    ];
+    let harness = EngineHarness::acme(None).await;
+    let mut random: u64 = 11;
+    let mut next = move |below: usize| {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % below
+    };
+    let mut name = move |n: usize| {
+        let marks: String = (0..=next(5)).map(|_| MARKS[next(MARKS.len())]).collect();
+        // A name has no blanks around it.
+        let name = format!("{}{n}{}", marks.trim(), MARKS[next(MARKS.len())]);
+        name.trim().to_owned()
+    };
+    for person in 0..40 {
+        let roles = [name(person), name(person + 100), name(person + 200)];
+        for role in &roles {
+            ok(&harness.submit("DefineRole", json!({"role": role})).await);
+        }
+        let unit = name(person);
+        ok(&harness.submit("DefineOrgUnit", json!({"org_unit": unit, "roles": [roles[0]]})).await);
+        let body = json!({"user": format!("user{person}"), "first_name": name(person), "roles": roles,
+            "last_name": name(person), "email": "a@people.example", "org_unit": unit});
+        ok(&harness.submit("AddUser", body).await);
+    }
+    for format in ["csv", "spreadsheet"] {
+        let text = harness.csv("users", json!({"format": format})).await;
+        let mut body = import_body("people.csv", "");
+        body["files"][0]["text"] = json!(text);
+        body["existing"] = json!("update");
+        let result = ok(&harness.submit("ImportFile", body).await);
+        assert_eq!((&result["unchanged"], &result["total"]), (&json!(40), &json!(40)), "{text}");
+    }
+}

@@ -295,6 +295,9 @@ impl JourneyClient {
 
     /// Waits for the end of a run. Returns its row.
     pub(super) async fn completed_run(&self, run: &Value) -> Value {
+        if let Self::Program(cli) = self {
+            cli.run(&["runs", "resume"]);
+        }
         eventually("the run is completed", async || {
             let row = self.row("run", json!({"run": run})).await;
             (row["state"] == "completed").then_some(row)

@@ -29,7 +29,14 @@ impl Company {
                 self.move_user(user, row.as_ref(), UserState::Deactivated);
             }
             UserEvent::UserArchived { user } => self.move_user(user, None, UserState::Archived),
-            UserEvent::UserRestored { user } => self.move_user(user, None, UserState::Active),
+            UserEvent::UserRestored { user } => {
+                self.move_user(user, None, UserState::Active);
+                // Another person may have held the values meanwhile.
+                let restored = self.users.find(user.as_str()).map(|(id, user)| (id, user.person()));
+                if let Some((id, person)) = restored {
+                    self.index_values(id, &person);
+                }
+            }
             UserEvent::RolesAssigned { user, roles } => self.change_roles(user, |held| {
                 held.extend(roles.iter().map(|role| Box::from(role.as_str())));
             }),

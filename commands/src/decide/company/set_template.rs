@@ -1,7 +1,8 @@
 //! `SetTemplate`: the company's own wording of a mail, in one language.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
@@ -20,6 +21,14 @@ pub struct SetTemplate {
     pub subject: String,
     pub text: String,
     pub html: String,
+}
+
+/// The `result` of setting a template.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Set {
+    language: String,
+    /// Whether a mail may be written in this language now: it is the company's, a person's, or English.
+    is_used: bool,
 }
 
 /// The largest part of a mail, in bytes: far above every invitation, far below what a commit holds.
@@ -42,17 +51,26 @@ impl Decide for SetTemplate {
         template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
         let template = TemplateText { subject, text, html };
-        let own = company.templates.get(&(kind, language.clone()));
-        if own.is_some_and(|own| own.current == template) {
-            return Ok(Decision::append(vec![]));
+        let is_used = company.uses_language(&language);
+        let result = json!(Set { language: language.clone(), is_used });
+        // The same language in another spelling replaces the wording.
+        let own = company.own_template(kind, &language);
+        if own.is_some_and(|(_, own)| own.current == template) {
+            return Ok(Decision::append(vec![]).with_result(result));
         }
+        let language = own.map_or(language, |(tag, _)| tag.to_owned());
         let TemplateText { subject, text, html } = template;
         Ok(Decision::append(vec![match kind {
             TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
                 Event::TemplateSet { kind, language, subject, text, html }
             }
             _ => Event::NoticeTemplateSet { kind, language, subject, text, html },
-        }]))
+        }])
+        .with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Set::json_schema(generator)
     }
 }
 

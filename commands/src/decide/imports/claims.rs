@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use crate::company::{Company, Placing, User, UserId, ValueMark};
-use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
+use crate::company::{Company, ImportState, Placing, User, UserId, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, keeper, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person};
 use crate::user_file::ParsedRow;
@@ -87,7 +87,7 @@ impl Claims {
             rules.events.clear();
             rules.apply(row);
             self.last_row = row.row;
-            self.note(company, options, row, &rules.events);
+            self.note((company, import), options, row, &rules.events);
         }
         self.seen = std::mem::take(&mut rules.seen);
         self.created = std::mem::take(&mut rules.created);
@@ -97,7 +97,7 @@ impl Claims {
     /// Notes what the row does to unique values, if it is applied.
     fn note(
         &mut self,
-        company: &Company,
+        (company, import): (&Company, ImportId),
         options: &ImportOptions,
         row: &ParsedRow,
         events: &[Event],
@@ -119,7 +119,8 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let claimant = Claimant { company, row: row.row, known };
+        let import = company.imports.get(&import);
+        let claimant = Claimant { company, import, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
@@ -138,7 +139,8 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = claimant.company.holder(name, value).map(|(id, _)| id);
+            let holder = keeper(claimant.company, claimant.import, name, value);
+            let holder = holder.map(|(id, _)| id);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -234,6 +236,7 @@ impl Claims {
 /// The user of a row, and the state before the row.
 struct Claimant<'a> {
     company: &'a Company,
+    import: Option<&'a ImportState>,
     row: u64,
     known: Option<(UserId, &'a User)>,
 }

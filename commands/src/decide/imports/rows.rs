@@ -20,7 +20,7 @@ use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcom
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub use allotment::Allotment;
-pub(crate) use allotment::{former_phones, phone_mark};
+pub(crate) use allotment::{former_phones, keeper, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;
 use changes::{may_supervise, merged};
@@ -176,9 +176,11 @@ impl<'a> Rows<'a> {
             });
         }
         if let CellValue::Value(roles) = &values.roles
-            && roles.iter().any(|role| !self.company.roles.contains_key(role))
+            && let Some(role) = roles.iter().find(|role| !self.company.roles.contains_key(*role))
         {
-            problems.push(self.in_column("role", Code::ReferenceRoleNotFound));
+            let problem = self.in_column("role", Code::ReferenceRoleNotFound);
+            let hint = self.role_hint(role);
+            problems.push(hint.iter().fold(problem, |problem, hint| problem.saying(hint)));
         }
         problems
             .extend(self.dialect.map(|dialect| dialect.check(values, self)).unwrap_or_default());
@@ -344,6 +346,7 @@ impl<'a> Rows<'a> {
         }
         self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row) });
         self.events.push(Event::UserArchived { user: who });
+        // The values stay on record, and other people may take them.
     }
 
     /// Adds a warning if the manager is neither in the company nor in the file.

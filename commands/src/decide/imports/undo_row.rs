@@ -258,7 +258,18 @@ impl<'a> Reversals<'a> {
         let holder = |name, value| self.company.holder(name, value).map(|(holder, _)| holder);
         let taken =
             released_ids(effect).any(|(name, value)| holder(name, value).is_some_and(keeps));
-        taken.then_some(Code::FieldNotUnique)
+        (taken || self.is_replaced(effect, id)).then_some(Code::FieldNotUnique)
+    }
+
+    /// Whether a user whom this import does not name has taken a value of the user that the row archived.
+    fn is_replaced(&self, effect: &RowEffect, id: UserId) -> bool {
+        let archived = Some(UserState::Archived);
+        let archives = effect.after.state == archived && effect.before.state != archived;
+        let is_other = |(name, value): (&str, &str)| {
+            let keeper = self.company.keeper(name, value);
+            keeper.is_some_and(|(by, user)| by != id && self.import.row_of(by, user).is_none())
+        };
+        archives && unique_values(&effect.before.person).any(is_other)
     }
 
     /// Whether the row of the phone's user, as `company` shows it, is reversed already.

@@ -61,7 +61,7 @@ pub(crate) struct Parts {
 
 /// How many people would be invited, skipped, and failed by code.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-struct Expected {
+pub struct Expected {
     invite: u64,
     skip: u64,
     #[schemars(with = "BTreeMap<String, u64>")]
@@ -76,25 +76,12 @@ impl Parts {
         now: Time,
     ) -> Self {
         let channel = rules.channel;
-        let (mut parts, mut promises) = (Self::default(), Promises::default());
+        let (expected, _) = Expected::of(company, selection, &rules, now);
+        let mut parts = Self { expected, ..Self::default() };
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
         for pick in &selection.picks {
-            let Pick::Known(id) = *pick else {
-                parts.expected.fail(Code::RecipientUserNotCreated);
-                continue;
-            };
-            let outcome = outcome_without_mail(company, &rules, id, now)
-                .or_else(|| promises.make(company, id).err().map(MailOutcome::failed));
-            match outcome {
-                None => parts.expected.invite += 1,
-                Some(MailOutcome::Failed { code, .. } | MailOutcome::Retry { code, .. }) => {
-                    parts.expected.fail(code);
-                }
-                Some(MailOutcome::Skipped { .. } | MailOutcome::Sent { .. }) => {
-                    parts.expected.skip += 1;
-                }
-            }
+            let Pick::Known(id) = *pick else { continue };
             parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
             let last = company.users.get(id).map(|user| user.link(channel).last);
             parts.uncertain_before += u64::from(last == Some(LastMail::Uncertain));
@@ -105,6 +92,36 @@ impl Parts {
 }
 
 impl Expected {
+    /// The outcomes of the people if they were invited now, and those who would get a mail.
+    pub(crate) fn of(
+        company: &Company,
+        selection: &Selection,
+        rules: &InviteRules,
+        now: Time,
+    ) -> (Self, Vec<UserId>) {
+        let (mut expected, mut invited) = (Self::default(), Vec::new());
+        let mut promises = Promises::default();
+        for pick in &selection.picks {
+            let Pick::Known(id) = *pick else {
+                expected.fail(Code::RecipientUserNotCreated);
+                continue;
+            };
+            let outcome = outcome_without_mail(company, rules, id, now)
+                .or_else(|| promises.make(company, id).err().map(MailOutcome::failed));
+            match outcome {
+                None => {
+                    expected.invite += 1;
+                    invited.push(id);
+                }
+                Some(MailOutcome::Failed { code, .. } | MailOutcome::Retry { code, .. }) => {
+                    expected.fail(code);
+                }
+                Some(MailOutcome::Skipped { .. } | MailOutcome::Sent { .. }) => expected.skip += 1,
+            }
+        }
+        (expected, invited)
+    }
+
     fn fail(&mut self, code: Code) {
         *self.fail.entry(code.as_str()).or_default() += 1;
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::company::{Company, UserState};
+use crate::company::{Company, User, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Phone, Refusal};
@@ -31,16 +31,26 @@ impl Decide for AddCorporatePhone {
         match company.phones.get(&phone) {
             Some(owner) if *owner == id => Ok(Decision::append(vec![])),
             Some(owner) => {
-                let to = company.users.get(*owner).map(|owner| owner.key());
-                Err(Refusal::new(Code::PhoneAlreadyProvisioned).with(json!({"to": to})))
+                let Some(owner) = company.users.get(*owner) else {
+                    return Err(Code::PhoneAlreadyProvisioned.into());
+                };
+                if owner.state != UserState::Archived {
+                    let details = json!({"to": owner.key()});
+                    return Err(Refusal::new(Code::PhoneAlreadyProvisioned).with(details));
+                }
+                // An archived person has released the phone.
+                let owner = Personal(owner.key());
+                let removed = Event::CorporatePhoneRemoved { phone: Personal(phone), user: owner };
+                Ok(Decision::append(vec![removed, added(phone, user)]))
             }
-            None => Ok(Decision::append(vec![Event::CorporatePhoneAdded {
-                phone: Personal(phone),
-                user: Personal(user.key()),
-                import: None,
-            }])),
+            None => Ok(Decision::append(vec![added(phone, user)])),
         }
     }
+}
+
+fn added(phone: Phone, user: &User) -> Event {
+    let (phone, user) = (Personal(phone), Personal(user.key()));
+    Event::CorporatePhoneAdded { phone, user, import: None }
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(crate) fn check_references(
 
 /// Rejects a unique value that another person has.
 fn check_unique(company: &Company, person: &Person) -> Result<(), Refusal> {
-    let taken = unique_values(person).find(|(name, value)| company.holder(name, value).is_some());
+    let taken = unique_values(person).find(|(name, value)| company.keeper(name, value).is_some());
     match taken {
         Some((name, _)) => {
             Err(Refusal::new(Code::FieldNotUnique).saying(name).with(json!({"field": name})))

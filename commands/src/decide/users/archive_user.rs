@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, UserState};
+use crate::decide::numbers::pool::released;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
@@ -18,11 +19,14 @@ pub struct ArchiveUser {
 impl Decide for ArchiveUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
-        let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
             UserState::Active | UserState::Deactivated => {
-                Ok(Decision::append(vec![Event::UserArchived { user: Personal(user.key()) }]))
+                let archived = Event::UserArchived { user: Personal(user.key()) };
+                let number = company.numbers.of(id);
+                let number = number.map(|number| released(company, number, user, context.at));
+                Ok(Decision::append(vec![archived]).with_events(number))
             }
             UserState::Archived | UserState::NotCreated => Err(Code::UserInvalidTransition.into()),
         }

@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::company::{Company, UserState};
+use crate::company::{Company, User, UserId, UserState};
 use crate::decide::numbers::pool::{spare, waits_once_restored};
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::dialect::unique_values;
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -31,6 +33,7 @@ impl Decide for RestoreUser {
                 Err(Code::NumberNoneAvailable.into())
             }
             UserState::Archived => {
+                check_values(company, id, user)?;
                 Ok(Decision::append(vec![Event::UserRestored { user: Personal(user.key()) }]))
             }
             UserState::Active | UserState::Deactivated | UserState::NotCreated => {
@@ -38,6 +41,25 @@ impl Decide for RestoreUser {
             }
         }
     }
+}
+
+/// Rejects a person whose unique value or phone another person has taken since. The refusal names that person.
+fn check_values(company: &Company, id: UserId, user: &User) -> Result<(), Refusal> {
+    let person = user.person();
+    let taken = unique_values(&person).find_map(|(name, value)| {
+        let (holder, by) = company.keeper(name, value)?;
+        (holder != id).then_some((Code::FieldNotUnique, name, by))
+    });
+    let phone = || {
+        let owner = *company.phones.get(&person.phone?)?;
+        let by = company.users.get(owner).filter(|by| by.state != UserState::Archived)?;
+        (owner != id).then_some((Code::PhoneAlreadyProvisioned, "phone", by))
+    };
+    let Some((code, field, by)) = taken.or_else(phone) else { return Ok(()) };
+    let holder = by.key();
+    let details = json!({"field": field, "holder": holder});
+    let words = format!("{field}: {} has it", holder.as_str());
+    Err(Refusal::new(code).saying(&words).with(details))
 }
 
 #[cfg(test)]

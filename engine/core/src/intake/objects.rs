@@ -39,6 +39,7 @@ pub(super) async fn keep_object(
     match announced.iter().chain(&own).find(|digest| **digest != fetched.kept.sha256) {
         None => Ok(fetched.kept),
         Some(announced) => {
+            context.files.discard(&fetched.kept.sha256);
             let details = json!({"announced": announced, "actual": fetched.kept.sha256});
             Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
         }

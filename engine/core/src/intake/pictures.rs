@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use archive::{Archive, ArchiveEntry, ArchiveError, EntryError};
 
+use super::command_files::{CommandFiles, publish};
 use super::{ReceivedCommand, keep_all, objects};
 use crate::context::EngineContext;
 use crate::files::{Files, KeepError};
@@ -30,6 +31,7 @@ pub(super) async fn prepare(
     companies: &Companies,
     received: &ReceivedCommand<'_>,
     pictures: &ImportPictures,
+    command_files: &mut CommandFiles,
 ) -> Result<(Digest, ArchiveContents), Reply> {
     let ReceivedCommand { company, body, envelope, authority } = *received;
     let known = context.knows(company, envelope.id);
@@ -45,6 +47,7 @@ pub(super) async fn prepare(
         Some(files) => files,
         None => keep_all(context, company, bodies, authority).await.map_err(Reply::rejected)?,
     };
+    *command_files = CommandFiles::of(bodies, &files);
     let file =
         files.into_iter().next().ok_or_else(|| Reply::rejected(Code::EnvelopeMalformed.into()))?;
     let mut fields = body.as_object().cloned().unwrap_or_default();
@@ -57,7 +60,9 @@ pub(super) async fn prepare(
     let files = context.files.clone();
     let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
     let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
-    Ok((digest, read.map_err(Reply::rejected)?))
+    let read = read.map_err(Reply::rejected)?;
+    publish(&context.files, slice::from_ref(&read.file)).await?;
+    Ok((digest, read))
 }
 
 /// Refuses an actor without the permission, before anything is kept.
@@ -173,6 +178,8 @@ fn keep(
 ) -> Result<StoredPicture, Refusal> {
     let kept = files.keep(name, Cursor::new(content), PICTURE_BYTES_BELOW);
     let FileRef { sha256, bytes, .. } = kept.map_err(|error: KeepError| unavailable(&error))?;
+    files.publish(&sha256).map_err(|error| unavailable(&error))?;
+    files.confirm(&sha256);
     Ok(StoredPicture { sha256, bytes, format })
 }
 

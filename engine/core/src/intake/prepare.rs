@@ -10,6 +10,7 @@ use boarding_commands::values::{Code, CompanyId, Digest, Refusal};
 use serde_json::json;
 use tokio::task::JoinError;
 
+use super::command_files::{CommandFiles, publish};
 use super::{CompanySays, ReceivedCommand, canonical_body, keep_all, objects, pictures, read};
 use crate::context::EngineContext;
 use crate::registry::Companies;
@@ -33,6 +34,8 @@ pub(crate) struct PreparedCommand {
     pub body: Digest,
     /// The stored files of an import that is planned first.
     pub kept: Option<Vec<FileRef>>,
+    /// The files of the command.
+    pub files: CommandFiles,
 }
 
 /// The files of an import before its command reaches the company.
@@ -58,18 +61,23 @@ impl Intake {
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
         let command = Command::read(name, body.clone()).map_err(Reply::rejected)?;
         let received = ReceivedCommand { company, body: &body, envelope, authority };
-        let mut kept = None;
+        let (mut kept, mut files) = (None, CommandFiles::default());
         let (digest, facts) = match &command {
-            Command::ImportFile(import) => match self.prepare_import(&received, import).await? {
-                (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
-                (digest, ImportFacts::ReadWithPlan(files)) => {
-                    kept = Some(files);
-                    (digest, Facts::None)
+            Command::ImportFile(import) => {
+                let prepared = self.prepare_import(&received, import, &mut files).await;
+                match prepared.inspect_err(|reply| files.settle(&self.context.files, reply))? {
+                    (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
+                    (digest, ImportFacts::ReadWithPlan(planned)) => {
+                        kept = Some(planned);
+                        (digest, Facts::None)
+                    }
                 }
-            },
+            }
             Command::ImportPictures(pictures) => {
+                let (context, companies) = (&self.context, &self.companies);
                 let prepared =
-                    pictures::prepare(&self.context, &self.companies, &received, pictures).await?;
+                    pictures::prepare(context, companies, &received, pictures, &mut files).await;
+                let prepared = prepared.inspect_err(|reply| files.settle(&context.files, reply))?;
                 (prepared.0, Facts::Archive(prepared.1))
             }
             Command::LinkCompleted(link) => {
@@ -86,7 +94,7 @@ impl Intake {
             }
             _ => (Digest::of_body(name, &body), Facts::None),
         };
-        Ok(PreparedCommand { command, facts, body: digest, kept })
+        Ok(PreparedCommand { command, facts, body: digest, kept, files })
     }
 
     /// Stores and reads the file of an import, if the actor may import. A repeated command is detected before
@@ -96,6 +104,7 @@ impl Intake {
         &self,
         received: &ReceivedCommand<'_>,
         import: &ImportFile,
+        command_files: &mut CommandFiles,
     ) -> Result<(Digest, ImportFacts), Reply> {
         let ReceivedCommand { company, body, envelope, authority } = *received;
         let handle = self.companies.actor(company).await;
@@ -122,11 +131,13 @@ impl Intake {
                 .await
                 .map_err(Reply::rejected)?,
         };
+        *command_files = CommandFiles::of(&import.files, &files);
         let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
         if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
             return Err(first);
         }
         if import.is_planned() {
+            publish(&self.context.files, &files).await?;
             return Ok((digest, ImportFacts::ReadWithPlan(files)));
         }
         let (kept, import) = (self.context.files.clone(), import.clone());
@@ -135,6 +146,7 @@ impl Intake {
             Reply::rejected(Refusal::new(Code::Unavailable).saying(&error.to_string()))
         };
         let contents = reading.map_err(unavailable)?.map_err(Reply::rejected)?;
+        publish(&self.context.files, &contents.files).await?;
         Ok((digest, ImportFacts::Read(contents)))
     }
 }

@@ -1,19 +1,23 @@
 //! Dry run: applies a whole import to a temporary copy of the company.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::Claims;
+use boarding_commands::decide::imports::forecast::{self, Change, NumbersForecast, Values};
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
+use boarding_commands::dialect;
 use boarding_commands::event::{Event, FileRef, ImportOptions};
 use boarding_commands::step::{Outcome, Purpose, Request};
 use boarding_commands::values::{Code, ImportId, Problem};
 use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::moves::Moves;
 use super::plan::{Attention, ImportPlan};
 use crate::actor::decide_step::State;
 use crate::context::{ENGINE, EngineContext};
@@ -53,7 +57,11 @@ pub(super) fn plan(
         let total = dry_run.tally.preview.counts().total;
         std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
-    let plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
+    let invites = forecast::invites(&dry_run.state.company, id, request.at);
+    let numbers = forecast::numbers(&dry_run.state.company, id);
+    let mut plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
+    plan.warnings.extend(numbers.as_ref().and_then(numbers_short));
+    (plan.invites, plan.numbers) = (invites, numbers);
     Ok((plan, contents))
 }
 
@@ -130,16 +138,41 @@ impl DryRun {
         Ok(())
     }
 
+    /// The values of the users that the rows of a request name.
+    fn values_before(&self, request: &Request) -> HashMap<String, Values> {
+        let company = &self.state.company;
+        let (import, rows) = match (&request.command, &request.facts) {
+            (Command::ImportRows(rows), _) => (company.imports.get(&rows.import), &rows.rows),
+            (Command::ImportFile(import), Facts::Files(contents)) => {
+                let dialect = dialect::find(&import.dialect);
+                return dialect.map_or_else(HashMap::new, |dialect| {
+                    forecast::values_before(company, dialect, &contents.rows)
+                });
+            }
+            _ => return HashMap::new(),
+        };
+        let dialect = import.and_then(|import| dialect::find(&import.options.dialect));
+        dialect.map_or_else(HashMap::new, |one| forecast::values_before(company, one, rows))
+    }
+
     /// Executes the same step as the actor, without appending.
     fn execute(&mut self, request: &Request) -> Result<(), Box<Reply>> {
+        let before = self.values_before(request);
         match self.state.step(request, Purpose::DryRun) {
-            Outcome::Commit(encoded) => self.tally.note(&encoded),
+            Outcome::Commit(encoded) => self.tally.note(&encoded, &before),
             Outcome::Answer(_) | Outcome::Repeat(_) => {}
             Outcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
             Outcome::NotEncoded(error) => return Err(Box::new(Reply::not_encoded(&error))),
         }
         Ok(())
     }
+}
+
+/// A warning if the accounts need more numbers than the organization has.
+fn numbers_short(numbers: &NumbersForecast) -> Option<Problem> {
+    let NumbersForecast { organization, needed, available } = numbers;
+    let words = format!("{organization}: needed {needed}, available {available}");
+    (needed > available).then(|| Problem::new(Code::ImportNumbersShort).saying(&words))
 }
 
 /// The results so far. Their size does not depend on the file.
@@ -151,13 +184,23 @@ struct Tally {
     attention: Attention,
     warnings: Vec<Problem>,
     not_invited: Option<Problem>,
+    changed: Vec<Value>,
+    changed_rows: u64,
+    moves: Moves,
     bad: BadRows,
     digest: PlanDigest,
 }
 
 impl Tally {
-    fn note(&mut self, encoded: &Encoded) {
+    fn note(&mut self, encoded: &Encoded, before: &HashMap<String, Values>) {
         let commit = encoded.commit();
+        let mut changes = HashMap::new();
+        for event in &commit.events {
+            if let Event::UserUpdated { user, .. } = event {
+                // A user may be changed twice in one commit. The last event has all values.
+                changes.insert(user.folded(), forecast::changes(before, event));
+            }
+        }
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Shown values do not depend on the position, so the version stands in for it.
             self.bad.add(event);
@@ -176,10 +219,30 @@ impl Tally {
                 self.digest.add(&(organization, permission_group));
             }
             if let Some(row) = self.preview.apply(&fact) {
+                let user = event.subjects().user.map(|user| user.folded());
+                let changes = user.and_then(|user| Some((changes.remove(&user)?, user)));
+                if let Some((changes, user)) = changes {
+                    self.moves.add(&user, &changes);
+                    self.note_changes(&row, &changes);
+                }
                 self.digest.add(&row);
                 self.attention.note(&row);
                 self.keep(row);
             }
+        }
+    }
+
+    /// Notes the changed values of a row.
+    fn note_changes(&mut self, row: &Value, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        self.changed_rows += 1;
+        if self.changed.len() < PREVIEW_ROWS {
+            let field = |name: &str| row.get(name).cloned().unwrap_or_default();
+            self.changed.push(json!({
+                "row": field("row"), "line": field("line"), "key": field("key"), "changes": changes,
+            }));
         }
     }
 
@@ -195,10 +258,24 @@ impl Tally {
         if !self.preview.is_completed() {
             return Err("the file has fewer rows than were counted".to_owned());
         }
-        let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
+        let Self { preview, rows, next, attention, mut warnings, not_invited, digest, .. } = self;
         let counts = preview.counts();
         let hash = digest.finish(&counts);
-        Ok(ImportPlan { hash, counts, rows, next, attention, warnings, not_invited, version })
+        warnings.extend(self.moves.warnings());
+        Ok(ImportPlan {
+            hash,
+            counts,
+            rows,
+            next,
+            attention,
+            warnings,
+            changed: self.changed,
+            changed_rows: self.changed_rows,
+            invites: None,
+            numbers: None,
+            not_invited,
+            version,
+        })
     }
 }
 

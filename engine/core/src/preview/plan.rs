@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use boarding_commands::decide::imports::forecast::{InvitesForecast, NumbersForecast};
 use boarding_commands::event::Counts;
 use boarding_commands::values::Problem;
 use serde_json::{Value, json};
 
 /// What an import would do in the current state of the company.
-#[derive(Clone, PartialEq)]
 pub struct ImportPlan {
     /// The digest of the plan. An import with this digest does exactly that, or is refused.
     pub hash: String,
@@ -18,8 +18,16 @@ pub struct ImportPlan {
     /// further pages; the query `import_rows` shows all rows after the import.
     pub next: Option<u64>,
     pub attention: Attention,
-    /// Warnings about the whole file. The counts include them.
+    /// Warnings about the whole file. The counts include those that the import will have too.
     pub warnings: Vec<Problem>,
+    /// The first rows that change values of users: row, line, key, and the old and new values.
+    pub changed: Vec<Value>,
+    /// How many rows change values of users.
+    pub changed_rows: u64,
+    /// Who would be invited; none if the command wants no invitations.
+    pub invites: Option<InvitesForecast>,
+    /// The numbers that the accounts of the file need; none if it opens no accounts.
+    pub numbers: Option<NumbersForecast>,
     /// Why no person would be invited, although the command wants invitations.
     pub not_invited: Option<Problem>,
     /// The version of the company when the plan was made.
@@ -48,8 +56,17 @@ impl ImportPlan {
             "next": self.next,
             "warnings": self.warnings,
         });
-        if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
-            fields.insert("not_invited".to_owned(), json!(problem.code));
+        let not_invited = self.not_invited.as_ref().map(|problem| json!(problem.code));
+        let changes = Some(&self.changed).filter(|changed| !changed.is_empty());
+        let more = [
+            ("changes", changes.map(|changes| json!(changes))),
+            ("not_invited", not_invited),
+            ("invites", self.invites.as_ref().map(|one| json!(one))),
+            ("numbers", self.numbers.as_ref().map(|one| json!(one))),
+        ];
+        if let Some(fields) = result.as_object_mut() {
+            let given = more.into_iter().filter_map(|(name, one)| Some((name.to_owned(), one?)));
+            fields.extend(given);
         }
         result
     }

@@ -15,6 +15,7 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("csv.wrong_delimiter", _, Some(found)) => {
             format!("add --delimiter '{found}'{}", column_options(details))
         }
+        ("csv.invalid_encoding", ..) if details.get("readings").is_some() => readings(details),
         ("csv.missing_column" | "csv.unknown_column", ..)
             if details.get("did_you_mean").is_some() =>
         {
@@ -30,6 +31,17 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         }
         _ => fixed(code)?.to_owned(),
     })
+}
+
+/// How the first cell beyond ASCII reads in each encoding that may be meant.
+fn readings(details: &Value) -> String {
+    let text = |reading: &Value, name: &str| reading[name].as_str().unwrap_or_default().to_owned();
+    let readings = details["readings"].as_array().into_iter().flatten();
+    let lines = readings.map(|one| {
+        format!("\n    --encoding {:<14} reads {}", text(one, "encoding"), text(one, "shown"))
+    });
+    let lines: String = lines.collect();
+    format!("add the encoding in which the text is right:{lines}")
 }
 
 /// The options that map each column of the file to the one that it means, each with a blank before it.
@@ -80,7 +92,7 @@ fn fixed(code: &str) -> Option<&'static str> {
         "import.missing_companion_file" => {
             "import all three files together; print the template of one: boarding template ocm --file NAME"
         }
-        "csv.invalid_encoding" => "add the file's encoding, for example --encoding windows-1252",
+        "csv.invalid_encoding" => "add the encoding that the file was saved in: --encoding NAME",
         "org_unit.not_found" | "reference.org_unit_not_found" => {
             "list the org units: boarding org-units"
         }

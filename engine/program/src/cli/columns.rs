@@ -185,6 +185,15 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
     column("WARNINGS", "/warnings"),
 ];
 
+/// The values that an import changes, one per line.
+pub(super) const CHANGES: &[Column] = &[
+    column("ROW", "/row"),
+    column("USER", "/key"),
+    column("FIELD", "/field"),
+    column("OLD", "/old"),
+    column("NEW", "/new"),
+];
+
 /// The rows of an undone import, with the reason if a row was kept.
 pub(super) const UNDONE: &[Column] = &[
     column("ROW", "/row"),

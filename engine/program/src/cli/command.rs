@@ -1,6 +1,7 @@
 //! `boarding command`: sends any command of the contract.
 
-use boarding_commands::envelope::Envelope;
+use boarding_commands::envelope::{Envelope, RequestValue};
+use boarding_commands::values::Code;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -70,6 +71,7 @@ impl Command {
 }
 
 fn parse(text: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text)
-        .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))
+    let read: RequestValue = serde_json::from_str(text)
+        .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))?;
+    Ok(read.checked(Code::EnvelopeMalformed)?)
 }

@@ -118,6 +118,16 @@ impl Import {
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let mut kept = Vec::new();
+        let result = self.import(session, &mut kept).await;
+        // A file stays only for an accepted import.
+        if self.preview || matches!(result, Err(Failure::Refused { .. })) {
+            kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
+        }
+        result
+    }
+
+    async fn import(&self, session: &Session<'_>, kept: &mut Vec<String>) -> CliResult {
         let mut stored = Vec::new();
         for file in &self.files {
             let content = input::open(file)?;
@@ -125,6 +135,7 @@ impl Import {
             let store = || session.engine.keep_file(&name, content);
             let file = tokio::task::block_in_place(store)?;
             stored.push(json!({"name": file.name, "sha256": file.sha256}));
+            kept.push(file.sha256);
         }
         let digest = stored.first().map(|file| text(file, "sha256").to_owned()).unwrap_or_default();
         let body = self.body(stored)?;
@@ -135,6 +146,7 @@ impl Import {
             let consent = Consent { yes: false, yes_again: self.yes_again };
             if !consent.to_import(session, &digest).await? {
                 session.out.line("nothing was imported");
+                kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
                 return Ok(Done::Completely);
             }
         }

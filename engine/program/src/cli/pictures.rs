@@ -65,7 +65,11 @@ impl Pictures {
         let stored = tokio::task::block_in_place(store)?;
         let file = json!({"name": stored.name, "sha256": stored.sha256});
         let body = json!({"file": file, "match_attribute": self.match_attribute});
-        let accepted = session.submit("ImportPictures", body).await?;
+        let accepted = session.submit("ImportPictures", body).await;
+        if matches!(accepted, Err(Failure::Refused { .. })) {
+            session.engine.discard_file(&stored.sha256);
+        }
+        let accepted = accepted?;
         session.settle().await?;
         let import = accepted.id("import");
         let row = session.row("picture_import", json!({"import": import})).await?;

@@ -252,7 +252,15 @@ impl Set {
         let (kind, language) = (&self.mail.kind, self.mail.language(session).await?);
         let done = format!("{kind} has your own wording in the language {language}");
         let body = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html});
-        list::submit_and_print(session, "SetTemplate", body, &done).await
+        let accepted = session.submit("SetTemplate", body).await?;
+        session.settle().await?;
+        list::print_accepted(session.out, &accepted, &done);
+        if accepted.result.get("is_used") == Some(&json!(false)) {
+            session.out.warn(&format!(
+                "no mail uses it yet: neither the company nor a person has the language {language}; to use it for the company: boarding config set language {language}"
+            ));
+        }
+        Ok(Done::Completely)
     }
 }
 

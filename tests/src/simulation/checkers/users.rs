@@ -28,6 +28,7 @@ pub(super) struct UserChecker {
 struct UserState {
     active: bool,
     email: Option<String>,
+    person: Person,
     linked: BTreeSet<Channel>,
 }
 
@@ -71,6 +72,7 @@ impl UserChecker {
                 let state = UserState {
                     active: *active,
                     email: person.email.clone(),
+                    person: (**person).clone(),
                     linked: BTreeSet::new(),
                 };
                 ensure!(
@@ -80,14 +82,24 @@ impl UserChecker {
                 self.check_unique_ids(user, person)?;
             }
             Event::UserUpdated { user, person, .. } => {
-                self.user(user)?.email = person.email.clone();
+                let state = self.user(user)?;
+                state.email = person.email.clone();
+                state.person = (**person).clone();
                 self.check_unique_ids(user, person)?;
             }
-            Event::UserActivated { user, .. } | Event::UserRestored { user } => {
-                self.user(user)?.active = true;
+            Event::UserActivated { user, .. } => self.user(user)?.active = true,
+            Event::UserRestored { user } => {
+                let state = self.user(user)?;
+                state.active = true;
+                let person = state.person.clone();
+                self.check_unique_ids(user, &person)?;
             }
-            Event::UserDeactivated { user, .. } | Event::UserArchived { user } => {
+            Event::UserDeactivated { user, .. } => self.user(user)?.active = false,
+            Event::UserArchived { user } => {
                 self.user(user)?.active = false;
+                // An archived user has released the ids.
+                let key = user.folded();
+                self.ids.retain(|_, owner| *owner != key);
             }
             Event::UserRemoved { user } => self.removed(user)?,
             Event::UserLinked { user, channel, .. } => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::company::{Company, UserId, ValueMark};
+use crate::company::{Company, ImportState, User, UserId, UserState, ValueMark};
 use crate::values::Phone;
 
 /// Which row gets which value.
@@ -39,4 +39,17 @@ pub(crate) fn former_phones<'l>(
 ) -> impl Iterator<Item = Phone> + 'l {
     let is_former = move |phone: &Phone| Some(*phone) != new && !company.by_hand.contains(phone);
     listed.iter().copied().filter(is_former)
+}
+
+/// The user who keeps a value. An archived user has released it, unless a row of the same file archived the user: the
+/// rows of a file are judged as if all were applied at once.
+pub(crate) fn keeper<'c>(
+    company: &'c Company,
+    import: Option<&ImportState>,
+    attribute: &str,
+    value: &str,
+) -> Option<(UserId, &'c User)> {
+    let (id, user) = company.holder(attribute, value)?;
+    let is_of_file = import.is_some_and(|import| import.row_of(id, user).is_some());
+    (user.state != UserState::Archived || is_of_file).then_some((id, user))
 }

@@ -1,14 +1,29 @@
 //! Checks a row by the rules of its dialect: key, duplicates, references and unique values.
 
-use boarding_csv::CellValue;
+use boarding_csv::{CellValue, same_name};
 
 use super::Rows;
+use super::allotment::keeper;
 use super::changes::may_supervise;
 use crate::company::{UserState, ValueMark};
 use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
 use crate::user_file::{ParsedRow, RowValues, SameKey, UserRef};
 use crate::values::{Code, Problem, UserKey};
+
+/// What people write between roles instead of a semicolon, and its name in messages.
+const ROLE_SEPARATORS: [(&str, &str); 10] = [
+    (",", "a comma"),
+    ("/", "/"),
+    ("\\", "\\"),
+    ("+", "+"),
+    ("&", "&"),
+    (" and ", "and"),
+    ("\t", "a tab"),
+    ("、", "、"),
+    ("；", "the wide ；"),
+    ("，", "the wide ，"),
+];
 
 impl Rows<'_> {
     /// The key of the row's user. None if the row has none, or with a problem if the company does not allow the key.
@@ -43,6 +58,19 @@ impl Rows<'_> {
         Problem::in_column(self.dialect.map_or(name, |dialect| dialect.spelling(name)), code)
     }
 
+    /// What an unknown role may mean: several roles with another separator, or a role in another spelling.
+    pub(super) fn role_hint(&self, text: &str) -> Option<String> {
+        let is_role = |name: &str| self.company.roles.keys().any(|role| same_name(role, name));
+        for (separator, shown) in ROLE_SEPARATORS {
+            let parts: Vec<_> = text.split(separator).map(str::trim).collect();
+            if parts.len() > 1 && parts.iter().all(|part| part.is_empty() || is_role(part)) {
+                return Some(format!("separate several roles with ; instead of {shown}"));
+            }
+        }
+        let same = self.company.roles.keys().find(|role| same_name(role, text));
+        same.map(|role| format!("did you mean {role}?"))
+    }
+
     /// The problems of values that must be unique and that another row or another user keeps.
     pub(super) fn check_unique(&self, row: &ParsedRow, folded: &str) -> Vec<Problem> {
         let Some(allotment) = self.allotment else { return Vec::new() };
@@ -56,7 +84,7 @@ impl Rows<'_> {
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
                 None => {
-                    let (id, holder) = self.company.holder(name, value)?;
+                    let (id, holder) = keeper(self.company, self.accepted, name, value)?;
                     (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
                 }
             };

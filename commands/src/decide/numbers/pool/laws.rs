@@ -226,7 +226,7 @@ proptest! {
 fn the_histories_come_to_every_command() {
     let mut world = World::new(false);
     let mut random: u64 = 7;
-    for _ in 0..12_000 {
+    for _ in 0..14_000 {
         random =
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let [.., step, detail] = (random >> 33).to_be_bytes();

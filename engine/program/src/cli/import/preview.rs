@@ -3,10 +3,14 @@
 use serde_json::{Value, json};
 
 use super::report::{print_phones, print_rows, print_warned};
-use crate::cli::columns::{COUNTS, text_of};
+use crate::cli::columns::{CHANGES, COUNTS, text_of};
 use crate::cli::failure::{CliResult, Done};
+use crate::cli::output::Out;
 use crate::cli::session::Session;
 use boarding_core::preview::ImportPlan;
+
+/// The most people whose keys are printed: they fit on some lines.
+const PEOPLE_SHOWN: usize = 20;
 
 /// Prints the plan of an import with these arguments. Imports nothing.
 pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) -> CliResult {
@@ -41,6 +45,10 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         print_phones(out, title, plan.counts.phones_failed, &attention.phone_refused);
     }
     print_warned(out, &attention.warned);
+    print_changes(out, plan);
+    if let Some(invites) = &plan.invites {
+        print_invites(out, &json!(invites));
+    }
     if let Some(problem) = &plan.not_invited {
         out.line(&format!("no invitations would be sent: {}", problem.message));
     }
@@ -51,4 +59,43 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         plan.hash,
         session.location_options()
     ));
+}
+
+/// Prints the old and the new value of each cell that the import changes.
+fn print_changes(out: &Out, plan: &ImportPlan) {
+    if plan.changed.is_empty() {
+        return;
+    }
+    out.line("\nchanged values:");
+    let lines = plan.changed.iter().flat_map(|row| {
+        let changes = row.get("changes").and_then(Value::as_array).into_iter().flatten();
+        changes.map(|change| {
+            json!({
+                "row": row.get("row"), "key": row.get("key"), "field": change.get("field"),
+                "old": change.get("old"), "new": change.get("new"),
+            })
+        })
+    });
+    out.table(CHANGES, &lines.collect::<Vec<_>>());
+    let rest = plan.changed_rows - plan.changed.len() as u64;
+    if rest > 0 {
+        out.line(&format!("… and {rest} more {}", if rest == 1 { "row" } else { "rows" }));
+    }
+}
+
+/// Prints how many people would be invited, who they are, and why others would not.
+fn print_invites(out: &Out, invites: &Value) {
+    let number = |field: &str| invites.pointer(field).and_then(Value::as_u64).unwrap_or(0);
+    let (invite, skip) = (number("/expected/invite"), number("/expected/skip"));
+    let listed = |field: &str| invites.get(field).and_then(Value::as_array).cloned();
+    let people = listed("people").unwrap_or_default();
+    let names: Vec<&str> = people.iter().take(PEOPLE_SHOWN).filter_map(Value::as_str).collect();
+    let more = if invite > names.len() as u64 { ", …" } else { "" };
+    let fails = invites.pointer("/expected/fail").and_then(Value::as_object);
+    let fails =
+        fails.into_iter().flatten().map(|(code, count)| format!(", {count} failed: {code}"));
+    let fails: String = fails.collect();
+    let named =
+        if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
+    out.line(&format!("\nto be invited now: {invite}{named}, {skip} skipped{fails}"));
 }

@@ -1,0 +1,265 @@
+//! Judges which encodings turn bytes into words of one script, and finds text that was decoded wrongly before.
+
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, ISO_8859_2, KOI8_R, MACINTOSH, SHIFT_JIS,
+    WINDOWS_874, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
+    WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
+};
+
+/// The encodings that spreadsheets and old programs write, the most usual first. Of equal readings the first is named.
+static CANDIDATES: [&Encoding; 20] = [
+    WINDOWS_1252,
+    WINDOWS_1250,
+    ISO_8859_2,
+    WINDOWS_1251,
+    EUC_KR,
+    SHIFT_JIS,
+    GBK,
+    BIG5,
+    EUC_JP,
+    KOI8_R,
+    IBM866,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1255,
+    WINDOWS_1256,
+    WINDOWS_1257,
+    WINDOWS_1258,
+    WINDOWS_874,
+    MACINTOSH,
+    encoding_rs::ISO_8859_15,
+];
+/// The most encodings that an advice names.
+const NAMED_MAX: usize = 6;
+/// The most cells that are decoded, to bound the time.
+const CELLS_MAX: usize = 200;
+/// The longest text of a cell that a message shows, in characters.
+const SHOWN_CHARS_MAX: usize = 40;
+
+/// Vowels of Cyrillic and Greek.
+const VOWELS: &str = "аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋΐΰ";
+/// The most consonants in a row of an ordinary name.
+const CONSONANTS_MAX: usize = 3;
+
+/// An encoding that turns the file into words of one script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) encoding: &'static str,
+    /// The first cell beyond ASCII, decoded.
+    pub(crate) shown: String,
+}
+
+/// A group of letters that words are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Latin,
+    Greek,
+    Cyrillic,
+    Hebrew,
+    Arabic,
+    Thai,
+    /// Chinese characters and the Japanese syllables.
+    Han,
+    Hangul,
+}
+
+/// The encodings that may be meant, the most plausible first. `sample` begins with a cell that is not in UTF-8.
+pub(crate) fn plausible(sample: &[u8]) -> Vec<Reading> {
+    let cells: Vec<&[u8]> = cells(sample).filter(|cell| !cell.is_ascii()).take(CELLS_MAX).collect();
+    let Some(first) = cells.first() else { return Vec::new() };
+    let mut readings: Vec<(u32, Reading)> = CANDIDATES
+        .iter()
+        .filter_map(|encoding| {
+            let oddity = oddity(encoding, &cells)?;
+            let text = decoded(encoding, first)?;
+            let shown = text.trim().chars().take(SHOWN_CHARS_MAX).collect();
+            Some((oddity, Reading { encoding: encoding.name(), shown }))
+        })
+        .collect();
+    // The sort is stable, so that of equally odd readings the most usual encoding comes first.
+    readings.sort_by_key(|(oddity, _)| *oddity);
+    readings.into_iter().map(|(_, reading)| reading).take(NAMED_MAX).collect()
+}
+
+/// The cells of a sample. No supported encoding has these bytes within a letter.
+fn cells(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
+    sample.split(|b| matches!(b, b',' | b';' | b'\t' | b'\r' | b'\n' | b'"'))
+}
+
+fn decoded(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
+}
+
+/// How odd the cells look in an encoding; none if they are not words of one script.
+fn oddity(encoding: &'static Encoding, cells: &[&[u8]]) -> Option<u32> {
+    let mut script = None;
+    let mut oddity = 0;
+    for cell in cells {
+        let text = decoded(encoding, cell)?;
+        for word in text.split(|c: char| is_between_words(c)).filter(|word| !word.is_ascii()) {
+            let own = script_of_word(word)?;
+            if *script.get_or_insert(own) != own {
+                return None;
+            }
+            oddity += oddity_of_word(word, own);
+        }
+        if own_bytes_are_rare(encoding, cell) {
+            oddity += 1;
+        }
+    }
+    script.map(|_| oddity)
+}
+
+/// The one script of a word; none if it has several, or a character that is no letter.
+fn script_of_word(word: &str) -> Option<Script> {
+    let mut script = None;
+    for c in word.chars() {
+        let own = if c.is_ascii_alphabetic() { Script::Latin } else { script_of(c)? };
+        if *script.get_or_insert(own) != own {
+            return None;
+        }
+    }
+    script
+}
+
+fn script_of(c: char) -> Option<Script> {
+    Some(match u32::from(c) {
+        0xc0..=0xd6 | 0xd8..=0xf6 | 0xf8..=0x24f | 0x300..=0x36f | 0x1e00..=0x1eff => Script::Latin,
+        0x386..=0x3ff => Script::Greek,
+        0x400..=0x52f => Script::Cyrillic,
+        0x591..=0x5f4 => Script::Hebrew,
+        0x620..=0x6ff => Script::Arabic,
+        0xe01..=0xe5b => Script::Thai,
+        0x3005 | 0x3041..=0x30ff | 0x3400..=0x9fff | 0xff66..=0xff9f => Script::Han,
+        0xac00..=0xd7a3 => Script::Hangul,
+        _ => return None,
+    })
+}
+
+fn is_between_words(c: char) -> bool {
+    c.is_whitespace()
+        || (c.is_ascii() && !c.is_ascii_alphabetic())
+        || matches!(c, '’' | '‘' | '–' | '·' | '・' | '　' | 'º' | 'ª' | '°')
+}
+
+/// How unusual a word is: capitals behind small letters, words of accents only, half-width syllables.
+fn oddity_of_word(word: &str, script: Script) -> u32 {
+    let letters: Vec<char> = word.chars().collect();
+    let is_mixed = letters.windows(2).any(|pair| match pair {
+        [a, b] => a.is_lowercase() && b.is_uppercase(),
+        _ => false,
+    });
+    let accents = letters.iter().filter(|c| !c.is_ascii()).count();
+    let only_accents = script == Script::Latin && accents > 2 && 2 * accents > letters.len();
+    let half_width = letters.iter().any(|c| matches!(u32::from(*c), 0xff66..=0xff9f));
+    let foreign = script == Script::Latin && letters.iter().any(|c| "ÐðÞþ×÷".contains(*c));
+    let consonants = letters
+        .split(|c| VOWELS.contains(c.to_lowercase().next().unwrap_or(*c)))
+        .map(<[char]>::len)
+        .max();
+    let has_vowels = matches!(script, Script::Cyrillic | Script::Greek);
+    let hard_to_say = has_vowels && consonants.is_some_and(|run| run > CONSONANTS_MAX);
+    u32::from(hard_to_say)
+        + 3 * u32::from(is_mixed)
+        + 3 * u32::from(only_accents)
+        + 3 * u32::from(half_width)
+        + u32::from(foreign)
+        // Scripts without capitals show no mistake in them.
+        + u32::from(matches!(script, Script::Arabic | Script::Hebrew | Script::Thai))
+}
+
+/// Whether letters of two bytes are mostly rare ones. Common characters have the first lead bytes of an encoding.
+fn own_bytes_are_rare(encoding: &'static Encoding, cell: &[u8]) -> bool {
+    let common = if encoding == SHIFT_JIS {
+        0x82..=0x97
+    } else if encoding == GBK || encoding == EUC_JP {
+        0xa1..=0xd7
+    } else if encoding == BIG5 {
+        0xa4..=0xc6
+    } else if encoding == EUC_KR {
+        0xb0..=0xc8
+    } else {
+        return false;
+    };
+    let (mut rare, mut all) = (0, 0);
+    let mut bytes = cell.iter();
+    while let Some(byte) = bytes.next() {
+        if !byte.is_ascii() {
+            all += 1;
+            rare += usize::from(!common.contains(byte));
+            bytes.next();
+        }
+    }
+    2 * rare >= all.max(1)
+}
+
+/// Whether a text looks like UTF-8 that was read in another encoding, such as `JosÃ©` for `José`.
+pub fn looks_double_encoded(text: &str) -> bool {
+    if text.is_ascii() {
+        return false;
+    }
+    let is_twice = |run: &str| {
+        let chars = run.chars().count();
+        // Words of Cyrillic letters may look like pairs by chance.
+        let readers = [(WINDOWS_1252, 2), (WINDOWS_1250, 2), (MACINTOSH, 2), (WINDOWS_1251, 4)];
+        readers.into_iter().any(|(reader, least)| chars >= least && was_read_as(run, reader))
+    };
+    // A final no-break space, the second half of `à`, is trimmed from a cell.
+    let is_cut = text.strip_suffix('Ã').is_some_and(|rest| rest.ends_with(char::is_lowercase));
+    is_cut || text.split(|c: char| c.is_ascii()).any(is_twice)
+}
+
+/// Whether characters are bytes of UTF-8 that were read in an encoding.
+fn was_read_as(run: &str, reader: &'static Encoding) -> bool {
+    let (bytes, _, has_others) = reader.encode(run);
+    !has_others && !bytes.is_ascii() && std::str::from_utf8(&bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn first(bytes: &[u8]) -> (&'static str, String) {
+        let reading = plausible(bytes).swap_remove(0);
+        (reading.encoding, reading.shown)
+    }
+
+    /// N09: the first encoding of the advice shows the word as it was written.
+    #[test]
+    fn encoding_that_gives_words_of_one_script_comes_first() {
+        for (encoding, text) in [
+            (WINDOWS_1252, "José,Müller,Zoë"),
+            (WINDOWS_1251, "Иван,Петров,Sales"),
+            (SHIFT_JIS, "太郎,山田,鈴木"),
+            (WINDOWS_1250, "Łukasz,Żółć"),
+            (WINDOWS_1253, "Γιώργος,Παπαδόπουλος"),
+            (EUC_KR, "김철수,이영희"),
+            (GBK, "王小明,李华"),
+            (KOI8_R, "Иван,Петров"),
+        ] {
+            let (bytes, ..) = encoding.encode(text);
+            let shown = text.split(',').next().unwrap().to_owned();
+            assert_eq!(first(&bytes), (encoding.name(), shown), "{:?}", plausible(&bytes));
+        }
+    }
+
+    /// N93
+    #[test]
+    fn text_that_was_encoded_twice_is_found() {
+        for reader in [WINDOWS_1252, WINDOWS_1250, MACINTOSH] {
+            for name in ["José", "Nguyễn", "O’Neil"] {
+                let (twice, ..) = reader.decode(name.as_bytes());
+                assert!(looks_double_encoded(&twice), "{twice}");
+            }
+        }
+        let (twice, ..) = WINDOWS_1251.decode("Иван".as_bytes());
+        assert!(looks_double_encoded(&twice), "{twice}");
+        assert!(looks_double_encoded("voilÃ"));
+        for fine in ["José", "Ângela", "Nguyễn", "Łukasz Żółć", "Иван Сёмин", "太郎", "ÅÄÖ", "Ã"]
+        {
+            assert!(!looks_double_encoded(fine), "{fine}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a preview of an import tells beside its rows: old and new values, invitations, numbers that run short.
+
+use std::collections::{BTreeMap, HashMap};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::import_run::run_of;
+use crate::company::selection::{Pick, Selection};
+use crate::company::{Company, User};
+use crate::decide::runs::expected::Expected;
+use crate::decide::runs::recipients::InviteRules;
+use crate::dialect::Dialect;
+use crate::event::{Event, Person};
+use crate::user_file::ParsedRow;
+use crate::values::{ImportId, Time, UserKey};
+
+/// The most people that a forecast names. They fit on a few screens.
+const NAMED_MAX: usize = 100;
+
+/// The values of a user by name: `email`, `phone`, `attributes.title`, and so on.
+pub type Values = BTreeMap<String, String>;
+
+/// A value that a row changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Change {
+    pub field: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+}
+
+/// Who would be invited after an import.
+#[derive(Debug, Serialize)]
+pub struct InvitesForecast {
+    pub channel: &'static str,
+    pub expected: Expected,
+    /// The first people who would be invited.
+    pub people: Vec<UserKey>,
+}
+
+/// The numbers of an organization, and the accounts of an import that need one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NumbersForecast {
+    pub organization: String,
+    /// Accounts of the file that have no number yet.
+    pub needed: u64,
+    /// Numbers that no account has and no invitation waits for.
+    pub available: u64,
+}
+
+/// The values of the users that rows name, before the rows are applied, by folded key.
+pub fn values_before(
+    company: &Company,
+    dialect: &dyn Dialect,
+    rows: &[ParsedRow],
+) -> HashMap<String, Values> {
+    let named = rows.iter().flat_map(|row| {
+        let key = row.values.user.iter().filter_map(|key| company.users.created(&key.folded()));
+        // Some dialects identify a known user by another value.
+        let holders = dialect.unique().iter().filter_map(|name| {
+            let value = row.values.attributes.get(*name)?.as_ref().value()?;
+            company.holder(name, value)
+        });
+        key.chain(holders).map(|(_, user)| user)
+    });
+    named.map(|user| (user.key().folded(), values_of_user(user))).collect()
+}
+
+/// What an event changes. `before` has the values of the users before the rows.
+pub fn changes(before: &HashMap<String, Values>, event: &Event) -> Vec<Change> {
+    let Event::UserUpdated { user, person, org_unit, roles, .. } = event else {
+        return Vec::new();
+    };
+    let Some(old) = before.get(&user.folded()) else { return Vec::new() };
+    let new = values(person, org_unit.as_deref(), roles.iter().map(String::as_str));
+    let mut fields: Vec<&String> = old.keys().chain(new.keys()).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let change = |field: &String| Change {
+        field: field.clone(),
+        old: old.get(field).cloned(),
+        new: new.get(field).cloned(),
+    };
+    fields.into_iter().map(change).filter(|change| change.old != change.new).collect()
+}
+
+/// Who would be invited. The company has the whole import. None if the import requests no run.
+pub fn invites(company: &Company, import: ImportId, now: Time) -> Option<InvitesForecast> {
+    let run = company.runs.get(&run_of(import))?;
+    let picks = run.people().into_iter().map(Pick::Known).collect();
+    let people = Selection { picks, duplicates_removed: 0 };
+    let rules = InviteRules { channel: run.channel, resend: false, own: None };
+    let (expected, invited) = Expected::of(company, &people, &rules, now);
+    let people = invited.iter().take(NAMED_MAX);
+    let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();
+    Some(InvitesForecast { channel: run.channel.as_str(), expected, people })
+}
+
+/// Whether the numbers suffice. The company has the whole import. None if the import opens no accounts.
+pub fn numbers(company: &Company, import: ImportId) -> Option<NumbersForecast> {
+    let state = company.imports.get(&import)?;
+    let organization = state.placing.as_ref()?.organization.clone();
+    let stock = company.numbers.stock(&company.numbers.owner(Some(&organization)));
+    let lacks = |id: &&crate::company::UserId| {
+        company.numbers.is_account(**id) && company.numbers.of(**id).is_none()
+    };
+    let needed = state.members.iter().filter(lacks).count() as u64;
+    let available = stock.spare(company.settings.number_overbooking);
+    Some(NumbersForecast { organization, needed, available })
+}
+
+fn values_of_user(user: &User) -> Values {
+    values(&user.person(), user.org_unit.as_deref(), user.roles.iter().map(|role| &**role))
+}
+
+fn values<'r>(
+    person: &Person,
+    org_unit: Option<&str>,
+    roles: impl Iterator<Item = &'r str>,
+) -> Values {
+    let roles = roles.collect::<Vec<_>>().join("; ");
+    let phone = person.phone.map(|phone| phone.to_string());
+    let named = [
+        ("first_name", person.first_name.clone()),
+        ("last_name", person.last_name.clone()),
+        ("email", person.email.clone()),
+        ("phone", phone),
+        ("org_unit", org_unit.map(str::to_owned)),
+        ("roles", (!roles.is_empty()).then_some(roles)),
+    ];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let others = person.attributes.iter();
+    named.chain(others.map(|(name, value)| (format!("attributes.{name}"), value.clone()))).collect()
+}

@@ -1,0 +1,76 @@
+//! Cells that spreadsheets, databases and wrong encodings have damaged.
+
+use boarding_csv::{CellValue, looks_double_encoded};
+
+use super::Cells;
+use crate::values::{Code, Problem, damage};
+
+impl Cells<'_> {
+    /// Notes what spreadsheets, databases and wrong encodings did to the cells. The dialect has read them before.
+    pub(in crate::user_file) fn check_damage(&mut self) {
+        for column in 0..self.row.columns() {
+            let CellValue::Value(text) = self.row.cell(column) else { continue };
+            if damage::is_spreadsheet_error(text) {
+                self.note_spreadsheet_error(column, text);
+                continue;
+            }
+            if damage::is_null_word(text) && !self.has_problem(column) {
+                self.warning(column, Code::TextNullWord);
+            }
+            if looks_double_encoded(text) {
+                self.warning(column, Code::TextLooksDoubleEncoded);
+            }
+            if damage::has_replacement(text) && !self.has_problem(column) {
+                self.warning(column, Code::TextReplacementCharacter);
+            }
+        }
+    }
+
+    /// Notes an error of a spreadsheet: a problem where a value is required, otherwise a lost cell.
+    fn note_spreadsheet_error(&mut self, column: usize, text: &str) {
+        let problem = Problem::in_column(self.name(column), Code::TextSpreadsheetError);
+        let problem = problem.saying(&format!("the cell has {text}"));
+        let name = self.name(column);
+        let required = self
+            .problems
+            .iter_mut()
+            .find(|one| one.column.as_deref() == Some(name) && one.code == Code::FieldRequired);
+        match required {
+            Some(required) => *required = problem,
+            None => {
+                self.lost += 1;
+                self.warnings.push(problem);
+            }
+        }
+    }
+
+    fn has_problem(&self, column: usize) -> bool {
+        let name = self.name(column);
+        self.problems.iter().chain(&self.warnings).any(|one| one.column.as_deref() == Some(name))
+    }
+
+    /// Notes a key that programs write for an empty value. Several rows without a key would be one person.
+    pub fn refuse_null_word(&mut self, column: usize) -> bool {
+        let is_null = self.raw(column).value().is_some_and(damage::is_null_word);
+        if is_null {
+            self.problem(column, Code::TextNullWord);
+        }
+        is_null
+    }
+
+    /// Whether a spreadsheet turned a key into scientific notation. That is noted with the text of the cell.
+    pub(super) fn is_scientific(&mut self, column: usize, text: &str) -> bool {
+        let is_scientific = damage::is_scientific(text);
+        if is_scientific {
+            let problem = Problem::in_column(self.name(column), Code::KeyScientificNotation);
+            let message = problem.message.replacen("a form like 1.23457E+11", text, 1);
+            self.problems.push(Problem { message, ..problem });
+        }
+        is_scientific
+    }
+
+    /// Notes that the row as a whole is invalid.
+    pub(in crate::user_file) fn refuse_row(&mut self, code: Code) {
+        self.problems.push(Problem::new(code));
+    }
+}

@@ -1,0 +1,96 @@
+//! Finds values that an import moves between people of its file, as a column that slipped by some rows does.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use boarding_commands::decide::imports::forecast::Change;
+use boarding_commands::values::{Code, Problem};
+
+/// Values that only one person has. A single move is worth a warning.
+const OWN: [&str; 5] =
+    ["email", "phone", "attributes.employee_id", "attributes.agent_id", "attributes.pbx_id"];
+/// Other values that people have in common. Some of them move by chance.
+const SHARED: [&str; 2] = ["first_name", "last_name"];
+/// The fewest moves of a value of several people that are no chance.
+const SHARED_MIN: u64 = 3;
+
+/// The changed values of a file, as hashes: 50 bytes for each.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// Who had a value before, by field and value.
+    before: HashMap<(u8, u64), u64>,
+    /// Who gets a value.
+    after: Vec<(u8, u64, u64)>,
+}
+
+impl Moves {
+    pub(super) fn add(&mut self, key: &str, changes: &[Change]) {
+        let key = hash(key);
+        for change in changes {
+            let Some(field) = field(&change.field) else { continue };
+            if let Some(old) = &change.old {
+                self.before.insert((field, hash(&old.to_lowercase())), key);
+            }
+            if let Some(new) = &change.new {
+                self.after.push((field, hash(&new.to_lowercase()), key));
+            }
+        }
+    }
+
+    /// A warning for each field whose values moved.
+    pub(super) fn warnings(&self) -> Vec<Problem> {
+        let names = OWN.iter().chain(&SHARED).zip(0..);
+        let warning = |(name, at): (&&str, u8)| {
+            let moved = self.after.iter().filter(|(field, value, key)| {
+                *field == at && self.before.get(&(at, *value)).is_some_and(|other| other != key)
+            });
+            let count = moved.count() as u64;
+            let least = if SHARED.contains(name) { SHARED_MIN } else { 1 };
+            let words = match count {
+                1 => "1 value moves".to_owned(),
+                count => format!("{count} values move"),
+            };
+            let problem = Problem::in_column(short(name), Code::ImportValuesMoved);
+            (count >= least).then(|| problem.saying(&words))
+        };
+        names.filter_map(warning).collect()
+    }
+}
+
+/// The name of a field as people know it.
+fn short(name: &str) -> &str {
+    name.strip_prefix("attributes.").unwrap_or(name)
+}
+
+fn field(name: &str) -> Option<u8> {
+    let at = OWN.iter().chain(&SHARED).position(|one| *one == name)?;
+    u8::try_from(at).ok()
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// N99: values that move between people are warned of. A value that only leaves one person is not.
+    #[test]
+    fn slipped_values_are_counted() {
+        let change = |field: &str, old: &str, new: &str| {
+            let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            vec![Change { field: field.to_owned(), old: text(old), new: text(new) }]
+        };
+        let mut moves = Moves::default();
+        moves.add("a", &change("email", "a@x", "b@x"));
+        moves.add("b", &change("email", "b@x", "new@x"));
+        moves.add("c", &change("last_name", "Poe", "Orr"));
+        moves.add("d", &change("last_name", "Orr", "Poe"));
+        let warnings = moves.warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].message.contains("1 value moves"), "{}", warnings[0].message);
+    }
+}
