@@ -1,6 +1,6 @@
 //! Batch operation reports: finished imports of accounts, and the outcome of each account.
 
-use boarding_commands::dialect::{self, PERMISSION_GROUP};
+use boarding_commands::dialect;
 use boarding_commands::event::{Permission, RowOutcome, Who};
 use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ use crate::rows::{Rows, RowsError};
 use crate::tables::file_rows::{FileRow, FileRowProjection};
 use crate::tables::imports::{self, ImportOrderProjection, ImportRow, ImportStatus};
 use crate::tables::recipients::{self, RecipientStatus};
-use crate::tables::{accounts, runs, users};
+use crate::tables::runs;
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
@@ -128,7 +128,7 @@ struct AccountShown<'a> {
     code: Option<Code>,
     /// All problems as one text.
     reason: Option<String>,
-    /// The number that the account has now.
+    /// The number that the file gave the account.
     number: Option<Personal<Phone>>,
     /// The account's invitation; null if the import sends no invitations or the row failed.
     invitation: Option<WireName<AccountInvitation>>,
@@ -219,10 +219,6 @@ impl<'a> AccountShown<'a> {
     ) -> Result<Self, RowsError> {
         let failed = failed(row);
         let invited = Invited::load(rows, company, import, row)?;
-        // A refused row may name the account of another import.
-        let key = row.key.as_ref().filter(|_| !failed).map(|key| key.folded());
-        let user = key.as_ref().map(|key| users::find(rows, company, key)).transpose()?.flatten();
-        let number = key.as_ref().map(|key| accounts::number(rows, company, key)).transpose()?;
         let problems = row.problems.iter().map(|problem| match &problem.column {
             Some(column) => format!("{column}: {}", problem.message),
             None => problem.message.clone(),
@@ -233,15 +229,13 @@ impl<'a> AccountShown<'a> {
             status: if failed { BatchStatus::Failed } else { BatchStatus::Success },
             code: row.problems.first().map(|problem| problem.code),
             reason: failed.then(|| problems.collect::<Vec<_>>().join(" ")),
-            number: number.flatten(),
+            number: row.account.as_ref().and_then(|account| account.number.clone()),
             invitation: invited.as_ref().map(|invited| WireName(invited.invitation)),
             invitation_code: invited.as_ref().and_then(|invited| invited.code),
             invitation_reason: invited.and_then(|invited| invited.reason),
-            name: user.as_ref().map(|user| Personal(user.person.full_name())),
-            permission_group: user
-                .as_ref()
-                .and_then(|user| user.person.attributes.get(PERMISSION_GROUP).cloned()),
-            organization: user.and_then(|user| user.org_unit),
+            name: row.account.as_ref().map(|account| account.name.clone()),
+            organization: import.organization.clone().filter(|_| !failed),
+            permission_group: import.permission_group.clone().filter(|_| !failed),
         })
     }
 }
@@ -363,7 +357,7 @@ mod tests {
             Organization,Permission Group";
         assert_eq!(lines[0], header);
         assert!(
-            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",ANN Hudson,Sales,"),
+            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",ANN Hudson,,"),
             "{text}"
         );
         assert!(lines[1].contains(",+12125550001,"), "{text}");

@@ -55,16 +55,6 @@ impl Projection for AccountProjection {
     }
 }
 
-/// The number that the account of that folded key has now.
-pub(crate) fn number(
-    rows: &dyn Rows,
-    company: &CompanyId,
-    folded: &str,
-) -> Result<Option<Personal<Phone>>, RowsError> {
-    let account = load::<AccountProjection>(rows, company, folded.as_bytes())?;
-    Ok(account.and_then(|account| account.number))
-}
-
 /// What a move of an account depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AccountStatus {

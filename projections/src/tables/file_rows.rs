@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::values::{Code, ImportId, Personal, Problem};
+use boarding_commands::values::{Code, ImportId, Personal, Phone, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use crate::rows::Table;
 /// A row of an imported file and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FileRow {
+    /// The account that the row opened; none for other rows.
+    pub account: Option<RowAccount>,
     pub row: u64,
     pub line: u64,
     /// The user's key in the row's own spelling; none if the row has no key.
@@ -90,7 +92,7 @@ pub(crate) struct FileRowProjection;
 
 impl Projection for FileRowProjection {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const READS: bool = false;
     type Row = FileRow;
 
@@ -115,6 +117,7 @@ impl Projection for FileRowProjection {
             phone: row.phone,
             phone_problem: row.phone_problem().cloned(),
             number: assigns_number(fact),
+            account: RowAccount::of(fact),
             lost: row.lost,
         })
     }
@@ -186,13 +189,37 @@ pub(crate) fn key(import: ImportId, row: u64) -> Vec<u8> {
     [imports::key(import).as_slice(), &row.to_be_bytes()].concat()
 }
 
+/// An account as its row opened it. Later changes of the account do not change the report of its batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RowAccount {
+    pub name: Personal<String>,
+    pub number: Option<Personal<Phone>>,
+}
+
+impl RowAccount {
+    fn of(fact: &Fact<'_>) -> Option<Self> {
+        let Event::UserCreated { person, .. } = fact.event else { return None };
+        if !events_of_row(fact).any(|event| matches!(event, Event::AccountOpened { .. })) {
+            return None;
+        }
+        let number = events_of_row(fact).find_map(|event| match event {
+            Event::NumberAssigned { number, import: Some(_), .. } => Some(number.clone()),
+            _ => None,
+        });
+        Some(Self { name: Personal(person.full_name()), number })
+    }
+}
+
 /// Whether the row assigns a number to its account.
 fn assigns_number(fact: &Fact<'_>) -> bool {
-    // The event of the assignment follows the row's own event, before the event of the next row.
+    events_of_row(fact).any(|event| matches!(event, Event::NumberAssigned { import: Some(_), .. }))
+}
+
+/// The events that follow the row's own event, before the event of the next row.
+fn events_of_row<'a>(fact: &'a Fact<'_>) -> impl Iterator<Item = &'a Event> {
     let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
     let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
     rest.take_while(|event| event.row().is_none())
-        .any(|event| matches!(event, Event::NumberAssigned { import: Some(_), .. }))
 }
 
 impl WireEnum for RowOutcome {

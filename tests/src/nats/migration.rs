@@ -125,7 +125,7 @@ async fn answers(harness: &EngineHarness) -> Vec<(String, Value)> {
                 "can_move" => json!({"accounts": ["user7"], "dest": "EMEA"}),
                 "number_suggestions" => json!({"org_unit": "EMEA"}),
                 "run" | "integration_log" => json!({"run": run}),
-                "user" => json!({"user": "user7"}),
+                "user" | "account" => json!({"user": "user7"}),
                 "template" => json!({"dialect": "leapxpert"}),
                 "history" => json!({"limit": 500}),
                 _ => json!({}),
