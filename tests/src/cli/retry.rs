@@ -65,3 +65,23 @@ fn resend_filters_mean_what_they_say() {
     assert_eq!(resend("never_sent"), json!([["bob", "failed"], ["cid", "success"]]));
     assert_eq!(resend("not_invited"), json!([["bob", "failed"]]));
 }
+
+/// A38: `runs resume` carries a scheduled run to its end with the first call after its time.
+#[test]
+fn resume_ends_a_scheduled_run_whose_time_has_come() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", "+84923448001")]));
+    let soon = boarding_core::clock::Clock::system().now().plus_seconds(3).to_string();
+    let scheduled = cli.start(&["--user", "ann", "--not-before", &soon]);
+    assert_eq!(scheduled["state"], "scheduled");
+    let run = scheduled["run"].as_str().unwrap();
+    loop {
+        let resumed = cli.rows(&["runs", "resume"]);
+        let state = cli.json(&["runs", "show", run])["state"].clone();
+        if let [row] = &resumed[..] {
+            assert_eq!((&row["run"], &state), (&json!(run), &json!("completed")));
+            break;
+        }
+        assert_eq!((resumed.len(), &state), (0, &json!("scheduled")));
+    }
+}

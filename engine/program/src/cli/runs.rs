@@ -142,8 +142,20 @@ async fn give_up(session: &Session<'_>, id: String) -> CliResult {
     Ok(Done::with_failures(number(&row, "failed")))
 }
 
+/// Starts the scheduled runs whose time has come, so that the queue has them.
+async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
+    loop {
+        let now = session.engine.clock().now();
+        let ticked = session.submit_new("Tick", json!({"now": now})).await?;
+        if ticked.result.get("due") != Some(&json!(true)) {
+            return session.engine.caught_up().await.map_err(Failure::from);
+        }
+    }
+}
+
 async fn resume(session: &Session<'_>) -> CliResult {
     notifications::retry_deferred(session).await?;
+    start_due(session).await?;
     let open = session.rows("queue", json!({}), None).await?;
     session.engine.actor(&session.company).await;
     for run in &open {
