@@ -70,11 +70,9 @@ impl ImportState {
         self.invitees = Vec::new();
     }
 
-    /// Adds the person of a row to the people to invite, if the row created the person. This person is the last member.
-    pub(crate) fn note_created(&mut self, outcome: RowOutcome) {
-        if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {
-            self.invitees.extend(self.members.last());
-        }
+    /// Whether the people that its rows create are to be invited, and only these.
+    pub(crate) fn invites_created(&self) -> bool {
+        self.invites.is_some_and(|one| one.created_only)
     }
 
     /// Records which row takes the key of a person: the first one that is valid.

@@ -61,6 +61,17 @@ fn recipients(company: Before) -> Vec<UserKey> {
     listed.map(|one| company.users.get(one.user).unwrap().key()).collect()
 }
 
+/// OC-13, A42: a person whose first row is invalid and whose later row is valid is invited, and nobody twice.
+#[test]
+fn person_created_by_a_later_row_is_invited_once() {
+    let mut bad = row(1, "bob");
+    bad.problems.push(Problem::new(Code::FieldInvalidEmail));
+    let rows = || vec![bad.clone(), row(2, "cid"), row(3, "bob"), row(4, "dan")];
+    let company = given(with_ann()).after(asked(4, rows(), &auto()));
+    let invited: Vec<_> = recipients(company).iter().map(|key| key.as_str().to_owned()).collect();
+    assert_eq!(invited, ["cid", "bob", "dan"]);
+}
+
 /// OC-13: the commit that ends the import requests a run, which starts if the lock is free.
 #[test]
 fn last_commit_of_the_import_requests_the_run() {
