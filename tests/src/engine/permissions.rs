@@ -123,6 +123,7 @@ async fn permissions_apply_from_the_first_grant_on() {
 async fn people_and_settings_need_a_permission_once_granted() {
     let harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
+    harness.engine().caught_up().await.unwrap();
     let queries = [
         ("users", json!({})),
         ("user", json!({"user": "ann"})),
