@@ -1,23 +1,23 @@
-//! Accounts with their number and what became of their invitation (queries `accounts`, `account`).
+//! Accounts with their number and the state of their invitation (queries `accounts`, `account`).
 
 use std::collections::BTreeMap;
 
 use boarding_commands::dialect::PERMISSION_GROUP;
 use boarding_commands::event::{Permission, Who};
-use boarding_commands::values::{Code, CompanyId, Personal, Phone, Time, UserKey};
+use boarding_commands::values::{Code, Personal, Phone, Time, UserKey};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projector, load};
+use crate::projection::Projector;
 use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
-use crate::rows::{Rows, RowsError};
-use crate::tables::accounts::{AccountProjection, AccountRow};
+use crate::rows::Rows;
+use crate::tables::accounts::{self, AccountProjection, AccountRow};
 use crate::tables::invitations::{self, InvitationStatus, LatestInvitation, UserInvitations};
 use crate::tables::users::{self, UserRow, UserStatus};
 
@@ -60,7 +60,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 wire_enum! {
-    /// The product's word for an account: whether it was invited, and what came of it.
+    /// The product's word for the state of an account and its invitation.
     AccountState {
         Active "active"
         Invited "invited"
@@ -71,7 +71,7 @@ wire_enum! {
 }
 
 impl AccountState {
-    /// A suspended account is suspended whatever was sent to it; a link wins over invitations, a live invitation over
+    /// A suspended account stays suspended after an invitation. A link wins over invitations, a live invitation over
     /// one that failed. An account whose invitations have expired or were revoked counts as not invited.
     fn of(user: &UserRow, invited: Option<&UserInvitations>, now: Option<Time>) -> Self {
         if user.state != UserStatus::Active {
@@ -102,7 +102,7 @@ struct AccountShown {
     permission_group: Option<String>,
     /// When the last invitation was sent; null if none was.
     invited_at: Option<Time>,
-    /// Why the last invitation failed; null if it did not.
+    /// Why the last invitation failed; null if it did not, or if its mail came back later.
     code: Option<Code>,
     /// The address of mails; null for a device.
     email: Option<Personal<String>>,
@@ -113,22 +113,18 @@ struct AccountShown {
 }
 
 impl AccountShown {
-    /// None if the account's user was removed.
-    fn load(
-        request: &QueryRequest<'_>,
-        rows: &dyn Rows,
+    fn of(
         account: AccountRow,
-    ) -> Result<Option<Self>, RowsError> {
-        let (company, folded) = (request.company, account.user.folded());
-        let Some(user) = users::find(rows, company, &folded)? else { return Ok(None) };
-        let invited = invitations::find(rows, company, &folded)?;
-        let status = AccountState::of(&user, invited.as_ref(), request.now);
+        user: UserRow,
+        invited: Option<&UserInvitations>,
+        status: AccountState,
+    ) -> Self {
         let sent = invited.iter().flat_map(|invited| &invited.invitations);
         let failed = status == AccountState::InvitationFailed;
-        let failure = invited.as_ref().and_then(|invited| invited.failure);
+        let failure = invited.and_then(|invited| invited.failure);
         let Personal(mut person) = user.person;
         let permission_group = person.attributes.remove(PERMISSION_GROUP);
-        Ok(Some(Self {
+        Self {
             name: Personal(person.full_name()),
             status: WireName(status),
             number: account.number,
@@ -140,7 +136,7 @@ impl AccountShown {
             phone: person.phone.map(Personal),
             settings: Personal(person.attributes),
             user: user.user,
-        }))
+        }
     }
 }
 
@@ -150,42 +146,40 @@ fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let group = request.text("permission_group")?;
     let status = request.one_of::<AccountState>("status")?;
     page::<AccountProjection, _>(request, rows, &[], |_, account| {
-        let Some(shown) = AccountShown::load(request, rows, account)? else { return Ok([None]) };
+        let folded = account.user.folded();
+        let Some(user) = users::find(rows, request.company, &folded)? else { return Ok([None]) };
         let found = search.as_ref().is_none_or(|needle| {
-            needle.is_in(shown.user.as_str())
-                || needle.is_in(&shown.name)
-                || shown.email.as_ref().is_some_and(|email| needle.is_in(email))
-                || shown.number.as_ref().is_some_and(|number| needle.is_in_phone(**number))
+            user.matches(needle)
+                || account.number.as_ref().is_some_and(|number| needle.is_in_phone(**number))
         });
-        let wanted = found
-            && org_unit.as_ref().is_none_or(|name| shown.organization.as_ref() == Some(name))
-            && group.is_none_or(|name| shown.permission_group.as_deref() == Some(name))
-            && status.is_none_or(|status| shown.status.0 == status);
-        Ok([wanted.then(|| json!(shown))])
+        let of_group = group.is_none_or(|name| {
+            user.person.attributes.get(PERMISSION_GROUP).is_some_and(|group| group == name)
+        });
+        let of_unit = org_unit.as_ref().is_none_or(|name| user.org_unit.as_ref() == Some(name));
+        if !(found && of_group && of_unit) {
+            return Ok([None]);
+        }
+        let invited = invitations::find(rows, request.company, &folded)?;
+        let now = AccountState::of(&user, invited.as_ref(), request.now);
+        let wanted = status.is_none_or(|status| now == status);
+        Ok([wanted.then(|| json!(AccountShown::of(account, user, invited.as_ref(), now)))])
     })
 }
 
 fn account(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let key = UserKey::new(request.required("user")?).folded();
-    let shown = match find(rows, request.company, &key)? {
-        Some(account) => AccountShown::load(request, rows, account)?,
-        None => None,
-    };
-    let shown: Value = json!(shown.ok_or_else(|| not_found("account", &key))?);
-    Ok(RowsAnswer::Row(shown))
-}
-
-fn find(
-    rows: &dyn Rows,
-    company: &CompanyId,
-    folded: &str,
-) -> Result<Option<AccountRow>, RowsError> {
-    load::<AccountProjection>(rows, company, folded.as_bytes())
+    let (company, key) = (request.company, UserKey::new(request.required("user")?).folded());
+    let missing = || not_found("account", &key);
+    let account = accounts::find(rows, company, &key)?.ok_or_else(missing)?;
+    let user = users::find(rows, company, &key)?.ok_or_else(missing)?;
+    let invited = invitations::find(rows, company, &key)?;
+    let status = AccountState::of(&user, invited.as_ref(), request.now);
+    Ok(RowsAnswer::Row(json!(AccountShown::of(account, user, invited.as_ref(), status))))
 }
 
 #[cfg(test)]
 mod tests {
     use boarding_commands::event::{Channel, Event};
+    use serde_json::Value;
 
     use super::*;
     use crate::testing::{

@@ -13,12 +13,11 @@ use crate::query::{
     schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
-use crate::reason::reason;
 use crate::rows::{Rows, RowsError};
 use crate::tables::file_rows::{FileRow, FileRowProjection};
 use crate::tables::imports::{self, ImportOrderProjection, ImportRow, ImportStatus};
 use crate::tables::recipients::{self, RecipientStatus};
-use crate::tables::runs;
+use crate::tables::runs::{self, RunRow};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
@@ -159,27 +158,21 @@ struct Invited {
 }
 
 impl Invited {
-    fn because(invitation: AccountInvitation, code: Option<Code>, detail: Option<&str>) -> Self {
-        let reason = code.map(|code| reason(code, detail));
-        Self { invitation, code, reason }
-    }
-}
-
-impl Invited {
-    /// The invitation of a row's account in the run of the import.
+    /// The invitation of a row's account in `run`, the run of the import.
     ///
     /// None if the row has failed or the import sends no invitations.
     fn load(
         rows: &dyn Rows,
         company: &CompanyId,
         import: &ImportRow,
+        run: Option<&RunRow>,
         row: &FileRow,
     ) -> Result<Option<Self>, RowsError> {
         use AccountInvitation as A;
         if failed(row) {
             return Ok(None);
         }
-        let Some(run) = import.run else {
+        let Some(run) = run else {
             let refused = import.not_invited.as_ref();
             return Ok(refused.map(|problem| Self {
                 invitation: A::NotInvited,
@@ -188,7 +181,7 @@ impl Invited {
             }));
         };
         let Some(recipient) = recipients::find_for_row(rows, company, run, row)? else {
-            return Ok(Some(Self::because(A::NotInvited, None, None)));
+            return Ok(Some(Self { invitation: A::NotInvited, code: None, reason: None }));
         };
         let (invitation, code) = match recipient.status {
             RecipientStatus::Success => (A::Invited, None),
@@ -198,7 +191,7 @@ impl Invited {
             | RecipientStatus::Dispatching
             | RecipientStatus::Withdrawn => (A::NotInvited, recipient.code),
         };
-        Ok(Some(Self::because(invitation, code, recipient.detail.as_deref())))
+        Ok(Some(Self { invitation, code, reason: recipient.reason() }))
     }
 }
 
@@ -215,10 +208,11 @@ impl<'a> AccountShown<'a> {
         rows: &dyn Rows,
         company: &CompanyId,
         import: &'a ImportRow,
+        run: Option<&RunRow>,
         row: &'a FileRow,
     ) -> Result<Self, RowsError> {
         let failed = failed(row);
-        let invited = Invited::load(rows, company, import, row)?;
+        let invited = Invited::load(rows, company, import, run, row)?;
         let problems = row.problems.iter().map(|problem| match &problem.column {
             Some(column) => format!("{column}: {}", problem.message),
             None => problem.message.clone(),
@@ -277,8 +271,9 @@ fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Que
     let invitation = request.one_of::<AccountInvitation>("invitation")?;
     let import = imports::find(rows, request.company, id)?.filter(is_finished);
     let import = import.ok_or_else(|| not_found("import", &id))?;
+    let run = import.run.map(|run| runs::find(rows, request.company, run)).transpose()?.flatten();
     page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
-        let shown = AccountShown::load(rows, request.company, &import, &row)?;
+        let shown = AccountShown::load(rows, request.company, &import, run.as_ref(), &row)?;
         let wanted = invitation
             .is_none_or(|one| shown.invitation.is_some_and(|invitation| invitation.0 == one));
         Ok([wanted.then(|| json!(shown))])
@@ -411,8 +406,10 @@ mod tests {
             code: Code::RecipientAlreadyLinked,
             detail: None,
         };
-        let company =
-            only.commit([requested(1, 3), recipient(1, "ann"), recipient(1, "bob")]).commit([
+        let company = only
+            .clone()
+            .commit([requested(1, 3), recipient(1, "ann"), recipient(1, "bob")])
+            .commit([
                 recipient(1, "cid"),
                 dispatched(1, "ann", 1, 1),
                 sent(1, "ann", 1),
@@ -432,6 +429,13 @@ mod tests {
         let params = json!({"import": import(1), "invitation": "invitation_failed"});
         let failed = company.query("batch_operation_report", &params);
         assert_eq!(column(&failed, "account"), [json!("bob")]);
+        let withdrawn = Event::RunWithdrawn { run: run(1) };
+        let scheduled = only.commit([requested(1, 1), recipient(1, "ann")]).commit([withdrawn]);
+        let rows = scheduled.query("batch_operation_report", &json!({"import": import(1)}));
+        assert_eq!(rows[0]["invitation"], "not_invited");
+        assert!(rows[0]["invitation_reason"].as_str().is_some_and(|why| why.contains("withdrawn")));
+        let rows = scheduled.query("import_rows", &json!({"import": import(1)}));
+        assert_eq!(rows[0]["invite"], "withdrawn");
         assert!(failed[0]["invitation_reason"].as_str().is_some_and(|why| why.contains("number")));
         let again = [requested(2, 1), recipient(2, "bob"), dispatched(2, "bob", 1, 1)];
         assert_eq!(invitations(&company.commit(again).commit([sent(2, "bob", 1)])), expected);

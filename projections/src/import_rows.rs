@@ -14,7 +14,7 @@ use crate::rows::Rows;
 use crate::tables::file_rows::{
     self, FileRowProjection, FileRowShown, RowWith, UndoneRowProjection,
 };
-use crate::tables::{imports, recipients};
+use crate::tables::{imports, recipients, runs};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<FileRowProjection>(), Projector::of::<UndoneRowProjection>()],
@@ -52,6 +52,7 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
     let with = request.one_of::<RowWith>("with")?;
     let company = request.company;
     let import = imports::find(rows, company, id)?.ok_or_else(|| not_found("import", &id))?;
+    let run = import.run.map(|run| runs::find(rows, company, run)).transpose()?.flatten();
     page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
         if outcome.is_some_and(|outcome| row.outcome != outcome)
             || with.is_some_and(|with| !with.is_of(&row))
@@ -67,7 +68,7 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
         if !wanted {
             return Ok([None]);
         }
-        let recipient = match import.run {
+        let recipient = match &run {
             Some(run) => recipients::find_for_row(rows, company, run, &row)?,
             None => None,
         };

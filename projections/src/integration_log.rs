@@ -13,10 +13,9 @@ use crate::query::{
     schema_of,
 };
 use crate::read_model::ReadModel;
-use crate::reason::reason;
 use crate::rows::Rows;
 use crate::tables::recipients::{RecipientProjection, RecipientRow, RecipientStatus};
-use crate::tables::runs::{self, RunRow};
+use crate::tables::runs;
 use crate::tables::users::{self, UserRow};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
@@ -47,9 +46,6 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-/// The reason of a recipient whose run was withdrawn.
-const WITHDRAWN: &str = "The run was withdrawn before it started.";
-
 /// A recipient of a run, with its status and the reason.
 #[derive(Serialize, JsonSchema)]
 struct RecipientShown<'a> {
@@ -69,14 +65,6 @@ struct RecipientShown<'a> {
 }
 
 impl RecipientRow {
-    /// The row as the state of its run makes it: nobody waits for a run that was withdrawn.
-    fn of_run(mut self, run: &RunRow) -> Self {
-        if let Some(withdrawal) = &run.withdrawn {
-            (self.status, self.at) = (RecipientStatus::Withdrawn, withdrawal.at);
-        }
-        self
-    }
-
     fn show(&self, user: Option<&UserRow>, channel: Channel) -> Value {
         json!(RecipientShown {
             username: user.map_or(&self.user, |user| &user.user),
@@ -86,11 +74,7 @@ impl RecipientRow {
             status: WireName(self.status),
             code: self.code,
             // The product shows `-` if there is no reason.
-            reason: match (self.status, self.code) {
-                (RecipientStatus::Withdrawn, _) => WITHDRAWN.to_owned(),
-                (_, None) => "-".to_owned(),
-                (_, Some(code)) => reason(code, self.detail.as_deref()),
-            },
+            reason: self.reason().unwrap_or_else(|| "-".to_owned()),
             attempt: self.attempt,
             delivery: self.delivery,
             at: self.at,
@@ -129,6 +113,7 @@ fn integration_log(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAn
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::recipients::WITHDRAWN;
     use crate::testing::{
         TestCompany, at, column, created, dispatched, recipient, requested, run, sent, started, who,
     };

@@ -35,7 +35,7 @@ mod reason;
 mod roles;
 pub mod rows;
 mod run_queue;
-pub mod runs;
+mod runs;
 mod tables;
 mod templates;
 mod users;

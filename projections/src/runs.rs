@@ -15,8 +15,7 @@ use crate::query::{
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::run_queue::RunQueue;
-pub use crate::tables::runs::WaitingFor;
-use crate::tables::runs::{self, RunOrderProjection, RunProjection, RunRow, RunStatus};
+use crate::tables::runs::{self, RunOrderProjection, RunProjection, RunRow, RunStatus, WaitingFor};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<RunProjection>(), Projector::of::<RunOrderProjection>()],
@@ -185,7 +184,9 @@ mod tests {
         let company = company.commit([Event::RunResumed { run: run(1) }]);
         assert_eq!(shown(&company), json!(null));
         let given_up = Event::RunGivenUp { run: run(1), code: Code::RunGivenUp };
-        assert_eq!(shown(&company.commit([waiting()]).commit([given_up])), json!(null));
+        assert_eq!(shown(&company.clone().commit([waiting()]).commit([given_up])), json!(null));
+        let over = company.commit([waiting()]).commit([sent(1, "ann", 1), completed(1, 1, 0, 0)]);
+        assert_eq!(shown(&over), json!(null));
     }
 
     /// LX-34: the second run is pending and shows its place.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of,
 };
 use crate::read_model::ReadModel;
@@ -75,13 +75,6 @@ impl UserRow {
             links,
             link_ends: links.ends(),
         })
-    }
-
-    fn matches(&self, needle: &Needle) -> bool {
-        needle.is_in(self.user.as_str())
-            || needle.is_in(&self.person.full_name())
-            || self.person.email.as_deref().is_some_and(|email| needle.is_in(email))
-            || self.person.phone.is_some_and(|phone| needle.is_in_phone(phone))
     }
 }
 

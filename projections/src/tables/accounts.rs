@@ -55,6 +55,15 @@ impl Projection for AccountProjection {
     }
 }
 
+/// The account of that folded key; none if the user has no account.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Option<AccountRow>, RowsError> {
+    load::<AccountProjection>(rows, company, folded.as_bytes())
+}
+
 /// What a move of an account depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AccountStatus {
@@ -71,7 +80,7 @@ impl AccountStatus {
         company: &CompanyId,
         folded: &str,
     ) -> Result<Option<Self>, RowsError> {
-        match load::<AccountProjection>(rows, company, folded.as_bytes())? {
+        match find(rows, company, folded)? {
             Some(account) => Self::load(rows, company, &account).map(Some),
             None => Ok(None),
         }

@@ -15,19 +15,17 @@ use crate::rows::Table;
 /// A row of an imported file and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FileRow {
-    /// The account that the row opened; none for other rows.
-    pub account: Option<RowAccount>,
     pub row: u64,
     pub line: u64,
     /// The user's key in the row's own spelling; none if the row has no key.
     pub key: Option<Who>,
+    /// The account that the row opened; none for other rows.
+    pub account: Option<RowAccount>,
     pub outcome: RowOutcome,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
     pub phone: Option<PhoneOutcome>,
     pub phone_problem: Option<Problem>,
-    /// Whether the account got the number that the row asked for.
-    pub number: bool,
     /// Cells and phones that were lost; 1 for a row of a taken key.
     pub lost: u64,
 }
@@ -44,7 +42,11 @@ impl FileRow {
             warnings: &self.warnings,
             phone: self.phone.map(phone_text),
             phone_problem: self.phone_problem.as_ref(),
-            number: self.number.then_some("assigned"),
+            number: self
+                .account
+                .as_ref()
+                .and_then(|account| account.number.as_ref())
+                .map(|_| "assigned"),
             lost: self.lost,
             invite: invite.map(str::to_owned),
             undo: undone.map(UndoneRow::text),
@@ -92,7 +94,7 @@ pub(crate) struct FileRowProjection;
 
 impl Projection for FileRowProjection {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const READS: bool = false;
     type Row = FileRow;
 
@@ -111,13 +113,12 @@ impl Projection for FileRowProjection {
             row: row.row,
             line: row.line,
             key: fact.event.subjects().user.cloned().map(Personal),
+            account: RowAccount::of(fact),
             outcome,
             problems,
             warnings: row.other_warnings().to_vec(),
             phone: row.phone,
             phone_problem: row.phone_problem().cloned(),
-            number: assigns_number(fact),
-            account: RowAccount::of(fact),
             lost: row.lost,
         })
     }
@@ -199,27 +200,19 @@ pub(crate) struct RowAccount {
 impl RowAccount {
     fn of(fact: &Fact<'_>) -> Option<Self> {
         let Event::UserCreated { person, .. } = fact.event else { return None };
-        if !events_of_row(fact).any(|event| matches!(event, Event::AccountOpened { .. })) {
-            return None;
+        let (mut is_account, mut number) = (false, None);
+        // The events of the account follow the row's own event, before the event of the next row.
+        let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
+        let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
+        for event in rest.take_while(|event| event.row().is_none()) {
+            match event {
+                Event::AccountOpened { .. } => is_account = true,
+                Event::NumberAssigned { number: assigned, .. } => number = Some(assigned.clone()),
+                _ => {}
+            }
         }
-        let number = events_of_row(fact).find_map(|event| match event {
-            Event::NumberAssigned { number, import: Some(_), .. } => Some(number.clone()),
-            _ => None,
-        });
-        Some(Self { name: Personal(person.full_name()), number })
+        is_account.then(|| Self { name: Personal(person.full_name()), number })
     }
-}
-
-/// Whether the row assigns a number to its account.
-fn assigns_number(fact: &Fact<'_>) -> bool {
-    events_of_row(fact).any(|event| matches!(event, Event::NumberAssigned { import: Some(_), .. }))
-}
-
-/// The events that follow the row's own event, before the event of the next row.
-fn events_of_row<'a>(fact: &'a Fact<'_>) -> impl Iterator<Item = &'a Event> {
-    let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
-    let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
-    rest.take_while(|event| event.row().is_none())
 }
 
 impl WireEnum for RowOutcome {

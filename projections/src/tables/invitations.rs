@@ -40,7 +40,7 @@ pub(crate) struct LatestInvitation {
     pub state: InvitationStatus,
     pub sent_at: Option<Time>,
     pub expires_at: Option<Time>,
-    /// What has ended the link, if nobody revoked it but its reason was lost.
+    /// Why the link ended, if an event gives a reason; none for a revocation.
     pub code: Option<Code>,
 }
 
@@ -189,13 +189,18 @@ impl UserInvitations {
 
     /// Applies a report about the mail.
     fn report(&mut self, event: &Event, now: Time) {
-        if let Event::InviteFailed { code, .. } = event {
-            self.failure = Some(*code);
-        }
         let (run, state) = match event {
-            Event::InviteSent { run, .. } => (*run, InvitationStatus::Sent),
+            Event::InviteSent { run, .. } => {
+                self.supersede(*run);
+                (*run, InvitationStatus::Sent)
+            }
             Event::InviteDeferred { run, .. } => (*run, InvitationStatus::Deferred),
-            Event::InviteFailed { run, code, .. } if !code.leaves_delivery_open() => {
+            Event::InviteFailed { run, code, .. } => {
+                self.failure = Some(*code);
+                // An uncertain mail may have arrived, so its link stays.
+                if code.leaves_delivery_open() || self.return_to_older(*run) {
+                    return;
+                }
                 (*run, InvitationStatus::Bounced)
             }
             Event::DeliveryRecorded { run, delivery, .. } => match delivery {
@@ -206,12 +211,6 @@ impl UserInvitations {
             },
             _ => return,
         };
-        if matches!(event, Event::InviteSent { .. }) {
-            self.supersede(run);
-        }
-        if matches!(event, Event::InviteFailed { .. }) && self.return_to_older(run) {
-            return;
-        }
         let Some(invitation) = self.of_run(run) else { return };
         if !invitation.state.is_final() {
             invitation.state = state;
@@ -262,6 +261,7 @@ impl Projection for InvitationProjection {
         };
         match fact.event {
             Event::InviteDispatched { run, invitation, generation, sent_on, .. } => {
+                // A claim without `sent_on` is of an earlier version, which ended the older links at once.
                 user.dispatch(*run, *invitation, *generation, sent_on.is_some());
             }
             Event::UserLinked { channel, invitation, .. } => {

@@ -6,9 +6,10 @@ use boarding_commands::values::{Code, CompanyId, Personal, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use super::file_rows::FileRow;
-use super::runs;
+use super::runs::{self, RunRow};
 use crate::projection::{Projection, load};
 use crate::query::wire_enum;
+use crate::reason::reason;
 use crate::rows::{Rows, RowsError, Table};
 
 wire_enum! {
@@ -23,6 +24,9 @@ wire_enum! {
         Withdrawn "withdrawn"
     }
 }
+
+/// The reason of a recipient whose run was withdrawn.
+pub(crate) const WITHDRAWN: &str = "The run was withdrawn before it started.";
 
 /// A recipient of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +59,22 @@ impl RecipientRow {
             delivery: None,
             at: fact.commit.at,
             versions: Vec::with_capacity(1),
+        }
+    }
+
+    /// The row as the state of its run makes it: no recipient waits for a run that was withdrawn.
+    pub(crate) fn of_run(mut self, run: &RunRow) -> Self {
+        if let Some(withdrawal) = &run.withdrawn {
+            (self.status, self.at) = (RecipientStatus::Withdrawn, withdrawal.at);
+        }
+        self
+    }
+
+    /// Why the recipient was not invited, in words; none if there is no reason.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self.status {
+            RecipientStatus::Withdrawn => Some(WITHDRAWN.to_owned()),
+            _ => self.code.map(|code| reason(code, self.detail.as_deref())),
         }
     }
 
@@ -143,16 +163,17 @@ pub(crate) fn find(
     load::<RecipientProjection>(rows, company, &key(run, folded))
 }
 
-/// The recipient that a row of a file names; none for a duplicate row and a row without a key.
+/// The recipient of the run that a row of a file names; none for a duplicate row and a row without a key.
 pub(crate) fn find_for_row(
     rows: &dyn Rows,
     company: &CompanyId,
-    run: RunId,
+    run: &RunRow,
     row: &FileRow,
 ) -> Result<Option<RecipientRow>, RowsError> {
     // The first row of the same key shows the recipient already.
     let Some(key) = row.key.as_ref().filter(|_| row.outcome != RowOutcome::Duplicate) else {
         return Ok(None);
     };
-    find(rows, company, run, &key.folded())
+    let recipient = find(rows, company, run.run, &key.folded())?;
+    Ok(recipient.map(|recipient| recipient.of_run(run)))
 }

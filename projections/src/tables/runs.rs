@@ -47,7 +47,7 @@ pub(crate) struct RunRow {
 
 /// What a run waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WaitingFor {
+pub(crate) struct WaitingFor {
     /// `mail server`, `outbox` or `settings`.
     pub what: String,
     pub since: Time,
@@ -64,7 +64,7 @@ pub(crate) struct Withdrawal {
     pub at: Time,
 }
 
-/// The most names in the source of a run, in people. The row is written again for each recipient, so it stays small.
+/// The most names in the source of a run, of people or org units. The row is written again for each recipient, so it stays small.
 pub(crate) const SOURCE_NAMES_MAX: usize = 20;
 
 impl RunRow {
@@ -101,7 +101,7 @@ pub(crate) struct RunProjection;
 
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = RunRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -143,6 +143,8 @@ impl Projection for RunProjection {
             Event::RunCompleted { .. } => {
                 run.state = RunStatus::Completed;
                 run.ended_at = Some(now);
+                // The mail that ends the run may be the one that shows that the channel works again.
+                run.waiting_for = None;
             }
             Event::RunWaiting { what, last_words, next_try, .. } => {
                 let (what, last_words) = (what.clone(), last_words.clone());
@@ -162,8 +164,10 @@ impl Projection for RunProjection {
 /// The source with the first [`SOURCE_NAMES_MAX`] of its names.
 fn shortened(source: &Source) -> Source {
     let mut source = source.clone();
-    if let Source::Users(users) | Source::Resend { users, .. } = &mut source {
-        users.truncate(SOURCE_NAMES_MAX);
+    match &mut source {
+        Source::Users(users) | Source::Resend { users, .. } => users.truncate(SOURCE_NAMES_MAX),
+        Source::OrgUnits { org_units, .. } => org_units.truncate(SOURCE_NAMES_MAX),
+        Source::Import(_) | Source::FailedOf { .. } => {}
     }
     source
 }

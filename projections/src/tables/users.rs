@@ -6,7 +6,7 @@ use boarding_commands::values::{CompanyId, Personal};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load};
-use crate::query::wire_enum;
+use crate::query::{Needle, wire_enum};
 use crate::rows::{Rows, RowsError, Table};
 
 wire_enum! {
@@ -33,6 +33,16 @@ pub(crate) struct UserRow {
     /// Only these events, so that the list stays short: each row of a first import appends a
     /// creation and a phone. The other events of a user have rows of their own.
     pub versions: Vec<u64>,
+}
+
+impl UserRow {
+    /// Whether the text is a part of the key, the name, the address or the phone.
+    pub(crate) fn matches(&self, needle: &Needle) -> bool {
+        needle.is_in(self.user.as_str())
+            || needle.is_in(&self.person.full_name())
+            || self.person.email.as_deref().is_some_and(|email| needle.is_in(email))
+            || self.person.phone.is_some_and(|phone| needle.is_in_phone(phone))
+    }
 }
 
 /// Users by folded key.
