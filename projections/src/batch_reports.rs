@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
@@ -51,7 +51,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             name: "batch_operation_report",
             access: Access::Permission(Permission::Accounts),
             params: &[
-                Param::id_or_latest("import").required().aliases(&["import_id"]),
+                Param::id_or_latest("import", Newest::Report).required().aliases(&["import_id"]),
                 Param::one_of::<AccountInvitation>("invitation"),
             ],
             paged: true,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, schema_of,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -17,7 +18,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "import_progress",
         access: Access::ImportFile,
-        params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
+        params: &[Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"])],
         paged: false,
         row: schema_of::<ImportProgressShown>,
         csv: None,

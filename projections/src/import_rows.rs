@@ -6,7 +6,7 @@ use boarding_commands::values::ImportId;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projector, load};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page,
     schema_of,
 };
 use crate::read_model::ReadModel;
@@ -22,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         name: "import_rows",
         access: Access::ImportOutcome,
         params: &[
-            Param::id_or_latest("import").required().aliases(&["import_id"]),
+            Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"]),
             Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
             Param::one_of::<UndoOutcome>("undo"),
             Param::one_of::<RowWith>("with"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of,
 };
 use crate::read_model::ReadModel;
@@ -32,7 +32,9 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "import",
             access: Access::ImportOutcome,
-            params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
+            params: &[Param::id_or_latest("import", Newest::Import)
+                .required()
+                .aliases(&["import_id"])],
             paged: false,
             row: schema_of::<ImportShown>,
             csv: None,

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of,
+    Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -24,7 +24,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         name: "integration_log",
         access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[
-            Param::id_or_latest("run").required(),
+            Param::id_or_latest("run", Newest::Run).required(),
             Param::one_of::<RecipientStatus>("status"),
             Param::text("search"),
         ],

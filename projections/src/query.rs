@@ -18,7 +18,7 @@ use crate::rows::{Rows, RowsError};
 
 pub(crate) use boarding_commands::search::Needle;
 pub(crate) use page::page;
-pub use param::Param;
+pub use param::{Newest, Param};
 pub use request::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, QueryRequest};
 pub(crate) use wire_enum::{WireEnum, WireName, wire_enum};
 

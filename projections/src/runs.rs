@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of,
 };
 use crate::read_model::ReadModel;
@@ -49,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "run",
             access: Access::Permission(Permission::BulkIntegrateUsers),
-            params: &[Param::id_or_latest("run").required()],
+            params: &[Param::id_or_latest("run", Newest::Run).required()],
             paged: false,
             row: schema_of::<RunShown>,
             csv: None,

@@ -20,6 +20,11 @@ impl Grants {
             || self.by_actor.get(&fold(actor)).is_some_and(|held| held.contains(&permission))
     }
 
+    /// Whether the actor has a permission, whichever it is.
+    pub fn allows_any(&self, actor: &str) -> bool {
+        !self.enforced || self.held(actor).next().is_some()
+    }
+
     /// Whether permissions are enforced: from the first grant on.
     pub fn enforced(&self) -> bool {
         self.enforced

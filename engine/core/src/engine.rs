@@ -155,7 +155,7 @@ impl Engine {
             }
         };
         match is_preview {
-            true => command_files.settle_preview(&self.context.files),
+            true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
         reply.into_answer(id)
@@ -177,14 +177,17 @@ impl Engine {
         }
         let prepared = self.intake.prepare(company, "ImportFile", &envelope, authority).await;
         let rejected = |reply: Reply| reply.into_answer(id);
-        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
+        let PreparedCommand { command, body, kept, files: command_files, .. } =
+            prepared.map_err(rejected)?;
         let (Command::ImportFile(import), Some(files)) = (command, kept) else {
+            command_files.discard(&self.context.files);
             return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
         };
         let by_mail_server = self.context.channel.is_mail_server();
         let company = company.clone();
         let submission = Submission { company, body, envelope, authority, by_mail_server };
         let planned = self.planner.plan(&submission, &import, &files).await;
+        command_files.discard(&self.context.files);
         planned.map(|(plan, _)| plan).map_err(rejected)
     }
 

@@ -130,6 +130,10 @@ impl Files {
 
     /// Like [`Files::settle`]. A new file is pending, and so is one that another command has brought meanwhile.
     fn settle_pending(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
+        // The slow part comes before the lock, because the outcomes of other commands wait for the lock.
+        if !self.path(sha256).exists() {
+            draft.1.sync_all()?;
+        }
         // The lock keeps a refused command from removing the file meanwhile.
         let mut pending = self.pending();
         let is_new = !self.path(sha256).exists();

@@ -27,6 +27,9 @@ mod objects;
 mod pictures;
 mod prepare;
 
+use command_files::CommandFiles;
+
+pub(crate) use command_files::publish;
 pub(crate) use prepare::{Intake, PreparedCommand};
 
 /// Stores the files of a command: inline, from the object store, or stored already.
@@ -41,10 +44,17 @@ async fn keep_all(
 ) -> Result<Vec<FileRef>, Refusal> {
     let mut all = Vec::with_capacity(files.len());
     for body in files {
-        all.push(match &body.object {
-            Some(object) => objects::keep_object(context, company, body, object).await?,
-            None => keep_carried(context, body, authority).await?,
-        });
+        let kept = match &body.object {
+            Some(object) => objects::keep_object(context, company, body, object).await,
+            None => keep_carried(context, body, authority).await,
+        };
+        match kept {
+            Ok(file) => all.push(file),
+            Err(refusal) => {
+                CommandFiles::of(files, &all).discard(&context.files);
+                return Err(refusal);
+            }
+        }
     }
     Ok(all)
 }

@@ -35,9 +35,7 @@ pub struct PendingWork {
     pub welcome: bool,
     /// Notifications that wait for their first attempt or are in flight.
     pub welcome_open: usize,
-    /// Notifications that are tried again later, by any channel.
-    pub welcome_deferred: usize,
-    /// Those of them that this engine tries again.
+    /// Notifications that this engine tries again later.
     pub welcome_deferred_here: usize,
     /// The time of the next such attempt.
     pub welcome_retry_at: Option<Time>,
@@ -76,7 +74,6 @@ impl PendingWork {
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),
             welcome_open: company.notifications.len(),
-            welcome_deferred: company.deferred_notifications.len(),
             welcome_deferred_here: company.deferred_notifications.count(channel),
             welcome_retry_at: company.deferred_notifications.next(channel),
             tick_at,

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::context::EngineContext;
+use crate::intake::publish;
 use crate::limits::{PLANS_AT_ONCE, PLANS_PER_COMMAND};
 use crate::registry::Companies;
 use crate::reply::Reply;
@@ -63,6 +64,10 @@ impl ImportPlanner {
             if import.plan_hash.as_ref().is_some_and(|shown| *shown != plan.hash) {
                 let details = json!({"plan_hash": plan.hash, "counts": plan.counts});
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
+            }
+            // A file that only a plan was made of need not be where other engines find it.
+            if let Err(reply) = publish(&self.context.files, &files).await {
+                return reply;
             }
             let (command, facts) = (Command::ImportFile(import.clone()), Facts::Files(contents));
             match self.submit(submission, command, facts, Some(plan.version)).await {

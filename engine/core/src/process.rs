@@ -97,10 +97,8 @@ async fn tick(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
         let now = manager.context.clock.now();
-        // A negative difference means that the timer is overdue.
-        let wait = u64::try_from(due.0 - now.0).unwrap_or(0);
-        if wait > 0 {
-            manager.wait(&mut pending, wait).await;
+        if due > now {
+            manager.wait_until(&mut pending, Some(due)).await;
             if manager.handle.has_stopped() {
                 return;
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::company::Company;
+use boarding_commands::company::{Company, Grants};
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
@@ -71,7 +71,7 @@ impl Queries {
     ) -> Result<QueryAnswer, QueryFailure> {
         let query = list::find(name)?;
         let mut common = CommonParams::take(query.own_names(params)?)?;
-        let latest = latest::wanted(name, &common.rest);
+        let latest = latest::wanted(query.params(), &common.rest);
         if latest.is_none() {
             self.check_permission(company, query, &common.rest, asker).await?;
         }
@@ -82,6 +82,7 @@ impl Queries {
             self.visible(position).await?;
         }
         let (context, company) = (Arc::clone(&self.context), company.clone());
+        let mut past = None;
         if let Some(latest) = latest {
             let (context, of) = (Arc::clone(&context), company.clone());
             let resolving = tokio::task::spawn_blocking(move || {
@@ -89,14 +90,14 @@ impl Queries {
                 let past = past.transpose()?;
                 let view = context.read_models.view();
                 let rows: &dyn Rows = past.as_ref().map_or(&view, |(_, rows)| rows);
-                latest.resolve(&of, &mut common.rest, rows).map(|()| common)
+                latest.resolve(&of, &mut common.rest, rows).map(|()| (common, past))
             });
-            common = resolving.await.map_err(|error| unavailable(&error))??;
+            (common, past) = resolving.await.map_err(|error| unavailable(&error))??;
             // The permission may depend on the import.
             self.check_permission(&company, query, &common.rest, asker).await?;
         }
         let answering =
-            tokio::task::spawn_blocking(move || answer(&context, &company, query, &common));
+            tokio::task::spawn_blocking(move || answer(&context, &company, query, &common, past));
         answering.await.map_err(|error| unavailable(&error))?
     }
 
@@ -173,10 +174,12 @@ impl Queries {
         let needed = match query.access(params)? {
             Access::Everyone => None,
             Access::Permission(permission) => Some(permission),
-            Access::AnyPermission => match self.has_any(company, asker).await? {
-                true => None,
-                false => Some(Permission::BulkImportUsers),
-            },
+            Access::AnyPermission => {
+                match self.granted(company, asker, Grants::allows_any).await? {
+                    true => None,
+                    false => Some(Permission::BulkImportUsers),
+                }
+            }
             Access::ImportFile => Some(self.needed_to_import(company, params).await),
             // An actor who may import a file may see its outcome, and so may an actor who imports users.
             Access::ImportOutcome => {
@@ -194,33 +197,26 @@ impl Queries {
         Err(refusal.with(json!({"permission": needed.as_str()})).into())
     }
 
-    /// Whether the actor has any permission, or the company has granted none yet.
-    async fn has_any(
-        &self,
-        company: &CompanyId,
-        asker: &QueryCaller,
-    ) -> Result<bool, QueryFailure> {
-        let actor = asker.actor.clone();
-        let look = move |company: &Company| {
-            !company.grants.enforced() || company.grants.held(&actor).next().is_some()
-        };
-        let found = self.companies.actor(company).await.inspect(look).await;
-        found.ok_or_else(|| QueryFailure::Failed {
-            code: Code::Unavailable,
-            why: "the engine is stopping".to_owned(),
-        })
-    }
-
     async fn allowed(
         &self,
         company: &CompanyId,
         asker: &QueryCaller,
         permission: Permission,
     ) -> Result<bool, QueryFailure> {
+        self.granted(company, asker, move |grants, actor| grants.allows(actor, permission)).await
+    }
+
+    /// What the grants of the company say about the actor.
+    async fn granted(
+        &self,
+        company: &CompanyId,
+        asker: &QueryCaller,
+        look: impl FnOnce(&Grants, &str) -> bool + Send + 'static,
+    ) -> Result<bool, QueryFailure> {
         let actor = asker.actor.clone();
-        let look = move |company: &Company| company.grants.allows(&actor, permission);
-        let allowed = self.companies.actor(company).await.inspect(look).await;
-        allowed.ok_or_else(|| QueryFailure::Failed {
+        let granted = move |company: &Company| look(&company.grants, &actor);
+        let granted = self.companies.actor(company).await.inspect(granted).await;
+        granted.ok_or_else(|| QueryFailure::Failed {
             code: Code::Unavailable,
             why: "the engine is stopping".to_owned(),
         })
@@ -239,13 +235,18 @@ impl Queries {
     }
 }
 
+/// Answers a query. `past` has the rows of an earlier moment if they were read already.
 fn answer(
     context: &EngineContext,
     company: &CompanyId,
     query: ListedQuery,
     common: &CommonParams,
+    past: Option<(u64, MemoryRows)>,
 ) -> Result<QueryAnswer, QueryFailure> {
-    let past = common.as_of.map(|as_of| rows_as_of(context, company, as_of)).transpose()?;
+    let past = match (past, common.as_of) {
+        (None, Some(as_of)) => Some(rows_as_of(context, company, as_of)?),
+        (past, _) => past,
+    };
     let view = context.read_models.view();
     let (position, past) = match past {
         Some((position, rows)) => (position, Some(rows)),

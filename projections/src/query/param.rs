@@ -18,6 +18,15 @@ pub struct Param {
     kind: ParamKind,
 }
 
+/// What `latest` stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest {
+    Run,
+    Import,
+    /// The newest import that has a batch operation report.
+    Report,
+}
+
 /// The values that a parameter accepts.
 #[derive(Debug, Clone, Copy)]
 enum ParamKind {
@@ -27,7 +36,7 @@ enum ParamKind {
     /// A ULID.
     Id,
     /// A ULID, or `latest` for the newest.
-    IdOrLatest,
+    IdOrLatest(Newest),
     /// At most this many texts: an array, or one text with commas.
     List(usize),
     /// One of these texts.
@@ -55,8 +64,16 @@ impl Param {
     }
 
     /// A ULID, or `latest`, which the engine replaces before the rows are queried.
-    pub const fn id_or_latest(name: &'static str) -> Self {
-        Self::new(name, ParamKind::IdOrLatest)
+    pub const fn id_or_latest(name: &'static str, newest: Newest) -> Self {
+        Self::new(name, ParamKind::IdOrLatest(newest))
+    }
+
+    /// What `latest` stands for in this parameter; none if the parameter does not take the word.
+    pub fn newest(&self) -> Option<Newest> {
+        match self.kind {
+            ParamKind::IdOrLatest(newest) => Some(newest),
+            _ => None,
+        }
     }
 
     /// At most `max` texts: an array, or one text with commas.
@@ -122,7 +139,7 @@ impl Param {
                 {"type": "string", "minLength": 1, "description": "With commas between them."},
             ]}),
             ParamKind::Id => AnyId::json_schema(generator),
-            ParamKind::IdOrLatest => {
+            ParamKind::IdOrLatest(_) => {
                 let id = AnyId::json_schema(generator);
                 json_schema!({"anyOf": [id, {"type": "string", "enum": ["latest"]}]})
             }

@@ -337,6 +337,10 @@ fn refused_files_are_not_kept() {
     let body = json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "text": "who\nann\n"}]});
     cli.run(&["command", "ImportFile", &body.to_string()]).expect_status(1);
     assert_eq!(files(), 0);
+    let first = json!({"name": "userdetails.csv", "text": "LAN ID\n"});
+    let body = json!({"dialect": "ocm", "files": [first, {"name": "b.csv", "base64": "%"}]});
+    cli.run(&["command", "ImportFile", &body.to_string()]).expect_status(1);
+    assert_eq!(files(), 0, "the file before the bad one");
     import(&good, &[]).expect_status(0);
     import(&good, &["--plan-hash", "x"]).expect_status(1);
     assert_eq!(files(), 1);

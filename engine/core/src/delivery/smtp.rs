@@ -19,6 +19,7 @@ pub use timeouts::Timeouts;
 
 use self::pool::Pool;
 use self::relay::Relay;
+use self::talk::ConnectionState;
 use super::{Channel, ChannelAnswer, DeliveryFuture, ReadyFuture};
 use crate::delivery::mail::{EncodedMail, Mail};
 
@@ -135,9 +136,9 @@ impl Channel for SmtpChannel {
             let doubt = ChannelAnswer::from(MailOutcome::uncertain("sending was interrupted"));
             let mut answers = vec![doubt; mails.len()];
             let mut sending = JoinSet::new();
+            let failures = self.inner.failures.load(Ordering::Acquire);
             for (place, mail) in mails.into_iter().enumerate() {
                 let inner = Arc::clone(&self.inner);
-                let failures = inner.failures.load(Ordering::Acquire);
                 sending.spawn(async move { (place, inner.deliver(&mail, failures).await) });
             }
             while let Some(done) = sending.join_next().await {
@@ -204,13 +205,16 @@ impl Inner {
             None => return not_started(),
         };
         let said = talk::hand_over(&mut connection.line, letter, self.pool.timeouts()).await;
-        if said.connection_is_good {
+        if said.connection == ConnectionState::Good {
             self.pool.put_back(connection);
         }
         if said.sent == MailOutcome::SENT {
             self.has_accepted.store(true, Ordering::Relaxed);
         }
-        if said.was_silent { self.failed(said.sent) } else { said.sent }
+        match said.connection {
+            ConnectionState::Silent => self.failed(said.sent),
+            ConnectionState::Good | ConnectionState::Lost => said.sent,
+        }
     }
 
     /// Notes that the server cannot be used, for the mails that wait for a connection.

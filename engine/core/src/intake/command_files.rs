@@ -26,8 +26,8 @@ impl CommandFiles {
         }
     }
 
-    /// Removes the files that a preview brought. The import brings them again.
-    pub(crate) fn settle_preview(&self, files: &Files) {
+    /// Removes the files that a refused command or a preview brought. The import brings them again.
+    pub(crate) fn discard(&self, files: &Files) {
         self.brought.iter().for_each(|sha256| files.discard(sha256));
     }
 
@@ -35,7 +35,7 @@ impl CommandFiles {
     pub(crate) fn settle(&self, files: &Files, reply: &Reply) {
         match reply {
             Reply::Accepted { .. } => self.all.iter().for_each(|sha256| files.confirm(sha256)),
-            Reply::Refused(_) => self.brought.iter().for_each(|sha256| files.discard(sha256)),
+            Reply::Refused(_) => self.discard(files),
             // The same command may be sent again, or its commit may be durable.
             _ => {}
         }
@@ -43,7 +43,7 @@ impl CommandFiles {
 }
 
 /// Copies the files to the store that engines share, if there is one.
-pub(super) async fn publish(files: &Files, stored: &[FileRef]) -> Result<(), Reply> {
+pub(crate) async fn publish(files: &Files, stored: &[FileRef]) -> Result<(), Reply> {
     let files = files.clone();
     let stored: Vec<String> = stored.iter().map(|file| file.sha256.clone()).collect();
     let publishing = tokio::task::spawn_blocking(move || {

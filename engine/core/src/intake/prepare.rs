@@ -137,7 +137,6 @@ impl Intake {
             return Err(first);
         }
         if import.is_planned() {
-            publish(&self.context.files, &files).await?;
             return Ok((digest, ImportFacts::ReadWithPlan(files)));
         }
         let (kept, import) = (self.context.files.clone(), import.clone());

@@ -141,17 +141,17 @@ impl DryRun {
     /// The values of the users that the rows of a request name.
     fn values_before(&self, request: &Request) -> HashMap<String, Values> {
         let company = &self.state.company;
-        let (import, rows) = match (&request.command, &request.facts) {
-            (Command::ImportRows(rows), _) => (company.imports.get(&rows.import), &rows.rows),
+        let (dialect, rows) = match (&request.command, &request.facts) {
+            (Command::ImportRows(rows), _) => {
+                let import = company.imports.get(&rows.import);
+                (import.map(|import| import.options.dialect.as_str()), &rows.rows)
+            }
             (Command::ImportFile(import), Facts::Files(contents)) => {
-                let dialect = dialect::find(&import.dialect);
-                return dialect.map_or_else(HashMap::new, |dialect| {
-                    forecast::values_before(company, dialect, &contents.rows)
-                });
+                (Some(import.dialect.as_str()), &contents.rows)
             }
             _ => return HashMap::new(),
         };
-        let dialect = import.and_then(|import| dialect::find(&import.options.dialect));
+        let dialect = dialect.and_then(dialect::find);
         dialect.map_or_else(HashMap::new, |one| forecast::values_before(company, one, rows))
     }
 
@@ -175,7 +175,7 @@ fn numbers_short(numbers: &NumbersForecast) -> Option<Problem> {
     (needed > available).then(|| Problem::new(Code::ImportNumbersShort).saying(&words))
 }
 
-/// The results so far. Their size does not depend on the file.
+/// The results so far. Except for `moves`, their size does not depend on the file.
 #[derive(Default)]
 struct Tally {
     preview: ImportPreview,

@@ -11,7 +11,7 @@ const OWN: [&str; 5] =
     ["email", "phone", "attributes.employee_id", "attributes.agent_id", "attributes.pbx_id"];
 /// Other values that people have in common. Some of them move by chance.
 const SHARED: [&str; 2] = ["first_name", "last_name"];
-/// The fewest moves of a value of several people that are no chance.
+/// Fewer moves than this, of values that several people share, may be chance.
 const SHARED_MIN: u64 = 3;
 
 /// The changed values of a file, as hashes: 50 bytes for each.

@@ -1,9 +1,9 @@
 //! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, InvitationClaim, Notice};
+use boarding_commands::company::{Company, InvitationClaim, Notice, User, UserId};
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
-use boarding_commands::settings::link_address;
+use boarding_commands::settings::{Settings, link_address};
 use boarding_commands::template::{AppAddresses, Link, MailTemplate, MailValues};
 use boarding_commands::values::{CompanyId, Personal, Time, UserKey};
 
@@ -23,7 +23,7 @@ pub(super) struct Draft {
     company_name: String,
     pub from: String,
     link_base_url: String,
-    app: [Option<String>; 4],
+    app: App,
     expires_hours: u64,
     pub message_id: String,
     pub to: String,
@@ -31,6 +31,36 @@ pub(super) struct Draft {
     pub kind: TemplateKind,
     claim: Option<InvitationClaim>,
     topic: TopicFacts,
+}
+
+/// The addresses of the product's app; each is empty if it is not set.
+#[derive(Debug)]
+struct App {
+    download_link: String,
+    web_link: String,
+    logo: String,
+    market_code: String,
+}
+
+impl App {
+    fn of(settings: &Settings) -> Self {
+        let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
+        Self {
+            download_link: text(&settings.app_download_link),
+            web_link: text(&settings.web_app_link),
+            logo: text(&settings.logo_url),
+            market_code: text(&settings.market_code),
+        }
+    }
+
+    fn addresses(&self) -> AppAddresses<'_> {
+        AppAddresses {
+            download_link: &self.download_link,
+            web_link: &self.web_link,
+            logo: &self.logo,
+            market_code: &self.market_code,
+        }
+    }
 }
 
 /// The parts of a mail that depend on its kind.
@@ -53,8 +83,8 @@ impl Draft {
             }
             _ => return None,
         };
-        let content = DraftContent::of(company, event)?;
         let known = company.users.find(user.as_str());
+        let content = DraftContent::of(company, event, known)?;
         // A notice may go to an administrator who is no user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
@@ -82,12 +112,7 @@ impl Draft {
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
-            app: [
-                settings.app_download_link.clone(),
-                settings.web_app_link.clone(),
-                settings.logo_url.clone(),
-                settings.market_code.clone(),
-            ],
+            app: App::of(settings),
             expires_hours: settings.invitation_ttl_seconds(channel) / 3600,
             message_id: message_id.clone(),
             to: to.0.clone(),
@@ -100,15 +125,13 @@ impl Draft {
 }
 
 impl DraftContent {
-    fn of(company: &Company, event: &Event) -> Option<Self> {
+    /// `known` is the user of the mail, if it goes to a user.
+    fn of(company: &Company, event: &Event, known: Option<(UserId, &User)>) -> Option<Self> {
         match event {
-            Event::InviteDispatched { run, user, invitation, generation, .. } => Some(Self {
-                kind: company
-                    .users
-                    .find(user.as_str())
-                    .map_or(TemplateKind::ChannelInvitation, |(id, user)| {
-                        company.invitation_kind(id, user)
-                    }),
+            Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
+                kind: known.map_or(TemplateKind::ChannelInvitation, |(id, user)| {
+                    company.invitation_kind(id, user)
+                }),
                 purpose: Purpose::Run(*run),
                 topic: TopicFacts {
                     channel: Some(company.runs.get(run)?.channel),
@@ -142,8 +165,6 @@ impl DraftContent {
 impl Draft {
     /// The values for the template, if the mail has this link and is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
-        let [download_link, web_link, logo, market_code] =
-            self.app.each_ref().map(|text| text.as_deref().unwrap_or_default());
         let expires_after_sending = at.plus_seconds(self.expires_hours * 3600);
         MailValues {
             first_name: &self.first_name,
@@ -155,7 +176,7 @@ impl Draft {
             link_url,
             expires_hours: self.expires_hours,
             expires_at: self.topic.expires_at.unwrap_or(expires_after_sending),
-            app: AppAddresses { download_link, web_link, logo, market_code },
+            app: self.app.addresses(),
             about: &self.topic.variables,
         }
     }

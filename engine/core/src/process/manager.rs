@@ -6,7 +6,7 @@ use std::time::Duration;
 use boarding_commands::company::Company;
 use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::step::Request;
-use boarding_commands::values::CompanyId;
+use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::watch;
 use ulid::Ulid;
 
@@ -96,7 +96,7 @@ impl ManagerContext {
     }
 
     /// Sleeps until the time is over, the pending work changes, or no new work may start.
-    pub(super) async fn wait(&self, pending: &mut watch::Receiver<PendingWork>, wait_millis: u64) {
+    async fn wait(&self, pending: &mut watch::Receiver<PendingWork>, wait_millis: u64) {
         let wait = Duration::from_millis(wait_millis.min(TIMER_SECONDS_MAX * 1000));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -104,9 +104,19 @@ impl ManagerContext {
             () = self.stopped() => {}
         }
     }
-}
 
-impl ManagerContext {
+    /// Sleeps until this time, or without end if there is none; or until the pending work changes, or no new work may
+    /// start.
+    pub(super) async fn wait_until(
+        &self,
+        pending: &mut watch::Receiver<PendingWork>,
+        at: Option<Time>,
+    ) {
+        let now = self.context.clock.now();
+        let millis = at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
+        self.wait(pending, millis).await;
+    }
+
     /// Sleeps until the time is over, the pending work is as `ends` says, or no new work may start.
     pub(super) async fn rest(
         &self,

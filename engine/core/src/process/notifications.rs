@@ -25,8 +25,7 @@ pub(super) async fn manage(manager: ManagerContext) {
         };
         let now = manager.context.clock.now();
         if !fresh && retry_at.is_none_or(|at| at > now) {
-            let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
-            manager.wait(&mut pending, wait).await;
+            manager.wait_until(&mut pending, retry_at).await;
             continue;
         }
         match manager.context.channel.ready().await {

@@ -292,7 +292,6 @@ impl RunWork {
         if ended || retry_at.is_some_and(|at| at <= now) {
             return;
         }
-        let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
-        self.manager.wait(pending, wait).await;
+        self.manager.wait_until(pending, retry_at).await;
     }
 }

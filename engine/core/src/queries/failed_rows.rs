@@ -9,7 +9,7 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::{Limits, guarded};
 use boarding_projections::csv_export::{CsvFormat, csv_line};
-use boarding_projections::query::{self, Access, Param, RowsAnswer};
+use boarding_projections::query::{self, Access, Newest, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "failed_rows",
-        params: &[Param::id_or_latest("import").required().aliases(&["import_id"])],
+        params: &[Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"])],
         paged: false,
         has_csv: true,
         response: ResponseKind::Csv,

@@ -1,14 +1,16 @@
 //! The word `latest` in a query: the newest run, import or report.
 
 use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::query::RowsAnswer;
+use boarding_projections::query::{Newest, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
 use super::failure::QueryFailure;
 
-/// The word that stands for the newest id.
+/// The word for the newest id.
 const LATEST: &str = "latest";
+/// The parameter of `history`, whose text names the type before the id.
+const ENTITY: &str = "entity";
 
 /// The id that `latest` may stand for in a parameter.
 #[derive(Debug, Clone, Copy)]
@@ -16,32 +18,27 @@ pub(super) struct Wanted {
     parameter: &'static str,
     /// The text in front of the word, as in `run:latest`.
     prefix: &'static str,
-    /// The query that lists the newest first, and the field of the id.
-    list: (&'static str, &'static str),
-    /// The refusal if there is none.
-    none: Code,
+    newest: Newest,
 }
 
-/// What `latest` stands for in this query; none if the word is not used.
-pub(super) fn wanted(query: &str, params: &Value) -> Option<Wanted> {
-    let runs = (("runs", "run"), Code::RunNotFound);
-    let imports = (("imports", "import"), Code::ImportNoneAvailable);
-    let reports = (("batch_operation_reports", "import"), Code::ImportNoneAvailable);
-    let of_import = if query.starts_with("batch_") { reports } else { imports };
-    let places = [
-        ("run", "", runs),
-        ("import", "", of_import),
-        ("entity", "run:", runs),
-        ("entity", "import:", imports),
-    ];
-    // Archives of pictures have ids of their own, and no list of them exists.
-    let places = places.into_iter().filter(|_| !query.starts_with("picture_"));
-    let is_latest = |(parameter, prefix): (&str, &str)| {
-        let given = params.get(parameter).and_then(Value::as_str);
-        given.and_then(|text| text.strip_prefix(prefix)) == Some(LATEST)
+/// What `latest` stands for in these parameters; none if the word is not used.
+pub(super) fn wanted(params: &[Param], given: &Value) -> Option<Wanted> {
+    let text = |parameter: &str| given.get(parameter).and_then(Value::as_str);
+    let takes = params.iter().filter_map(|param| Some((param.name, param.newest()?)));
+    let mut of_ids = takes.filter(|(parameter, _)| text(parameter) == Some(LATEST));
+    if let Some((parameter, newest)) = of_ids.next() {
+        return Some(Wanted { parameter, prefix: "", newest });
+    }
+    let (prefix, newest) = match text(ENTITY)? {
+        "run:latest" => ("run:", Newest::Run),
+        "import:latest" => ("import:", Newest::Import),
+        _ => return None,
     };
-    let mut found = places.filter(|(parameter, prefix, _)| is_latest((parameter, prefix)));
-    found.next().map(|(parameter, prefix, (list, none))| Wanted { parameter, prefix, list, none })
+    params.iter().any(|param| param.name == ENTITY).then_some(Wanted {
+        parameter: ENTITY,
+        prefix,
+        newest,
+    })
 }
 
 impl Wanted {
@@ -55,7 +52,13 @@ impl Wanted {
         params: &mut Value,
         rows: &dyn Rows,
     ) -> Result<(), QueryFailure> {
-        let Self { parameter, prefix, list: (query, field), none } = self;
+        let Self { parameter, prefix, newest } = self;
+        // The query that lists the newest first, the field of its id, and the refusal if there is none.
+        let (query, field, none) = match newest {
+            Newest::Run => ("runs", "run", Code::RunNotFound),
+            Newest::Import => ("imports", "import", Code::ImportNoneAvailable),
+            Newest::Report => ("batch_operation_reports", "import", Code::ImportNoneAvailable),
+        };
         let newest = boarding_projections::answer(query, company, &json!({"limit": 1}), rows)?;
         let RowsAnswer::Rows { rows, .. } = newest else { return Ok(()) };
         let id = rows.first().and_then(|row| row.get(field)?.as_str());

@@ -48,7 +48,7 @@ fn schema_of_rows(query: &'static Query) -> QuerySchema {
 }
 
 impl ListedQuery {
-    fn params(self) -> &'static [Param] {
+    pub(super) fn params(self) -> &'static [Param] {
         match self {
             Self::Rows(query) => query.params,
             Self::Engine(query) => query.schema.params,

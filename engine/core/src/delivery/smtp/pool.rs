@@ -60,10 +60,8 @@ impl Pool {
     /// Returns a connection to the pool, unless it has reached its limit of mails.
     pub(super) fn put_back(&self, mut connection: Connection) {
         connection.mails += 1;
-        if connection.mails < MAILS_PER_CONNECTION
-            && let Ok(mut idle) = self.idle.lock()
-        {
-            idle.push(connection);
+        if connection.mails < MAILS_PER_CONNECTION {
+            self.put_back_unused(connection);
         }
     }
 

@@ -27,26 +27,20 @@ use crate::delivery::mail::EncodedMail;
 /// The most stored characters of a server reply.
 const MAX_DETAIL_CHARS: usize = 200;
 
-/// The outcome of a mail, and whether the connection is still usable.
+/// The outcome of a mail, and the connection after it.
 pub(super) struct SmtpAttempt {
     pub(super) sent: MailOutcome,
-    pub(super) connection_is_good: bool,
-    /// Whether the server did not answer in time, so that others need not wait for it too.
-    pub(super) was_silent: bool,
+    pub(super) connection: ConnectionState,
 }
 
-impl SmtpAttempt {
-    fn on_good_connection(sent: MailOutcome) -> Self {
-        Self { sent, connection_is_good: true, was_silent: false }
-    }
-
-    fn on_lost_connection(sent: MailOutcome) -> Self {
-        Self { sent, connection_is_good: false, was_silent: false }
-    }
-
-    fn silent(sent: MailOutcome) -> Self {
-        Self { sent, connection_is_good: false, was_silent: true }
-    }
+/// The state of a connection after a mail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectionState {
+    /// It can carry the next mail.
+    Good,
+    Lost,
+    /// The server did not answer in time, so others need not wait for it too.
+    Silent,
 }
 
 /// The step of the session at which the server rejected the mail.
@@ -119,7 +113,7 @@ pub(super) async fn hand_over(
 ) -> SmtpAttempt {
     let parameters = match parameters(line, letter) {
         Ok(parameters) => parameters,
-        Err(sent) => return SmtpAttempt::on_good_connection(sent),
+        Err(sent) => return SmtpAttempt { sent, connection: ConnectionState::Good },
     };
     let sender = Mail::new(Some(letter.from.clone()), parameters).to_string();
     let recipient = Rcpt::new(letter.to.clone(), Vec::new()).to_string();
@@ -134,7 +128,7 @@ pub(super) async fn hand_over(
             Ok(Err(error)) => return said_no(step, &error, &letter.to),
             Err(_) => {
                 let detail = late(step.name(), timeouts.command);
-                return SmtpAttempt::silent(MailOutcome::unavailable(detail));
+                return unsent(detail, ConnectionState::Silent);
             }
         }
     }
@@ -155,20 +149,21 @@ async fn give(
     });
     let lines = std::iter::once(letter.bytes.as_slice()).chain(end);
     let answer = timeout(timeouts.data, line.message_iter(lines)).await;
-    let (detail, was_silent) = match answer {
-        Ok(Ok(_)) => return SmtpAttempt::on_good_connection(MailOutcome::SENT),
+    let (detail, connection) = match answer {
+        Ok(Ok(_)) => {
+            return SmtpAttempt { sent: MailOutcome::SENT, connection: ConnectionState::Good };
+        }
         Ok(Err(error)) if error.status().is_some() => {
             return said_no(Step::Content, &error, &letter.to);
         }
-        Ok(Err(error)) => (words(&error), false),
-        Err(_) => (late("its acknowledgement", timeouts.data), true),
+        Ok(Err(error)) => (words(&error), ConnectionState::Lost),
+        Err(_) => (late("its acknowledgement", timeouts.data), ConnectionState::Silent),
     };
     if all_given.load(Ordering::Relaxed) {
         let detail = format!("the mail was sent and not acknowledged: {detail}");
-        let sent = MailOutcome::uncertain(detail);
-        return SmtpAttempt { sent, connection_is_good: false, was_silent };
+        return SmtpAttempt { sent: MailOutcome::uncertain(detail), connection };
     }
-    SmtpAttempt { was_silent, ..lost(detail) }
+    unsent(detail, connection)
 }
 
 /// The options of the MAIL command, or why this server cannot send the mail.
@@ -201,7 +196,7 @@ fn is_ascii(address: &Address) -> bool {
 }
 
 fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
-    let Some(status) = error.status() else { return lost(words(error)) };
+    let Some(status) = error.status() else { return unsent(words(error), ConnectionState::Lost) };
     let status = status.to_string();
     let reply = reply(error);
     let shown = without(&reply, to);
@@ -214,10 +209,10 @@ fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
         MailOutcome::Failed { code: verdict(step, &status, &reply), detail: Some(detail) }
     };
     // 421 means that the server closes the connection.
-    if status == "421" {
-        SmtpAttempt::on_lost_connection(sent)
-    } else {
-        SmtpAttempt::on_good_connection(sent)
+    let is_closed = status == "421";
+    SmtpAttempt {
+        sent,
+        connection: if is_closed { ConnectionState::Lost } else { ConnectionState::Good },
     }
 }
 
@@ -248,8 +243,8 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
 }
 
 /// The outcome if the connection failed and the mail was certainly not sent.
-fn lost(detail: String) -> SmtpAttempt {
-    SmtpAttempt::on_lost_connection(MailOutcome::unavailable(detail))
+fn unsent(detail: String, connection: ConnectionState) -> SmtpAttempt {
+    SmtpAttempt { sent: MailOutcome::unavailable(detail), connection }
 }
 
 fn late(what: &str, limit: Duration) -> String {

@@ -89,10 +89,13 @@ impl RunChannel {
         Some(doubled.clamp(1, CLAIM_MAX))
     }
 
-    /// Nobody is due while the run waits, so the channel could not be tried.
+    /// No recipient is due while the run waits, so the channel could not be tried.
     pub(super) fn untried(&self) -> Result<(), Obstacle> {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        Err(self.obstacle(health.last_words()))
+        let last_words = self.health.lock().unwrap_or_else(PoisonError::into_inner).last_words();
+        // Another process may have made the last try, and its words are not known here.
+        let is_known = !last_words.is_empty();
+        let last_words = if is_known { last_words } else { "no recipient is due yet".to_owned() };
+        Err(self.obstacle(last_words))
     }
 
     fn obstacle(&self, last_words: String) -> Obstacle {
@@ -106,11 +109,8 @@ impl RunChannel {
 
     /// Judges from these outcomes whether the channel can send further mails.
     pub(super) async fn judge(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
-        let run = self.run;
-        let remaining = self
-            .manager
-            .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.remaining()));
-        let remaining = remaining.await.unwrap_or_default();
+        // The number may be one commit old. Then it is larger, so the run waits later and never earlier.
+        let remaining = self.manager.handle.pending_work().borrow().remaining;
         let (refuses, last_words) = {
             let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
             for (user, _, outcome) in reports {
@@ -118,15 +118,13 @@ impl RunChannel {
             }
             (health.refuses_everybody(remaining), health.last_words())
         };
-        let in_vain = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
-            MailOutcome::Retry { .. } => true,
-            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
-            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
-        };
         let broke = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
             MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
             MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
             MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
+        };
+        let in_vain = |report: &(Who, u32, MailOutcome)| {
+            matches!(report.2, MailOutcome::Retry { .. }) || broke(report)
         };
         let failed = refuses
             || (self.wait.is_some() && reports.iter().all(in_vain))
