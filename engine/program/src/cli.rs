@@ -153,6 +153,7 @@ const READING: &[&str] = &[
     "failed-rows",
     "queue",
     "get",
+    "preview",
     "suggest",
     "utilisation",
     "phones",

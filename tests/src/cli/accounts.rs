@@ -34,8 +34,12 @@ fn account_added_alone_is_invited_and_shows_its_status() {
     );
     let output = cli.run(&add("bob@meridian.example", &["--invite"])).expect_status(5);
     assert!(output.stderr.contains("no invitation was sent: "), "{}", output.stderr);
-    let output = cli.run(&add("ann@meridian.example", &[])).expect_status(5);
-    assert!(output.stderr.contains("row.user_exists"), "{}", output.stderr);
+    assert_eq!(cli.refused(&add("ann@meridian.example", &[]))["code"], "row.user_exists");
+    let wrong = add("ann@@meridian", &["--monitor-calls", "perhaps"]);
+    let refusal = cli.refused(&wrong);
+    assert_eq!(refusal["code"], "field.not_email_or_phone");
+    assert!(refusal["message"].as_str().is_some_and(|all| all.contains("monitor_calls")));
+    assert_eq!(cli.rows(&["imports"]).len(), 2, "a refused account leaves no import");
     let list = cli.rows(&["accounts", "list", "--status", "invitation_failed"]);
     assert_eq!((list.len(), &list[0]["code"]), (1, &json!("number.none_available")));
     let table = cli.run(&["accounts"]).expect_status(0).stdout;

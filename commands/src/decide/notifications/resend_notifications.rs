@@ -23,6 +23,8 @@ pub struct ResendNotifications {
     pub state: Option<ResendState>,
     /// Of the waiting mails only those of this channel, for example `smtp`.
     pub channel: Option<String>,
+    /// With a state: only mails behind this key, as `next` of the answer before said.
+    pub after: Option<String>,
 }
 
 /// The states in which a mail can be sent again.
@@ -41,6 +43,8 @@ struct Resent {
     queued: usize,
     /// The mails in the state for which there was no room in this command.
     left: usize,
+    /// The last key of this answer, if more mails are left: give it as `after`.
+    next: Option<String>,
 }
 
 impl Decide for ResendNotifications {
@@ -67,10 +71,14 @@ impl Decide for ResendNotifications {
         };
         keys.sort_unstable();
         keys.dedup();
+        // A mail that fails again is in the state again. The next command must not send it once more.
+        keys.retain(|key| self.after.as_ref().is_none_or(|after| *key > after));
         let queued = keys.len().min(MAILS_MAX);
         let left = keys.len() - queued;
+        let last = queued.checked_sub(1).and_then(|last| keys.get(last));
+        let next = last.filter(|_| left > 0).map(|key| (*key).clone());
         let again = |key: &String| Event::NotificationRequeued { key: key.clone() };
         let events = keys.into_iter().take(queued).map(again).collect();
-        Ok(Decision::append(events).with_result(json!(Resent { queued, left })))
+        Ok(Decision::append(events).with_result(json!(Resent { queued, left, next })))
     }
 }

@@ -1,11 +1,13 @@
 //! `boarding accounts`: lists, shows, adds and edits accounts.
 
+use boarding_commands::values::{Code, Refusal};
+use boarding_projections::csv_export::csv_line;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns::{ACCOUNTS, text_of};
 use super::failure::{CliResult, Done, Failure};
-use super::fields::text;
+use super::fields::{set, text};
 use super::import;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
@@ -141,7 +143,7 @@ struct Values {
 }
 
 impl Values {
-    /// The values by the names of the command; the columns of a file have the same names but for three.
+    /// The values by the names of the command. The columns of a file have the same names.
     fn named(self) -> [(&'static str, Option<String>); 8] {
         [
             ("first_name", self.first_name),
@@ -189,12 +191,6 @@ impl Accounts {
 impl Add {
     /// The file with the account's row.
     fn file(&self, values: [(&'static str, Option<String>); 8]) -> String {
-        let column = |name: &'static str| match name {
-            "first_name" => "firstname",
-            "last_name" => "lastname",
-            "language" => "Language",
-            other => other,
-        };
         let required = |name: &str| match name {
             "social_messaging" => Some("No"),
             "monitor_calls" | "monitor_sms" => Some("off"),
@@ -204,15 +200,12 @@ impl Add {
         cells.extend(self.number.clone().map(|number| ("multiline_number", number)));
         for (name, given) in values {
             let given = given.or_else(|| required(name).map(str::to_owned));
-            cells.extend(given.map(|text| (column(name), text)));
+            cells.extend(given.map(|text| (name, text)));
         }
-        let line = |cells: Vec<String>| {
-            let quoted = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
-            quoted.collect::<Vec<_>>().join(",")
-        };
-        let names = line(cells.iter().map(|(name, _)| (*name).to_owned()).collect());
-        let values = line(cells.into_iter().map(|(_, text)| text).collect());
-        format!("{names}\n{values}\n")
+        let (names, values): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+        let names = names.into_iter().map(str::to_owned);
+        let lines = [csv_line(names, b','), csv_line(values.into_iter(), b',')].concat();
+        String::from_utf8(lines).unwrap_or_default()
     }
 
     async fn run(mut self, session: &Session<'_>) -> CliResult {
@@ -223,32 +216,40 @@ impl Add {
             "organization": self.organization, "permission_group": self.permission_group,
             "action": if self.invite { "import_and_invite" } else { "import" },
         });
-        if let (Some(channel), Some(fields)) = (&self.channel, body.as_object_mut()) {
-            fields.insert("channel".to_owned(), json!(channel));
+        if let Some(channel) = self.channel {
+            set(&mut body, "channel", channel);
+        }
+        // A row that cannot be added would leave an import behind, so it is refused before.
+        let plan = session.preview(body.clone()).await?;
+        let planned = plan.rows.first().cloned().unwrap_or_default();
+        if text(&planned, "outcome") != "created" {
+            return Err(refused(&planned).into());
         }
         let accepted = session.submit("ImportFile", body).await?;
         let import = import::wait(session, &accepted).await?;
-        let params = json!({"import": text(&import, "import")});
-        let rows = session.rows("import_rows", params, Some(1)).await?;
-        let row = rows.first().cloned().unwrap_or_default();
-        if text(&row, "outcome") != "created" {
-            let problem = row.pointer("/problems/0").map(text_of).unwrap_or_default();
-            session.out.note(&format!("{} is not added: {problem}", self.address));
-            if session.out.is_json() {
-                session.out.document(&row);
-            }
-            return Ok(Done::WithFailures);
-        }
-        let account = session.row("account", json!({"user": text(&row, "key")})).await?;
+        let account = session.row("account", json!({"user": text(&planned, "key")})).await?;
         list::show_row(session.out, &account)?;
         let invited = !self.invite || text(&account, "status") == "invited";
         if !invited {
             session
                 .out
-                .note(&format!("no invitation was sent: {}", not_invited(&import, &account)));
+                .warn(&format!("no invitation was sent: {}", not_invited(&import, &account)));
         }
         Ok(Done::with_failures(u64::from(!invited)))
     }
+}
+
+/// The refusal of an account whose row has problems: the code of the first, and the words of all.
+fn refused(row: &Value) -> Refusal {
+    let problems = row.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
+    let code = problems.first().and_then(|problem| Code::find(text(problem, "code")));
+    let words = |problem: &Value| match problem.get("column").and_then(Value::as_str) {
+        Some(column) => format!("{column}: {}", text(problem, "message")),
+        None => text(problem, "message").to_owned(),
+    };
+    let message = problems.iter().map(words).collect::<Vec<_>>().join(" ");
+    let code = code.unwrap_or(Code::ImportInvalidRows);
+    Refusal { message, ..Refusal::new(code) }
 }
 
 /// Why the account of this import has no invitation.

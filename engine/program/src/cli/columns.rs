@@ -49,6 +49,7 @@ fn text_of_source(source: &Map<String, Value>) -> String {
             Some(Value::String(filter)) => format!("resend {filter}"),
             _ => format!("resend {}", list("users")),
         },
+        "failed_of" => format!("{} people of run {}", list("outcomes"), list("run")),
         _ => format!("{kind} {}", text_of(given)),
     }
 }
@@ -125,8 +126,8 @@ pub(super) const LOG: &[Column] = &[
 
 pub(super) const NOTIFICATIONS: &[Column] = &[
     column("KEY", "/key"),
-    column("KIND", "/kind"),
-    column("TO", "/to"),
+    minor("KIND", "/kind"),
+    minor("TO", "/to"),
     minor("USER", "/user"),
     column("STATE", "/state"),
     column("REASON", "/reason"),
@@ -331,8 +332,8 @@ pub(super) const INVITATIONS: &[Column] = &[
     column("CHANNEL", "/channel"),
     column("STATE", "/state"),
     minor("GENERATION", "/generation"),
-    column("SENT AT", "/sent_at"),
-    column("EXPIRES AT", "/expires_at"),
+    minor("SENT AT", "/sent_at"),
+    minor("EXPIRES AT", "/expires_at"),
     column("CODE", "/code"),
 ];
 

@@ -52,7 +52,10 @@ impl Command {
         } else {
             session.submit(&self.name, value).await?
         };
+        // The run of a preview does not exist.
+        let is_preview = accepted.result.get("plan_hash").is_some();
         if self.carries_runs()
+            && !is_preview
             && let Some(run) = accepted.result.get("run").and_then(Value::as_str)
         {
             watch::run(session, run).await?;
@@ -65,6 +68,9 @@ impl Command {
             if accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
                 session.out.fields(&accepted.result);
             }
+        }
+        if is_preview {
+            return Ok(Done::Completely);
         }
         Ok(Done::with_failures(exit_counts::of(session, &self.name, &accepted.result).await?))
     }

@@ -1,6 +1,7 @@
 //! The consent of the operator to a run, and to a second mail for people of an unfinished run.
 
 use boarding_commands::values::{Code, Refusal};
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -11,9 +12,13 @@ use super::session::{Accepted, Session};
 const IMPORTS_COMPARED: usize = 100;
 
 /// The options `--yes` and `--yes-again` of a verb that sends mails.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Consent {
+    /// Sends without asking; people of a run that has not ended need --yes-again
+    #[arg(short, long)]
     pub(super) yes: bool,
+    /// Also sends without asking if some people are in a run that has not ended: they get a second mail
+    #[arg(long)]
     pub(super) yes_again: bool,
 }
 

@@ -12,6 +12,8 @@ struct Due {
     /// The channel that the running run started with.
     via: Option<String>,
     mails: u64,
+    /// Whether some of the mails wait for a mail server.
+    mails_by_smtp: bool,
 }
 
 /// Prints the work that a command has left. A verb that only reads prints nothing.
@@ -36,7 +38,7 @@ pub(super) async fn print(session: &Session<'_>) {
         session.out.remark(&format!(
             "{} that could not be sent {wait}: boarding notifications --state waiting shows why, boarding runs resume{} tries again",
             counted(due.mails, "mail", "mails"),
-            smtp(session.engine.sends_by_mail_server())
+            smtp(due.mails_by_smtp)
         ));
     }
 }
@@ -53,6 +55,7 @@ impl Due {
             runs: company.runs.values().filter(is_due).count() as u64,
             via: running.and_then(|run| run.via.as_deref()).map(str::to_owned),
             mails: company.deferred_notifications.len() as u64,
+            mails_by_smtp: company.deferred_notifications.count("smtp") > 0,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use boarding_commands::dialect::{self, Dialect};
+use boarding_commands::event::Channel;
 use boarding_commands::values::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -15,6 +16,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
 use super::input;
 use super::list;
+use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
 use super::words::{pair, quoted};
@@ -159,9 +161,9 @@ impl Import {
             report::print(session, &row).await?;
             out.note(&list::receipt(&accepted));
             match self.auto_invite || self.invite {
-                true => print_invitations(session, &row),
+                true => print_invitations(session, &row).await?,
                 false if has_addresses(&self.dialect) => {
-                    suggest_run(session, &row, self.lacks_phones());
+                    suggest_run(session, &row, self.lacks_phones()).await?;
                 }
                 false => {}
             }
@@ -287,8 +289,8 @@ fn has_addresses(dialect: &str) -> bool {
     known.is_some_and(|one| one.format().columns.iter().any(|column| column.name.contains("mail")))
 }
 
-/// Prints the run that invited the import's people, or why there is none.
-fn print_invitations(session: &Session<'_>, row: &Value) {
+/// Prints how the run ended that invited the import's people, or why there is none.
+async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     match row.pointer("/not_invited/message").and_then(Value::as_str) {
         Some(why) => {
             session.out.note(&format!("no invitations were sent: {why}"));
@@ -301,15 +303,14 @@ fn print_invitations(session: &Session<'_>, row: &Value) {
                 ));
             }
         }
-        None => session.out.note(&format!(
-            "the invitations: boarding log {} {}",
-            text(row, "run"),
-            session.location_options()
-        )),
+        None => {
+            let run = session.row("run", json!({"run": row.get("run")})).await?;
+            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE)).await?;
+        }
     }
+    Ok(())
 }
 
-/// Suggests the run that invites the import's people.
 /// Says that no administrator is notified of imports, if the company has not set the address.
 async fn note_missing_admin(session: &Session<'_>) -> Result<(), Failure> {
     let config = session.row("config", json!({})).await?;
@@ -321,18 +322,29 @@ async fn note_missing_admin(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn suggest_run(session: &Session<'_>, row: &Value, lacks_phones: bool) {
+/// Suggests the run that invites the import's people.
+async fn suggest_run(
+    session: &Session<'_>,
+    row: &Value,
+    lacks_phones: bool,
+) -> Result<(), Failure> {
     if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
-        return;
+        return Ok(());
     }
+    let config = session.row("config", json!({})).await?;
+    let is_enabled =
+        |name: &&str| config.pointer(&format!("/channels/{name}")) == Some(&json!(true));
+    let mut names = Channel::ALL.iter().map(|channel| channel.as_str());
+    let channel = names.find(is_enabled).unwrap_or("CHANNEL");
     if lacks_phones {
         session.out.note(
             "no phones were added to the corporate phone list; people need one to be invited: import with --add-phones",
         );
     }
     session.out.note(&format!(
-        "to invite these people: boarding runs start --channel whatsapp --import {} {}",
+        "to invite these people: boarding runs start --channel {channel} --import {} {}",
         text(row, "import"),
-        session.location_options()
+        session.sending_options()
     ));
+    Ok(())
 }

@@ -58,7 +58,7 @@ struct List {
     limit: Limit,
 }
 
-/// Sends invitations again, as a run, and waits for its end; a sent mail ends the link of the one before
+/// Sends invitations again, as a run, and waits for its end. Once the new mail is sent, the earlier link stops working
 #[derive(Debug, Args)]
 struct Resend {
     /// whatsapp or imessage [default: the only enabled channel]
@@ -66,12 +66,8 @@ struct Resend {
     channel: Option<String>,
     #[command(flatten)]
     people: People,
-    /// Sends without asking; people of a run that has not ended need --yes-again
-    #[arg(short, long)]
-    yes: bool,
-    /// Also sends without asking if some people are in a run that has not ended: they get a second mail
-    #[arg(long)]
-    yes_again: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// Shows the number of people and its parts, and sends nothing
     #[arg(long)]
     preview: bool,
@@ -128,7 +124,7 @@ impl Invitations {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
             Some(Verb::Resend(resend)) => {
-                start::check_can_ask("invitations resend", resend.preview || resend.consent().yes())
+                start::check_can_ask("invitations resend", resend.preview || resend.consent.yes())
             }
             _ => Ok(()),
         }
@@ -136,7 +132,7 @@ impl Invitations {
 
     /// Whether the verb starts a run.
     pub(super) fn carries_runs(&self) -> bool {
-        matches!(self.verb, Some(Verb::Resend(_)))
+        matches!(&self.verb, Some(Verb::Resend(resend)) if !resend.preview)
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -158,7 +154,7 @@ impl Invitations {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let (mut body, consent) = (json!({}), self.consent());
+        let (mut body, consent) = (json!({}), self.consent);
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
@@ -166,27 +162,27 @@ impl Resend {
             Some(filter) => set(&mut body, "filter", filter.name()),
             None => set(&mut body, "users", self.people.users),
         }
-        let mut preview = body.clone();
-        set(&mut preview, "mode", "preview");
-        let preview = session.submit_new("ResendInvitation", preview).await?;
-        let question = start::question(&preview.result);
         if self.preview {
-            session.out.say(&question);
-            session.out.line("no invitations were sent: it was a preview");
+            let preview = start::previewed(session, "ResendInvitation", body).await?;
             if session.out.is_json() {
                 session.out.document(&preview.document);
+            } else {
+                session.out.line(&start::question(&preview.result));
+                session.out.note("no invitations were sent: it was a preview");
             }
             return Ok(Done::Completely);
         }
-        if consent.yes() {
-            session.out.say(&question);
-        } else if session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
-            session.out.line("no invitations were sent");
-            return Ok(Done::Completely);
-        }
-        // With --id a repeat must have the same body, and the hash of the plan changes with the run.
-        if session.given_id().is_none() {
-            set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
+        // A repeat gets the first answer, also if the filter finds other people now.
+        if start::repeated_total(session, None).await?.is_none() {
+            let preview = start::previewed(session, "ResendInvitation", body.clone()).await?;
+            if !start::agreed(session, consent, &preview).await {
+                session.out.line("no invitations were sent");
+                return Ok(Done::Completely);
+            }
+            // With --id a repeat must have the same body, and the hash of the plan changes with the run.
+            if session.given_id().is_none() {
+                set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
+            }
         }
         match consent.submit(session, "ResendInvitation", body).await? {
             Some(accepted) => start::finish(session, &accepted).await,
@@ -195,10 +191,6 @@ impl Resend {
                 Ok(Done::Completely)
             }
         }
-    }
-
-    fn consent(&self) -> Consent {
-        Consent { yes: self.yes, yes_again: self.yes_again }
     }
 }
 

@@ -12,7 +12,7 @@ use super::session::{Accepted, Session};
 /// The option that limits a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
 pub(super) struct Limit {
-    /// Lists at most this many rows [default: all]
+    /// Lists at most this many rows [default: all]; an export always has all
     #[arg(long, value_name = "ROWS")]
     pub limit: Option<usize>,
 }
@@ -73,7 +73,7 @@ pub(super) async fn show(
     Ok(Done::Completely)
 }
 
-/// Prints the rows of a query, or exports all of them as CSV.
+/// Prints the rows of a query, or exports all of them as CSV. The limit is for the screen only.
 pub(super) async fn show_or_write(
     session: &Session<'_>,
     query: &str,

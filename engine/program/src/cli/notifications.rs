@@ -1,12 +1,14 @@
 //! `boarding notifications`: lists the mails other than invitations, and sends them again.
 
+use std::collections::BTreeSet;
+
 use boarding_commands::event::TemplateKind;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, text};
+use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 use super::words::counted;
@@ -95,16 +97,33 @@ impl Notifications {
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let body = match &self.state {
+            // A waiting mail stays with the channel that it waits for.
+            Some(state) if state == "waiting" => {
+                json!({"state": state, "channel": session.engine.channel_name()})
+            }
             Some(state) => json!({"state": state}),
             None => json!({"keys": self.keys}),
         };
+        let failed = async || -> Result<BTreeSet<String>, Failure> {
+            let rows = session.rows("notifications", json!({"state": "failed"}), None).await?;
+            Ok(rows.iter().map(|row| text(row, "key").to_owned()).collect())
+        };
+        // Mails that had failed before are not mails of this verb, unless it sends them again.
+        let before = match self.state.as_deref() {
+            Some("waiting") => failed().await?,
+            _ => BTreeSet::new(),
+        };
         let queued = resend(session, body).await?;
         session.settle().await?;
-        let failed = session.rows("notifications", json!({"state": "failed"}), None).await?;
-        let ours = |row: &&Value| {
-            self.keys.is_empty() || self.keys.iter().any(|key| key == text(row, "key"))
+        if queued > 0 && !session.engine.sends_by_mail_server() {
+            session.out.note(
+                "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
+            );
+        }
+        let ours = |key: &&String| {
+            !before.contains(*key) && (self.keys.is_empty() || self.keys.contains(*key))
         };
-        let failed = failed.iter().filter(ours).count();
+        let failed = failed().await?.iter().filter(ours).count();
         if session.out.is_json() {
             session.out.document(&json!({"queued": queued, "failed": failed}));
         } else {
@@ -131,13 +150,14 @@ pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure>
 }
 
 /// Sends mails again, with as many commands as it takes. Returns their number.
-async fn resend(session: &Session<'_>, body: Value) -> Result<u64, Failure> {
+async fn resend(session: &Session<'_>, mut body: Value) -> Result<u64, Failure> {
     let mut queued = 0;
     loop {
         let accepted = session.submit_new("ResendNotifications", body.clone()).await?;
         queued += number(&accepted.result, "queued");
-        if number(&accepted.result, "left") == 0 {
-            return Ok(queued);
+        match accepted.result.get("next").filter(|next| next.is_string()) {
+            Some(next) => set(&mut body, "after", next.clone()),
+            None => return Ok(queued),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::advice;
 use super::columns::{Column, text_of, text_of_field};
 use super::failure::{CliResult, Failure};
+use super::words::counted;
 
 mod plain;
 mod progress;
@@ -79,7 +80,8 @@ impl Out {
         let (table, hidden) = table::layout(columns, rows, self.terminal, width.map(usize::from));
         self.write(format!("{table}\n").as_bytes());
         if hidden > 0 {
-            self.note(&format!("{hidden} more columns: --wide shows them"));
+            let hidden = counted(hidden as u64, "more column", "more columns");
+            self.note(&format!("{hidden}: add --wide"));
         }
     }
 

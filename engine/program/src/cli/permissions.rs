@@ -17,7 +17,7 @@ Examples:
   boarding permissions revoke joe@acme.example bulk_import_users --company acme
 
 The permissions: bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer. Everybody may do
-everything until the first grant, which includes administer. The last administrator keeps it.")]
+everything until the first grant, which must include administer. The last administrator cannot lose it.")]
 pub(super) struct Permissions {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -44,10 +44,10 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct Change {
-    /// The actor: a user of the server or portal, or a name that --actor gives
+    /// The actor: the name that clients send over NATS. Grants do not limit this command line
     #[arg(id = "who", value_name = "ACTOR")]
     actor: String,
-    /// The permissions
+    /// bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer
     #[arg(required = true, value_name = "PERMISSION")]
     permissions: Vec<String>,
 }

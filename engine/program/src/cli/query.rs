@@ -54,7 +54,8 @@ impl Query {
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        let Some(name) = &self.name else { return Self::list(session.out) };
+        // Without a name the queries are listed before a folder is opened.
+        let name = self.name.as_deref().unwrap_or_default();
         match session.query(name, Value::Object(self.params()?)).await? {
             QueryAnswer::Json(answer) => session.out.document(&answer),
             QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,

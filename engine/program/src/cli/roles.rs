@@ -20,8 +20,8 @@ Examples:
   boarding roles assign 'Relationship Manager' --supervisor jane1 --preview --company acme
   boarding roles remove 'Account Manager' 'Team Lead' --search hudson --company acme
 
-Each person has an outcome: assigned, removed, skipped (nothing to change) or failed (no such user). To list the
-people of a filter: boarding users with the same options.")]
+Each person has an outcome: assigned, removed, skipped (nothing to change) or failed (no such user). To see the
+people of a filter first: add --preview.")]
 pub(super) struct Roles {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -111,6 +111,9 @@ impl Roles {
     }
 }
 
+/// The outcomes of people that an answer counts.
+const OUTCOMES: [&str; 4] = ["assigned", "removed", "skipped", "failed"];
+
 impl Change {
     async fn run(self, session: &Session<'_>, remove: bool) -> CliResult {
         let mut body = json!({"roles": self.roles, "remove": remove});
@@ -125,13 +128,16 @@ impl Change {
         let mut accepted;
         // One command changes a part of a long list. Each part is durable when the next one begins.
         loop {
-            accepted = session.submit("AssignRoles", body.clone()).await?;
+            // The id of --id is that of the first part. The others have other bodies, so they have other ids.
+            accepted = match body.get("after") {
+                None => session.submit("AssignRoles", body.clone()).await?,
+                Some(_) => session.submit_new("AssignRoles", body.clone()).await?,
+            };
             let result = &accepted.result;
             people.extend(
                 result.get("users").and_then(Value::as_array).into_iter().flatten().cloned(),
             );
-            for (count, name) in counts.iter_mut().zip(["assigned", "removed", "skipped", "failed"])
-            {
+            for (count, name) in counts.iter_mut().zip(OUTCOMES) {
                 *count += number(result, name);
             }
             match result.get("next").filter(|next| next.is_string()) {
@@ -143,7 +149,7 @@ impl Change {
         let [assigned, removed, skipped, failed] = counts;
         if let Some(result) = accepted.document.get_mut("result") {
             set(result, "users", people.clone());
-            for (name, count) in ["assigned", "removed", "skipped", "failed"].iter().zip(counts) {
+            for (name, count) in OUTCOMES.iter().zip(counts) {
                 set(result, name, count);
             }
         }

@@ -157,7 +157,6 @@ async fn resume(session: &Session<'_>) -> CliResult {
     notifications::retry_deferred(session).await?;
     start_due(session).await?;
     let open = session.rows("queue", json!({}), None).await?;
-    session.engine.actor(&session.company).await;
     for run in &open {
         watch::run(session, text(run, "run")).await?;
     }

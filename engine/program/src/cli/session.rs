@@ -10,6 +10,7 @@ use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CommandId, CompanyId, ImportId};
 use boarding_projections::query::MAX_LIMIT_ROWS;
+use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
@@ -111,7 +112,7 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        let result = match (result, self.log_failure().await) {
+        let result = match (result, self.log_failure()) {
             (Err(failure), Some(why)) if failure.status() == failure::of_log(&why).status() => {
                 Err(failure::of_log(&format!("{why}\n  {}", failure.text())))
             }
@@ -121,12 +122,8 @@ impl<'a> Session<'a> {
     }
 
     /// Why the log cannot be written, if it has failed.
-    async fn log_failure(&self) -> Option<String> {
-        tokio::select! {
-            biased;
-            why = self.engine.log_failed() => Some(why),
-            () = std::future::ready(()) => None,
-        }
+    fn log_failure(&self) -> Option<String> {
+        self.engine.log_failed().now_or_never()
     }
 
     /// A failure after an accepted command says so: a repeat under a new id could send all mails a second time.
@@ -169,6 +166,12 @@ impl<'a> Session<'a> {
             DEFAULT_DATA => format!("--company {}", self.company),
             path => format!("--company {} --data {}", self.company, quoted(path)),
         }
+    }
+
+    /// The same, with the way to send mails, for suggested commands that send some.
+    pub(super) fn sending_options(&self) -> String {
+        let smtp = if self.engine.sends_by_mail_server() { " --smtp URL" } else { "" };
+        format!("{}{smtp}", self.location_options())
     }
 
     /// Whether the verb has submitted a command.
@@ -215,8 +218,10 @@ impl<'a> Session<'a> {
         self.check_now()?;
         self.has_submitted.store(true, Ordering::Relaxed);
         envelope.actor.get_or_insert_with(|| self.caller.actor.clone());
-        // A preview is accepted as well, but records nothing.
-        let records = text(&envelope.body, "mode") != "preview";
+        // A preview is accepted as well, but records nothing. A tick or a resend of notifications only continues what
+        // was accepted before, so the verb may be repeated.
+        let continues = ["Tick", "ResendNotifications"].contains(&name);
+        let records = !continues && text(&envelope.body, "mode") != "preview";
         let id = envelope.id;
         let answer = self.engine.submit(&self.company, name, envelope, AUTHORITY).await;
         match &answer {

@@ -30,13 +30,16 @@ pub(super) struct Start {
     /// Also invites the people of sub-units
     #[arg(long, requires = "org_units")]
     include_descendants: bool,
-    /// Starts without asking; people of a run that has not ended need --yes-again
-    #[arg(short, long)]
-    yes: bool,
-    /// Also starts without asking if some people are in a run that has not ended: they get a second mail
-    #[arg(long)]
-    yes_again: bool,
-    /// The id of the run [default: the id of the command]
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// The options of a verb that starts a run.
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    #[command(flatten)]
+    pub(super) consent: Consent,
+    /// The id of the new run [default: the id of the command]
     #[arg(long, value_name = "ULID")]
     run: Option<RunId>,
     /// Schedules the run: it enters the queue at this time (RFC 3339)
@@ -61,7 +64,7 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("runs start", self.consent().yes())
+        check_can_ask("runs start", self.options.consent.yes())
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -78,14 +81,7 @@ impl Start {
         if !self.source.users.is_empty() {
             source.insert("users".to_owned(), json!(self.source.users));
         }
-        let (consent, channel) = (self.consent(), self.channel);
-        let request =
-            Request { source, channel, run: self.run, not_before: self.not_before, consent };
-        request.start(session).await
-    }
-
-    fn consent(&self) -> Consent {
-        Consent { yes: self.yes, yes_again: self.yes_again }
+        Request { source, channel: self.channel, options: self.options }.start(session).await
     }
 }
 
@@ -93,20 +89,20 @@ impl Start {
 pub(super) struct Request {
     pub(super) source: Map<String, Value>,
     pub(super) channel: String,
-    pub(super) run: Option<RunId>,
-    pub(super) not_before: Option<Time>,
-    pub(super) consent: Consent,
+    pub(super) options: RunOptions,
 }
 
 impl Request {
     /// Shows the number of people, asks, starts the run and waits for its end.
     pub(super) async fn start(self, session: &Session<'_>) -> CliResult {
-        let body = match self.repeated_total(session).await? {
+        let body = match repeated_total(session, self.options.run).await? {
             Some(total) => Some(self.confirmed_for(total)),
             None => self.preview(session).await?,
         };
         let accepted = match body {
-            Some(body) => self.consent.submit(session, "StartBulkIntegration", body).await?,
+            Some(body) => {
+                self.options.consent.submit(session, "StartBulkIntegration", body).await?
+            }
             None => None,
         };
         match accepted {
@@ -120,53 +116,70 @@ impl Request {
 
     /// Shows the number of people and asks. Returns the confirmed body if the answer is yes.
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
-        let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
-        let count = number(&preview.result, "recipient_count");
-        let question = question(&preview.result);
-        if self.consent.yes() {
-            session.out.say(&question);
-        } else {
-            let Some(true) = session.out.confirm(&format!("{question} Proceed?")).await else {
-                return Ok(None);
-            };
+        let preview = previewed(session, "StartBulkIntegration", self.body()).await?;
+        if !agreed(session, self.options.consent, &preview).await {
+            return Ok(None);
         }
         if session.given_id().is_some() {
-            return Ok(Some(self.confirmed_for(count)));
+            return Ok(Some(self.confirmed_for(number(&preview.result, "recipient_count"))));
         }
-        let mut body = self.body("confirmed");
+        let mut body = self.body();
         set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
         Ok(Some(body))
-    }
-
-    /// The number of people of the run if this command repeats an earlier one.
-    async fn repeated_total(&self, session: &Session<'_>) -> Result<Option<u64>, Failure> {
-        let Some(id) = session.given_id() else { return Ok(None) };
-        let run = self.run.map_or_else(|| id.to_string(), |run| run.to_string());
-        match session.row("run", json!({"run": run})).await {
-            Ok(row) => Ok(Some(number(&row, "total"))),
-            Err(Failure::Refused { .. }) => Ok(None),
-            Err(failure) => Err(failure),
-        }
     }
 
     /// The body that confirms the number of people. With `--id` a repeat must have the same body, and the number can be
     /// read from the run, while the hash of the plan cannot.
     fn confirmed_for(&self, recipients: u64) -> Value {
-        let mut body = self.body("confirmed");
+        let mut body = self.body();
         set(&mut body, "expected_recipients", recipients);
         body
     }
 
-    fn body(&self, mode: &str) -> Value {
-        let mut body = json!({"source": self.source, "channel": self.channel, "mode": mode});
-        if let Some(run) = self.run {
+    fn body(&self) -> Value {
+        let mut body = json!({"source": self.source, "channel": self.channel, "mode": "confirmed"});
+        if let Some(run) = self.options.run {
             set(&mut body, "run", run.to_string());
         }
-        if let Some(not_before) = self.not_before {
+        if let Some(not_before) = self.options.not_before {
             set(&mut body, "not_before", not_before.to_string());
         }
         body
     }
+}
+
+/// The number of people of the run if the command with the id of `--id` was submitted before.
+pub(super) async fn repeated_total(
+    session: &Session<'_>,
+    run: Option<RunId>,
+) -> Result<Option<u64>, Failure> {
+    let Some(id) = session.given_id() else { return Ok(None) };
+    let run = run.map_or_else(|| id.to_string(), |run| run.to_string());
+    match session.row("run", json!({"run": run})).await {
+        Ok(row) => Ok(Some(number(&row, "total"))),
+        Err(Failure::Refused { .. }) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The preview of a command that requests a run.
+pub(super) async fn previewed(
+    session: &Session<'_>,
+    command: &str,
+    mut body: Value,
+) -> Result<Accepted, Failure> {
+    set(&mut body, "mode", "preview");
+    session.submit_new(command, body).await
+}
+
+/// Shows the number of people of a preview and asks. Returns whether the operator agrees.
+pub(super) async fn agreed(session: &Session<'_>, consent: Consent, preview: &Accepted) -> bool {
+    let question = question(&preview.result);
+    if consent.yes() {
+        session.out.say(&question);
+        return true;
+    }
+    session.out.confirm(&format!("{question} Proceed?")).await == Some(true)
 }
 
 /// Refuses a verb that sends mails and cannot ask: without `--yes` and without a terminal.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use boarding_commands::company::Company;
 use boarding_commands::event::{Channel, TemplateKind};
 use boarding_commands::mail_kinds;
+use boarding_commands::settings::link_address;
 use boarding_commands::template::{self, AppAddresses, MailTemplate, MailValues};
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
@@ -116,13 +117,13 @@ impl Templates {
         match &self.verb {
             Some(Verb::Set(Set { mail, text, html })) => {
                 mail.kind()?;
-                read_mail(text, html).map(drop)
+                [text, html].into_iter().try_for_each(|file| input::open(file).map(drop))
             }
             Some(Verb::Show(Show { mail, .. })) => mail.kind().map(drop),
             Some(Verb::Preview(Preview { mail, text, html })) => {
                 mail.kind()?;
-                let files = text.as_ref().zip(html.as_ref());
-                files.map_or(Ok(()), |(text, html)| read_mail(text, html).map(drop))
+                let files = [text, html].into_iter().flatten();
+                files.map(|file| input::open(file)).try_for_each(|opened| opened.map(drop))
             }
             Some(Verb::List(_)) | None => Ok(()),
         }
@@ -216,7 +217,7 @@ impl Preview {
         let MailTemplate { subject, text, html, .. } = &template;
         template::check(facts, &about, subject, text, html)?;
         let config = session.row("config", json!({})).await?;
-        let link_url = format!("{}/SAMPLE", fields::text(&config, "link_base_url"));
+        let link_url = link_address(fields::text(&config, "link_base_url"), "SAMPLE");
         let values = MailValues {
             first_name: "Jane",
             last_name: "Hudson",

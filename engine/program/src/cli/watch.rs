@@ -58,7 +58,7 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         if let Some(text) = waits.filter(|_| !said_to_wait) {
             said_to_wait = true;
             session.out.remark(&format!(
-                "the run {text}\n  nobody fails meanwhile. Ctrl-C leaves the run as it is; then boarding runs resume goes on, boarding runs give-up {run} ends it"
+                "the run {text}\n  no person is failed while the run waits, at most for relay_wait_minutes. Ctrl-C leaves the run waiting; boarding runs resume continues it, boarding runs give-up {run} ends it"
             ));
         }
         pause().await;

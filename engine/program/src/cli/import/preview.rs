@@ -57,7 +57,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         "to import exactly this: boarding import {} --plan-hash {} {}",
         arguments,
         plan.hash,
-        session.location_options()
+        session.sending_options()
     ));
 }
 

@@ -21,11 +21,12 @@ pub(super) fn layout(
     width: Option<usize>,
 ) -> (String, usize) {
     let cell = |row: &Value, column: &Column| plain(&column.cell(row));
-    let texts = |column: &Column| -> Vec<String> {
-        let title = std::iter::once(column.title.to_owned());
-        title.chain(rows.iter().map(|row| cell(row, column))).collect()
+    let narrowest = |column: &Column| {
+        let cells = rows.iter().map(|row| longest_word(&cell(row, column)));
+        cells.fold(longest_word(column.title), usize::max)
     };
-    let narrowest: Vec<usize> = columns.iter().map(|column| longest_word(&texts(column))).collect();
+    let narrowest: Vec<usize> =
+        width.map_or_else(Vec::new, |_| columns.iter().map(narrowest).collect());
     let shown = width
         .map_or_else(|| (0..columns.len()).collect(), |width| fitting(columns, &narrowest, width));
     let shown_columns = || shown.iter().filter_map(|&at| columns.get(at));
@@ -68,8 +69,8 @@ fn fitting(columns: &[Column], narrowest: &[usize], width: usize) -> Vec<usize> 
     shown
 }
 
-fn longest_word(texts: &[String]) -> usize {
-    let words = texts.iter().flat_map(|text| text.split_whitespace());
+fn longest_word(text: &str) -> usize {
+    let words = text.split_whitespace();
     words.map(|word| word.chars().count()).max().unwrap_or(0).min(WHOLE_WORD_CHARS_MAX)
 }
 
@@ -78,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::columns::{LOG, PHONES, RUNS};
+    use crate::cli::columns::{INVITATIONS, LOG, NOTIFICATIONS, PHONES, RUNS};
 
     const TERMINAL_CHARS: usize = 80;
 
@@ -117,6 +118,20 @@ mod tests {
         for whole in ["jane.hudson@acme.example", "failed", "REASON", "corporate"] {
             assert!(table.contains(whole), "{whole}: {table}");
         }
+    }
+
+    /// Why a mail waits, and why a link has ended.
+    #[test]
+    fn reasons_of_mails_and_links_are_shown_at_80_columns() {
+        let row = json!({"key": "batch_report.01JD0000000000000000000000.0", "kind": "batch_report",
+            "to": "una@acme.example", "user": null, "state": "waiting", "reason": "451 try again later"});
+        let table = shown(NOTIFICATIONS, row);
+        assert!(table.contains("waiting") && table.contains("451"), "{table}");
+        let row = json!({"user": "jane.hudson@acme.example", "channel": "whatsapp", "state": "revoked",
+            "sent_at": "2026-11-21T08:00:00.000Z", "expires_at": "2026-11-22T08:00:00.000Z",
+            "code": "invitation.address_changed"});
+        let table = shown(INVITATIONS, row);
+        assert!(table.contains("invitation.address_changed"), "{table}");
     }
 
     #[test]
