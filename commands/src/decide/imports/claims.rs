@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use crate::company::{Company, ImportState, Placing, User, UserId, ValueMark};
-use crate::decide::imports::rows::{Allotment, Rows, former_phones, keeper, phone_mark};
+use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
-use crate::event::{BlankMeans, Event, ImportOptions, Person};
+use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
 use crate::user_file::ParsedRow;
 use crate::values::{ImportId, Phone, UserKey};
 
@@ -22,6 +22,8 @@ pub struct Claims {
     created: HashMap<String, bool>,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
+    /// What rows would take that are invalid for another reason.
+    asks: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
 }
 
@@ -33,6 +35,8 @@ struct Take {
     part: Part,
     /// The other user who has the value.
     holder: Option<UserId>,
+    /// Whether that user is archived: archived people have released their values.
+    has_left: bool,
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -87,7 +91,7 @@ impl Claims {
             rules.events.clear();
             rules.apply(row);
             self.last_row = row.row;
-            self.note((company, import), options, row, &rules.events);
+            self.note(company, options, row, &rules.events);
         }
         self.seen = std::mem::take(&mut rules.seen);
         self.created = std::mem::take(&mut rules.created);
@@ -97,7 +101,7 @@ impl Claims {
     /// Notes what the row does to unique values, if it is applied.
     fn note(
         &mut self,
-        (company, import): (&Company, ImportId),
+        company: &Company,
         options: &ImportOptions,
         row: &ParsedRow,
         events: &[Event],
@@ -106,7 +110,10 @@ impl Claims {
         let mut key = None;
         for event in events {
             match event {
-                Event::RowRefused { .. } | Event::UserArchived { .. } => return,
+                Event::RowRefused { user: Some(user), outcome: RowOutcome::Invalid, .. } => {
+                    return self.note_invalid(company, row, user);
+                }
+                Event::RowRefused { .. } => return,
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
                     (key, after) = (Some(user), Some(&**person));
@@ -119,14 +126,43 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let import = company.imports.get(&import);
-        let claimant = Claimant { company, import, row: row.row, known };
+        let claimant = Claimant { company, row: row.row, known };
+        if row.values.archived {
+            return self.note_leaver(&claimant);
+        }
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
         if options.add_to_corporate_phones {
             self.note_phone(&claimant, &row.values.phone.as_ref().map(|one| one.ok()), options);
         }
+    }
+
+    /// A row that is invalid for another reason takes nothing. Its values are judged all the same, so that one report
+    /// names all of its problems.
+    fn note_invalid(&mut self, company: &Company, row: &ParsedRow, user: &UserKey) {
+        if row.values.archived {
+            return;
+        }
+        let own = company.users.created(user.as_str()).map(|(id, _)| id);
+        for (name, cell) in &row.values.attributes {
+            let CellValue::Value(value) = cell else { continue };
+            let holder = company.keeper(name, value).map(|(id, _)| id);
+            if dialect::is_unique(name) && (own.is_none() || holder != own) {
+                let (mark, part) = (ValueMark::of(name, value), Part::Ids);
+                self.asks.push(Take { mark, row: row.row, part, holder, has_left: false });
+            }
+        }
+    }
+
+    /// A row that archives its user releases all of the user's values.
+    fn note_leaver(&mut self, claimant: &Claimant<'_>) {
+        let Some((_, user)) = claimant.known else { return };
+        let ids = user.person();
+        let ids = unique_values(&ids).map(|(name, value)| ValueMark::of(name, value));
+        self.releases.extend(ids.map(|mark| (mark, (claimant.row, Part::Ids))));
+        let phones = user.listed().iter().map(|phone| phone_mark(*phone));
+        self.releases.extend(phones.map(|mark| (mark, (claimant.row, Part::Phone))));
     }
 
     fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
@@ -139,8 +175,7 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = keeper(claimant.company, claimant.import, name, value);
-            let holder = holder.map(|(id, _)| id);
+            let holder = claimant.company.holder(name, value).map(|(id, _)| id);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -178,7 +213,10 @@ impl Claims {
     ) {
         let own = claimant.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(*holder) != own);
-        self.takes.push(Take { mark, row: claimant.row, part, holder });
+        let holder = holder.and_then(|id| Some((id, claimant.company.users.get(id)?.state)));
+        let has_left = holder.is_some_and(|(_, state)| state == UserState::Archived);
+        let holder = holder.map(|(id, _)| id);
+        self.takes.push(Take { mark, row: claimant.row, part, holder, has_left });
     }
 
     /// Decides which row gets which value.
@@ -191,13 +229,27 @@ impl Claims {
             refused.extend(share(takes, &mut allotment));
         }
         // A value stays where it is, if nothing releases it.
-        let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
+        let is_released = |take: &Take| self.releases.contains_key(&take.mark);
+        let stays = |take: &&Take| take.holder.is_some() && !take.has_left && !is_released(take);
         refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
         let refused = self.with_dependents(refused, &by_mark);
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
-            if let Some(holder) = take.holder.filter(|_| !is_refused) {
+            // Ids stay on the record of a person who left before the file. A phone has one place on the list.
+            let moves = !take.has_left || take.part == Part::Phone || is_released(take);
+            if let Some(holder) = take.holder.filter(|_| moves && !is_refused) {
                 allotment.moves.insert((take.row, take.mark), holder);
+            }
+        }
+        let is_refused = |by: &(u64, Part)| refused.contains(by);
+        for ask in &self.asks {
+            let takes = by_mark.get(&ask.mark).into_iter().flatten();
+            let takes = takes.filter(|take| !is_refused(&(take.row, take.part)));
+            let is_released = self.releases.get(&ask.mark).is_some_and(|by| !is_refused(by));
+            if let Some(rival) = takes.map(|take| take.row).min() {
+                allotment.lost.insert((ask.row, ask.mark), rival);
+            } else if let Some(holder) = ask.holder.filter(|_| !is_released) {
+                allotment.kept.insert((ask.row, ask.mark), holder);
             }
         }
         allotment
@@ -236,7 +288,6 @@ impl Claims {
 /// The user of a row, and the state before the row.
 struct Claimant<'a> {
     company: &'a Company,
-    import: Option<&'a ImportState>,
     row: u64,
     known: Option<(UserId, &'a User)>,
 }

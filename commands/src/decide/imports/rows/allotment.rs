@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::company::{Company, ImportState, User, UserId, UserState, ValueMark};
+use crate::company::{Company, UserId, ValueMark};
 use crate::values::Phone;
 
 /// Which row gets which value.
@@ -12,12 +12,19 @@ pub struct Allotment {
     pub(crate) lost: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
+    /// Values that a row would not get if it were valid, because this user keeps them.
+    pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
 }
 
 impl Allotment {
     /// The other row that takes the value, if this row does not get it for that reason.
     pub(super) fn lost_to(&self, row: u64, mark: ValueMark) -> Option<u64> {
         self.lost.get(&(row, mark)).copied()
+    }
+
+    /// The user who keeps the value from a row that is invalid for another reason.
+    pub(super) fn kept_by(&self, row: u64, mark: ValueMark) -> Option<UserId> {
+        self.kept.get(&(row, mark)).copied()
     }
 
     /// Whether the row gets the value from this user.
@@ -39,17 +46,4 @@ pub(crate) fn former_phones<'l>(
 ) -> impl Iterator<Item = Phone> + 'l {
     let is_former = move |phone: &Phone| Some(*phone) != new && !company.by_hand.contains(phone);
     listed.iter().copied().filter(is_former)
-}
-
-/// The user who keeps a value. An archived user has released it, unless a row of the same file archived the user: the
-/// rows of a file are judged as if all were applied at once.
-pub(crate) fn keeper<'c>(
-    company: &'c Company,
-    import: Option<&ImportState>,
-    attribute: &str,
-    value: &str,
-) -> Option<(UserId, &'c User)> {
-    let (id, user) = company.holder(attribute, value)?;
-    let is_of_file = import.is_some_and(|import| import.row_of(id, user).is_some());
-    (user.state != UserState::Archived || is_of_file).then_some((id, user))
 }
