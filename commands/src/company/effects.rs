@@ -62,8 +62,20 @@ pub struct RowEffect {
     pub after: UserSnapshot,
     /// Whether the row's number came out of the company's own stock.
     pub from_stock: bool,
+    /// The corporate phones that the row took from archived people. Their own rows do not change them, so this row
+    /// gives the phones back.
+    pub from_archived: Vec<TakenPhone>,
     /// Why it cannot be reversed, where that is known before.
     pub errored: Option<Code>,
+}
+
+/// A corporate phone that a row took from a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPhone {
+    pub phone: Phone,
+    pub from: UserKey,
+    /// Whether it was added by hand.
+    pub by_hand: bool,
 }
 
 /// The effects of one import, as its company's commits are gone through from the first.
@@ -85,7 +97,7 @@ enum EventRole<'a> {
     /// It changes the values of a person; the next event has the row.
     Values(&'a UserKey),
     /// It takes a corporate phone off the list: of the person of the row told before, or of another person.
-    Unlisting(&'a UserKey),
+    Unlisting(&'a UserKey, TakenPhone),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
     /// It archives a person: the one of the row, if the previous event has it.
@@ -133,9 +145,9 @@ struct Walk<'c, 'r> {
 
 impl<'c> Observer<'c> for Walk<'c, '_> {
     fn before(&mut self, company: &Company, event: &'c Event) {
-        let part = self.part(event);
+        let part = self.part(company, event);
         let before = match &part {
-            EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user) => {
+            EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user, _) => {
                 UserSnapshot::of(company, user)
             }
             EventRole::Phone(_)
@@ -159,16 +171,22 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
                 }
                 let before = self.released.remove(&user.folded()).unwrap_or(before);
                 let after = UserSnapshot::of(company, user);
-                let (user, from_stock) = (user.clone(), false);
-                self.rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
+                let (user, from_stock, from_archived) = (user.clone(), false, Vec::new());
+                let errored = None;
+                let effect =
+                    RowEffect { row, user, before, after, from_stock, from_archived, errored };
+                self.rows.push(effect);
             }
             EventRole::Values(user) => {
                 self.values = earlier;
                 self.values.push((user, before));
             }
-            EventRole::Unlisting(user) => match self.rows.last_mut() {
+            EventRole::Unlisting(user, taken) => match self.rows.last_mut() {
                 Some(last) if last.user.folded() == user.folded() => {
                     last.after = UserSnapshot::of(company, user);
+                }
+                Some(last) if before.state == Some(UserState::Archived) => {
+                    last.from_archived.push(taken);
                 }
                 Some(_) => drop(self.released.entry(user.folded()).or_insert(before)),
                 None => {}
@@ -203,7 +221,7 @@ impl<'c, 'r> Walk<'c, 'r> {
         Self { import, released, rows, next, values, row_user: None, over: false }
     }
 
-    fn part(&self, event: &'c Event) -> EventRole<'c> {
+    fn part(&self, company: &Company, event: &'c Event) -> EventRole<'c> {
         let row = event.row().filter(|(_, row)| row.import == self.import);
         match event {
             Event::UserUpdated { user, row: None, .. } => EventRole::Values(user),
@@ -220,7 +238,11 @@ impl<'c, 'r> Walk<'c, 'r> {
             {
                 EventRole::Phone(user)
             }
-            Event::CorporatePhoneRemoved { user, .. } => EventRole::Unlisting(user),
+            Event::CorporatePhoneRemoved { phone, user } => {
+                let (phone, from) = (**phone, user.0.clone());
+                let by_hand = company.by_hand.contains(&phone);
+                EventRole::Unlisting(user, TakenPhone { phone, from, by_hand })
+            }
             Event::UserArchived { user } => EventRole::Leaving(user),
             Event::NumberAllocated { .. } => EventRole::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => EventRole::End,

@@ -22,6 +22,8 @@ pub struct Claims {
     created: HashMap<String, bool>,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
+    /// The people whom rows archive. They keep their values until the next file.
+    leavers: HashSet<UserId>,
     /// What rows would take that are invalid for another reason.
     asks: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
@@ -128,7 +130,8 @@ impl Claims {
         let known = company.users.created(key.as_str());
         let claimant = Claimant { company, row: row.row, known };
         if row.values.archived {
-            return self.note_leaver(&claimant);
+            self.leavers.extend(known.map(|(id, _)| id));
+            return;
         }
         if let Some(after) = after {
             self.note_ids(&claimant, after);
@@ -153,16 +156,6 @@ impl Claims {
                 self.asks.push(Take { mark, row: row.row, part, holder, has_left: false });
             }
         }
-    }
-
-    /// A row that archives its user releases all of the user's values.
-    fn note_leaver(&mut self, claimant: &Claimant<'_>) {
-        let Some((_, user)) = claimant.known else { return };
-        let ids = user.person();
-        let ids = unique_values(&ids).map(|(name, value)| ValueMark::of(name, value));
-        self.releases.extend(ids.map(|mark| (mark, (claimant.row, Part::Ids))));
-        let phones = user.listed().iter().map(|phone| phone_mark(*phone));
-        self.releases.extend(phones.map(|mark| (mark, (claimant.row, Part::Phone))));
     }
 
     fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
@@ -228,15 +221,20 @@ impl Claims {
         for takes in by_mark.values() {
             refused.extend(share(takes, &mut allotment));
         }
-        // A value stays where it is, if nothing releases it.
-        let is_released = |take: &Take| self.releases.contains_key(&take.mark);
-        let stays = |take: &&Take| take.holder.is_some() && !take.has_left && !is_released(take);
-        refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
+        // A value stays where it is, if nothing releases it. Who was archived before has released everything.
+        for take in &self.takes {
+            let Some(holder) = take.holder else { continue };
+            let has_left = take.has_left && !self.leavers.contains(&holder);
+            if !has_left && !self.releases.contains_key(&take.mark) {
+                refused.push((take.row, take.part));
+                allotment.kept.insert((take.row, take.mark), holder);
+            }
+        }
         let refused = self.with_dependents(refused, &by_mark);
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
-            // Ids stay on the record of a person who left before the file. A phone has one place on the list.
-            let moves = !take.has_left || take.part == Part::Phone || is_released(take);
+            // Ids stay on the record of a person who has left. A phone has one place on the list.
+            let moves = !take.has_left || take.part == Part::Phone;
             if let Some(holder) = take.holder.filter(|_| moves && !is_refused) {
                 allotment.moves.insert((take.row, take.mark), holder);
             }

@@ -166,6 +166,7 @@ impl<'a> Reversals<'a> {
                 self.events.push(Event::CorporatePhoneRemoved { phone, user });
             }
         }
+        self.return_to_archived(effect);
         self.take_back(effect, id, &who);
         self.reversed.insert(id);
         self.give_back_number(effect, user);
@@ -303,6 +304,20 @@ impl<'a> Reversals<'a> {
                 .attributes
                 .retain(|name, value| !self.placed.contains_key(&ValueMark::of(name, value)));
             self.events.push(attributes_changed(holder, person));
+        }
+    }
+
+    /// Lists the phones that the row took from archived people for them again.
+    fn return_to_archived(&mut self, effect: &RowEffect) {
+        for taken in &effect.from_archived {
+            let Some((id, user)) = self.company.users.created(taken.from.as_str()) else {
+                continue;
+            };
+            if self.placed.insert(phone_mark(taken.phone), id).is_none() {
+                let (phone, user) = (Personal(taken.phone), Personal(user.key()));
+                let import = (!taken.by_hand).then_some(self.id);
+                self.events.push(Event::CorporatePhoneAdded { phone, user, import });
+            }
         }
     }
 

@@ -122,6 +122,7 @@ mod tests {
             before,
             after,
             from_stock: false,
+            from_archived: Vec::new(),
             errored: None,
         }
     }

@@ -186,26 +186,22 @@ fn list_follows_the_file_except_for_numbers_added_by_hand() {
     assert_eq!(warned.map(|one| one.code).collect::<Vec<_>>(), [Code::PhoneKept]);
 }
 
-/// The state of a person.
-fn state_of(company: &Company, name: &str) -> UserState {
-    company.users.created(name).unwrap().1.state
-}
-
-/// A32, A41: a row that archives a person releases the person's id and phone to another row, before or after it.
+/// A32: a person whom a row archives keeps id and phone from the other rows of the file, before and after it.
 #[test]
-fn leaver_releases_values_within_the_file() {
-    let mut rows = parsed(&[(0, None, None), (4, Some(0), Some(0))]);
-    rows[0].values.archived = true;
-    for order in [[0, 1], [1, 0]] {
-        let mut rows: Vec<_> = order.iter().map(|at| rows[*at].clone()).collect();
+fn leaver_keeps_values_from_rows_of_the_same_file() {
+    let mut lines = parsed(&[(0, None, None), (4, Some(0), None), (5, None, Some(0))]);
+    lines[0].values.archived = true;
+    for order in [[0, 1, 2], [1, 2, 0]] {
+        let mut rows: Vec<_> = order.iter().map(|at| lines[*at].clone()).collect();
         (1..).zip(&mut rows).for_each(|(number, row)| row.row = number);
-        for per_commit in [2, 1] {
-            let (after, events) = imported(company(2), &rows, per_commit);
-            let created = (RowOutcome::Created, Some(PhoneOutcome::Added));
-            assert_eq!(outcomes(&events)["eve"], created, "{order:?}, {per_commit}");
-            assert_eq!(state_of(&after.0, "ann"), UserState::Archived);
-            assert!(people(&after.0)[4].starts_with("eve E0 "), "{order:?}, {per_commit}");
-            assert_laws(&after.0);
+        for per_commit in [3, 1] {
+            let (after, events) = imported(company(3), &rows, per_commit);
+            let outcomes = outcomes(&events);
+            let taken = Some(PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned));
+            assert_eq!(outcomes["eve"].0, RowOutcome::Invalid, "{order:?}, {per_commit}");
+            assert_eq!(outcomes["fay"], (RowOutcome::Created, taken), "{order:?}, {per_commit}");
+            let state = after.0.users.created("ann").unwrap().1.state;
+            assert_eq!(state, UserState::Archived);
         }
     }
 }
@@ -246,22 +242,38 @@ fn invalid_row_names_its_taken_id_in_any_order() {
     }
 }
 
-/// A32, P23: an undo gives the swapped values back.
-#[test]
-fn undo_gives_swapped_values_back() {
-    let rows = parsed(&[(0, Some(1), Some(1)), (1, Some(0), Some(0))]);
-    let start: Vec<_> = (0..4).flat_map(person).chain([file(2)]).collect();
+/// The company before a file of these rows, and after the undo of the file.
+fn undone(start: Vec<Event>, rows: Vec<ParsedRow>) -> (Given, Given) {
     let before = given(start.clone());
     let events = before.when(ImportRows::alone(import_id(), rows)).events();
     let all: Vec<_> = start.into_iter().chain(events).collect();
     let mut effects = Effects::new("acme".parse().unwrap(), import_id());
     let effects = effects.take(&crate::company::effects::testing::commit(all.clone()));
-    assert_eq!(effects.len(), 2);
     let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
     let undone = given(all).after(undo);
-    let undone = undone.after(UndoRows { import: import_id(), rows: effects, last: true });
-    assert_eq!(people(&undone.0), people(&before.0));
-    assert_laws(&undone.0);
+    (before, undone.after(UndoRows { import: import_id(), rows: effects, last: true }))
+}
+
+/// A32, P23: an undo gives the swapped values back.
+#[test]
+fn undo_gives_swapped_values_back() {
+    let rows = parsed(&[(0, Some(1), Some(1)), (1, Some(0), Some(0))]);
+    let (before, after) = undone((0..4).flat_map(person).chain([file(2)]).collect(), rows);
+    assert_eq!(people(&after.0), people(&before.0));
+    assert_laws(&after.0);
+}
+
+/// A41, P23: an undo gives a phone back to the archived person from whom a row took it.
+#[test]
+fn undo_gives_phones_back_to_archived_people() {
+    let archived = Event::UserArchived { user: who("ann") };
+    let by_hand = phone_added("ann", 50);
+    let start = person(0).into_iter().chain([by_hand, archived, file(2)]).collect();
+    let rows = parsed(&[(4, Some(0), Some(0)), (5, None, Some(50))]);
+    let (before, after) = undone(start, rows);
+    assert_eq!(people(&after.0), people(&before.0));
+    assert_eq!(after.0.by_hand, before.0.by_hand);
+    assert_eq!(after.0.phones.len(), 2);
 }
 
 type Line = (usize, Option<usize>, Option<u64>);

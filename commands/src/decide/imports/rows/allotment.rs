@@ -12,7 +12,7 @@ pub struct Allotment {
     pub(crate) lost: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
-    /// Values that a row would not get if it were valid, because this user keeps them.
+    /// Values that a row does not get, because this user keeps them.
     pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
 }
 
@@ -22,7 +22,7 @@ impl Allotment {
         self.lost.get(&(row, mark)).copied()
     }
 
-    /// The user who keeps the value from a row that is invalid for another reason.
+    /// The user who keeps the value from the row.
     pub(super) fn kept_by(&self, row: u64, mark: ValueMark) -> Option<UserId> {
         self.kept.get(&(row, mark)).copied()
     }

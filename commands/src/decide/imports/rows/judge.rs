@@ -88,9 +88,10 @@ impl Rows<'_> {
             if let Some(other) = allotment.lost_to(row.row, mark) {
                 return Some(format!("row {other} has it too"));
             }
-            if !is_valid {
-                let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
-                return Some(format!("{} has it", keeper.key().as_str()));
+            let kept_by =
+                allotment.kept_by(row.row, mark).and_then(|id| self.company.users.get(id));
+            if kept_by.is_some() || !is_valid {
+                return Some(format!("{} has it", kept_by?.key().as_str()));
             }
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
