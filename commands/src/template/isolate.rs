@@ -14,15 +14,24 @@ const END: char = '\u{2069}';
 const PLAIN_ELEMENTS: [(&str, bool); 4] =
     [("title", true), ("textarea", true), ("style", false), ("script", false)];
 
-/// Whether the character opens or closes a writing direction. A value must not hold one: an unbalanced one reaches
-/// beyond the value.
-pub(super) fn is_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether the text has a letter that is written from right to left.
+pub(super) fn has_right_to_left(text: &str) -> bool {
+    let is_one = |c: char| {
+        matches!(
+            u32::from(c),
+            0x590..=0x8ff | 0xfb1d..=0xfdff | 0xfe70..=0xfeff | 0x10800..=0x10fff | 0x1e800..=0x1efff
+        )
+    };
+    !text.is_ascii() && text.chars().any(is_one)
 }
 
-/// Writes a value in a part. A text between the marks is a value of people's data; a safe string is our own.
+/// Writes a value in a part. A text of people's data is isolated; a safe string is our own.
+///
+/// `both_ways` says that the part has text from right to left of its own. Otherwise a value in ASCII needs no marks in
+/// plain text. There they would be copied with a user name.
 pub(super) fn write_value(
     part: MailPart,
+    both_ways: bool,
     out: &mut Output,
     state: &mut State,
     value: &Value,
@@ -38,8 +47,9 @@ pub(super) fn write_value(
     // A link that went through a filter is still a link: marks would become part of it.
     let link = state.lookup("link_url").map(|link| link.to_string()).unwrap_or_default();
     let is_link = !link.is_empty() && text.contains(&link);
+    let is_plain = part != MailPart::Html && !both_ways && text.is_ascii();
     let text = if part == MailPart::Html { escaped(&text) } else { text };
-    if text.is_empty() || is_link {
+    if text.is_empty() || is_link || is_plain {
         return out.write_str(&text).map_err(Error::from);
     }
     write!(out, "{START}{text}{END}").map_err(Error::from)

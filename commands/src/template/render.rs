@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::facts::MailFacts;
-use super::isolate::{settled, write_value};
+use super::isolate::{has_right_to_left, settled, write_value};
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::text::one_line;
@@ -148,7 +148,9 @@ pub(super) fn environment(
     let plain = AutoEscape::Custom("plain".into());
     let escape = if part == MailPart::Html { AutoEscape::Html } else { plain };
     environment.set_auto_escape_callback(move |_| escape.clone());
-    environment.set_formatter(move |out, state, value| write_value(part, out, state, value));
+    let both_ways = has_right_to_left(source);
+    environment
+        .set_formatter(move |out, state, value| write_value(part, both_ways, out, state, value));
     // Every value is escaped when it is shown, so these have nothing to do.
     for filter in ["safe", "escape", "e"] {
         environment.add_filter(filter, |value: Value| value);

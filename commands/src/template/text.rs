@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::isolate::is_direction;
 use crate::values::links::{holds_link, without_links};
 use crate::values::{Time, email};
 
@@ -32,6 +31,12 @@ pub(super) fn shown_time(time: Time) -> String {
 pub(super) fn one_line(text: &str) -> String {
     let plain = text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ");
     plain.trim().to_owned()
+}
+
+/// Whether the character opens or closes a writing direction. A value must not hold one: an unbalanced one reaches
+/// beyond the value.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A value of people's data: in one line, without characters that change the writing direction.
