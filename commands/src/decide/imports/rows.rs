@@ -20,7 +20,7 @@ use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcom
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub use allotment::Allotment;
-pub(crate) use allotment::{former_phones, keeper, phone_mark};
+pub(crate) use allotment::{former_phones, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;
 use changes::{may_supervise, merged};
