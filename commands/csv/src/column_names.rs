@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::column::{Column, HeaderWords};
 use crate::decoration;
 use crate::defect::{Defect, DefectKind};
-use crate::names::{SIMILARITY_MIN, plain};
+use crate::names::{plain, similarity};
 use crate::record::Record;
 
 /// The names by which the columns of a format are found.
@@ -126,14 +126,12 @@ impl ColumnNames {
             return Some(self.columns.get(column)?.name);
         }
         let name = bare(&undecorated);
-        let similarity = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
         let known = self.by_name.iter().chain(&self.words).filter(|(_, index)| is_free(**index));
         let best = known
-            .map(|(known, &index)| (similarity(known), index))
+            .filter_map(|(known, &index)| Some((similarity(&name, known)?, index)))
             // Of equally similar names the first column wins, so that the order of the hash map does not matter.
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        let column = self.columns.get(best.1)?;
-        (best.0 >= SIMILARITY_MIN).then_some(column.name)
+        Some(self.columns.get(best.1)?.name)
     }
 }
 
