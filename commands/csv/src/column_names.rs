@@ -12,6 +12,9 @@ use crate::defect::{Defect, DefectKind};
 use crate::names::{plain, similarity};
 use crate::record::Record;
 
+/// The longest name, in characters, that is compared with the known names: more than twice the longest of them.
+const COMPARED_CHARS_MAX: usize = 100;
+
 /// The names by which the columns of a format are found.
 #[derive(Debug)]
 pub(crate) struct ColumnNames {
@@ -126,6 +129,9 @@ impl ColumnNames {
             return Some(self.columns.get(column)?.name);
         }
         let name = bare(&undecorated);
+        if name.chars().nth(COMPARED_CHARS_MAX).is_some() {
+            return None;
+        }
         let known = self.by_name.iter().chain(&self.words).filter(|(_, index)| is_free(**index));
         let best = known
             .filter_map(|(known, &index)| Some((similarity(&name, known)?, index)))
