@@ -1,13 +1,13 @@
 //! `EditAccount`: one account gets other values, judged as a row of a file of accounts is.
 
 use boarding_csv::CellValue;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::rows::Changes;
 use crate::company::{Company, User, UserId, UserState};
-use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision, TakenValues};
 use crate::dialect::{self, PERMISSION_GROUP, read_one};
 use crate::event::{BlankMeans, Event, Permission};
 use crate::user_file::{ParsedRow, RowValues};
@@ -52,6 +52,10 @@ impl std::fmt::Debug for EditAccount {
 impl Decide for EditAccount {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        TakenValues::json_schema(generator)
+    }
+
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (id, user) = find(company, &self.account)?;
         let group = self.group(company)?;
@@ -65,17 +69,19 @@ impl Decide for EditAccount {
             row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
         }
         let changes = Changes::of(user, &row.values, BlankMeans::Clear);
+        let result = json!(TakenValues { warnings: row.warnings });
         if changes.changed.is_empty() {
-            return Ok(Decision::append(vec![]));
+            return Ok(Decision::append(vec![]).with_result(result));
         }
-        Ok(Decision::append(vec![Event::UserUpdated {
+        let updated = Event::UserUpdated {
             user: Personal(user.key()),
             person: Personal(changes.person),
             org_unit: changes.org_unit,
             roles: changes.roles,
             changed: changes.changed,
             row: None,
-        }]))
+        };
+        Ok(Decision::append(vec![updated]).with_result(result))
     }
 }
 
