@@ -22,11 +22,11 @@ pub struct Claims {
     created: HashMap<String, bool>,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
-    /// The people whom rows archive. They keep their values until the next file.
-    leavers: HashSet<UserId>,
     /// What rows would take that are invalid for another reason.
     asks: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
+    /// The users whom rows of the file archive.
+    leaving: HashSet<UserId>,
 }
 
 /// A row whose user gets a value that the user does not have yet.
@@ -36,9 +36,20 @@ struct Take {
     row: u64,
     part: Part,
     /// The other user who has the value.
-    holder: Option<UserId>,
-    /// Whether that user is archived: archived people have released their values.
-    has_left: bool,
+    holder: Option<Holder>,
+}
+
+/// The user who has a value before the row.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    id: UserId,
+    is_archived: bool,
+}
+
+impl Holder {
+    fn new((id, user): (UserId, &User)) -> Self {
+        Self { id, is_archived: user.state == UserState::Archived }
+    }
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -128,11 +139,11 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let claimant = Claimant { company, row: row.row, known };
         if row.values.archived {
-            self.leavers.extend(known.map(|(id, _)| id));
+            self.leaving.extend(known.map(|(id, _)| id));
             return;
         }
+        let claimant = Claimant { company, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
@@ -144,16 +155,14 @@ impl Claims {
     /// A row that is invalid for another reason takes nothing. Its values are judged all the same, so that one report
     /// names all of its problems.
     fn note_invalid(&mut self, company: &Company, row: &ParsedRow, user: &UserKey) {
-        if row.values.archived {
-            return;
-        }
         let own = company.users.created(user.as_str()).map(|(id, _)| id);
         for (name, cell) in &row.values.attributes {
             let CellValue::Value(value) = cell else { continue };
-            let holder = company.keeper(name, value).map(|(id, _)| id);
-            if dialect::is_unique(name) && (own.is_none() || holder != own) {
+            let holder = company.holder(name, value).map(Holder::new);
+            let is_own = holder.is_some_and(|holder| Some(holder.id) == own);
+            if dialect::is_unique(name) && !is_own && !row.values.archived {
                 let (mark, part) = (ValueMark::of(name, value), Part::Ids);
-                self.asks.push(Take { mark, row: row.row, part, holder, has_left: false });
+                self.asks.push(Take { mark, row: row.row, part, holder });
             }
         }
     }
@@ -168,7 +177,7 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = claimant.company.holder(name, value).map(|(id, _)| id);
+            let holder = claimant.company.holder(name, value).map(Holder::new);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -189,8 +198,9 @@ impl Claims {
             _ => return,
         };
         if let Some(phone) = new.filter(|phone| !listed.contains(phone)) {
-            let holder = claimant.company.phones.get(&phone).copied();
-            self.take(claimant, phone_mark(phone), Part::Phone, holder);
+            let holder = claimant.company.phones.get(&phone);
+            let holder = holder.and_then(|id| Some((*id, claimant.company.users.get(*id)?)));
+            self.take(claimant, phone_mark(phone), Part::Phone, holder.map(Holder::new));
         }
         let former = former_phones(claimant.company, listed, new);
         let releases = former.map(|phone| (phone_mark(phone), (claimant.row, Part::Phone)));
@@ -202,55 +212,57 @@ impl Claims {
         claimant: &Claimant<'_>,
         mark: ValueMark,
         part: Part,
-        holder: Option<UserId>,
+        holder: Option<Holder>,
     ) {
         let own = claimant.known.map(|(id, _)| id);
-        let holder = holder.filter(|holder| Some(*holder) != own);
-        let holder = holder.and_then(|id| Some((id, claimant.company.users.get(id)?.state)));
-        let has_left = holder.is_some_and(|(_, state)| state == UserState::Archived);
-        let holder = holder.map(|(id, _)| id);
-        self.takes.push(Take { mark, row: claimant.row, part, holder, has_left });
+        let holder = holder.filter(|holder| Some(holder.id) != own);
+        self.takes.push(Take { mark, row: claimant.row, part, holder });
     }
 
     /// Decides which row gets which value.
-    pub fn allot(self) -> Allotment {
-        let mut allotment = Allotment::default();
+    pub fn allot(mut self) -> Allotment {
+        let leaving = std::mem::take(&mut self.leaving);
+        for take in self.takes.iter_mut().chain(&mut self.asks) {
+            take.holder = take.holder.filter(|one| !one.is_archived || leaving.contains(&one.id));
+        }
+        let mut allotment = Allotment { leaving, ..Allotment::default() };
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
         let mut refused = Vec::new();
         for takes in by_mark.values() {
             refused.extend(share(takes, &mut allotment));
         }
-        // A value stays where it is, if nothing releases it. Who was archived before has released everything.
-        for take in &self.takes {
-            let Some(holder) = take.holder else { continue };
-            let has_left = take.has_left && !self.leavers.contains(&holder);
-            if !has_left && !self.releases.contains_key(&take.mark) {
-                refused.push((take.row, take.part));
-                allotment.kept.insert((take.row, take.mark), holder);
-            }
-        }
+        // A value stays where it is, if nothing releases it.
+        let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
+        refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
         let refused = self.with_dependents(refused, &by_mark);
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
-            // Ids stay on the record of a person who has left. A phone has one place on the list.
-            let moves = !take.has_left || take.part == Part::Phone;
-            if let Some(holder) = take.holder.filter(|_| moves && !is_refused) {
-                allotment.moves.insert((take.row, take.mark), holder);
+            if let Some(holder) = take.holder.filter(|_| !is_refused) {
+                allotment.moves.insert((take.row, take.mark), holder.id);
             }
         }
-        let is_refused = |by: &(u64, Part)| refused.contains(by);
+        self.judge_asks(&refused, &by_mark, &mut allotment);
+        allotment
+    }
+
+    /// Finds what the rows that are invalid for another reason would not get.
+    fn judge_asks(
+        &self,
+        refused: &HashSet<(u64, Part)>,
+        by_mark: &HashMap<ValueMark, Vec<&Take>>,
+        allotment: &mut Allotment,
+    ) {
         for ask in &self.asks {
             let takes = by_mark.get(&ask.mark).into_iter().flatten();
-            let takes = takes.filter(|take| !is_refused(&(take.row, take.part)));
-            let is_released = self.releases.get(&ask.mark).is_some_and(|by| !is_refused(by));
+            let takes = takes.filter(|take| !refused.contains(&(take.row, take.part)));
+            let is_released = self.releases.get(&ask.mark).is_some_and(|by| !refused.contains(by));
             if let Some(rival) = takes.map(|take| take.row).min() {
                 allotment.lost.insert((ask.row, ask.mark), rival);
             } else if let Some(holder) = ask.holder.filter(|_| !is_released) {
-                allotment.kept.insert((ask.row, ask.mark), holder);
+                allotment.kept.insert((ask.row, ask.mark), holder.id);
             }
         }
-        allotment
     }
 
     /// The refused parts, and the parts that need a value which a refused part would have released.

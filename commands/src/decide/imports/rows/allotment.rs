@@ -1,8 +1,8 @@
 //! Which row of a file gets which unique value, and which phones leave the list for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::company::{Company, UserId, ValueMark};
+use crate::company::{Company, User, UserId, UserState, ValueMark};
 use crate::values::Phone;
 
 /// Which row gets which value.
@@ -12,8 +12,10 @@ pub struct Allotment {
     pub(crate) lost: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
-    /// Values that a row does not get, because this user keeps them.
+    /// Values that a row would not get if it were valid, because this user keeps them.
     pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
+    /// The users whom rows of the file archive. They keep their values until the file is done.
+    pub(crate) leaving: HashSet<UserId>,
 }
 
 impl Allotment {
@@ -22,7 +24,7 @@ impl Allotment {
         self.lost.get(&(row, mark)).copied()
     }
 
-    /// The user who keeps the value from the row.
+    /// The user who keeps the value from a row that is invalid for another reason.
     pub(super) fn kept_by(&self, row: u64, mark: ValueMark) -> Option<UserId> {
         self.kept.get(&(row, mark)).copied()
     }
@@ -30,6 +32,12 @@ impl Allotment {
     /// Whether the row gets the value from this user.
     pub(super) fn is_move(&self, row: u64, mark: ValueMark, from: UserId) -> bool {
         self.moves.get(&(row, mark)) == Some(&from)
+    }
+
+    /// Whether the user has released all values. An archived user has, unless a row of the same file archived the user:
+    /// the rows of a file are judged as if all were applied at once.
+    pub(super) fn has_released(&self, id: UserId, user: &User) -> bool {
+        user.state == UserState::Archived && !self.leaving.contains(&id)
     }
 }
 

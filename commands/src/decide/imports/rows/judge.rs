@@ -88,16 +88,17 @@ impl Rows<'_> {
             if let Some(other) = allotment.lost_to(row.row, mark) {
                 return Some(format!("row {other} has it too"));
             }
-            let kept_by =
-                allotment.kept_by(row.row, mark).and_then(|id| self.company.users.get(id));
-            if kept_by.is_some() || !is_valid {
-                return Some(format!("{} has it", kept_by?.key().as_str()));
+            if !is_valid {
+                let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
+                return Some(format!("{} has it", keeper.key().as_str()));
             }
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
                 None => {
-                    let (id, holder) = self.company.keeper(name, value)?;
-                    (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
+                    let (id, holder) = self.company.holder(name, value)?;
+                    let is_free =
+                        allotment.has_released(id, holder) || allotment.is_move(row.row, mark, id);
+                    (!is_free).then(|| holder.key())?
                 }
             };
             (key.folded() != folded).then(|| format!("{} has it", key.as_str()))
