@@ -127,7 +127,8 @@ impl Channel for MoodyChannel {
             }
             if mood == Mood::Silent {
                 self.asleep.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_secs(SILENCE_SECONDS)).await;
+                let gives_up = tokio::time::Instant::now() + Duration::from_secs(SILENCE_SECONDS);
+                tokio::time::sleep_until(gives_up).await;
                 self.asleep.fetch_sub(1, Ordering::SeqCst);
             }
             mails.iter().map(|mail| Self::answer(mood, mail)).collect()
@@ -137,7 +138,7 @@ impl Channel for MoodyChannel {
 
 /// A pause of the machine's time; the simulated time stands still.
 async fn breathe() {
-    let pause = || std::thread::sleep(Duration::from_millis(1));
+    let pause = || std::thread::park_timeout(Duration::from_millis(1));
     tokio::task::spawn_blocking(pause).await.unwrap();
 }
 
