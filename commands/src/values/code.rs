@@ -214,6 +214,7 @@ codes! {
     RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid; resend it if the user needs it again."
     DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so the mail may have been sent; resend it if needed."
     DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
+    DeliveryNoTextGateway "delivery.no_text_gateway" "No text gateway is configured, so the device cannot get a text; add --text-outbox DIR, or start the engine with `boarding serve --text-workers`, then invite it again."
     DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
     DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
     DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."

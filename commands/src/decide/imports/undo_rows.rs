@@ -383,6 +383,7 @@ mod tests {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         };
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];
