@@ -170,13 +170,15 @@ fn invitations_are_resent_moved_and_revoked() {
         .expect_status(0)
         .json();
     assert_eq!((&run["total"], &run["passed"]), (&json!(1), &json!(1)));
-    let stdout = cli
-        .run(&[&resend[..], &["--filter", "not_invited", "--yes"]].concat())
-        .expect_status(0)
-        .stdout;
+    let asked = ["--filter", "not_invited", "--yes", "--id", "01JD0000000000000000000001"];
+    let stdout = cli.run(&[&resend[..], &asked].concat()).expect_status(0).stdout;
     assert!(!stdout.contains("not_invited") && stdout.contains("1 invited"), "{stdout}");
     let sent = cli.rows(&["invitations", "list", "--state", "sent"]);
     assert_eq!(sent.iter().map(|row| &row["user"]).collect::<Vec<_>>(), [ann, bob]);
+    let runs = cli.rows(&["runs"]).len();
+    let repeated = cli.run(&[&resend[..], &asked].concat()).expect_status(0).stdout;
+    assert!(repeated.contains("1 invited"), "{repeated}");
+    assert_eq!(cli.rows(&["runs"]).len(), runs, "the same id starts no second run");
 
     let moving = ["invitations", "move", bob, "--to", "APAC"];
     let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;

@@ -95,10 +95,10 @@ impl Decide for ResendInvitation {
             let run = request.confirmed(company, &selection);
             return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
         }
+        unfinished::check(company, &selection, channel, self.again)?;
         if let Some(hash) = &self.plan_hash {
             Plan::of(company, channel, &selection).check(Some(hash), None)?;
         }
-        unfinished::check(company, &selection, channel, self.again)?;
         Ok(request.confirm(company, &selection, None))
     }
 }

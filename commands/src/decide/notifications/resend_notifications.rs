@@ -82,3 +82,36 @@ impl Decide for ResendNotifications {
         Ok(Decision::append(events).with_result(json!(Resent { queued, left, next })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, who};
+    use crate::event::welcome_key;
+    use crate::values::ImportId;
+
+    /// A mail that has failed again by the time of the second command is not sent by it once more.
+    #[test]
+    fn next_names_where_the_following_command_begins() {
+        let import = ImportId(ulid::Ulid(4));
+        let failed = |row| {
+            let requested = Event::WelcomeEmailRequested { user: who("ann"), import, row };
+            let (key, code) = (welcome_key(import, row), Code::DeliveryRefused);
+            [requested, Event::NotificationFailed { key, code, detail: None }]
+        };
+        let company = given((1..=MAILS_MAX as u64 + 1).flat_map(failed));
+        let resend = |after| ResendNotifications {
+            state: Some(ResendState::Failed),
+            after,
+            ..ResendNotifications::default()
+        };
+        let first = company.when(resend(None));
+        let (events, result) = (first.events(), first.result());
+        assert_eq!((&result["queued"], &result["left"]), (&json!(MAILS_MAX), &json!(1)));
+        let next = result["next"].as_str().map(str::to_owned);
+        let second = company.when(resend(next)).events();
+        let all: std::collections::BTreeSet<String> =
+            events.iter().chain(&second).map(|event| format!("{event:?}")).collect();
+        assert_eq!((events.len(), second.len(), all.len()), (MAILS_MAX, 1, MAILS_MAX + 1));
+    }
+}

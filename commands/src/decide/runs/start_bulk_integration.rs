@@ -111,6 +111,8 @@ impl Decide for StartBulkIntegration {
                 json!(Preview::of(company, request.rules(context), &selection, context.at));
             return Ok(Decision::Answer { result });
         }
+        // A run that goes on changes the plan all the time. Its id helps more than the changed plan.
+        unfinished::check(company, &selection, channel, self.again)?;
         // The link of an administrator's mail works once and for one import, so it needs no preview.
         if self.source.token.is_none()
             || self.plan_hash.is_some()
@@ -118,7 +120,6 @@ impl Decide for StartBulkIntegration {
         {
             plan.check(self.plan_hash.as_deref(), self.expected_recipients)?;
         }
-        unfinished::check(company, &selection, channel, self.again)?;
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);
         let link = self.source.token.as_ref().and(context.facts.import());

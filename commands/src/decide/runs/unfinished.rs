@@ -97,6 +97,12 @@ mod tests {
         let runs = runs.map(|(run, state, n)| json!({"run": run, "state": state, "people": n}));
         assert_eq!(refusal.details["runs"], json!(runs));
 
+        // The running run has changed the plan since the preview. The refusal names the run all the same.
+        let mut changed = body.clone();
+        changed["expected_recipients"] = json!(2);
+        given(history())
+            .when_json("StartBulkIntegration", changed)
+            .then_refused(Code::RunPeopleInUnfinishedRun);
         let resend = json!({"users": ["bob"], "again": false});
         given(history())
             .when_json("ResendInvitation", resend)
