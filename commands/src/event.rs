@@ -268,7 +268,8 @@ events! {
             /// them at the claim, and depend on no phone.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             sent_on: Option<SentOn>,
-            /// The number of a device that gets the invitation as a text message. Then `email` is empty.
+            /// The number of a device that gets the invitation as a text message. Then `email` is empty and `sent_on` is
+            /// set: fields are stored in order, so only the last ones may be absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             device: Option<Personal<Phone>>,
         }

@@ -82,8 +82,9 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
     }
     let mut texted = of("InviteDispatched");
-    if let Event::InviteDispatched { email, device, .. } = &mut texted {
+    if let Event::InviteDispatched { email, sent_on, device, .. } = &mut texted {
         (*email, *device) = (Personal(String::new()), Some(phone()));
+        *sent_on = Some(SentOn { phone: None, on_record: false });
     }
     let mut reminded = of("NotificationDispatched");
     if let Event::NotificationDispatched { email, device, .. } = &mut reminded {
