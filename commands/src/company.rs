@@ -2,6 +2,7 @@
 //!
 //! `state` is the data, `fold` changes it, and the other modules answer questions about it.
 
+mod account_addresses;
 mod address;
 mod claim;
 pub mod effects;

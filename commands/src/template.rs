@@ -3,6 +3,7 @@
 mod builtin;
 mod check;
 mod facts;
+mod isolate;
 mod labels;
 mod language;
 mod mail_template;
@@ -21,4 +22,4 @@ pub use language::{LAST_LANGUAGE, candidates, is_language_tag};
 pub use mail_template::MailTemplate;
 pub use render::{MAX_TEXT_MESSAGE_CHARS, RenderError, Rendered, Renderer, render};
 pub use topic_variables::TopicVariables;
-pub use variables::{AppAddresses, MailValues, QR_CODE_ID};
+pub use variables::{AppAddresses, MailValues, PersonNames, QR_CODE_ID};

@@ -9,8 +9,11 @@ use unicode_normalization::char::is_combining_mark;
 use crate::column::{Column, HeaderWords};
 use crate::decoration;
 use crate::defect::{Defect, DefectKind};
-use crate::names::{SIMILARITY_MIN, plain};
+use crate::names::{plain, similarity};
 use crate::record::Record;
+
+/// The longest name, in characters, that is compared with the known names: more than twice the longest of them.
+const COMPARED_CHARS_MAX: usize = 100;
 
 /// The names by which the columns of a format are found.
 #[derive(Debug)]
@@ -126,14 +129,15 @@ impl ColumnNames {
             return Some(self.columns.get(column)?.name);
         }
         let name = bare(&undecorated);
-        let similarity = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
+        if name.chars().nth(COMPARED_CHARS_MAX).is_some() {
+            return None;
+        }
         let known = self.by_name.iter().chain(&self.words).filter(|(_, index)| is_free(**index));
         let best = known
-            .map(|(known, &index)| (similarity(known), index))
+            .filter_map(|(known, &index)| Some((similarity(&name, known)?, index)))
             // Of equally similar names the first column wins, so that the order of the hash map does not matter.
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        let column = self.columns.get(best.1)?;
-        (best.0 >= SIMILARITY_MIN).then_some(column.name)
+        Some(self.columns.get(best.1)?.name)
     }
 }
 

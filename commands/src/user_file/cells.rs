@@ -7,7 +7,7 @@ use boarding_csv::{
 mod damaged;
 
 use crate::user_file::defects::problem;
-use crate::values::{Code, NotPhone, Phone, Problem, UserKey, damage, email, text};
+use crate::values::{Code, NotPhone, Phone, Problem, UserKey, damage, email, links, text};
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;
@@ -127,6 +127,17 @@ impl<'a> Cells<'a> {
             CellValue::Blank => CellValue::Blank,
             CellValue::Value(text) => self.free(column, text),
         }
+    }
+
+    /// A name of a person. One that is or holds a link is kept, and that is said.
+    pub fn person_name(&mut self, column: usize) -> CellValue<String> {
+        let name = self.text(column);
+        if let CellValue::Value(text) = &name
+            && links::holds_link(text)
+        {
+            self.warning(column, Code::NameLooksLikeLink);
+        }
+        name
     }
 
     /// Several texts in one cell, each once.

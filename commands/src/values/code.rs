@@ -147,6 +147,7 @@ codes! {
     ZipTooManyEntries "zip.too_many_entries" "The archive contains more files than the limit allows; split it into smaller archives."
 
     // Phones and users.
+    NameLooksLikeLink "name.looks_like_link" "The name is or holds a link, so mails greet the person without the name; correct the name."
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
     PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into scientific notation; format the column as text and enter the number again."
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."

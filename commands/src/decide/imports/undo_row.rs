@@ -258,18 +258,28 @@ impl<'a> Reversals<'a> {
         let holder = |name, value| self.company.holder(name, value).map(|(holder, _)| holder);
         let taken =
             released_ids(effect).any(|(name, value)| holder(name, value).is_some_and(keeps));
-        (taken || self.is_replaced(effect, id)).then_some(Code::FieldNotUnique)
+        if taken {
+            return Some(Code::FieldNotUnique);
+        }
+        self.replaced(effect, id)
     }
 
-    /// Whether a user whom this import does not name has taken a value of the user that the row archived.
-    fn is_replaced(&self, effect: &RowEffect, id: UserId) -> bool {
+    /// Why an archived user cannot come back: a user whom this import does not name has taken a value or the phone.
+    fn replaced(&self, effect: &RowEffect, id: UserId) -> Option<Code> {
         let archived = Some(UserState::Archived);
         let archives = effect.after.state == archived && effect.before.state != archived;
-        let is_other = |(name, value): (&str, &str)| {
-            let keeper = self.company.keeper(name, value);
-            keeper.is_some_and(|(by, user)| by != id && self.import.row_of(by, user).is_none())
+        let is_other = |(by, user): (UserId, &User)| {
+            by != id && user.state != UserState::Archived && self.import.row_of(by, user).is_none()
         };
-        archives && unique_values(&effect.before.person).any(is_other)
+        let person = &effect.before.person;
+        let mut holders =
+            unique_values(person).filter_map(|(name, value)| self.company.holder(name, value));
+        if archives && holders.any(is_other) {
+            return Some(Code::FieldNotUnique);
+        }
+        let owner = person.phone.and_then(|phone| self.company.phones.get(&phone));
+        let owner = owner.and_then(|by| Some((*by, self.company.users.get(*by)?)));
+        (archives && owner.is_some_and(is_other)).then_some(Code::PhoneAlreadyProvisioned)
     }
 
     /// Whether the row of the phone's user, as `company` shows it, is reversed already.

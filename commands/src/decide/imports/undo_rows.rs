@@ -68,7 +68,7 @@ mod tests {
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
     use crate::decide::testing::{Given, given, phone, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
-    use crate::event::{Channel, Existing, UndoOutcome};
+    use crate::event::{Channel, Existing, Person, UndoOutcome};
     use crate::user_file::ParsedRow;
     use crate::values::{Personal, Problem};
 
@@ -236,6 +236,32 @@ mod tests {
         let (story, outcomes) = story.undone(import_id());
         assert_eq!(outcomes, [1, 2].map(reversed));
         assert_eq!(snapshots(&story.company()), was);
+    }
+
+    /// A41: a person whom a row archived is not restored while another person has the phone.
+    #[test]
+    fn archived_person_stays_when_another_took_the_phone() {
+        let listed = |key: &str, import| Event::CorporatePhoneAdded {
+            phone: Personal(phone(1)),
+            user: who(key),
+            import,
+        };
+        let Event::UserCreated { user, person, org_unit, roles, active, row: none } =
+            user_created("bob")
+        else {
+            panic!()
+        };
+        let person = Personal(Person { phone: Some(phone(1)), ..person.0 });
+        let bob = Event::UserCreated { user, person, org_unit, roles, active, row: none };
+        let mut leaving = row(1, "bob");
+        leaving.values.archived = true;
+        let story = Story(vec![user_created("cid"), bob, listed("bob", Some(import_id()))]);
+        let story = story.imported(import_id(), vec![leaving]);
+        let removed = Event::CorporatePhoneRemoved { phone: Personal(phone(1)), user: who("bob") };
+        let (story, outcomes) = story.then([removed, listed("cid", None)]).undone(import_id());
+        assert_eq!(outcomes, [kept(1, Code::PhoneAlreadyProvisioned)]);
+        let bob = story.company().0.users.created("bob").unwrap().1.state;
+        assert_eq!(bob, UserState::Archived);
     }
 
     /// P23: a person who has changed since is left as is, and the row has the reason.

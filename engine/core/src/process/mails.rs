@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::Event;
 use boarding_commands::mail_kinds;
-use boarding_commands::template::{MailTemplate, QR_CODE_ID, Renderer};
+use boarding_commands::template::{MailTemplate, PersonNames, QR_CODE_ID, Renderer};
 use boarding_commands::values::{Code, Personal, Time};
 
 use super::drafts::Draft;
@@ -112,7 +112,7 @@ fn render(
     let content =
         renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
     let expires_at = values.expires_at;
-    let to_name = [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
+    let to_name = PersonNames::of(&draft.first_name, &draft.last_name).full;
     Ok(Mail {
         company: manager.company.clone(),
         purpose: draft.purpose,
