@@ -72,7 +72,7 @@ codes! {
     OcmCompanionHeader "ocm.companion_header" "The header of this companion file differs from the template; the file was recognised by its name and ignored."
 
     // Reading CSV.
-    CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding it was saved in, for example windows-1252."
+    CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding in which it was saved."
     CsvUtf16WithoutBom "csv.utf16_without_bom" "The file looks like UTF-16 without a byte order mark; save it as UTF-8."
     CsvNulByte "csv.nul_byte" "The file contains a NUL byte, so it is not a text file; export it again as CSV."
     CsvMissingHeader "csv.missing_header" "The header is missing or incomplete; name every column in the first line."
@@ -147,7 +147,7 @@ codes! {
     // Phones and users.
     NameLooksLikeLink "name.looks_like_link" "The name is or holds a link, so mails greet the person without the name; correct the name."
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
-    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into scientific notation; format the column as text and enter the number again."
+    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into a form like 8.4923E+10; format the column as text and enter the number again."
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
     PhoneKept "phone.kept" "A number that was added by hand stays on the list beside the file's; remove it if it is no longer used."
     PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
