@@ -62,9 +62,8 @@ pub struct RowEffect {
     pub after: UserSnapshot,
     /// Whether the row's number came out of the company's own stock.
     pub from_stock: bool,
-    /// The corporate phones that the row took from archived people. Their own rows do not change them, so this row
-    /// gives the phones back.
-    pub from_archived: Vec<TakenPhone>,
+    /// The corporate phones that the row took from other people.
+    pub taken: Vec<TakenPhone>,
     /// Why it cannot be reversed, where that is known before.
     pub errored: Option<Code>,
 }
@@ -171,11 +170,9 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
                 }
                 let before = self.released.remove(&user.folded()).unwrap_or(before);
                 let after = UserSnapshot::of(company, user);
-                let (user, from_stock, from_archived) = (user.clone(), false, Vec::new());
+                let (user, from_stock, taken) = (user.clone(), false, Vec::new());
                 let errored = None;
-                let effect =
-                    RowEffect { row, user, before, after, from_stock, from_archived, errored };
-                self.rows.push(effect);
+                self.rows.push(RowEffect { row, user, before, after, from_stock, taken, errored });
             }
             EventRole::Values(user) => {
                 self.values = earlier;
@@ -185,10 +182,10 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
                 Some(last) if last.user.folded() == user.folded() => {
                     last.after = UserSnapshot::of(company, user);
                 }
-                Some(last) if before.state == Some(UserState::Archived) => {
-                    last.from_archived.push(taken);
+                Some(last) => {
+                    last.taken.push(taken);
+                    self.released.entry(user.folded()).or_insert(before);
                 }
-                Some(_) => drop(self.released.entry(user.folded()).or_insert(before)),
                 None => {}
             },
             EventRole::Phone(user) => {
@@ -238,7 +235,7 @@ impl<'c, 'r> Walk<'c, 'r> {
             {
                 EventRole::Phone(user)
             }
-            Event::CorporatePhoneRemoved { phone, user } => {
+            Event::CorporatePhoneRemoved { user, phone } => {
                 let (phone, from) = (**phone, user.0.clone());
                 let by_hand = company.by_hand.contains(&phone);
                 EventRole::Unlisting(user, TakenPhone { phone, from, by_hand })

@@ -127,8 +127,8 @@ impl Channel for MoodyChannel {
             }
             if mood == Mood::Silent {
                 self.asleep.fetch_add(1, Ordering::SeqCst);
-                let gives_up = tokio::time::Instant::now() + Duration::from_secs(SILENCE_SECONDS);
-                tokio::time::sleep_until(gives_up).await;
+                let silence = Duration::from_secs(SILENCE_SECONDS);
+                drop(tokio::time::timeout(silence, std::future::pending::<()>()).await);
                 self.asleep.fetch_sub(1, Ordering::SeqCst);
             }
             mails.iter().map(|mail| Self::answer(mood, mail)).collect()

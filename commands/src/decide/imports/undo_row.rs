@@ -162,11 +162,11 @@ impl<'a> Reversals<'a> {
         for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
             let is_own = self.company.phones.get(phone) == Some(&id);
             if is_own && !self.placed.contains_key(&phone_mark(*phone)) {
-                let (phone, user) = (Personal(*phone), who.clone());
-                self.events.push(Event::CorporatePhoneRemoved { phone, user });
+                let (number, user) = (Personal(*phone), who.clone());
+                self.events.push(Event::CorporatePhoneRemoved { phone: number, user });
+                self.return_phone(effect, *phone);
             }
         }
-        self.return_to_archived(effect);
         self.take_back(effect, id, &who);
         self.reversed.insert(id);
         self.give_back_number(effect, user);
@@ -196,6 +196,20 @@ impl<'a> Reversals<'a> {
                 Some(UserState::Active) => Event::UserActivated { user: who, row: None },
                 _ => Event::UserDeactivated { user: who, row: None },
             });
+        }
+    }
+
+    /// Gives a phone back to the archived person whom the row took it from. A person whose own row is reversed gets it
+    /// by that.
+    fn return_phone(&mut self, effect: &RowEffect, phone: Phone) {
+        let Some(taken) = effect.taken.iter().find(|taken| taken.phone == phone) else { return };
+        let known = self.company.users.created(taken.from.as_str());
+        let Some((id, user)) = known else { return };
+        if user.state == UserState::Archived && !self.reversing.contains(&id) {
+            self.placed.insert(phone_mark(phone), id);
+            let (phone, user) = (Personal(phone), Personal(user.key()));
+            let import = (!taken.by_hand).then_some(self.id);
+            self.events.push(Event::CorporatePhoneAdded { phone, user, import });
         }
     }
 
@@ -314,20 +328,6 @@ impl<'a> Reversals<'a> {
                 .attributes
                 .retain(|name, value| !self.placed.contains_key(&ValueMark::of(name, value)));
             self.events.push(attributes_changed(holder, person));
-        }
-    }
-
-    /// Lists the phones that the row took from archived people for them again.
-    fn return_to_archived(&mut self, effect: &RowEffect) {
-        for taken in &effect.from_archived {
-            let Some((id, user)) = self.company.users.created(taken.from.as_str()) else {
-                continue;
-            };
-            if self.placed.insert(phone_mark(taken.phone), id).is_none() {
-                let (phone, user) = (Personal(taken.phone), Personal(user.key()));
-                let import = (!taken.by_hand).then_some(self.id);
-                self.events.push(Event::CorporatePhoneAdded { phone, user, import });
-            }
         }
     }
 

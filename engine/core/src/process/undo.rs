@@ -122,7 +122,7 @@ mod tests {
             before,
             after,
             from_stock: false,
-            from_archived: Vec::new(),
+            taken: Vec::new(),
             errored: None,
         }
     }
