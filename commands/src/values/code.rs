@@ -38,6 +38,7 @@ macro_rules! codes {
 codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
+    AuthActorReserved "auth.actor_reserved" "The engine uses this name for its own commands; name another actor."
     AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
