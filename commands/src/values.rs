@@ -5,6 +5,7 @@ pub mod damage;
 mod digest;
 pub mod email;
 mod id;
+pub mod links;
 mod personal;
 mod phone;
 pub mod text;

@@ -3,11 +3,13 @@
 mod accounts;
 mod contract;
 mod demo;
+mod device_texts;
 mod field_damage;
 mod field_files;
 mod field_headers;
 mod field_values;
 mod imports;
+mod mail_names;
 mod notifications;
 mod numbers;
 mod ocm;

@@ -116,6 +116,7 @@ fn start<R: Read>(
             break;
         }
     }
+    records.check_names()?;
     let header = records.record().cells().map(str::to_owned).collect();
     let has_rows = loop {
         match records.advance() {
@@ -331,6 +332,18 @@ mod tests {
         let wide = options(None, Some("utf-16le"));
         assert_eq!(part(FEATURES.as_bytes(), &wide), Some(1));
         assert_eq!(part(b"Login,Voice", &options(None, Some("no such"))), None);
+    }
+
+    /// N42: the names of too many columns are not matched in any of the files.
+    #[test]
+    fn header_of_too_many_columns_is_refused() {
+        let limits = Limits { columns: 2, ..Limits::default() };
+        let options = Options::default();
+        let reader = StartReader::new(&THREE_FILES, &options, &limits).unwrap();
+        let error = reader.read(|| Ok(FEATURES.as_bytes())).unwrap_err();
+        assert!(
+            matches!(error, ReadError::Defect(defect) if defect.kind == DefectKind::TooManyColumns)
+        );
     }
 
     /// OCM-02: blank rows do not count, and a row that cannot be read counts.

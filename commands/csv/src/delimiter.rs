@@ -6,8 +6,8 @@ use crate::options::{Limits, Options};
 use crate::record::{Record, Records};
 use crate::text::Text;
 
-/// The delimiters that spreadsheets write instead of commas, each with its name in messages.
-const OTHERS: [(u8, &str); 3] = [(b';', ";"), (b'\t', "tab"), (b'|', "|")];
+/// The delimiters that spreadsheets write, each with its name in messages.
+const USUAL: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
 /// The most records that are compared. They are enough to see whether all have as many fields as the first.
 const RECORDS_MAX: usize = 50;
 
@@ -33,16 +33,25 @@ pub(crate) fn chosen(asked: Option<char>, named: Option<u8>) -> Result<u8, Defec
     }
 }
 
-/// The delimiter that fits the start of the file best, with its name. None if no other one fits better than a comma.
+/// The name of a delimiter in messages.
+pub(crate) fn name(delimiter: u8) -> String {
+    let usual = USUAL.iter().find(|(byte, _)| *byte == delimiter);
+    usual.map_or_else(|| char::from(delimiter).to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// The delimiter that fits the start of the file best, with its name. None if no other one fits better than the one
+/// with which the file was read.
 pub(crate) fn other(
     head: &[u8],
+    used: u8,
     names: &ColumnNames,
     limits: &Limits,
 ) -> Option<(u8, &'static str)> {
-    let comma = score(head, b',', names, limits);
-    let scores = OTHERS.map(|one| (score(head, one.0, names, limits), one));
-    let (best, found) = scores.into_iter().max_by_key(|(score, _)| *score)?;
-    (best > comma).then_some(found)
+    let before = score(head, used, names, limits);
+    let others = USUAL.into_iter().filter(|(byte, _)| *byte != used);
+    let scores = others.map(|one| (score(head, one.0, names, limits), one));
+    let (best, found) = scores.max_by_key(|(score, _)| *score)?;
+    (best > before).then_some(found)
 }
 
 /// The first record that is not blank, with this delimiter.
@@ -60,6 +69,7 @@ pub(crate) fn first_record(head: &[u8], delimiter: u8, limits: &Limits) -> Optio
 /// How well a delimiter fits: first the number of known names in the first record, then the number of fields.
 ///
 /// The fields count only if at least two records were compared, and all have the same number of fields, above one.
+/// A delimiter that makes too many columns fits worst.
 fn score(head: &[u8], delimiter: u8, names: &ColumnNames, limits: &Limits) -> (usize, usize) {
     let Ok(text) = Text::open(head, &Options::default(), limits) else { return (0, 0) };
     let mut records = Records::new(text, delimiter, limits);
@@ -70,6 +80,9 @@ fn score(head: &[u8], delimiter: u8, names: &ColumnNames, limits: &Limits) -> (u
             continue;
         }
         if compared == 0 {
+            if record.has_more_than(limits.columns) {
+                return (0, 0);
+            }
             known = record.cells().filter(|cell| names.knows(cell)).count();
             fields = record.len();
         }

@@ -5,11 +5,23 @@ use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The least similarity for a "did you mean" hint: it allows one wrong letter in four, but not one in three.
-pub(crate) const SIMILARITY_MIN: f64 = 0.7;
+const SIMILARITY_MIN: f64 = 0.7;
 
 /// The most known names that are compared letter by letter. Each row of a file may hold a different unknown name,
 /// and each is compared with all known names.
 const COMPARED_MAX: usize = 200;
+
+/// How similar two names are, at most 1. None if they are not similar enough for a hint.
+pub(crate) fn similarity(one: &str, other: &str) -> Option<f64> {
+    let (one_chars, other_chars) = (one.chars().count(), other.chars().count());
+    let (less, more) = (one_chars.min(other_chars), one_chars.max(other_chars));
+    // Each missing letter is a difference. A long name of a file is not compared letter by letter.
+    if (less as f64) < SIMILARITY_MIN * more as f64 {
+        return None;
+    }
+    let similarity = strsim::normalized_damerau_levenshtein(one, other);
+    (similarity >= SIMILARITY_MIN).then_some(similarity)
+}
 
 /// The known names, for finding the one that a person meant.
 #[derive(Debug)]
@@ -46,8 +58,8 @@ impl<'n> KnownNames<'n> {
         }
         let mut best: Option<(f64, &'n str)> = None;
         for (plain, known) in &self.by_plain_name {
-            let similarity = strsim::normalized_damerau_levenshtein(&name, plain);
-            if similarity >= SIMILARITY_MIN && best.is_none_or(|(most, _)| similarity > most) {
+            let Some(similarity) = similarity(&name, plain) else { continue };
+            if best.is_none_or(|(most, _)| similarity > most) {
                 best = Some((similarity, known));
             }
         }

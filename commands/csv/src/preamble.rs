@@ -15,6 +15,15 @@ pub(crate) fn delimiter(head: &[u8]) -> Option<u8> {
     (word.eq_ignore_ascii_case("sep") && is_delimiter).then_some(delimiter)
 }
 
+/// The text after its first line.
+pub(crate) fn after_first_line(head: &[u8]) -> &[u8] {
+    let is_break = |b: &u8| *b == b'\n' || *b == b'\r';
+    let end = head.iter().position(is_break).unwrap_or(head.len());
+    let rest = head.get(end..).unwrap_or_default();
+    // Empty lines are no records, so a second character of the line break does no harm.
+    rest.strip_prefix(b"\r").unwrap_or(rest)
+}
+
 /// Whether a record names the version of a template, as Entra writes it: `version:v1.0`.
 pub(crate) fn is_version(record: &Record) -> bool {
     let mut cells = record.cells().map(trim);

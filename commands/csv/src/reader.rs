@@ -112,6 +112,7 @@ impl<R: Read> Reader<R> {
                 blank_rows += 1;
                 continue;
             }
+            records.check_names()?;
             match Header::read(record, &names, format.is_value) {
                 Ok(header) => break header,
                 // A note may come before the header. A header may begin like a note.
@@ -119,13 +120,16 @@ impl<R: Read> Reader<R> {
                     note_rows.add(record.line);
                 }
                 Err(defect) => {
-                    return Err(wrong_delimiter(&head, &names, options, limits)
+                    let used = Used { delimiter, named: named.is_some() };
+                    let other = wrong_delimiter(&head, &names, used, limits);
+                    return Err(other
+                        .filter(|_| options.delimiter.is_none())
                         .unwrap_or(defect)
                         .into());
                 }
             }
         };
-        records.check_header_size()?;
+        records.is_header();
         header.check_keys(&names, format.key_columns)?;
         if options.known_columns_only {
             header.check_known(&names)?;
@@ -241,7 +245,9 @@ impl<R: Read> Reader<R> {
     /// Refuses a value in a column without a name. An empty column is allowed: trailing commas make one.
     fn check_unnamed(&self) -> Result<(), Defect> {
         let record = self.records.record();
-        let used = self.header.unnamed.iter().find(|&&place| !is_empty(record.cell(place)));
+        // There may be far more columns without a name than cells in the row.
+        let mut unnamed = self.header.unnamed.iter().take_while(|place| **place < record.len());
+        let used = unnamed.find(|&&place| !is_empty(record.cell(place)));
         let Some(place) = used.filter(|_| {
             // Blank cells at the end are dropped already.
             record.len() == self.header.fields || record.len() == self.header.names.len()
@@ -265,17 +271,23 @@ fn looks_like_note(format: &FileFormat, record: &Record) -> bool {
     format.notes.is_some_and(|notes| (notes.looks_like_note)(&mut record.cells()))
 }
 
-/// The defect that explains an unknown header: another delimiter, unless the caller named one.
+/// The delimiter with which the header was read, and whether the first line of the file names it.
+#[derive(Clone, Copy)]
+struct Used {
+    delimiter: u8,
+    named: bool,
+}
+
+/// The defect that explains an unknown header: another delimiter fits the file better.
 fn wrong_delimiter(
     head: &[u8],
     names: &ColumnNames,
-    options: &Options,
+    used: Used,
     limits: &Limits,
 ) -> Option<Defect> {
-    if options.delimiter.is_some() {
-        return None;
-    }
-    let (byte, found) = delimiter::other(head, names, limits)?;
+    // The line that names a delimiter is no record.
+    let head = if used.named { preamble::after_first_line(head) } else { head };
+    let (byte, found) = delimiter::other(head, used.delimiter, names, limits)?;
     let mut details = json!({"found": found});
     // The header may have a second defect. Both are said at once.
     let header = delimiter::first_record(head, byte, limits);
@@ -283,5 +295,13 @@ fn wrong_delimiter(
     if let (false, Some(details)) = (suggested.is_empty(), details.as_object_mut()) {
         details.insert("did_you_mean".to_owned(), suggested.into());
     }
-    Some(Defect::detailed(DefectKind::WrongDelimiter, &format!("found {found}"), details))
+    let words = if used.named {
+        let named = delimiter::name(used.delimiter);
+        format!(
+            "the first line of the file names {named}, but the columns are separated by {found}"
+        )
+    } else {
+        format!("found {found}")
+    };
+    Some(Defect::detailed(DefectKind::WrongDelimiter, &words, details))
 }

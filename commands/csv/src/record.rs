@@ -38,6 +38,11 @@ impl Record {
         (0..self.len()).map(|index| self.cell(index))
     }
 
+    /// Whether more fields than this have a text.
+    pub(crate) fn has_more_than(&self, most: usize) -> bool {
+        self.cells().filter(|cell| !is_empty(cell)).nth(most).is_some()
+    }
+
     /// Whether every field is empty or blank.
     pub(crate) fn is_blank(&self) -> bool {
         self.text.chars().all(char::is_whitespace)
@@ -143,15 +148,18 @@ impl<R: Read> Records<R> {
         Err(refused(DefectKind::RecordTooLarge, &words, json!({"limit": limit, "line": line})))
     }
 
-    /// Refuses the header if more columns have a name than the limit allows. A later record may have as many fields as
-    /// the header, but not more than the limit allows.
-    pub(crate) fn check_header_size(&mut self) -> Result<(), ReadError> {
-        let named = self.record.cells().filter(|cell| !is_empty(cell)).count();
-        if named > self.limits.columns {
+    /// Refuses a header if more columns have a name than the limit allows. To match names takes long, so this check
+    /// comes first.
+    pub(crate) fn check_names(&self) -> Result<(), ReadError> {
+        if self.record.has_more_than(self.limits.columns) {
             return Err(self.too_many_columns());
         }
-        self.fields_max = self.limits.columns.max(self.record.len());
         Ok(())
+    }
+
+    /// Notes that the record is the header. A later record may have as many fields, and as many as the limit allows.
+    pub(crate) fn is_header(&mut self) {
+        self.fields_max = self.limits.columns.max(self.record.len());
     }
 
     /// Drops the fields after the first `kept`, if all of them are blank and the record has at most `most` fields.

@@ -112,6 +112,32 @@ fn open_quote_stops_reading_after_one_mebibyte() {
     assert!(input.bytes < 2 * 1024 * 1024, "{} bytes were read", input.bytes);
 }
 
+/// N42: a header with too many names is refused before its names are matched, which takes long.
+#[test]
+fn names_of_too_many_columns_are_not_matched() {
+    let limits = Limits { columns: 3, ..Limits::default() };
+    for header in ["a,b,c,d", "username,username,b,c"] {
+        let text = format!("{header}\n1,2,3,4\n");
+        let result = scan(text.as_bytes(), &PLAIN, &Options::default(), &limits);
+        assert_eq!(refused(result).kind, DefectKind::TooManyColumns, "{header}");
+    }
+    // The other delimiter makes too many columns, so it is not suggested.
+    let text = "username;a;email;b\n1;2;3;4\n";
+    let result = scan(text.as_bytes(), &PLAIN, &Options::default(), &limits);
+    assert_eq!(refused(result).kind, DefectKind::MissingHeader);
+}
+
+/// N31, N30: the delimiter that the first line names is said to be wrong only where another one fits better.
+#[test]
+fn named_delimiter_is_not_found_to_be_wrong_by_itself() {
+    let defect = refused(scanned("sep=;\nfoo;email;bar\na;b;c\n".as_bytes()));
+    assert_eq!(defect.kind, DefectKind::MissingColumn, "{defect:?}");
+    let defect = refused(scanned("sep=;\nusername,email\nann,b\n".as_bytes()));
+    assert_eq!((defect.kind, &defect.details["found"]), (DefectKind::WrongDelimiter, &",".into()));
+    let words = "the first line of the file names ;, but the columns are separated by ,";
+    assert_eq!(defect.words.as_deref(), Some(words));
+}
+
 /// N18
 #[test]
 fn open_quote_over_many_lines_stops_reading_after_one_mebibyte() {

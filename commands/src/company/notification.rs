@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
 use crate::event::{TemplateKind, Topic};
-use crate::values::Time;
+use crate::values::{Code, Time};
 
 /// A mail that is not an invitation and has no report yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +20,29 @@ pub struct Notification {
     pub(crate) refused: Option<Box<Refusals>>,
 }
 
-/// The refusals of a mail that was certainly not sent yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The refusals of a mail that was certainly not sent yet. A channel that cannot be used refuses no mail, and uses up
+/// no mail's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Refusals {
-    /// The time of the first refusal.
-    pub since: Time,
+    /// The time of the first refusal, later by the time in which the channel could not be used.
+    pub since: Option<Time>,
+    /// How often the mail was refused.
     pub count: u32,
+    /// Since when the channel cannot be used, while it cannot.
+    pub waits_since: Option<Time>,
+}
+
+impl Refusals {
+    /// The refusals after one more, with this code.
+    #[must_use]
+    pub(crate) fn and(self, code: Code, at: Time) -> Self {
+        if code == Code::DeliveryServerUnavailable {
+            return Self { waits_since: self.waits_since.or(Some(at)), ..self };
+        }
+        let waited = self.waits_since.map_or(0, |since| at.seconds_since(since));
+        let since = self.since.map_or(at, |since| since.plus_seconds(waited));
+        Self { since: Some(since), count: self.count.saturating_add(1), waits_since: None }
+    }
 }
 
 /// Mails that are tried again later, each by the channel that could not send it.
@@ -135,6 +152,11 @@ impl std::fmt::Debug for Addressee {
 }
 
 impl Notification {
+    /// Whether it is known that the mail waits for a channel that cannot be used.
+    pub(crate) fn waits_for_channel(&self) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.waits_since.is_some())
+    }
+
     /// A welcome mail.
     pub(crate) fn welcome(user: UserId) -> Self {
         Self { to: Addressee::User(user), dispatched: false, notice: None, refused: None }

@@ -1,13 +1,14 @@
 //! The trait of a command's rule, its context, and its decision.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::company::Company;
 use crate::decide::facts::Facts;
 use crate::event::{Event, Permission};
 use crate::schema::Nothing;
-use crate::values::{Code, CommandId, Refusal, Time};
+use crate::values::{Code, CommandId, Problem, Refusal, Time};
 
 /// The rule of one command. A rule records nothing: it returns a decision or a refusal.
 pub trait Decide {
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// Whether the engine sends its mails by a mail server.
     pub by_mail_server: bool,
+    /// Whether the engine can send text messages.
+    pub sends_texts: bool,
 }
 
 /// The source of an actor's permissions.
@@ -187,6 +190,14 @@ pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
     }
     let details = json!({"commands": commands});
     Err(Refusal::new(Code::ConfigLinkBaseUrlUnset).saying(&commands.join("; ")).with(details))
+}
+
+/// The `result` of a command that takes values of a person.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct TakenValues {
+    /// What is worth saying though the values were taken. Absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// The maximum length of a name, title or other single-line text, in characters.

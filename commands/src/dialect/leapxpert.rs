@@ -89,8 +89,8 @@ impl Dialect for Leapxpert {
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
         RowValues {
             user: cells.key(USERNAME),
-            first_name: cells.text(FIRST_NAME),
-            last_name: cells.text(LAST_NAME),
+            first_name: cells.person_name(FIRST_NAME),
+            last_name: cells.person_name(LAST_NAME),
             email: cells.email(EMAIL),
             phone: cells.phone(PHONE_NUMBER),
             org_unit: cells.text(ORG_UNIT),

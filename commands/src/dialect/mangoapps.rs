@@ -70,8 +70,7 @@ const ID_ATTRIBUTE: &str = "employee_id";
 const MAX_ID_CHARS: usize = 64;
 
 /// Columns that are kept as they are written, by the names of their attributes.
-const KEPT: [(&str, usize); 10] = [
-    ("name", NAME),
+const KEPT: [(&str, usize); 9] = [
     ("title", TITLE),
     ("manager", MANAGER),
     ("organization", ORGANIZATION),
@@ -111,11 +110,12 @@ impl Dialect for Mangoapps {
         let employee_id = cells.id(EMPLOYEE_ID, MAX_ID_CHARS);
         let (user, email) = who(cells, &employee_id);
         let state = cells.one_of(ENABLED, &["TRUE", "FALSE", DELETED]).value();
-        let first_name = cells.text(FIRSTNAME);
-        let last_name = cells.text(LASTNAME);
+        let first_name = cells.person_name(FIRSTNAME);
+        let last_name = cells.person_name(LASTNAME);
         let phone = cells.phone(MOBILE);
         let mut attributes: BTreeMap<_, _> =
             KEPT.iter().map(|(name, column)| ((*name).to_owned(), cells.text(*column))).collect();
+        attributes.insert("name".to_owned(), cells.person_name(NAME));
         attributes.insert(ID_ATTRIBUTE.to_owned(), employee_id);
         let manager = match attributes.get("manager") {
             Some(CellValue::Value(key)) => Some(UserRef::named(UserKey::new(key))),

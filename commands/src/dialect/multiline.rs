@@ -102,8 +102,8 @@ impl Dialect for Multiline {
         }
         RowValues {
             user,
-            first_name: cells.text(FIRSTNAME),
-            last_name: cells.text(LASTNAME),
+            first_name: cells.person_name(FIRSTNAME),
+            last_name: cells.person_name(LASTNAME),
             email,
             phone,
             number: number(cells),

@@ -119,8 +119,8 @@ impl Dialect for Ocm {
         ];
         RowValues {
             user: lan_id.value().map(|id| UserKey::new(&id)),
-            first_name: cells.text(FIRST_NAME),
-            last_name: cells.text(LAST_NAME),
+            first_name: cells.person_name(FIRST_NAME),
+            last_name: cells.person_name(LAST_NAME),
             org_unit: cells.text(ORG_UNIT),
             roles: cells.text(ROLE).map(|role| vec![role]),
             supervisor: named,

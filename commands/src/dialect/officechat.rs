@@ -77,8 +77,8 @@ impl Dialect for Officechat {
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
-        let name = cells.text(NAME);
-        let (first_name, last_name) = (cells.text(FIRSTNAME), cells.text(LASTNAME));
+        let name = cells.person_name(NAME);
+        let (first_name, last_name) = (cells.person_name(FIRSTNAME), cells.person_name(LASTNAME));
         let (user, email) = cells.email_or_login(LOGIN);
         let title = cells.text(TITLE);
         let phone = cells.phone(MOBILE);

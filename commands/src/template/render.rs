@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::facts::MailFacts;
+use super::isolate::{has_right_to_left, settled, write_value};
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::text::one_line;
@@ -19,6 +20,9 @@ const FUEL_INSTRUCTIONS: u64 = 50_000;
 const RECURSION_LIMIT_CALLS: usize = 16;
 /// The longest part of a finished mail, in bytes. Mail relays refuse only much longer ones.
 const MAX_PART_BYTES: usize = 256 * 1024;
+/// The longest text message, in characters: gateways split a text into at most ten parts, and a part has 67 characters
+/// in most scripts.
+pub const MAX_TEXT_MESSAGE_CHARS: usize = 670;
 
 /// A finished mail. The subject has no line break.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,12 +117,30 @@ impl Renderer {
             .get_template(part.name())
             .and_then(|ready| ready.render(known))
             .map_err(|error| RenderError::of(part, &error))?;
+        let filled = settled(part, &filled);
+        if self.facts.is_text_message && part == MailPart::Text {
+            return text_message(&filled);
+        }
         if filled.len() <= MAX_PART_BYTES {
             return Ok(filled);
         }
         let message = format!("longer than {MAX_PART_BYTES} bytes");
         Err(RenderError { part: part.name(), line: None, message })
     }
+}
+
+/// A finished text message, without blank space at its ends.
+fn text_message(filled: &str) -> Result<String, RenderError> {
+    let text = filled.trim();
+    // The marks around a name of another writing direction are not counted: the check does not know the name.
+    let is_shown = |c: &char| !matches!(c, '\u{2066}'..='\u{2069}');
+    let chars = text.chars().filter(is_shown).count();
+    if chars <= MAX_TEXT_MESSAGE_CHARS {
+        return Ok(text.to_owned());
+    }
+    let message =
+        format!("{chars} characters long, a text message has at most {MAX_TEXT_MESSAGE_CHARS}");
+    Err(RenderError { part: MailPart::Text.name(), line: None, message })
 }
 
 /// Parses a template and fills it in once.
@@ -133,7 +155,7 @@ pub fn render(
     Renderer::new(facts, template)?.render(values)
 }
 
-/// The parsed part: unknown variables fail, HTML is escaped, nothing is included from outside.
+/// The parsed part: unknown variables fail, values are escaped and isolated, nothing is included from outside.
 pub(super) fn environment(
     part: MailPart,
     source: &str,
@@ -142,8 +164,17 @@ pub(super) fn environment(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL_INSTRUCTIONS));
     environment.set_recursion_limit(RECURSION_LIMIT_CALLS);
-    let escape = if part == MailPart::Html { AutoEscape::Html } else { AutoEscape::None };
+    // With a mode of its own, a text that a template has collected stays as it is when it is shown.
+    let plain = AutoEscape::Custom("plain".into());
+    let escape = if part == MailPart::Html { AutoEscape::Html } else { plain };
     environment.set_auto_escape_callback(move |_| escape.clone());
+    let both_ways = has_right_to_left(source);
+    environment
+        .set_formatter(move |out, state, value| write_value(part, both_ways, out, state, value));
+    // Every value is escaped when it is shown, so these have nothing to do.
+    for filter in ["safe", "escape", "e"] {
+        environment.add_filter(filter, |value: Value| value);
+    }
     environment
         .add_template_owned(part.name(), source.to_owned())
         .map_err(|error| RenderError::of(part, &error))?;

@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::text::{one_line, shown_time};
+use super::text::{shown_time, unlinked};
 use crate::values::Time;
 
-/// The variables of the thing that a mail is about. A text is shown in one line, a time in UTC.
+/// The variables of the thing that a mail is about. A text is shown in one line and isolated, a time in UTC.
 #[derive(Debug, Clone, Default)]
 pub struct TopicVariables(BTreeMap<&'static str, Value>);
 
 impl TopicVariables {
     #[must_use]
     pub fn text(self, name: &'static str, text: &str) -> Self {
-        self.with(name, one_line(text).into())
+        self.with(name, unlinked(text).into())
+    }
+
+    /// An id that the engine has made.
+    #[must_use]
+    pub fn id(self, name: &'static str, id: &impl ToString) -> Self {
+        self.with(name, Value::from_safe_string(id.to_string()))
     }
 
     #[must_use]
@@ -24,12 +30,12 @@ impl TopicVariables {
 
     #[must_use]
     pub fn time(self, name: &'static str, time: Time) -> Self {
-        self.with(name, shown_time(time).into())
+        self.with(name, Value::from_safe_string(shown_time(time)))
     }
 
     #[must_use]
     pub fn texts<'a>(self, name: &'static str, texts: impl Iterator<Item = &'a str>) -> Self {
-        let texts: Vec<Value> = texts.map(|text| one_line(text).into()).collect();
+        let texts: Vec<Value> = texts.map(|text| unlinked(text).into()).collect();
         self.with(name, texts.into())
     }
 

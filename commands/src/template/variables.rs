@@ -7,12 +7,13 @@ use minijinja::Value;
 use super::facts::{Link, MailFacts};
 use super::labels::{activation_label, button_label, channel_name, invite_label};
 use super::part::MailPart;
-use super::text::{escaped, one_line, shown_time};
+use super::text::{escaped, one_line, shown_time, unlinked, value};
 use super::topic_variables::TopicVariables;
 use crate::event::Channel;
 use crate::values::Time;
+use crate::values::links::{holds_link, without_links};
 
-/// The values that fill in a template. A value is shown as it is; template syntax in it has no effect.
+/// The values that fill in a template. Template syntax in a value has no effect.
 #[derive(Debug, Clone, Copy)]
 pub struct MailValues<'a> {
     pub first_name: &'a str,
@@ -50,15 +51,21 @@ pub(super) fn known_values(
     values: &MailValues<'_>,
 ) -> BTreeMap<&'static str, Value> {
     let mut known = values.about.known();
-    known.insert("company_name", one_line(values.company_name).into());
+    known.insert("company_name", value(values.company_name).into());
     if facts.names_person {
         add_person(&mut known, values);
     }
+    if facts.is_text_message {
+        shorten_names(&mut known);
+    }
     if facts.names_channel {
-        known.insert("channel_name", channel_name(values.channel).into());
+        known.insert(
+            "channel_name",
+            Value::from_safe_string(channel_name(values.channel).to_owned()),
+        );
     }
     if facts.shows_phone {
-        known.insert("masked_phone", one_line(values.masked_phone).into());
+        known.insert("masked_phone", value(values.masked_phone).into());
     }
     if facts.shows_lifetime {
         known.insert("expires_hours", values.expires_hours.into());
@@ -69,8 +76,8 @@ pub(super) fn known_values(
         Link::Activation => activation_label(language).to_owned(),
         Link::Invite => invite_label(language).to_owned(),
     };
-    known.insert("link_url", link(part, values.link_url));
-    known.insert("expires_at", shown_time(values.expires_at).into());
+    known.insert("link_url", own(part, values.link_url));
+    known.insert("expires_at", Value::from_safe_string(shown_time(values.expires_at)));
     if part == MailPart::Html {
         known.insert("link_button", button(&label, values));
     }
@@ -92,9 +99,9 @@ fn add_app(
         let value = known.get(ours).cloned().unwrap_or_default();
         known.insert(name, value);
     }
-    known.insert("app_download_link", link(part, values.app.download_link));
-    known.insert("web_app_link", link(part, values.app.web_link));
-    known.insert("market_code", one_line(values.app.market_code).into());
+    known.insert("app_download_link", own(part, values.app.download_link));
+    known.insert("web_app_link", own(part, values.app.web_link));
+    known.insert("market_code", own(part, values.app.market_code));
     if part == MailPart::Html {
         let image = |source: &str, width: u32, text: &str| {
             let (source, text) = (escaped(&one_line(source)), escaped(&one_line(text)));
@@ -111,26 +118,62 @@ fn add_app(
     }
 }
 
+/// The longest name in a text message, in characters: it leaves room for the wording and the link.
+pub(super) const MAX_NAME_CHARS: usize = 40;
+
+/// Shortens the names that a text message shows, so that no name makes it longer than it may be.
+fn shorten_names(known: &mut BTreeMap<&'static str, Value>) {
+    for name in ["company_name", "first_name", "last_name", "username", "full_name"] {
+        let Some(text) = known.get(name).map(Value::to_string) else { continue };
+        if text.chars().count() > MAX_NAME_CHARS {
+            let cut: String = text.chars().take(MAX_NAME_CHARS - 1).collect();
+            known.insert(name, format!("{}…", cut.trim_end()).into());
+        }
+    }
+}
+
 /// How wide mails show the QR code and the logo, in CSS pixels: a phone reads the code from a screen at this size.
 const QR_CODE_WIDTH: u32 = 185;
 const LOGO_WIDTH: u32 = 160;
 
 fn add_person(known: &mut BTreeMap<&'static str, Value>, values: &MailValues<'_>) {
-    let plain = |text: &str| Value::from(one_line(text));
-    let full_name = one_line(&format!("{} {}", values.first_name, values.last_name));
-    let named = if full_name.is_empty() { plain(values.username) } else { full_name.into() };
+    let names = PersonNames::of(values.first_name, values.last_name);
+    let username = unlinked(values.username);
+    let named = if names.full.is_empty() { username.clone() } else { names.full };
     known.extend([
-        ("first_name", plain(values.first_name)),
-        ("last_name", plain(values.last_name)),
-        ("username", plain(values.username)),
-        ("full_name", named),
+        ("first_name", names.first.into()),
+        ("last_name", names.last.into()),
+        ("username", username.into()),
+        ("full_name", named.into()),
     ]);
 }
 
-/// The link. MiniJinja would escape its slashes in HTML, so it is escaped here.
-fn link(part: MailPart, url: &str) -> Value {
-    let url = one_line(url);
-    if part == MailPart::Html { Value::from_safe_string(escaped(&url)) } else { url.into() }
+/// The names of a person as a mail shows them. All are empty if they hold a link: the mail greets without the name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PersonNames {
+    first: String,
+    last: String,
+    /// Both names.
+    pub full: String,
+}
+
+impl PersonNames {
+    pub fn of(first_name: &str, last_name: &str) -> Self {
+        let (first, last) = (value(first_name), value(last_name));
+        let full = format!("{first} {last}").trim().to_owned();
+        if holds_link(&full) {
+            return Self::default();
+        }
+        // A mail program may know more domains than we do.
+        let shown = |name: &str| without_links(name).into_owned();
+        Self { first: shown(&first), last: shown(&last), full: shown(&full) }
+    }
+}
+
+/// A link or another value of the settings: it is never isolated, because it is copied or pressed as it is.
+fn own(part: MailPart, text: &str) -> Value {
+    let text = one_line(text);
+    Value::from_safe_string(if part == MailPart::Html { escaped(&text) } else { text })
 }
 
 fn button(label: &str, values: &MailValues<'_>) -> Value {

@@ -20,6 +20,11 @@ impl Time {
         let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         Self(self.0.saturating_add(millis))
     }
+
+    /// The whole seconds from `earlier` until this time; 0 if that is later.
+    pub fn seconds_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0) / 1000
+    }
 }
 
 impl fmt::Display for Time {

@@ -11,6 +11,7 @@ pub mod schema;
 pub mod server;
 pub mod server_config;
 pub mod shared;
+pub mod text_work;
 pub mod worker_queue;
 
 mod forward;

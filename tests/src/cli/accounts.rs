@@ -71,6 +71,30 @@ fn edited_address_is_where_the_next_invitation_goes() {
     );
 }
 
+/// A44: an account whose address becomes a phone is a device without an e-mail address. No other account has its phone.
+#[test]
+fn account_becomes_a_device_when_its_address_is_a_phone() {
+    let cli = meridian();
+    let shown = |key: &str| {
+        let user = cli.json(&["users", "show", key]);
+        json!([user["email"], user["phone"]])
+    };
+    for address in ["ann@meridian.example", "bob@meridian.example"] {
+        cli.run(&add(address, &[])).expect_status(0);
+    }
+    let edit = |key, address| ["accounts", "edit", key, "--address", address];
+    cli.run(&edit("ann@meridian.example", "+84 923 448 071")).expect_status(0);
+    assert_eq!(shown("ann@meridian.example"), json!([null, "+84923448071"]));
+    let refusal = cli.refused(&edit("bob@meridian.example", "+84923448071"));
+    assert_eq!(
+        (&refusal["code"], &refusal["details"]["holder"]),
+        (&json!("field.not_unique"), &json!("ann@meridian.example"))
+    );
+    assert_eq!(cli.refused(&add("+84923448071", &[]))["code"], "field.not_unique");
+    cli.run(&edit("ann@meridian.example", "ann.lee@meridian.example")).expect_status(0);
+    assert_eq!(shown("ann@meridian.example"), json!(["ann.lee@meridian.example", null]));
+}
+
 /// ML-12: the report names everybody who was not invited, with the reason.
 #[test]
 fn report_names_who_was_not_invited_and_why() {

@@ -128,3 +128,40 @@ fn link_is_refused_when_its_person_has_left() {
         assert!(history.contains("InvitationEnded") && history.contains(code), "{history}");
     }
 }
+
+/// A41: In every dialect with phones, a row takes the phone of a person who left. That person then cannot come back
+/// while the phone has another owner, who is named.
+#[test]
+fn row_takes_the_phone_of_an_archived_person() {
+    let lx = "username,first_name,email,phone_number,org_unit,role\n\
+        KEY,Ann,KEY@acme.example,PHONE,Sales,Account Manager\n";
+    let office = "name,firstname,lastname,email/login,title,mobile,Enabled\n\
+        KEY,Ann,Lee,KEY@acme.example,,PHONE,TRUE\n";
+    let mango = "email/login,firstname,mobile,Enabled\nKEY@acme.example,Ann,PHONE,TRUE\n";
+    for (dialect, text, domain) in [
+        ("leapxpert", lx, ""),
+        ("officechat", office, "@acme.example"),
+        ("mangoapps", mango, "@acme.example"),
+    ] {
+        let cli = company();
+        let import = |key: &str| {
+            let text = text.replace("KEY", key).replace("PHONE", "+84923448001");
+            let file = cli.file("people.csv", &text);
+            let words = ["import", &file, "--dialect", dialect, "--add-phones", "--json"];
+            cli.run(&words).expect_status(0).json()
+        };
+        let [ann, bob] = ["ann", "bob"].map(|key| format!("{key}{domain}"));
+        import("ann");
+        cli.run(&["users", "archive", &ann]).expect_status(0);
+        let taken = import("bob");
+        assert_eq!((&taken["phones_added"], &taken["phones_failed"]), (&json!(1), &json!(0)));
+        let listed = cli.rows(&["phones"]);
+        let listed: Vec<_> = listed.iter().map(|row| [&row["phone"], &row["user"]]).collect();
+        assert_eq!(json!(listed), json!([["+84923448001", bob]]));
+        let refusal = cli.refused(&["users", "restore", &ann]);
+        assert_eq!(refusal["code"], "phone.already_provisioned", "{dialect}");
+        assert_eq!(refusal["details"]["holder"], json!(bob));
+        cli.run(&["users", "archive", &bob]).expect_status(0);
+        cli.run(&["users", "restore", &ann]).expect_status(0);
+    }
+}

@@ -319,7 +319,7 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
 /// The bytes of a file that is too large for a command: an invited person, and a comment of 20 MiB.
 fn large_file(user: &str) -> String {
     let row = format!("{user},Ann,Doe,{user}@acme.example,,Fixed Income Desk,");
-    format!("{}{row}\n", HEADER) + &format!(",,,,,,{}\n", " ".repeat(1023)).repeat(20 * 1024)
+    format!("{HEADER}{row}\n") + &format!(",,,,,,{}\n", " ".repeat(1023)).repeat(20 * 1024)
 }
 
 /// A company's user uploads 20 MiB with the usual calls of each client library, and imports the file. Users of

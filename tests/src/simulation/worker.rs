@@ -236,7 +236,8 @@ impl SimulatedCompany {
             _ => None,
         });
         let reports = keys.collect();
-        self.submit_internal(env, rng, ReportNotification { via: "outbox", reports }).map(|_| ())
+        let report = ReportNotification { via: "outbox", working_since: env.now, reports };
+        self.submit_internal(env, rng, report).map(|_| ())
     }
 
     /// P30: without faults, every run, import and notification ends within a bounded number of steps.

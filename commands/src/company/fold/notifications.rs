@@ -1,6 +1,6 @@
 //! How events change notifications: waiting mails, reminders, alarms, the digest of expired invitations.
 
-use crate::company::notification::{Expired, Refusals};
+use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification, TemplateText};
 use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
 use crate::values::{Time, email};
@@ -36,18 +36,22 @@ impl Company {
                     notification.dispatched = true;
                 }
             }
-            NotificationEvent::NotificationDeferred { key, via, retry_at, .. } => {
+            NotificationEvent::NotificationDeferred { key, via, code, retry_at, .. } => {
                 let Some(mut mail) = self.notifications.remove(key) else { return };
                 mail.dispatched = false;
-                let (since, count) = mail.refused.map_or((at, 0), |one| (one.since, one.count));
-                mail.refused = Some(Box::new(Refusals { since, count: count.saturating_add(1) }));
+                let refused = mail.refused.as_deref().copied().unwrap_or_default();
+                mail.refused = Some(Box::new(refused.and(*code, at)));
                 self.deferred_notifications.insert(key, mail, via, *retry_at);
             }
             NotificationEvent::NotificationRequeued { key } => {
+                // A mail that waits keeps its time, however often it is sent again.
                 let deferred = self.deferred_notifications.remove(key);
-                let mail = deferred.or_else(|| self.failed_notifications.remove(key));
-                let fresh = |mail| Notification { dispatched: false, refused: None, ..mail };
-                self.notifications.extend(mail.map(|mail| (key.clone(), fresh(mail))));
+                let mail = deferred.or_else(|| {
+                    let failed = self.failed_notifications.remove(key)?;
+                    Some(Notification { refused: None, ..failed })
+                });
+                let waits = |mail| Notification { dispatched: false, ..mail };
+                self.notifications.extend(mail.map(|mail| (key.clone(), waits(mail))));
             }
             NotificationEvent::NotificationSent { key } => {
                 self.notifications.remove(key);

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use crate::company::{Company, ImportState, Placing, User, UserId, ValueMark};
-use crate::decide::imports::rows::{Allotment, Rows, former_phones, keeper, phone_mark};
+use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person};
 use crate::user_file::ParsedRow;
@@ -23,6 +23,8 @@ pub struct Claims {
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
+    /// The users whom rows of the file archive.
+    leaving: HashSet<UserId>,
 }
 
 /// A row whose user gets a value that the user does not have yet.
@@ -32,7 +34,20 @@ struct Take {
     row: u64,
     part: Part,
     /// The other user who has the value.
-    holder: Option<UserId>,
+    holder: Option<Holder>,
+}
+
+/// The user who has a value before the row.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    id: UserId,
+    is_archived: bool,
+}
+
+impl Holder {
+    fn new((id, user): (UserId, &User)) -> Self {
+        Self { id, is_archived: user.state == UserState::Archived }
+    }
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -87,7 +102,7 @@ impl Claims {
             rules.events.clear();
             rules.apply(row);
             self.last_row = row.row;
-            self.note((company, import), options, row, &rules.events);
+            self.note(company, options, row, &rules.events);
         }
         self.seen = std::mem::take(&mut rules.seen);
         self.created = std::mem::take(&mut rules.created);
@@ -97,7 +112,7 @@ impl Claims {
     /// Notes what the row does to unique values, if it is applied.
     fn note(
         &mut self,
-        (company, import): (&Company, ImportId),
+        company: &Company,
         options: &ImportOptions,
         row: &ParsedRow,
         events: &[Event],
@@ -106,7 +121,7 @@ impl Claims {
         let mut key = None;
         for event in events {
             match event {
-                Event::RowRefused { .. } | Event::UserArchived { .. } => return,
+                Event::RowRefused { .. } => return,
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
                     (key, after) = (Some(user), Some(&**person));
@@ -119,8 +134,11 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let import = company.imports.get(&import);
-        let claimant = Claimant { company, import, row: row.row, known };
+        if row.values.archived {
+            self.leaving.extend(known.map(|(id, _)| id));
+            return;
+        }
+        let claimant = Claimant { company, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
@@ -139,8 +157,7 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = keeper(claimant.company, claimant.import, name, value);
-            let holder = holder.map(|(id, _)| id);
+            let holder = claimant.company.holder(name, value).map(Holder::new);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -161,8 +178,9 @@ impl Claims {
             _ => return,
         };
         if let Some(phone) = new.filter(|phone| !listed.contains(phone)) {
-            let holder = claimant.company.phones.get(&phone).copied();
-            self.take(claimant, phone_mark(phone), Part::Phone, holder);
+            let holder = claimant.company.phones.get(&phone);
+            let holder = holder.and_then(|id| Some((*id, claimant.company.users.get(*id)?)));
+            self.take(claimant, phone_mark(phone), Part::Phone, holder.map(Holder::new));
         }
         let former = former_phones(claimant.company, listed, new);
         let releases = former.map(|phone| (phone_mark(phone), (claimant.row, Part::Phone)));
@@ -174,16 +192,20 @@ impl Claims {
         claimant: &Claimant<'_>,
         mark: ValueMark,
         part: Part,
-        holder: Option<UserId>,
+        holder: Option<Holder>,
     ) {
         let own = claimant.known.map(|(id, _)| id);
-        let holder = holder.filter(|holder| Some(*holder) != own);
+        let holder = holder.filter(|holder| Some(holder.id) != own);
         self.takes.push(Take { mark, row: claimant.row, part, holder });
     }
 
     /// Decides which row gets which value.
-    pub fn allot(self) -> Allotment {
-        let mut allotment = Allotment::default();
+    pub fn allot(mut self) -> Allotment {
+        let leaving = std::mem::take(&mut self.leaving);
+        for take in &mut self.takes {
+            take.holder = take.holder.filter(|one| !one.is_archived || leaving.contains(&one.id));
+        }
+        let mut allotment = Allotment { leaving, ..Allotment::default() };
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
         let mut refused = Vec::new();
@@ -197,7 +219,7 @@ impl Claims {
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
             if let Some(holder) = take.holder.filter(|_| !is_refused) {
-                allotment.moves.insert((take.row, take.mark), holder);
+                allotment.moves.insert((take.row, take.mark), holder.id);
             }
         }
         allotment
@@ -236,7 +258,6 @@ impl Claims {
 /// The user of a row, and the state before the row.
 struct Claimant<'a> {
     company: &'a Company,
-    import: Option<&'a ImportState>,
     row: u64,
     known: Option<(UserId, &'a User)>,
 }

@@ -1,16 +1,16 @@
 //! `EditAccount`: one account gets other values, judged as a row of a file of accounts is.
 
 use boarding_csv::CellValue;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::rows::Changes;
 use crate::company::{Company, User, UserId, UserState};
-use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision, TakenValues};
 use crate::dialect::{self, PERMISSION_GROUP, read_one};
 use crate::event::{BlankMeans, Event, Permission};
-use crate::user_file::ParsedRow;
+use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, Personal, Problem, Refusal};
 
 /// The dialect whose columns an account has.
@@ -52,27 +52,45 @@ impl std::fmt::Debug for EditAccount {
 impl Decide for EditAccount {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        TakenValues::json_schema(generator)
+    }
+
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (id, user) = find(company, &self.account)?;
         let group = self.group(company)?;
         let mut row = self.row(company, user)?;
         self.check_address(company, id, &row)?;
+        if self.address.is_some() {
+            clear_former_address(user, &mut row.values);
+        }
         if let Some(group) = group {
             let group = CellValue::Value(group);
             row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
         }
         let changes = Changes::of(user, &row.values, BlankMeans::Clear);
+        let result = json!(TakenValues { warnings: row.warnings });
         if changes.changed.is_empty() {
-            return Ok(Decision::append(vec![]));
+            return Ok(Decision::append(vec![]).with_result(result));
         }
-        Ok(Decision::append(vec![Event::UserUpdated {
+        let updated = Event::UserUpdated {
             user: Personal(user.key()),
             person: Personal(changes.person),
             org_unit: changes.org_unit,
             roles: changes.roles,
             changed: changes.changed,
             row: None,
-        }]))
+        };
+        Ok(Decision::append(vec![updated]).with_result(result))
+    }
+}
+
+/// Clears the address that the new one replaces: the e-mail address of a new device, the phone of a former device.
+fn clear_former_address(user: &User, values: &mut RowValues) {
+    if matches!(values.phone, CellValue::Value(Ok(_))) {
+        values.email = CellValue::Blank;
+    } else if user.email().is_none() {
+        values.phone = CellValue::Blank;
     }
 }
 
@@ -135,7 +153,7 @@ impl EditAccount {
         }
     }
 
-    /// Refuses an address that the settings do not allow, or that is another account's key.
+    /// Refuses an address that the settings do not allow, or that another account has or is known by.
     fn check_address(&self, company: &Company, id: UserId, row: &ParsedRow) -> Result<(), Refusal> {
         let Some(key) = row.values.user.as_ref().filter(|_| self.address.is_some()) else {
             return Ok(());
@@ -151,10 +169,16 @@ impl EditAccount {
             }
             _ => {}
         }
-        match company.users.created(key.as_str()) {
-            Some((other, _)) if other != id => Err(refused(problem(Code::FieldNotUnique))),
-            _ => Ok(()),
-        }
+        // An archived person has released the address.
+        let known = company.users.created(key.as_str());
+        let known = known.filter(|(by, user)| *by != id && user.state != UserState::Archived);
+        let other = known.map(|(_, user)| user).or_else(|| company.account_at(key.as_str(), id));
+        let Some(holder) = other.map(User::key) else { return Ok(()) };
+        let words = format!("{} has it", holder.as_str());
+        let refusal = refused(problem(Code::FieldNotUnique).saying(&words));
+        let mut details = refusal.details.as_object().cloned().unwrap_or_default();
+        details.insert("holder".to_owned(), json!(holder));
+        Err(refusal.with(details.into()))
     }
 }
 
@@ -172,8 +196,9 @@ fn refused(problem: Problem) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::Command;
     use crate::decide::numbers::pool::testing::{setting, user_of};
-    use crate::decide::testing::{Then, given, user_created, who};
+    use crate::decide::testing::{Given, Then, given, user_created, who};
 
     fn company() -> Vec<Event> {
         let opened = |key| Event::AccountOpened { user: who(key), import: None };
@@ -186,6 +211,10 @@ mod tests {
             opened("bob@acme.example"),
             user_created("cid"),
         ]
+    }
+
+    fn after(given: Given, command: &str, body: Value) -> Given {
+        given.after(Command::read(command, body).unwrap())
     }
 
     fn edit(body: Value) -> Then {
@@ -220,6 +249,43 @@ mod tests {
         let events = edit(first.clone()).events();
         let after = company().into_iter().chain(events);
         assert!(given(after).when_json("EditAccount", first).events().is_empty());
+    }
+
+    /// An account that becomes a device has no e-mail address any more, and a former device has no phone.
+    #[test]
+    fn former_address_is_cleared_when_the_kind_of_address_changes() {
+        let address = |given: &Given| {
+            let person = given.0.users.created("ann").unwrap().1.person();
+            (person.email, person.phone.map(|phone| phone.to_string()))
+        };
+        let edited = |given: Given, address: &str| {
+            after(given, "EditAccount", json!({"account": "ann", "address": address}))
+        };
+        let device = edited(given(company()), "+84 923 448 071");
+        assert_eq!(address(&device), (None, Some("+84923448071".to_owned())));
+        let other = edited(device, "+84 923 448 072");
+        assert_eq!(address(&other), (None, Some("+84923448072".to_owned())));
+        let by_mail = edited(other, "ann.lee@acme.example");
+        assert_eq!(address(&by_mail), (Some("ann.lee@acme.example".to_owned()), None));
+    }
+
+    /// A41: an address is one account's, whatever its key is. An archived account has released its address, and is not
+    /// restored while another account has it.
+    #[test]
+    fn address_of_another_account_is_refused_unless_it_left() {
+        for taken in ["Moved@acme.example", "+84923448071"] {
+            let edit = |account: &str| json!({"account": account, "address": taken});
+            let moved = after(given(company()), "EditAccount", edit("bob@acme.example"));
+            let refusal =
+                moved.when_json("EditAccount", edit("ann")).then_refused(Code::FieldNotUnique);
+            assert_eq!(refusal.details["holder"], "bob@acme.example");
+            let left = after(moved, "ArchiveUser", json!({"user": "bob@acme.example"}));
+            let taken_over = after(left, "EditAccount", edit("ann"));
+            let restore = json!({"user": "bob@acme.example"});
+            let refusal =
+                taken_over.when_json("RestoreUser", restore).then_refused(Code::FieldNotUnique);
+            assert_eq!(refusal.details["holder"], "ann");
+        }
     }
 
     /// The values are those that a row of a file may have.

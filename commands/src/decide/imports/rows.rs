@@ -20,7 +20,7 @@ use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcom
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub use allotment::Allotment;
-pub(crate) use allotment::{former_phones, keeper, phone_mark};
+pub(crate) use allotment::{former_phones, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;
 use changes::{may_supervise, merged};
@@ -53,6 +53,8 @@ pub(crate) struct Rows<'a> {
     numbers: HashMap<Phone, NumberOwner>,
     /// How many users who wait for a number this commit moves to each organization.
     moved: HashMap<NumberOwner, u64>,
+    /// The accounts by their addresses, prepared when a row of a file of accounts has an address.
+    accounts: Option<HashMap<String, UserId>>,
     /// The names of the org units, prepared for hints when a row names an unknown one.
     near_units: Option<KnownNames<'a>>,
     pub(crate) events: Vec<Event>,
@@ -80,6 +82,7 @@ impl<'a> Rows<'a> {
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
             moved: HashMap::new(),
+            accounts: None,
             near_units: None,
             events: Vec::new(),
         }

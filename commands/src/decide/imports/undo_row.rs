@@ -162,8 +162,9 @@ impl<'a> Reversals<'a> {
         for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
             let is_own = self.company.phones.get(phone) == Some(&id);
             if is_own && !self.placed.contains_key(&phone_mark(*phone)) {
-                let (phone, user) = (Personal(*phone), who.clone());
-                self.events.push(Event::CorporatePhoneRemoved { phone, user });
+                let (number, user) = (Personal(*phone), who.clone());
+                self.events.push(Event::CorporatePhoneRemoved { phone: number, user });
+                self.return_phone(effect, *phone);
             }
         }
         self.take_back(effect, id, &who);
@@ -195,6 +196,20 @@ impl<'a> Reversals<'a> {
                 Some(UserState::Active) => Event::UserActivated { user: who, row: None },
                 _ => Event::UserDeactivated { user: who, row: None },
             });
+        }
+    }
+
+    /// Gives a phone back to the archived person whom the row took it from. A person whose own row is reversed gets it
+    /// by that.
+    fn return_phone(&mut self, effect: &RowEffect, phone: Phone) {
+        let Some((_, from)) = effect.taken.iter().find(|(taken, _)| *taken == phone) else {
+            return;
+        };
+        let Some((id, user)) = self.company.users.created(from.as_str()) else { return };
+        if user.state == UserState::Archived && !self.reversing.contains(&id) {
+            self.placed.insert(phone_mark(phone), id);
+            let (phone, user) = (Personal(phone), Personal(user.key()));
+            self.events.push(Event::CorporatePhoneAdded { phone, user, import: None });
         }
     }
 
@@ -258,18 +273,28 @@ impl<'a> Reversals<'a> {
         let holder = |name, value| self.company.holder(name, value).map(|(holder, _)| holder);
         let taken =
             released_ids(effect).any(|(name, value)| holder(name, value).is_some_and(keeps));
-        (taken || self.is_replaced(effect, id)).then_some(Code::FieldNotUnique)
+        if taken {
+            return Some(Code::FieldNotUnique);
+        }
+        self.replaced(effect, id)
     }
 
-    /// Whether a user whom this import does not name has taken a value of the user that the row archived.
-    fn is_replaced(&self, effect: &RowEffect, id: UserId) -> bool {
+    /// Why an archived user cannot come back: a user whom this import does not name has taken a value or the phone.
+    fn replaced(&self, effect: &RowEffect, id: UserId) -> Option<Code> {
         let archived = Some(UserState::Archived);
         let archives = effect.after.state == archived && effect.before.state != archived;
-        let is_other = |(name, value): (&str, &str)| {
-            let keeper = self.company.keeper(name, value);
-            keeper.is_some_and(|(by, user)| by != id && self.import.row_of(by, user).is_none())
+        let is_other = |(by, user): (UserId, &User)| {
+            by != id && user.state != UserState::Archived && self.import.row_of(by, user).is_none()
         };
-        archives && unique_values(&effect.before.person).any(is_other)
+        let person = &effect.before.person;
+        let mut holders =
+            unique_values(person).filter_map(|(name, value)| self.company.holder(name, value));
+        if archives && holders.any(is_other) {
+            return Some(Code::FieldNotUnique);
+        }
+        let owner = person.phone.and_then(|phone| self.company.phones.get(&phone));
+        let owner = owner.and_then(|by| Some((*by, self.company.users.get(*by)?)));
+        (archives && owner.is_some_and(is_other)).then_some(Code::PhoneAlreadyProvisioned)
     }
 
     /// Whether the row of the phone's user, as `company` shows it, is reversed already.

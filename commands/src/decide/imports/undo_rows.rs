@@ -66,9 +66,9 @@ mod tests {
     use crate::decide::imports::import_file::ImportMode;
     use crate::decide::imports::import_file::testing::{accepted, accepted_as, import_id, row};
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
-    use crate::decide::testing::{Given, given, phone, user_created, who};
+    use crate::decide::testing::{Given, given, phone, phone_added, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
-    use crate::event::{Channel, Existing, UndoOutcome};
+    use crate::event::{Channel, Existing, Person, UndoOutcome};
     use crate::user_file::ParsedRow;
     use crate::values::{Personal, Problem};
 
@@ -238,6 +238,46 @@ mod tests {
         assert_eq!(snapshots(&story.company()), was);
     }
 
+    /// A41: a person whom a row archived is not restored while another person has the phone.
+    #[test]
+    fn archived_person_stays_when_another_took_the_phone() {
+        let listed = |key: &str, import| Event::CorporatePhoneAdded {
+            phone: Personal(phone(1)),
+            user: who(key),
+            import,
+        };
+        let Event::UserCreated { user, person, org_unit, roles, active, row: none } =
+            user_created("bob")
+        else {
+            panic!()
+        };
+        let person = Personal(Person { phone: Some(phone(1)), ..person.0 });
+        let bob = Event::UserCreated { user, person, org_unit, roles, active, row: none };
+        let mut leaving = row(1, "bob");
+        leaving.values.archived = true;
+        let story = Story(vec![user_created("cid"), bob, listed("bob", Some(import_id()))]);
+        let story = story.imported(import_id(), vec![leaving]);
+        let removed = Event::CorporatePhoneRemoved { phone: Personal(phone(1)), user: who("bob") };
+        let (story, outcomes) = story.then([removed, listed("cid", None)]).undone(import_id());
+        assert_eq!(outcomes, [kept(1, Code::PhoneAlreadyProvisioned)]);
+        let bob = story.company().0.users.created("bob").unwrap().1.state;
+        assert_eq!(bob, UserState::Archived);
+    }
+
+    /// A41, P23: an archived person gets back the phone that a row took.
+    #[test]
+    fn archived_person_gets_the_phone_back() {
+        let left = Event::UserArchived { user: who("bob") };
+        let story = Story(vec![user_created("bob"), phone_added("bob", 1), left]);
+        let mut taking = row(1, "ann");
+        taking.values.phone = boarding_csv::CellValue::Value(Ok(phone(1)));
+        let story = story.imported(import_id(), vec![taking]);
+        assert!(story.company().0.users.find("bob").unwrap().1.listed().is_empty());
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [reversed(1)]);
+        assert_eq!(story.company().0.users.find("bob").unwrap().1.listed(), [phone(1)]);
+    }
+
     /// P23: a person who has changed since is left as is, and the row has the reason.
     #[test]
     fn undo_keeps_people_who_changed_since() {
@@ -383,6 +423,7 @@ mod tests {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         };
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];

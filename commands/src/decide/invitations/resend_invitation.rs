@@ -90,7 +90,8 @@ impl Decide for ResendInvitation {
             context.require(company, Permission::BulkIntegrateUsers)?;
         }
         if self.mode == Some(Mode::Preview) {
-            let preview = Some(Preview::of(company, request.rules(), &selection, context.at));
+            let preview =
+                Some(Preview::of(company, request.rules(context), &selection, context.at));
             let run = request.confirmed(company, &selection);
             return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
         }

@@ -4,15 +4,17 @@ use crate::company::Company;
 use crate::decide::notifications::report_notification::refused;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::values::{Code, Refusal};
+use crate::values::{Code, Refusal, Time};
 
-/// Defers mails that wait for their first attempt, and fails those whose time is over. Mails that wait for a later
-/// attempt stay as they are, so that an outage does not fill the log.
+/// Defers mails that wait for an attempt, each once in an outage, and fails those whose time is over. An outage does
+/// not fill the log, and the log says since when each mail waits for the channel.
 #[derive(Debug, Clone)]
 pub struct DeferNotifications {
     pub most: usize,
     /// The channel, by name.
     pub via: &'static str,
+    /// Since when this process sends mails.
+    pub working_since: Time,
     /// The last words of the server, or the cause.
     pub last_words: String,
 }
@@ -22,15 +24,18 @@ impl Decide for DeferNotifications {
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let why = || (Code::DeliveryServerUnavailable, Some(self.last_words.clone()));
+        let channel = (self.via, self.working_since);
+        let refused = |key, mail| refused(company, key, mail, channel, why(), context.at);
         let waiting = company.notifications.iter().filter(|(_, mail)| !mail.dispatched);
-        let first =
-            waiting.map(|(key, mail)| refused(company, key, mail, self.via, why(), context.at));
-        let deferred = company.deferred_notifications.of(self.via);
-        let due = deferred.take_while(|(retry_at, ..)| *retry_at <= context.at);
-        let over = due
-            .map(|(_, key, mail)| refused(company, key, mail, self.via, why(), context.at))
-            .filter(|event| matches!(event, Event::NotificationFailed { .. }));
-        Ok(Decision::append_if_any(over.chain(first).take(self.most).collect()))
+        let first = waiting.map(|(key, mail)| refused(key, mail));
+        let due = company.deferred_notifications.of(self.via);
+        let due = due.take_while(|(retry_at, ..)| *retry_at <= context.at);
+        let later =
+            due.map(|(_, key, mail)| (mail.waits_for_channel(), refused(key, mail))).filter(
+                |(is_known, event)| !is_known || matches!(event, Event::NotificationFailed { .. }),
+            );
+        let later = later.map(|(_, event)| event);
+        Ok(Decision::append_if_any(later.chain(first).take(self.most).collect()))
     }
 }
 
@@ -47,8 +52,12 @@ mod tests {
         let import = ImportId(ulid::Ulid(4));
         let asked = |row| Event::WelcomeEmailRequested { user: who("ann"), import, row };
         let company = given([user_created("ann"), asked(1), asked(2)]);
-        let defer =
-            || DeferNotifications { most: 9, via: "smtp", last_words: "refused".to_owned() };
+        let defer = || DeferNotifications {
+            most: 9,
+            via: "smtp",
+            working_since: NOW,
+            last_words: "refused".to_owned(),
+        };
         assert_eq!(company.when(defer()).names(), ["NotificationDeferred"; 2]);
         let company = company.after(defer());
         let at = |minutes: u64| {

@@ -10,6 +10,8 @@ use crate::values::{Code, Refusal, Time};
 pub struct ReportNotification {
     /// The channel, by name. A mail that is refused for now is tried again by it.
     pub via: &'static str,
+    /// Since when this process sends mails.
+    pub working_since: Time,
     /// The keys and outcomes of the claims.
     pub reports: Vec<(String, MailOutcome)>,
 }
@@ -27,7 +29,8 @@ impl Decide for ReportNotification {
                 Event::NotificationFailed { key: key.clone(), code: *code, detail: detail.clone() }
             }
             MailOutcome::Retry { code, detail } => {
-                refused(company, key, mail, self.via, (*code, detail.clone()), context.at)
+                let channel = (self.via, self.working_since);
+                refused(company, key, mail, channel, (*code, detail.clone()), context.at)
             }
         });
         Ok(Decision::append_if_any(events.collect()))
@@ -35,27 +38,40 @@ impl Decide for ReportNotification {
 }
 
 /// The event of a mail that was refused for now: it is tried again, or its time is over. A refused mail has
-/// `delivery_retry_minutes`; a server that cannot be used is waited for as long as by a run.
+/// `delivery_retry_minutes`; a channel that cannot be used is waited for as long as by a run. `working_since` is the
+/// time since when this process sends mails: a wait that was over before starts again, because no process has tried.
 pub(super) fn refused(
     company: &Company,
     key: &str,
     mail: &Notification,
-    via: &str,
+    (via, working_since): (&str, Time),
     (code, detail): (Code, Option<String>),
     at: Time,
 ) -> Event {
     let settings = &company.settings;
-    let minutes = match code {
-        Code::DeliveryServerUnavailable => settings.relay_wait_minutes,
-        _ => settings.delivery_retry_minutes,
+    let refusals = mail.refused.as_deref().copied().unwrap_or_default().and(code, at);
+    let minutes = |since: Time, minutes: u64| since.plus_seconds(minutes.saturating_mul(60));
+    let (end, pause) = match refusals.waits_since {
+        Some(since) => {
+            let end = minutes(since, settings.relay_wait_minutes);
+            let again = minutes(working_since, settings.relay_wait_minutes);
+            let waited = at.seconds_since(since);
+            let pause =
+                waited.clamp(settings.backoff_seconds(1), settings.backoff_seconds(u32::MAX));
+            (if end > working_since { end } else { again }, pause)
+        }
+        None => {
+            let since = refusals.since.unwrap_or(at);
+            let end = minutes(since, settings.delivery_retry_minutes);
+            let is_last = refusals.count >= settings.max_attempts;
+            (if is_last { at } else { end }, settings.backoff_seconds(refusals.count))
+        }
     };
-    let (since, count) = mail.refused.as_ref().map_or((at, 0), |one| (one.since, one.count));
-    let end = since.plus_seconds(minutes.saturating_mul(60));
     let key = key.to_owned();
-    if at >= end || count.saturating_add(1) >= settings.max_attempts {
+    if at >= end {
         return Event::NotificationFailed { key, code, detail };
     }
-    let retry_at = at.plus_seconds(settings.backoff_seconds(count.saturating_add(1))).min(end);
+    let retry_at = at.plus_seconds(pause).min(end);
     Event::NotificationDeferred { key, via: via.to_owned(), code, detail, retry_at }
 }
 
@@ -69,7 +85,7 @@ mod tests {
     use crate::values::ImportId;
 
     fn report(outcome: MailOutcome) -> ReportNotification {
-        ReportNotification { via: "smtp", reports: vec![(key(), outcome)] }
+        ReportNotification { via: "smtp", working_since: NOW, reports: vec![(key(), outcome)] }
     }
 
     fn key() -> String {
@@ -125,5 +141,42 @@ mod tests {
         let again = ResendNotifications { keys: vec![key()], ..ResendNotifications::default() };
         let company = company.after(again);
         assert_eq!(company.when(CLAIM).names(), ["NotificationDispatched"]);
+    }
+
+    /// The events of a mail at these minutes: refused by the server, or not tried because there is none.
+    fn after_refusals(mut company: Given, refusals: &[(u64, Code)]) -> Given {
+        for (minute, code) in refusals {
+            let at = NOW.plus_seconds(60 * minute);
+            let ask = |company: &Given, command: Command| {
+                company.when_asked_by("engine", Authority::All, at, command).events()
+            };
+            let claimed = ask(&company, CLAIM.into());
+            company.append(at, "engine", &claimed);
+            let outcome = MailOutcome::Retry { code: *code, detail: None };
+            let reported = ask(&company, report(outcome).into());
+            company.append(at, "engine", &reported);
+        }
+        company
+    }
+
+    /// A31: a mail server that is away uses up no mail's time, and no mail's attempts.
+    #[test]
+    fn server_that_is_away_uses_up_no_mails_time() {
+        let (refused, away) = (Code::DeliveryTemporaryFailure, Code::DeliveryServerUnavailable);
+        let history = [(0, refused), (60, away), (700, away), (1_200, refused), (1_379, refused)];
+        let company = after_refusals(requested(), &history);
+        assert!(company.0.deferred_notifications.has(&key()), "239 of 240 minutes are used up");
+        let company = after_refusals(company, &[(1_380, refused)]);
+        assert!(company.0.failed_notifications.contains_key(&key()));
+    }
+
+    /// A31: a mail that waits keeps the time it has used up when it is sent again by hand.
+    #[test]
+    fn resending_a_waiting_mail_gives_it_no_new_time() {
+        let refused = Code::DeliveryTemporaryFailure;
+        let company = after_refusals(requested(), &[(0, refused), (60, refused)]);
+        let again = ResendNotifications { keys: vec![key()], ..ResendNotifications::default() };
+        let company = after_refusals(company.after(again), &[(61, refused), (240, refused)]);
+        assert!(company.0.failed_notifications.contains_key(&key()));
     }
 }

@@ -108,6 +108,22 @@ mod tests {
         company.when(assign(2, "ann")).then_refused(Code::NumberAllocatedToOtherOrg);
     }
 
+    /// A41: in an older history an archived person still has a number. It goes to the next account that is given it.
+    #[test]
+    fn number_of_an_archived_person_is_assigned_anew() {
+        let archived = Event::UserArchived { user: who("ann") };
+        let held = [number_added(1, None), user_created("ann"), event(1, "ann"), archived];
+        let company = given(held.into_iter().chain([user_created("bob")]));
+        let released = Event::NumberReleased {
+            number: Personal(number(1)),
+            user: who("ann"),
+            cooling_until: None,
+        };
+        company.when(assign(1, "bob")).then([released, event(1, "bob")]);
+        let (bob, _) = company.0.users.created("bob").unwrap();
+        assert_eq!(company.after(assign(1, "bob")).0.numbers.of(bob), Some(number(1)));
+    }
+
     /// A20: a reserved number can be assigned only with its tag.
     #[test]
     fn reserved_number_is_assigned_only_with_its_tag() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::company::numbers::{NumberOwner, pending, pending_once_restored};
-use crate::company::{Company, Number, NumberState, Stock, User, UserId};
+use crate::company::{Company, Number, NumberState, Stock, User, UserId, UserState};
 use crate::decide::rule::{Context, Decision};
 use crate::event::Event;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
@@ -117,6 +117,10 @@ pub(crate) fn why_not(
     if known.owner.is_some() && known.owner.as_deref() != org_unit {
         return Some(Code::NumberAllocatedToOtherOrg.into());
     }
+    if leaver(company, known).is_some() {
+        // Nobody else waits for this number, so no promise is broken.
+        return None;
+    }
     if !is_free {
         return Some(not_available(&known.state));
     }
@@ -126,20 +130,32 @@ pub(crate) fn why_not(
     (left <= taken).then(|| Code::NumberNoneAvailable.into())
 }
 
-/// The events that assign a number. A number of the company's own stock is first allocated to the organization.
+/// The archived person who has the number. People archived before archiving released the number still have it.
+fn leaver<'c>(company: &'c Company, number: &Number) -> Option<&'c User> {
+    let user = company.users.get(number.state.user()?)?;
+    (user.state == UserState::Archived).then_some(user)
+}
+
+/// The events that assign a number. A number of an archived person is released first. A number of the company's own
+/// stock is first allocated to the organization.
 pub(crate) fn assigned(
     company: &Company,
     number: Phone,
     org_unit: Option<&str>,
     event: Event,
 ) -> Vec<Event> {
-    let owner = company.numbers.get(number).and_then(|known| known.owner.as_deref());
+    let known = company.numbers.get(number);
+    let released = known.and_then(|known| leaver(company, known)).map(|user| {
+        let (number, user) = (Personal(number), Personal(user.key()));
+        Event::NumberReleased { number, user, cooling_until: None }
+    });
+    let owner = known.and_then(|known| known.owner.as_deref());
     let moved = org_unit.filter(|org_unit| owner != Some(org_unit));
     let moved = moved.map(|org_unit| Event::NumberAllocated {
         number: Personal(number),
         org_unit: org_unit.to_owned(),
     });
-    moved.into_iter().chain([event]).collect()
+    released.into_iter().chain(moved).chain([event]).collect()
 }
 
 /// The most numbers that one commit makes available again after cooling.

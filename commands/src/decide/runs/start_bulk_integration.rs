@@ -107,7 +107,8 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview::of(company, request.rules(), &selection, context.at));
+            let result =
+                json!(Preview::of(company, request.rules(context), &selection, context.at));
             return Ok(Decision::Answer { result });
         }
         // A run that goes on changes the plan all the time. Its id helps more than the changed plan.
@@ -196,9 +197,10 @@ impl Request {
     }
 
     /// What the run says about whether a person is invited.
-    pub(crate) fn rules(&self) -> InviteRules {
+    pub(crate) fn rules(&self, context: &Context<'_>) -> InviteRules {
         let resend = self.source.replaces_live_links();
-        InviteRules { channel: self.channel, resend, own: None }
+        let sends_texts = context.sends_texts;
+        InviteRules { channel: self.channel, resend, sends_texts, own: None }
     }
 
     /// # Errors

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::Company;
-use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS};
+use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS, TakenValues};
 use crate::dialect::{is_unique, unique_values};
 use crate::event::{Event, Permission, Person};
 use crate::values::text::{exact, free};
-use crate::values::{Code, Personal, Phone, Refusal, UserKey};
+use crate::values::{Code, Personal, Phone, Problem, Refusal, UserKey, links};
+
+/// The attribute in which Office Chat and MangoApps keep the whole name.
+const NAME_ATTRIBUTE: &str = "name";
 
 /// One person, without a file.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -38,6 +41,10 @@ impl std::fmt::Debug for AddUser {
 impl Decide for AddUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        TakenValues::json_schema(generator)
+    }
+
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let user = taken("user", &self.user, exact, UserKey::MAX_CHARS)?;
         if company.users.created(&user).is_some() {
@@ -46,15 +53,30 @@ impl Decide for AddUser {
         let person = self.person(company)?;
         check_references(company, self.org_unit.as_deref(), &self.roles)?;
         check_unique(company, &person)?;
-        Ok(Decision::append(vec![Event::UserCreated {
+        let result = TakenValues { warnings: warnings(&person) };
+        let created = Event::UserCreated {
             user: Personal(UserKey::new(&user)),
             person: Personal(person),
             org_unit: self.org_unit.clone(),
             roles: distinct(&self.roles),
             active: true,
             row: None,
-        }]))
+        };
+        Ok(Decision::append(vec![created]).with_result(json!(result)))
     }
+}
+
+/// Names that are or hold a link: mails greet the person without them.
+fn warnings(person: &Person) -> Vec<Problem> {
+    let attribute = person.attributes.get(NAME_ATTRIBUTE);
+    let names = [
+        ("first_name", person.first_name.as_ref()),
+        ("last_name", person.last_name.as_ref()),
+        (NAME_ATTRIBUTE, attribute),
+    ];
+    let is_link = |name: Option<&String>| name.is_some_and(|name| links::holds_link(name));
+    let warned = names.into_iter().filter(|(_, name)| is_link(*name));
+    warned.map(|(field, _)| Problem::in_column(field, Code::NameLooksLikeLink)).collect()
 }
 
 impl AddUser {
@@ -149,6 +171,19 @@ mod tests {
         let ann = json!({"user": "Ann", "email": "ann@acme.example", "phone": "+84 923 448 071"});
         assert_eq!(given([]).when_json("AddUser", ann.clone()).names(), ["UserCreated"]);
         given([user_created("ann")]).when_json("AddUser", ann).then_refused(Code::UserExists);
+    }
+
+    /// N96: a name that is a link is taken with a warning.
+    #[test]
+    fn name_that_is_a_link_is_taken_with_a_warning() {
+        let body = json!({"user": "ann", "first_name": "www.evil.example", "last_name": "Lee"});
+        let decision = given([]).when_json("AddUser", body).0.unwrap();
+        let warnings = &decision.result()["warnings"];
+        assert_eq!(warnings[0]["code"], "name.looks_like_link");
+        assert_eq!((&warnings[0]["column"], &warnings[1]), (&json!("first_name"), &json!(null)));
+        assert!(decision.is_append());
+        let plain = given([]).when_json("AddUser", json!({"user": "ann", "first_name": "Ann"}));
+        assert_eq!(*plain.0.unwrap().result(), json!({}));
     }
 
     /// P25: a role is held once, so that exported people can be imported unchanged.

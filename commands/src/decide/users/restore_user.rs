@@ -55,7 +55,12 @@ fn check_values(company: &Company, id: UserId, user: &User) -> Result<(), Refusa
         let by = company.users.get(owner).filter(|by| by.state != UserState::Archived)?;
         (owner != id).then_some((Code::PhoneAlreadyProvisioned, "phone", by))
     };
-    let Some((code, field, by)) = taken.or_else(phone) else { return Ok(()) };
+    let address = || {
+        let is_account = company.numbers.is_account(id);
+        let by = company.account_with_address_of(id).filter(|_| is_account)?;
+        Some((Code::FieldNotUnique, "address", by))
+    };
+    let Some((code, field, by)) = taken.or_else(phone).or_else(address) else { return Ok(()) };
     let holder = by.key();
     let details = json!({"field": field, "holder": holder});
     let words = format!("{field}: {} has it", holder.as_str());

@@ -22,7 +22,7 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
 pub(crate) fn variables(import: ImportId, file_name: &str, counts: Counts) -> TopicVariables {
     let failed = counts.skipped + counts.duplicate + counts.invalid;
     TopicVariables::default()
-        .text("import", &import.to_string())
+        .id("import", &import)
         .text("file_name", file_name)
         .number("total", counts.total)
         // MultiLine's two words for the outcome of an account.

@@ -17,7 +17,7 @@ pub(super) fn facts(company: &Company, id: RunId) -> Option<TopicFacts> {
 
 fn variables(run: RunId, total: u64, [passed, skipped, failed]: [u64; 3]) -> TopicVariables {
     TopicVariables::default()
-        .text("run", &run.to_string())
+        .id("run", &run)
         .number("total", total)
         .number("passed", passed)
         .number("skipped", skipped)

@@ -7,7 +7,7 @@ use ulid::Ulid;
 use super::*;
 use crate::event::{Channel, Counts, TemplateKind};
 use crate::mail_kinds::{self, topics::import};
-use crate::template::{AppAddresses, LANGUAGES, TopicVariables, builtin};
+use crate::template::{AppAddresses, LANGUAGES, PersonNames, TopicVariables, builtin};
 use crate::values::{ImportId, Time};
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
@@ -50,6 +50,11 @@ fn template(subject: &str, text: &str, html: &str) -> MailTemplate {
     }
 }
 
+/// A part without the marks that isolate values.
+fn unmarked(part: &str) -> String {
+    part.replace(['\u{2068}', '\u{2069}'], "").replace("<bdi>", "").replace("</bdi>", "")
+}
+
 /// LX-30: the button, the same link as text, the masked phone and how long the link lives.
 #[test]
 fn the_invitation_reads_as_the_vendors_does() {
@@ -58,7 +63,7 @@ fn the_invitation_reads_as_the_vendors_does() {
                  a new link when it expires.";
     assert_eq!(mail.subject, "Link your WhatsApp account");
     for part in [&mail.text, &mail.html] {
-        assert!(part.contains("Dear Jane Hudson,"), "{part}");
+        assert!(unmarked(part).contains("Dear Jane Hudson,"), "{part}");
         assert!(part.contains("********071"), "{part}");
         assert!(part.contains(valid), "{part}");
     }
@@ -121,12 +126,62 @@ fn button_escapes_its_link() {
 /// N56: no value can add a line break to the subject or a line to the text.
 #[test]
 fn line_breaks_in_values_become_spaces() {
-    let values = MailValues { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
+    let values = MailValues { first_name: "Jane\r\nBcc: all\u{2028}x", ..values() };
     let own =
         template("Hello {{ first_name }}", "{{ first_name }}{{ link_url }}", "{{ first_name }}");
     let mail = render(INVITATION, &own, &values).unwrap();
-    assert_eq!(mail.subject, "Hello Jane  Bcc: all@acme.example x");
+    assert_eq!(unmarked(&mail.subject), "Hello Jane  Bcc: all x");
     assert_eq!(mail.text.lines().count(), 1);
+}
+
+/// N96: a name that is or holds a link is in no part of any mail to a person.
+#[test]
+fn name_that_is_a_link_is_in_no_mail() {
+    let evil = [
+        ("https://evil.example/reset", "now"),
+        ("Ann", "ｗｗｗ．ｅｖｉｌ．ｃｏｍ"),
+        ("evil。com", ""),
+    ];
+    let greets =
+        |kind: &TemplateKind| mail_kinds::of(*kind).facts().names_person && !kind.is_text_message();
+    for kind in TemplateKind::ALL.into_iter().filter(greets) {
+        for (first_name, last_name) in evil {
+            let values = MailValues { first_name, last_name, ..values() };
+            let mail = render(kind, &builtin(kind, "en").unwrap(), &values).unwrap();
+            let all = [mail.subject, mail.text, mail.html].concat();
+            assert!(all.contains("janeuser115"), "{kind:?}: {all}");
+            for part in ["evil", "ｅｖｉｌ", "now", "Ann"] {
+                assert!(!all.contains(part), "{kind:?}: {all}");
+            }
+        }
+    }
+    let names = PersonNames::of("J.Li", "Lee");
+    assert_eq!(names.full, "J.\u{2060}Li Lee", "a mail program may see a domain in it");
+}
+
+/// A value cannot change the writing direction of the mail around it, whatever it holds and whatever a template does.
+#[test]
+fn values_are_isolated_in_every_part() {
+    let rtl = "\u{202e}ליאת\u{2069} \u{2066}(QA)";
+    let values = MailValues { first_name: rtl, last_name: "", company_name: rtl, ..values() };
+    let name = "ליאת (QA)";
+    let subject = "{{ full_name }}: {{ channel_name }}";
+    let text = "{% set who %}{{ first_name }}{% endset %}{{ who }}|{{ company_name|upper|safe }}\n{{ link_url }}";
+    let html = "<title>{{ full_name }}</title><p title=\"{{ full_name }}\">{{ full_name|e }}</p>\
+                {{ link_button }}{{ link_url }}";
+    let mail = render(INVITATION, &template(subject, text, html), &values).unwrap();
+    let isolated = format!("\u{2068}{name}\u{2069}");
+    assert_eq!(mail.subject, format!("{isolated}: WhatsApp"));
+    let expected = format!("{isolated}|{isolated}\nhttps://link.example/l?a=1&t=abc");
+    assert_eq!(mail.text, expected);
+    let expected =
+        format!("<title>{isolated}</title><p title=\"{name}\"><bdi>{name}</bdi></p><a href=");
+    assert!(mail.html.starts_with(&expected), "{}", mail.html);
+    assert!(mail.html.ends_with("</a>https://link.example/l?a=1&amp;t=abc"), "{}", mail.html);
+    let hebrew = template("s", "שלום {{ username }}", "{{ username }}");
+    let mail = render(INVITATION, &hebrew, &values).unwrap();
+    assert_eq!(mail.text, "שלום \u{2068}janeuser115\u{2069}");
+    assert_eq!(mail.html, "<bdi>janeuser115</bdi>");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use boarding_commands::decide::notifications::claim_notification;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{ClaimNotification, DeferNotifications, ReportNotification};
 use boarding_commands::event::Event;
-use boarding_commands::values::Code;
+use boarding_commands::values::{Code, Time};
 use ulid::Ulid;
 
 use super::mails;
@@ -15,7 +15,8 @@ use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
-    recover(&manager).await;
+    let since = manager.context.clock.now();
+    recover(&manager, since).await;
     let mut pending = manager.handle.pending_work();
     let mut tries = 0;
     while !manager.is_closing() && !manager.handle.has_stopped() {
@@ -31,10 +32,10 @@ pub(super) async fn manage(manager: ManagerContext) {
         match manager.context.channel.ready().await {
             Ok(()) => {
                 tries = 0;
-                claim_and_send(&manager).await;
+                claim_and_send(&manager, since).await;
             }
             Err(last_words) if !manager.is_closing() => {
-                defer(&manager, last_words, tries == 0).await;
+                defer(&manager, since, last_words, tries == 0).await;
                 manager.rest(&mut pending, pause_seconds(tries), |pending| pending.welcome).await;
                 tries += 1;
             }
@@ -43,22 +44,22 @@ pub(super) async fn manage(manager: ManagerContext) {
     }
 }
 
-async fn claim_and_send(manager: &ManagerContext) {
+async fn claim_and_send(manager: &ManagerContext, since: Time) {
     let via = manager.context.channel.name();
     match manager.submit(ClaimNotification { most: WELCOME_CLAIM_MAX, via }, Ulid::nil()).await {
         Reply::Accepted { events, .. } if events.is_empty() => pause().await,
-        Reply::Accepted { events, .. } => send(manager, &events).await,
+        Reply::Accepted { events, .. } => send(manager, since, &events).await,
         Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => pause().await,
     }
 }
 
 /// Stores that the waiting mails are tried again later, because the channel cannot send now.
-async fn defer(manager: &ManagerContext, last_words: String, is_first: bool) {
+async fn defer(manager: &ManagerContext, working_since: Time, last_words: String, is_first: bool) {
     if is_first {
         tracing::warn!(company = %manager.company, %last_words, "notifications wait for their channel");
     }
     let (most, via) = (CLAIM_MAX, manager.context.channel.name());
-    let command = DeferNotifications { most, via, last_words };
+    let command = DeferNotifications { most, via, working_since, last_words };
     loop {
         match manager.submit(command.clone(), Ulid::nil()).await {
             Reply::Accepted { events, .. } if events.len() == most => {}
@@ -70,23 +71,27 @@ async fn defer(manager: &ManagerContext, last_words: String, is_first: bool) {
 
 /// Handles open claims of an earlier process. They are sent again only if the channel deduplicates and the
 /// notification is still wanted. Others are reported as uncertain.
-async fn recover(manager: &ManagerContext) {
+async fn recover(manager: &ManagerContext, since: Time) {
     let now = manager.context.clock.now();
-    let open = manager.inspect(move |company| claim_notification::open_claims(company, now)).await;
-    let repeats = manager.context.repeats_within_seconds(Purpose::Notice) > 0;
+    let texts = manager.context.channel.texts().is_some();
+    let open =
+        manager.inspect(move |company| claim_notification::open_claims(company, texts, now)).await;
+    let repeats = |claim: &Event| {
+        manager.context.repeats_within_seconds(Purpose::Notice, mails::is_text(claim)) > 0
+    };
     let (mut again, mut uncertain) = (Vec::new(), Vec::new());
     for (key, claim) in open.unwrap_or_default() {
-        match claim.filter(|_| repeats) {
+        match claim.filter(repeats) {
             Some(claim) => again.push(claim),
             None => uncertain.push(key),
         }
     }
     if !again.is_empty() {
-        send(manager, &again).await;
+        send(manager, since, &again).await;
     }
     if !uncertain.is_empty() {
         let in_doubt = || MailOutcome::failed(Code::DeliveryUncertain);
-        report(manager, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
+        report(manager, since, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
     }
 }
 
@@ -97,16 +102,21 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-async fn send(manager: &ManagerContext, events: &[Event]) {
+async fn send(manager: &ManagerContext, since: Time, events: &[Event]) {
     let sent = mails::send(manager, events).await;
     // No external worker reports on notifications, so one without an outcome counts as uncertain.
     let uncertain_report = || MailOutcome::failed(Code::DeliveryUncertain);
     let sent = sent.into_iter().map(|report| report.unwrap_or_else(uncertain_report));
-    report(manager, keys(events).zip(sent).collect()).await;
+    report(manager, since, keys(events).zip(sent).collect()).await;
 }
 
-async fn report(manager: &ManagerContext, reports: Vec<(String, MailOutcome)>) {
-    let command = ReportNotification { via: manager.context.channel.name(), reports };
+async fn report(
+    manager: &ManagerContext,
+    working_since: Time,
+    reports: Vec<(String, MailOutcome)>,
+) {
+    let via = manager.context.channel.name();
+    let command = ReportNotification { via, working_since, reports };
     while let Reply::Failed { why, .. } = manager.submit(command.clone(), Ulid::nil()).await {
         if manager.handle.has_stopped() {
             return;

@@ -81,6 +81,15 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
     if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
         *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
     }
+    let mut texted = of("InviteDispatched");
+    if let Event::InviteDispatched { email, sent_on, device, .. } = &mut texted {
+        (*email, *device) = (Personal(String::new()), Some(phone()));
+        *sent_on = Some(SentOn { phone: None, on_record: false });
+    }
+    let mut reminded = of("NotificationDispatched");
+    if let Event::NotificationDispatched { email, device, .. } = &mut reminded {
+        (*email, *device) = (Personal(String::new()), Some(phone()));
+    }
     let mut retry = of("RunRequested");
     if let Event::RunRequested { source, list_version, .. } = &mut retry {
         let outcomes = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
@@ -92,6 +101,8 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         ("ImportAccepted.ignored", accepted),
         ("ImportCompleted.notes", completed),
         ("InviteDispatched.sent_on", dispatched),
+        ("InviteDispatched.device", texted),
+        ("NotificationDispatched.device", reminded),
         ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
     ]
 }
@@ -367,6 +378,7 @@ fn recipients() -> Vec<Event> {
             via: text("smtp"),
             template: Some(Wording { language: text("vi"), version: 3 }),
             sent_on: None,
+            device: None,
         },
         Event::InviteDeferred {
             run: RUN,
@@ -419,6 +431,7 @@ fn notifications() -> Vec<Event> {
             user: who(),
             email: text("thu.tran@acme.example").into(),
             message_id: text("<01JE.thu@boarding.example>"),
+            device: None,
         },
         Event::NotificationSent { key: key.clone() },
         Event::NotificationDeferred {

@@ -229,6 +229,7 @@ impl Add {
         let import = import::wait(session, &accepted).await?;
         let account = session.row("account", json!({"user": text(&planned, "key")})).await?;
         list::show_row(session.out, &account)?;
+        list::warn_of_values(session.out, &planned);
         let invited = !self.invite || text(&account, "status") == "invited";
         if !invited {
             session

@@ -135,7 +135,16 @@ pub(super) fn print_accepted(out: &Out, accepted: &Accepted, done: &str) {
         return;
     }
     out.line(done);
+    warn_of_values(out, &accepted.result);
     out.note(&receipt(accepted));
+}
+
+/// Prints the warnings of an answer or of a row, each with its column.
+pub(super) fn warn_of_values(out: &Out, of: &Value) {
+    for warning in of.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| warning.get(name).and_then(Value::as_str).unwrap_or_default();
+        out.warn(&format!("{}: {} ({})", text("column"), text("message"), text("code")));
+    }
 }
 
 /// The command's id, with which it can be found in the history and repeated.

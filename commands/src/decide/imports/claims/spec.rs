@@ -172,6 +172,23 @@ fn value_that_is_not_released_stays_with_its_holder() {
     }
 }
 
+/// A41, A32: values of a person who left before the file are free, also if a row of the file names the person.
+#[test]
+fn values_of_an_archived_person_are_taken_in_any_commits() {
+    let archived = Event::UserArchived { user: Personal(UserKey::new("ann")) };
+    let rows = parsed(&[(0, Some(0), Some(0)), (4, Some(0), Some(0))]);
+    for per_commit in [2, 1] {
+        let company = given(person(0).into_iter().chain([archived.clone(), file(2)]));
+        let (after, events) = imported(company, &rows, per_commit);
+        let outcomes: Vec<_> = outcomes(&events).into_values().collect();
+        let added = (RowOutcome::Created, Some(PhoneOutcome::Added));
+        assert_eq!(outcomes, [(RowOutcome::Skipped, None), added], "{per_commit} rows a commit");
+        assert_eq!(after.0.keeper("employee_id", "E0").unwrap().1.key().as_str(), "eve");
+        let (eve, _) = after.0.users.created("eve").unwrap();
+        assert_eq!(after.0.phones.get(&phone(0)), Some(&eve));
+    }
+}
+
 /// A33: a new number replaces the former one on the list; a number that was added by hand stays, with a warning.
 #[test]
 fn list_follows_the_file_except_for_numbers_added_by_hand() {

@@ -225,6 +225,19 @@ mod tests {
         assert_eq!(refused_rows(&then), codes.map(|code| (RowOutcome::Invalid, code)));
     }
 
+    /// A row does not make a second account of an address that an account has since its address was corrected.
+    #[test]
+    fn row_is_invalid_when_another_account_has_its_address() {
+        let edit = json!({"account": "ann", "address": "eve@acme.example"});
+        let opened = Event::AccountOpened { user: who("ann"), import: None };
+        let known = company().into_iter().chain([user_of("ann", "EMEA"), opened]);
+        let events: Vec<_> = known.collect();
+        let edited = given(events.clone()).when_json("EditAccount", edit).events();
+        let rows = vec![row(1, "eve@acme.example")];
+        let then = import(events.into_iter().chain(edited).collect(), rows, &json!({}));
+        assert_eq!(refused_rows(&then), [(RowOutcome::Invalid, "field.not_unique")]);
+    }
+
     /// A22: an existing account keeps its values and its number.
     #[test]
     fn row_for_an_existing_account_changes_nothing() {

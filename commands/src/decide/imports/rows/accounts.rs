@@ -24,8 +24,9 @@ impl Rows<'_> {
         Cow::Owned(row)
     }
 
-    /// Adds a problem for an e-mail address that the company's settings do not allow, or that they require.
-    pub(super) fn check_address(&self, values: &RowValues, problems: &mut Vec<Problem>) {
+    /// Adds a problem for an e-mail address that the company's settings do not allow, or that they require, and for an
+    /// address that another account has now.
+    pub(super) fn check_address(&mut self, values: &RowValues, problems: &mut Vec<Problem>) {
         let settings = &self.company.settings;
         match &values.email {
             CellValue::Value(email) if !settings.allows_domain_of(email) => {
@@ -38,6 +39,20 @@ impl Rows<'_> {
             }
             CellValue::Absent | CellValue::Blank | CellValue::Value(_) => {}
         }
+        problems.extend(self.taken_address(values));
+    }
+
+    /// The problem if the row's new account has the address of another account, whose key is another one.
+    fn taken_address(&mut self, values: &RowValues) -> Option<Problem> {
+        let key = values.user.as_ref().filter(|_| self.placing.is_some())?;
+        let company = self.company;
+        if company.users.created(key.as_str()).is_some() {
+            return None;
+        }
+        let accounts = self.accounts.get_or_insert_with(|| company.account_addresses());
+        let holder = company.users.get(*accounts.get(&key.folded())?)?.key();
+        let problem = self.in_column("email", Code::FieldNotUnique);
+        Some(problem.saying(&format!("{} has it", holder.as_str())))
     }
 
     /// The problem if a new account cannot have the number in its row: it is not in the pool, or not available.

@@ -1,8 +1,8 @@
 //! Which row of a file gets which unique value, and which phones leave the list for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::company::{Company, ImportState, User, UserId, UserState, ValueMark};
+use crate::company::{Company, User, UserId, UserState, ValueMark};
 use crate::values::Phone;
 
 /// Which row gets which value.
@@ -12,6 +12,8 @@ pub struct Allotment {
     pub(crate) lost: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
+    /// The users whom rows of the file archive. They keep their values until the file is done.
+    pub(crate) leaving: HashSet<UserId>,
 }
 
 impl Allotment {
@@ -23,6 +25,12 @@ impl Allotment {
     /// Whether the row gets the value from this user.
     pub(super) fn is_move(&self, row: u64, mark: ValueMark, from: UserId) -> bool {
         self.moves.get(&(row, mark)) == Some(&from)
+    }
+
+    /// Whether the user has released all values. An archived user has, unless a row of the same file archived the user:
+    /// the rows of a file are judged as if all were applied at once.
+    pub(super) fn has_released(&self, id: UserId, user: &User) -> bool {
+        user.state == UserState::Archived && !self.leaving.contains(&id)
     }
 }
 
@@ -39,17 +47,4 @@ pub(crate) fn former_phones<'l>(
 ) -> impl Iterator<Item = Phone> + 'l {
     let is_former = move |phone: &Phone| Some(*phone) != new && !company.by_hand.contains(phone);
     listed.iter().copied().filter(is_former)
-}
-
-/// The user who keeps a value. An archived user has released it, unless a row of the same file archived the user: the
-/// rows of a file are judged as if all were applied at once.
-pub(crate) fn keeper<'c>(
-    company: &'c Company,
-    import: Option<&ImportState>,
-    attribute: &str,
-    value: &str,
-) -> Option<(UserId, &'c User)> {
-    let (id, user) = company.holder(attribute, value)?;
-    let is_of_file = import.is_some_and(|import| import.row_of(id, user).is_some());
-    (user.state != UserState::Archived || is_of_file).then_some((id, user))
 }

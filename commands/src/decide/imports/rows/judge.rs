@@ -3,7 +3,6 @@
 use boarding_csv::{CellValue, same_name};
 
 use super::Rows;
-use super::allotment::keeper;
 use super::changes::may_supervise;
 use crate::company::{UserState, ValueMark};
 use crate::dialect::Known;
@@ -84,8 +83,10 @@ impl Rows<'_> {
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
                 None => {
-                    let (id, holder) = keeper(self.company, self.accepted, name, value)?;
-                    (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
+                    let (id, holder) = self.company.holder(name, value)?;
+                    let is_free =
+                        allotment.has_released(id, holder) || allotment.is_move(row.row, mark, id);
+                    (!is_free).then(|| holder.key())?
                 }
             };
             (key.folded() != folded).then(|| format!("{} has it", key.as_str()))

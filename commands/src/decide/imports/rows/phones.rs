@@ -95,11 +95,12 @@ impl Rows<'_> {
             Some(None) => None,
             None => self.company.phones.get(&phone).copied(),
         };
-        let holder = holder.and_then(|id| Some((id, self.company.users.get(id)?.key())));
-        match holder {
-            Some((id, key)) if !allotment.is_move(row.row, mark, id) => taken(key.as_str()),
-            holder => Ok(holder.map(|(_, key)| key)),
-        }
+        let Some((id, holder)) = holder.and_then(|id| Some((id, self.company.users.get(id)?)))
+        else {
+            return Ok(None);
+        };
+        let is_free = allotment.has_released(id, holder) || allotment.is_move(row.row, mark, id);
+        if is_free { Ok(Some(holder.key())) } else { taken(holder.key().as_str()) }
     }
 
     /// Adds a warning if the user keeps phones beside the new one, because they were added by hand.
