@@ -388,8 +388,10 @@ async fn installation_without_accounts_moves_with_its_streams() {
     serving.restart(&options);
     let caller = Caller::connect(&url(&server, "operator")).await;
     caller.define_company().await;
+    let named = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
     let history = async |caller: &Caller| {
-        let params = json!({"actor": "admin", "limit": 500, "min_position": 1});
+        let position = &named["position"];
+        let params = json!({"actor": "admin", "limit": 500, "min_position": position});
         caller.query("history", params).await.value["rows"].clone()
     };
     let before = history(&caller).await;
