@@ -32,8 +32,12 @@ impl SelectionVersion {
 
     /// What `RunRequested` stores of this version. Nothing for a source that all versions list alike.
     pub fn stored(self, source: &Source) -> Option<u32> {
-        let differs =
-            matches!(source, Source::Resend { filter: Some(_), .. } | Source::FailedOf { .. });
+        let differs = matches!(
+            source,
+            Source::Resend { filter: Some(_), .. }
+                | Source::FailedOf { .. }
+                | Source::NotInvitedOf(_)
+        );
         match self {
             Self::V2 if differs => Some(2),
             Self::V1 | Self::V2 => None,

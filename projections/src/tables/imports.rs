@@ -150,7 +150,8 @@ fn requesting_import(run: RunId, source: &Source) -> Option<ImportId> {
         Source::OrgUnits { .. }
         | Source::Users(_)
         | Source::Resend { .. }
-        | Source::FailedOf { .. } => None,
+        | Source::FailedOf { .. }
+        | Source::NotInvitedOf(_) => None,
     }
 }
 

@@ -24,8 +24,9 @@ impl Company {
                     import.invites = Some(Invites { channel, created_only });
                 }
             }
-            ImportEvent::ImportInvitesRefused { import, .. } => {
+            ImportEvent::ImportInvitesRefused { import, problem } => {
                 if let Some(import) = self.imports.get_mut(import) {
+                    import.invites_refused = Some(problem.code);
                     import.settle_invites();
                 }
             }
@@ -46,13 +47,15 @@ impl Company {
                 let mail = Notification::welcome(self.users.enter(user.as_str()));
                 self.notifications.insert(welcome_key(*import, *row), mail);
             }
-            ImportEvent::ImportNotificationRequested { import, email, expires_at } => {
+            ImportEvent::ImportNotificationRequested { import, email, expires_at, generation } => {
+                let generation = generation.unwrap_or(1);
                 let to = Addressee::Admin(email.as_str().into());
                 let kind = TemplateKind::ImportCompleted;
                 let mail = Notification::new(to, kind, Topic::Import(*import));
-                self.notifications.insert(import_completed_key(*import), mail);
+                self.notifications.insert(import_completed_key(*import, generation), mail);
                 if let Some(import) = self.imports.get_mut(import) {
-                    import.link = Some(ImportLink { expires_at: *expires_at, used: false });
+                    import.link =
+                        Some(ImportLink { expires_at: *expires_at, used: false, generation });
                 }
             }
             ImportEvent::ImportLinkUsed { import, .. } => {
@@ -109,6 +112,7 @@ impl Company {
                 invites: None,
                 invitees: Vec::new(),
                 placing: None,
+                invites_refused: None,
                 link: None,
                 starter: None,
             },
@@ -120,7 +124,10 @@ impl Company {
         if let Some(started) = self.imports.get_mut(&import) {
             started.undo = Undo::Going { rows_done: 0, counts: UndoCounts::default() };
         }
-        self.drop_waiting(&import_completed_key(import));
+        let links = self.imports.get(&import).and_then(|import| import.link);
+        for generation in 1..=links.map_or(1, |link| link.generation) {
+            self.drop_waiting(&import_completed_key(import, generation));
+        }
         if self.latest_import == Some(import) {
             self.latest_import = self.newest_import();
         }

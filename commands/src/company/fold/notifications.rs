@@ -148,7 +148,8 @@ impl Company {
                     Source::OrgUnits { .. }
                     | Source::Users(_)
                     | Source::Resend { .. }
-                    | Source::FailedOf { .. } => None,
+                    | Source::FailedOf { .. }
+                    | Source::NotInvitedOf(_) => None,
                 };
                 let import = import.and_then(|import| self.imports.get(import));
                 let starter = import.map_or_else(address, |import| import.starter.clone());

@@ -20,7 +20,7 @@ pub(crate) fn select(
     at: Time,
 ) -> Result<Selection, Refusal> {
     match source {
-        Source::Import(import) => check_import(company, *import)?,
+        Source::Import(import) | Source::NotInvitedOf(import) => check_import(company, *import)?,
         Source::OrgUnits { org_units, include_descendants } => {
             check_org_units(company, org_units, *include_descendants)?;
         }

@@ -122,7 +122,7 @@ impl Decide for StartBulkIntegration {
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);
         let link = self.source.token.as_ref().and(context.facts.import());
-        Ok(decision.with_events(link.map(|import| Event::ImportLinkUsed { import, run })))
+        Ok(decision.with_events(link.map(|(import, _)| Event::ImportLinkUsed { import, run })))
     }
 }
 

@@ -29,7 +29,8 @@ pub struct SourceBody {
     /// Which people of `failed_of`; by default both.
     #[schemars(length(min = 1))]
     pub outcomes: Option<Vec<RetryOutcome>>,
-    /// The token of the link in an administrator's mail: it selects the people of its import, once.
+    /// The token of the link in an administrator's mail: it selects the people of its import who were not invited on
+    /// the channel yet, once.
     pub token: Option<Personal<String>>,
 }
 
@@ -97,14 +98,15 @@ impl SourceBody {
     }
 }
 
-/// The import of the link, as long as the link is valid.
+/// The people whom the link invites, as long as the link is valid.
 fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
-    let import = context.facts.import().ok_or(Code::InvitationNotFound)?;
+    let (import, generation) = context.facts.import().ok_or(Code::InvitationNotFound)?;
     let link = company.imports.get(&import).and_then(|import| import.link);
     match link.ok_or(Code::InvitationNotFound)? {
+        link if link.generation != generation => Err(Code::InvitationSuperseded.into()),
         link if link.used => Err(Code::InvitationAlreadyUsed.into()),
         link if link.expires_at <= context.at => Err(Code::InvitationExpired.into()),
-        _ => Ok(Source::Import(import)),
+        _ => Ok(Source::NotInvitedOf(import)),
     }
 }
 
