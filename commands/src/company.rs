@@ -3,6 +3,7 @@
 //! `state` is the data, `fold` changes it, and the other modules answer questions about it.
 
 mod account_addresses;
+mod address;
 mod claim;
 pub mod effects;
 pub mod filter;
@@ -26,6 +27,7 @@ pub mod users;
 mod value_mark;
 mod wording;
 
+pub use address::Address;
 pub use claim::InvitationClaim;
 pub use effects::{Effects, RowEffect, UserSnapshot};
 pub use grants::Grants;

@@ -271,6 +271,10 @@ events! {
             /// them at the claim, and depend on no phone.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             sent_on: Option<SentOn>,
+            /// The number of a device that gets the invitation as a text message. Then `email` is empty and `sent_on` is
+            /// set: fields are stored in order, so only the last ones may be absent.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            device: Option<Personal<Phone>>,
         }
         /// A temporary failure was reported; the recipient waits until `retry_at`.
         InviteDeferred: neutral {
@@ -338,6 +342,9 @@ events! {
             user: Who,
             email: Personal<String>,
             message_id: String,
+            /// The number of a device that gets a text message. Then `email` is empty.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            device: Option<Personal<Phone>>,
         }
         /// The mail was certainly not sent. It is tried again from `retry_at`, by the same channel.
         NotificationDeferred: neutral {

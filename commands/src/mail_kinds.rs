@@ -15,6 +15,8 @@ mod reminder;
 mod requests;
 mod run_completed;
 mod run_started;
+mod text_invitation;
+mod text_reminder;
 pub(crate) mod topics;
 mod welcome;
 
@@ -26,7 +28,7 @@ mod reminders_spec;
 mod spec;
 
 pub use kind::{AT_ONCE, MailKind, Turn};
-pub use topics::{LinkTarget, TopicFacts, topic_facts};
+pub use topics::{LinkTarget, TopicFacts, invitation_variables, topic_facts};
 
 use crate::company::{Addressee, Company, Notice, Notification};
 use crate::event::{Event, TemplateKind};
@@ -48,6 +50,8 @@ pub fn of(kind: TemplateKind) -> &'static dyn MailKind {
         TemplateKind::Reminder => &reminder::Reminder,
         TemplateKind::ExpiredDigest => &expired_digest::ExpiredDigest,
         TemplateKind::AccountInvitation => &account_invitation::AccountInvitation,
+        TemplateKind::TextInvitation => &text_invitation::TextInvitation,
+        TemplateKind::TextReminder => &text_reminder::TextReminder,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Request {
     pub traceparent: Option<String>,
     /// Whether the engine sends its mails by a mail server, as opposed to files or workers.
     pub by_mail_server: bool,
+    /// Whether the engine can send text messages.
+    pub sends_texts: bool,
     /// The version that the client expects. The owner of the state checks it before the step.
     pub expected_version: Option<u64>,
     /// The version at which an import was planned. The owner of the state checks it before the step.
@@ -64,9 +66,16 @@ pub fn step<E: AsRef<Commit>, F>(
     purpose: Purpose,
     encode: impl FnOnce(Commit) -> Result<E, F>,
 ) -> Outcome<E, F> {
-    let Request { id, actor, authority, at, facts, by_mail_server, .. } = request;
-    let by_mail_server = *by_mail_server;
-    let context = Context { id: *id, actor, authority: *authority, at: *at, facts, by_mail_server };
+    let Request { id, actor, authority, at, facts, by_mail_server, sends_texts, .. } = request;
+    let context = Context {
+        id: *id,
+        actor,
+        authority: *authority,
+        at: *at,
+        facts,
+        by_mail_server: *by_mail_server,
+        sends_texts: *sends_texts,
+    };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
         Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),

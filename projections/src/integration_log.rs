@@ -1,7 +1,7 @@
 //! The integration log: each recipient of a run, with status and reason (query `integration_log`).
 
 use boarding_commands::event::{Channel, Delivery, Permission, Who};
-use boarding_commands::values::{Code, Personal, RunId, Time};
+use boarding_commands::values::{Code, Personal, Phone, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -51,6 +51,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 struct RecipientShown<'a> {
     username: &'a Who,
     email: Option<Personal<&'a str>>,
+    /// The number of a device that gets texts in place of mails.
+    device: Option<&'a Personal<Phone>>,
     org_unit: Option<&'a str>,
     channel: Channel,
     status: WireName<RecipientStatus>,
@@ -69,6 +71,7 @@ impl RecipientRow {
         json!(RecipientShown {
             username: user.map_or(&self.user, |user| &user.user),
             email: self.email(user).map(Personal),
+            device: self.device.as_ref(),
             org_unit: user.and_then(|user| user.org_unit.as_deref()),
             channel,
             status: WireName(self.status),
@@ -90,6 +93,7 @@ impl RecipientRow {
     fn matches(&self, user: Option<&UserRow>, needle: &Needle) -> bool {
         needle.is_in(self.user.as_str())
             || self.email(user).is_some_and(|email| needle.is_in(email))
+            || self.device.as_ref().is_some_and(|number| needle.is_in_phone(**number))
     }
 }
 
@@ -152,7 +156,7 @@ mod tests {
         let rows = log(&company);
         assert_eq!(
             rows[0],
-            json!({"username": "Ann", "email": "ann@acme.example", "org_unit": "Sales",
+            json!({"username": "Ann", "email": "ann@acme.example", "device": null, "org_unit": "Sales",
                 "channel": "whatsapp", "status": "success", "code": null, "reason": "-",
                 "attempt": 1, "delivery": null, "at": at(5)})
         );

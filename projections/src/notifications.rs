@@ -99,7 +99,7 @@ struct NotificationShown<'a> {
     kind: TemplateKind,
     /// The recipient, if the recipient is a user.
     user: Option<&'a Who>,
-    /// The address. For a user, it is null until sending starts.
+    /// The address, or the number of a device. For a user, it is null until sending starts.
     to: Option<&'a Personal<String>>,
     /// `dropped`: the import was undone before the mail was sent.
     state: WireName<NotificationStatus>,
@@ -199,8 +199,9 @@ impl Projection for NotificationProjection {
         }
         let mut mail = row?;
         let state = match fact.event {
-            Event::NotificationDispatched { email, .. } => {
-                mail.to = Some(email.clone());
+            Event::NotificationDispatched { email, device, .. } => {
+                let number = device.as_ref().map(|number| Personal(number.to_string()));
+                mail.to = Some(number.unwrap_or_else(|| email.clone()));
                 S::Sending
             }
             Event::NotificationSent { .. } => {
@@ -284,7 +285,7 @@ mod tests {
     fn dispatched(key: &str, user: &str, email: &str) -> Event {
         let (key, message_id) = (key.to_owned(), format!("{key}@acme.boarding.invalid"));
         let email = email.to_owned().into();
-        Event::NotificationDispatched { key, user: who(user), email, message_id }
+        Event::NotificationDispatched { key, user: who(user), email, message_id, device: None }
     }
 
     /// ML-14: each mail shows its recipient, its state and the reason of a failure.

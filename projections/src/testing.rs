@@ -246,6 +246,7 @@ pub(crate) fn dispatched(n: u128, user: &str, attempt: u32, generation: u32) -> 
         via: "outbox".to_owned(),
         template: Some(Wording { language: "en".to_owned(), version: attempt.into() }),
         sent_on: None,
+        device: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod contract;
 mod demo;
+mod device_texts;
 mod field_damage;
 mod field_files;
 mod field_headers;

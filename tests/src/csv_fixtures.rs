@@ -46,9 +46,11 @@ fn messages_repeat_no_personal_value() {
                 continue;
             };
             for row in rows.map_while(Result::ok) {
-                // Short cells and plain words may be in a message by chance.
-                let is_personal =
-                    |cell: &&String| cell.trim().len() > 5 && cell.contains(['@', '+']);
+                // Short cells and plain words may be in a message by chance. A number that a spreadsheet turned into
+                // scientific notation has lost its last digits.
+                let is_personal = |cell: &&String| {
+                    cell.trim().len() > 5 && cell.contains(['@', '+']) && !cell.contains("E+")
+                };
                 for cell in row.cells.iter().filter(is_personal) {
                     for problem in row.problems.iter().chain(&row.warnings) {
                         assert!(!problem.message.contains(cell.trim()), "{}", file.display());

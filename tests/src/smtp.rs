@@ -36,6 +36,7 @@ fn mail(recipient: &str) -> Mail {
             html: "<p>Guten Tag</p>".to_owned(),
         },
         coded_link: None,
+        text_message: None,
         invitation: None,
     }
 }

@@ -62,7 +62,8 @@ pub fn has_invisible(text: &str) -> bool {
     !text.is_ascii() && text.chars().any(is_invisible)
 }
 
-/// The text without invisible characters. Joiners within Persian or Indic words and within pictographs stay.
+/// The text without invisible characters. Joiners within Persian or Indic words and within pictographs stay, and so do
+/// the marks that choose the form of a pictograph or of a Han character.
 pub fn without_invisible(text: &str) -> Cow<'_, str> {
     if !has_invisible(text) {
         return Cow::Borrowed(text);
@@ -70,10 +71,12 @@ pub fn without_invisible(text: &str) -> Cow<'_, str> {
     let mut kept = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
+        let before = kept.chars().next_back();
         let joins = matches!(c, '\u{200c}' | '\u{200d}')
-            && kept.chars().next_back().is_some_and(takes_joiners)
+            && before.is_some_and(|before| takes_joiners(before) || is_emoji_form(before))
             && characters.peek().is_some_and(|&next| takes_joiners(next));
-        if joins || !is_invisible(c) {
+        let chooses_form = before.is_some_and(|before| is_form_of(c, before));
+        if joins || chooses_form || !is_invisible(c) {
             kept.push(c);
         }
     }
@@ -104,6 +107,32 @@ fn takes_joiners(c: char) -> bool {
             | 0x2190..=0x2bff
             | 0xfb50..=0xfdff
             | 0xfe70..=0xfefc
+            | 0x1f000..=0x1faff
+    )
+}
+
+/// Whether the character says that the one before it is shown as text or as a picture.
+fn is_emoji_form(c: char) -> bool {
+    matches!(c, '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// Whether the character chooses the form of the one before it: of a pictograph, or of a Han character.
+fn is_form_of(c: char, before: char) -> bool {
+    if is_emoji_form(c) {
+        return is_pictograph(before);
+    }
+    let is_ideographic = matches!(u32::from(c), 0xe0100..=0xe01ef);
+    is_ideographic
+        && matches!(u32::from(before), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff)
+}
+
+/// Whether the character may be shown as a picture. Digits may too, as a key of a telephone.
+fn is_pictograph(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0x23 | 0x2a | 0x30..=0x39 | 0xa9 | 0xae | 0x203c | 0x2049 | 0x2122 | 0x2139 | 0x3030
+            | 0x303d | 0x3297 | 0x3299
+            | 0x2190..=0x2bff
             | 0x1f000..=0x1faff
     )
 }
@@ -143,6 +172,17 @@ mod tests {
             assert_eq!(without_invisible(name), name);
         }
         assert_eq!(without_invisible("Wi\u{200d}ll \u{1f468}\u{200d}"), "Will \u{1f468}");
+    }
+
+    /// N97: the marks that make a picture of a character, or choose its form, stay behind such a character only.
+    #[test]
+    fn marks_that_choose_a_form_stay() {
+        for name in
+            ["\u{1f3f3}\u{fe0f}\u{200d}\u{1f308}", "\u{2764}\u{fe0f}", "\u{845b}\u{e0100}城"]
+        {
+            assert_eq!(without_invisible(name), name);
+        }
+        assert_eq!(without_invisible("An\u{fe0f}na \u{e0100}\u{fe0f}"), "Anna ");
     }
 
     #[test]

@@ -20,4 +20,6 @@ pub struct HeaderWords {
     pub columns: &'static [&'static str],
     /// The words, with semicolons between them. Case, blanks, punctuation and accents do not matter.
     pub words: &'static str,
+    /// A column that the file must have too, or name by a word: without it, the words mean something else.
+    pub beside: Option<&'static str>,
 }

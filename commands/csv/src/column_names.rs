@@ -23,8 +23,8 @@ pub(crate) struct ColumnNames {
     by_name: HashMap<String, usize>,
     /// The names in the caller's mapping, made plain, with the index of the column.
     mapped: HashMap<String, usize>,
-    /// Words of other languages, without accents, with the index of the column. They are only suggested.
-    words: HashMap<String, usize>,
+    /// Words of other languages, without accents. They are only suggested.
+    words: HashMap<String, Word>,
 }
 
 impl ColumnNames {
@@ -52,14 +52,18 @@ impl ColumnNames {
             };
             mapped.insert(plain(file_name), index);
         }
-        let mut words = HashMap::new();
-        for entry in suggested {
-            let Some(&index) = entry.columns.iter().find_map(|name| by_name.get(&plain(name)))
-            else {
-                continue;
-            };
+        let mut words: HashMap<String, Word> = HashMap::new();
+        for (rank, entry) in suggested.iter().enumerate() {
+            let find = |name: &&str| by_name.get(&plain(name)).copied();
+            let beside = entry.beside.and_then(|name| find(&name));
+            let column = entry.columns.iter().find_map(find);
+            let column = column.filter(|_| beside.is_some() || entry.beside.is_none());
             for word in entry.words.split(';') {
-                words.entry(bare(word)).or_insert(index);
+                let known = words.entry(bare(word)).or_insert(Word { column, rank, beside });
+                // A later entry may have a column of this format.
+                if known.column.is_none() {
+                    *known = Word { column, rank, beside };
+                }
             }
         }
         Ok(Self { columns, by_name, mapped, words })
@@ -82,7 +86,8 @@ impl ColumnNames {
 
     /// Whether a name is a column's, or a word for one in another language.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.find(name).is_some() || self.words.contains_key(&bare(name))
+        let word = || self.words.get(&bare(name)).is_some_and(|word| word.column.is_some());
+        self.find(name).is_some() || word()
     }
 
     /// Whether the caller's mapping has this name of the file.
@@ -113,31 +118,110 @@ impl ColumnNames {
             .with(json!({"columns": missing, "line": record.line})))
     }
 
-    /// The format's name of the column that a name of the file means: by a word of another language, otherwise by the
-    /// most similar name. None if no name is similar enough. Only columns that `is_free` accepts are suggested.
-    pub(crate) fn nearest(
-        &self,
-        name: &str,
-        is_free: impl Fn(usize) -> bool,
-    ) -> Option<&'static str> {
+    /// For each unknown name of a file, the format's name of the column that it means: by a word of another language,
+    /// otherwise the most similar one. None if no column is meant. No column is suggested twice, and none that the file
+    /// has: those are `taken`.
+    pub(crate) fn suggested(&self, unknown: &[&str], taken: &[usize]) -> Vec<Option<&'static str>> {
+        let mut taken: HashSet<usize> = taken.iter().copied().collect();
+        let names: Vec<_> = unknown.iter().map(|name| Suggestible::of(name)).collect();
+        let words: Vec<_> = names.iter().map(|name| self.word(name)).collect();
+        let mut meant: Vec<(usize, usize, usize)> = (0..)
+            .zip(&words)
+            .filter_map(|(place, word)| {
+                word.and_then(Word::plainly).map(|(rank, column)| (rank, place, column))
+            })
+            .collect();
+        meant.sort_unstable();
+        let mut found = vec![None; unknown.len()];
+        let mut suggest = |place: usize, column: usize, taken: &mut HashSet<usize>| {
+            if let Some(free @ None) = found.get_mut(place)
+                && taken.insert(column)
+            {
+                *free = Some(column);
+            }
+        };
+        for (_, place, column) in meant {
+            suggest(place, column, &mut taken);
+        }
+        for (place, word) in (0..).zip(&words) {
+            if let Some(Word { column: Some(column), beside: Some(beside), .. }) = word
+                && taken.contains(beside)
+            {
+                suggest(place, *column, &mut taken);
+            }
+        }
+        // A word has one meaning, so the name is not compared with other words.
+        let others = (0..).zip(names.iter().zip(&words)).filter(|(_, (_, word))| word.is_none());
+        let mut similar: Vec<(f64, usize, usize)> = others
+            .flat_map(|(place, (name, _))| {
+                self.similar(name).into_iter().map(move |(column, most)| (most, place, column))
+            })
+            .collect();
+        similar.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        for (_, place, column) in similar {
+            suggest(place, column, &mut taken);
+        }
+        let name = |column: usize| self.columns.get(column).map(|column| column.name);
+        found.into_iter().map(|column| column.and_then(name)).collect()
+    }
+
+    /// What a name means by a word, or because only its decoration is unknown.
+    fn word(&self, name: &Suggestible) -> Option<Word> {
+        let word = self.words.get(&name.whole).or_else(|| self.words.get(&name.bare)).copied();
+        let known = || {
+            let column = self.by_name.get(&name.plain).copied()?;
+            Some(Word { column: Some(column), rank: 0, beside: None })
+        };
+        word.or_else(known)
+    }
+
+    /// The columns with a similar name, each with its greatest similarity.
+    fn similar(&self, name: &Suggestible) -> BTreeMap<usize, f64> {
+        let mut most: BTreeMap<usize, f64> = BTreeMap::new();
+        if name.bare.chars().nth(COMPARED_CHARS_MAX).is_some() {
+            return most;
+        }
+        let words = self.words.iter().filter_map(|(known, word)| Some((known, word.column?)));
+        let names = self.by_name.iter().map(|(known, column)| (known, *column));
+        for (known, column) in names.chain(words) {
+            if let Some(similarity) = similarity(&name.bare, known) {
+                let before = most.entry(column).or_insert(similarity);
+                *before = before.max(similarity);
+            }
+        }
+        most
+    }
+}
+
+/// What a word of another language means.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// The index of the column. None if the format does not have the column.
+    column: Option<usize>,
+    /// Of two words for one column, the one with the lower rank is meant.
+    rank: usize,
+    /// The column without which the word means something else.
+    beside: Option<usize>,
+}
+
+impl Word {
+    /// Rank and column, unless the meaning depends on another column.
+    fn plainly(self) -> Option<(usize, usize)> {
+        Some((self.rank, self.column.filter(|_| self.beside.is_none())?))
+    }
+}
+
+/// A name of a file in the forms in which it is looked up.
+struct Suggestible {
+    whole: String,
+    plain: String,
+    bare: String,
+}
+
+impl Suggestible {
+    fn of(name: &str) -> Self {
         let undecorated = decoration::removed(name).name;
-        let word = |name: &str| self.words.get(&bare(name)).copied();
-        let meant = word(name)
-            .or_else(|| word(&undecorated))
-            .or_else(|| self.by_name.get(&plain(&undecorated)).copied());
-        if let Some(column) = meant.filter(|index| is_free(*index)) {
-            return Some(self.columns.get(column)?.name);
-        }
-        let name = bare(&undecorated);
-        if name.chars().nth(COMPARED_CHARS_MAX).is_some() {
-            return None;
-        }
-        let known = self.by_name.iter().chain(&self.words).filter(|(_, index)| is_free(**index));
-        let best = known
-            .filter_map(|(known, &index)| Some((similarity(&name, known)?, index)))
-            // Of equally similar names the first column wins, so that the order of the hash map does not matter.
-            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        Some(self.columns.get(best.1)?.name)
+        Self { whole: bare(name), plain: plain(&undecorated), bare: bare(&undecorated) }
     }
 }
 

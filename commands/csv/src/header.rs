@@ -67,7 +67,8 @@ impl Header {
         }
         names.check_mapped(record)?;
         header.check_columns(names, is_value, &unknown, &duplicates)?;
-        let unknown = unknown.into_iter().map(|name| unknown_column(name, names, &header));
+        let suggested = names.suggested(&unknown, &header.taken());
+        let unknown = unknown.iter().zip(suggested).map(|(name, near)| unknown_column(name, near));
         let not_chosen = not_chosen.into_iter().map(|(name, index)| {
             let place = header.places.get(index).copied().flatten();
             let chosen = place.and_then(|place| header.names.get(place));
@@ -172,13 +173,15 @@ impl Header {
     ///
     /// Other unknown names are left out, because in a file without a header they are personal data.
     fn did_you_mean(&self, unknown: &[&str], names: &ColumnNames) -> Map<String, Value> {
-        let near = |name: &&str| Some((shown(name), self.nearest(name, names)?.into()));
-        unknown.iter().filter_map(near).collect()
+        let suggested = names.suggested(unknown, &self.taken());
+        let near = |(name, near): (&&str, Option<&str>)| Some((shown(name), near?.into()));
+        unknown.iter().zip(suggested).filter_map(near).collect()
     }
 
-    /// The column that an unknown name means. A column that the file has is never suggested.
-    fn nearest(&self, name: &str, names: &ColumnNames) -> Option<&'static str> {
-        names.nearest(name, |index| self.places.get(index).is_some_and(Option::is_none))
+    /// The indexes of the format's columns that the file has.
+    fn taken(&self) -> Vec<usize> {
+        let places = self.places.iter().enumerate().filter(|(_, place)| place.is_some());
+        places.map(|(index, _)| index).collect()
     }
 
     /// The details of a defect of these columns, with suggestions for misspelt names if there are any.
@@ -246,9 +249,9 @@ fn shown(name: &str) -> String {
     clean.take(SHOWN_CHARS_MAX).collect()
 }
 
-fn unknown_column(name: &str, names: &ColumnNames, header: &Header) -> Defect {
+fn unknown_column(name: &str, near: Option<&str>) -> Defect {
     let problem = Defect::new(DefectKind::UnknownColumn).in_column(&shown(name));
-    match header.nearest(name, names) {
+    match near {
         Some(near) => problem.saying(&format!("did you mean {near}?")),
         None => problem,
     }
@@ -274,8 +277,10 @@ fn header_names(record: &Record) -> Vec<String> {
 pub(crate) fn did_you_mean_all(record: &Record, names: &ColumnNames) -> Map<String, Value> {
     let cells = record.cells().map(characters::trim).filter(|name| !name.is_empty());
     let (known, other): (Vec<_>, Vec<_>) = cells.partition(|name| names.find(name).is_some());
-    let near = |name: &&str| Some((shown(name), names.nearest(name, |_| true)?.into()));
-    let meant: Map<_, _> = other.iter().filter_map(near).collect();
+    let taken: Vec<_> = known.iter().filter_map(|name| names.find(name)).collect();
+    let near = |(name, near): (&&str, Option<&str>)| Some((shown(name), near?.into()));
+    let meant: Map<_, _> =
+        other.iter().zip(names.suggested(&other, &taken)).filter_map(near).collect();
     let are_most = 2 * (known.len() + meant.len()) > known.len() + other.len();
     if are_most { meant } else { Map::new() }
 }

@@ -62,6 +62,8 @@ pub struct RowEffect {
     pub after: UserSnapshot,
     /// Whether the row's number came out of the company's own stock.
     pub from_stock: bool,
+    /// The corporate phones that the row took from other people, with their keys.
+    pub taken: Vec<(Phone, UserKey)>,
     /// Why it cannot be reversed, where that is known before.
     pub errored: Option<Code>,
 }
@@ -85,7 +87,7 @@ enum EventRole<'a> {
     /// It changes the values of a person; the next event has the row.
     Values(&'a UserKey),
     /// It takes a corporate phone off the list: of the person of the row told before, or of another person.
-    Unlisting(&'a UserKey),
+    Unlisting(&'a UserKey, Phone),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
     /// It archives a person: the one of the row, if the previous event has it.
@@ -135,7 +137,7 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
     fn before(&mut self, company: &Company, event: &'c Event) {
         let part = self.part(event);
         let before = match &part {
-            EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user) => {
+            EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user, _) => {
                 UserSnapshot::of(company, user)
             }
             EventRole::Phone(_)
@@ -159,18 +161,22 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
                 }
                 let before = self.released.remove(&user.folded()).unwrap_or(before);
                 let after = UserSnapshot::of(company, user);
-                let (user, from_stock) = (user.clone(), false);
-                self.rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
+                let (user, from_stock, taken) = (user.clone(), false, Vec::new());
+                let errored = None;
+                self.rows.push(RowEffect { row, user, before, after, from_stock, taken, errored });
             }
             EventRole::Values(user) => {
                 self.values = earlier;
                 self.values.push((user, before));
             }
-            EventRole::Unlisting(user) => match self.rows.last_mut() {
+            EventRole::Unlisting(user, phone) => match self.rows.last_mut() {
                 Some(last) if last.user.folded() == user.folded() => {
                     last.after = UserSnapshot::of(company, user);
                 }
-                Some(_) => drop(self.released.entry(user.folded()).or_insert(before)),
+                Some(last) => {
+                    last.taken.push((phone, user.clone()));
+                    self.released.entry(user.folded()).or_insert(before);
+                }
                 None => {}
             },
             EventRole::Phone(user) => {
@@ -220,7 +226,7 @@ impl<'c, 'r> Walk<'c, 'r> {
             {
                 EventRole::Phone(user)
             }
-            Event::CorporatePhoneRemoved { user, .. } => EventRole::Unlisting(user),
+            Event::CorporatePhoneRemoved { user, phone } => EventRole::Unlisting(user, **phone),
             Event::UserArchived { user } => EventRole::Leaving(user),
             Event::NumberAllocated { .. } => EventRole::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => EventRole::End,

@@ -13,6 +13,8 @@ use crate::values::{Code, Phone, Time};
 pub(crate) struct LinkFacts {
     pub state: UserState,
     pub address: AddressMark,
+    pub has_email: bool,
+    pub is_account: bool,
     /// The phone on the person's record.
     pub phone: Option<Phone>,
     /// The corporate phones of the person.
@@ -22,12 +24,25 @@ pub(crate) struct LinkFacts {
 impl LinkFacts {
     pub(crate) fn of(company: &Company, id: UserId) -> Option<Self> {
         let user = company.users.get(id)?;
-        Some(Self {
+        let mut facts = Self {
             state: user.state,
-            address: AddressMark::of(user.email().unwrap_or_default()),
-            phone: user.phone,
+            address: AddressMark::of(""),
+            has_email: false,
+            is_account: company.numbers.is_account(id),
+            phone: None,
             listed: user.listed().to_vec(),
-        })
+        };
+        facts.reach(user.email(), user.phone);
+        Some(facts)
+    }
+
+    /// Notes the e-mail address and the phone on record. A device has its phone as its address.
+    pub(crate) fn reach(&mut self, email: Option<&str>, phone: Option<Phone>) {
+        let device = phone.filter(|_| self.is_account && email.is_none());
+        self.address = device
+            .map_or_else(|| AddressMark::of(email.unwrap_or_default()), AddressMark::of_device);
+        self.has_email = email.is_some();
+        self.phone = phone;
     }
 
     /// What has changed since the mail of a link was claimed. None if the link may live on.
@@ -35,8 +50,14 @@ impl LinkFacts {
         if self.state != UserState::Active {
             return Some(Code::InvitationUserInactive);
         }
-        if self.address != basis.address {
-            return Some(Code::InvitationAddressChanged);
+        // A worker may have reported an invitation that it sent without an address of ours.
+        let had_address = self.has_email || basis.address != AddressMark::of("");
+        if self.address != basis.address && had_address {
+            let is_device = self.is_account && !self.has_email && self.phone.is_some();
+            return Some(match is_device {
+                true => Code::InvitationPhoneChanged,
+                false => Code::InvitationAddressChanged,
+            });
         }
         let is_same = |phone: Phone| {
             self.listed.contains(&phone) && (!basis.on_record || self.phone == Some(phone))

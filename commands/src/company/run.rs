@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
 use crate::event::{Channel, RecipientEvent, Wording};
-use crate::values::{Code, Time, fold};
+use crate::values::{Code, Personal, Phone, Time, fold};
 
 /// One bulk run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,16 @@ impl AddressMark {
     pub fn of(email: &str) -> Self {
         let hash = blake3::hash(fold(email).as_bytes());
         Self(hash.as_bytes().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
+    }
+
+    /// The mark of a number that gets text messages.
+    pub(crate) fn of_device(number: Phone) -> Self {
+        Self::of(&number.to_string())
+    }
+
+    /// The mark of the address of a claim: the number of a device, else the e-mail address.
+    pub(crate) fn of_claim(email: &str, device: Option<&Personal<Phone>>) -> Self {
+        device.map_or_else(|| Self::of(email), |number| Self::of_device(**number))
     }
 }
 
@@ -181,8 +191,15 @@ impl Run {
 
     /// Records the claim of a recipient. A recipient with an outcome is not changed.
     pub(crate) fn claim(&mut self, user: UserId, event: RecipientEvent<'_>, at: Time) {
-        let RecipientEvent::InviteDispatched { attempt, generation, email, via, template, .. } =
-            event
+        let RecipientEvent::InviteDispatched {
+            attempt,
+            generation,
+            email,
+            via,
+            template,
+            device,
+            ..
+        } = event
         else {
             return;
         };
@@ -196,7 +213,7 @@ impl Run {
         }
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
             recipient.generation = *generation;
-            recipient.mailed_to = Some(AddressMark::of(email));
+            recipient.mailed_to = Some(AddressMark::of_claim(email, device.as_ref()));
         }
     }
 

@@ -134,9 +134,9 @@ impl Company {
         own.or_else(|| user.listed().first().copied())
     }
 
-    /// Whether mail to this address bounced for good or was complained about.
-    pub fn is_suppressed(&self, email: &str) -> bool {
-        self.suppressed.contains(&AddressMark::of(email))
+    /// Whether a mail to this address bounced for good or was complained about.
+    pub fn is_suppressed(&self, address: AddressMark) -> bool {
+        self.suppressed.contains(&address)
     }
 
     /// Whether a role of the org unit has the permission `bulk_integration`.

@@ -58,11 +58,19 @@ impl Company {
         self.numbers.is_account(id) && !is_on_board
     }
 
-    /// The kind of a person's next invitation: it activates an account, or links a channel.
+    /// The kind of a person's next invitation: it activates an account, or links a channel. A device gets a text.
+    pub fn invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
+        match self.device(id, user) {
+            Some(_) => TemplateKind::TextInvitation,
+            None => self.mailed_invitation_kind(id, user),
+        }
+    }
+
+    /// The kind of a person's next invitation by mail.
     ///
     /// A company that words only the invitation to channels has worded it for its accounts as well: accounts had no
     /// invitation of their own before.
-    pub fn invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
+    pub fn mailed_invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
         if !self.is_to_activate(id, user) {
             return TemplateKind::ChannelInvitation;
         }
@@ -199,7 +207,7 @@ mod tests {
 
         let mut company = given(a_running_run().into_iter().chain([set("one")])).after(claim);
         company.append(NOW, "jane", &[set("two")]);
-        let open = open_claims(&company.0, run_id(1), "outbox", NOW);
+        let open = open_claims(&company.0, run_id(1), "outbox", true, NOW);
         assert_eq!(wording(&open[0].claim), Some(en(1)));
         assert_eq!(company.0.worded(kind, &en(1)).unwrap().subject, "one");
         let next = company.when(claim).events();

@@ -35,7 +35,7 @@ pub(super) fn people_by_limit(
     source: &Source,
     picks: &[Pick],
 ) -> BTreeMap<RunLimit, u64> {
-    if let Source::Import(import) | Source::NotInvitedOf(import) = source {
+    if let Source::Import(import) = source {
         let dialect = company.imports.get(import).map(|import| import.options.dialect.as_str());
         return BTreeMap::from([(run_limit(dialect.unwrap_or_default()), picks.len() as u64)]);
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::company::link_life::LinkFacts;
-use crate::company::{AddressMark, Company, Invitation, UserId, UserState};
+use crate::company::{Company, Invitation, UserId, UserState};
 use crate::decide::numbers::pool::released_with;
 use crate::event::{Channel, Event};
 use crate::values::{Code, InvitationId, Personal, Time, UserKey};
@@ -62,8 +62,8 @@ impl Changed {
     fn note(&mut self, company: &Company, event: &Event) {
         match event {
             Event::UserUpdated { user, person, .. } => self.change(company, user, |facts| {
-                facts.address = AddressMark::of(person.email.as_deref().unwrap_or_default());
-                facts.phone = person.phone;
+                facts
+                    .reach(person.email.as_deref().filter(|email| !email.is_empty()), person.phone);
             }),
             Event::UserDeactivated { user, .. } => {
                 self.change(company, user, |facts| facts.state = UserState::Deactivated);

@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// Whether the engine sends its mails by a mail server.
     pub by_mail_server: bool,
+    /// Whether the engine can send text messages.
+    pub sends_texts: bool,
 }
 
 /// The source of an actor's permissions.

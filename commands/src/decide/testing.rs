@@ -46,7 +46,7 @@ pub fn given(events: impl IntoIterator<Item = Event>) -> Given {
 }
 
 impl Given {
-    /// The same company on an engine that sends its mails by a mail server.
+    /// The same company on an engine that sends its mails by a mail server, and no text messages.
     pub fn by_mail_server(self) -> Self {
         Self(self.0, true)
     }
@@ -81,6 +81,7 @@ impl Given {
             at,
             facts: &facts,
             by_mail_server: self.1,
+            sends_texts: !self.1,
         };
         Then(command.decide(&self.0, &context))
     }

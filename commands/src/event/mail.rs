@@ -52,12 +52,21 @@ template_kinds! {
     ExpiredDigest "expired_digest"
     /// The invitation of an account of MultiLine: its link activates the account.
     AccountInvitation "account_invitation"
+    /// The invitation of an account that is a device, as a text message.
+    TextInvitation "text_invitation"
+    /// The reminder of an invitation, as a text message to a device.
+    TextReminder "text_reminder"
 }
 
 impl TemplateKind {
     /// Whether recipients of runs get the mail. All other mails are notifications.
     pub fn is_invitation(self) -> bool {
-        matches!(self, Self::ChannelInvitation | Self::AccountInvitation)
+        matches!(self, Self::ChannelInvitation | Self::AccountInvitation | Self::TextInvitation)
+    }
+
+    /// Whether it is a text message: one plain text, without a subject.
+    pub fn is_text_message(self) -> bool {
+        matches!(self, Self::TextInvitation | Self::TextReminder)
     }
 }
 

@@ -62,8 +62,6 @@ pub enum Source {
         run: RunId,
         outcomes: Vec<RetryOutcome>,
     },
-    /// The people of an import who were not invited on the channel yet.
-    NotInvitedOf(ImportId),
 }
 
 impl Source {

@@ -1,4 +1,4 @@
-//! `reminder`: an invitation is still open, to the person invited, with the same link.
+//! `reminder`: an invitation is still open, to the person invited, with the same link. A device gets a text.
 
 use super::{MailKind, Turn};
 use crate::company::{Addressee, Company, InvitationState};
@@ -32,8 +32,9 @@ impl MailKind for Reminder {
             }
             let (channel, generation) = (*channel, invitation.generation);
             let reminder = u32::from(invitation.reminders) + 1;
+            let is_device = company.device(*user_id, user).is_some();
             Some(Event::NotificationRequested {
-                kind: TemplateKind::Reminder,
+                kind: if is_device { TemplateKind::TextReminder } else { TemplateKind::Reminder },
                 key: format!("reminder.{id}.{generation}.{reminder}"),
                 to: MailTo::User(Personal(user.key())),
                 about: Topic::Invitation { channel, invitation: id, generation, reminder },

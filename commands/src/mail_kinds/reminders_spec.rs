@@ -205,3 +205,45 @@ fn expired_digest_is_requested_after_a_day() {
     let silent = ticked(sent(given(a_running_run())), 1);
     assert_eq!((silent.0.expired, next_turn(&company.0)), (None, None));
 }
+
+/// A44: a device is reminded by a text message with the same link.
+#[test]
+fn device_is_reminded_by_text() {
+    use crate::decide::numbers::pool::testing::{number_added, unit};
+    use crate::event::Person;
+    use crate::values::{Personal, Phone};
+    let number = Phone::parse("+84923448071").unwrap();
+    let person = Personal(Person { phone: Some(number), ..Person::default() });
+    let (org_unit, roles, active, row) = (Some("EMEA".to_owned()), vec![], true, None);
+    let events = vec![
+        unit("EMEA", None),
+        number_added(1, Some("EMEA")),
+        Event::UserCreated { user: who("+84923448071"), person, org_unit, roles, active, row },
+        Event::AccountOpened { user: who("+84923448071"), import: None },
+        crate::decide::testing::channel_enabled(),
+        setting("reminder_after_days", json!(2)),
+        setting("invitation_ttl_hours.whatsapp", json!(24 * 9)),
+    ];
+    let run = run_started(run_id(1), &["+84923448071"]);
+    let events: Vec<Event> = events.into_iter().chain(run).collect();
+    let fence = events.len() as u64;
+    let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
+    let company = given(events).after(claim);
+    let reports = vec![(who("+84923448071"), 1, crate::decide::outcome::MailOutcome::SENT)];
+    let report = crate::decide::ReportRecipients { run: run_id(1), fence, reports };
+    let company = ticked(company.after(report), 2);
+    let claimed = company.when(ClaimNotification { most: 9, via: "outbox" }).events();
+    let [Event::NotificationDispatched { email, device, .. }] = claimed.as_slice() else {
+        panic!("{claimed:?}")
+    };
+    assert_eq!((email.as_str(), device.as_deref()), ("", Some(&number)));
+    let without = company.by_mail_server();
+    let failed = without.when(ClaimNotification { most: 9, via: "smtp" }).events();
+    assert!(
+        matches!(
+            &failed[..],
+            [Event::NotificationFailed { code: Code::DeliveryNoTextGateway, .. }]
+        ),
+        "{failed:?}"
+    );
+}

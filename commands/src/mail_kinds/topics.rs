@@ -8,6 +8,7 @@ pub(crate) mod numbers;
 pub(crate) mod run;
 
 pub use facts::{LinkTarget, TopicFacts};
+pub use invitation::variables as invitation_variables;
 
 use crate::company::Company;
 use crate::event::Topic;

@@ -35,7 +35,7 @@ pub fn check(
     let samples = samples(about);
     let parts = [(MailPart::Subject, subject), (MailPart::Text, text), (MailPart::Html, html)];
     for (part, source) in parts {
-        check_size(part, source)?;
+        check_size(facts, part, source)?;
         check_names(facts, part, source, &samples[0])?;
     }
     let template = MailTemplate {
@@ -45,9 +45,14 @@ pub fn check(
         html: html.to_owned(),
     };
     let mut missing = Vec::new();
+    let longest = longest(about);
+    if facts.is_text_message {
+        // The names of a person must not make a text too long after it was accepted.
+        render(facts, &template, &longest).map_err(|error| invalid(&error))?;
+    }
     for sample in &samples {
         let mail = render(facts, &template, sample).map_err(|error| invalid(&error))?;
-        if mail.subject.is_empty() {
+        if mail.subject.is_empty() && !facts.is_text_message {
             return Err(refuse(MailPart::Subject, None, "the subject is empty"));
         }
         for (part, shown) in [(MailPart::Text, &mail.text), (MailPart::Html, &mail.html)] {
@@ -64,8 +69,12 @@ pub fn check(
         .with(json!({"missing": missing})))
 }
 
-fn check_size(part: MailPart, source: &str) -> Result<(), Refusal> {
+fn check_size(facts: &MailFacts, part: MailPart, source: &str) -> Result<(), Refusal> {
     match part {
+        MailPart::Subject | MailPart::Html if facts.is_text_message => {
+            let message = "a text message has no subject and no HTML; leave both empty";
+            if source.is_empty() { Ok(()) } else { Err(refuse(part, None, message)) }
+        }
         MailPart::Subject if source.trim().is_empty() => {
             Err(refuse(part, None, "the subject is empty"))
         }
@@ -147,6 +156,17 @@ fn samples(about: &TopicVariables) -> [MailValues<'_>; 2] {
     let bare = MailValues { app: AppAddresses::default(), ..full };
     let bare = MailValues { first_name: "", last_name: "", company_name: "", ..bare };
     [full, MailValues { channel: Channel::Imessage, ..bare }]
+}
+
+/// The longest values of a text message: names as long as they may be shown, and a link of 120 characters.
+fn longest(about: &TopicVariables) -> MailValues<'_> {
+    const NAME: &str = "abcdefghijabcdefghijabcdefghijabcdefghij";
+    const LINK: &str = "https://abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij\
+        abcdefghijabcdefghijabcdefghij12";
+    let [full, _] = samples(about);
+    let named = MailValues { first_name: NAME, last_name: NAME, username: NAME, ..full };
+    let app = AppAddresses { download_link: LINK, web_link: LINK, ..AppAddresses::default() };
+    MailValues { company_name: NAME, link_url: LINK, app, ..named }
 }
 
 fn invalid(error: &RenderError) -> Refusal {

@@ -17,6 +17,8 @@ pub enum Link {
 /// What a template of one kind of mail must show, and what it may show beside the mail's topic.
 #[derive(Debug)]
 pub struct MailFacts {
+    /// Whether it is a text message: one plain text, without subject and HTML.
+    pub is_text_message: bool,
     /// The variables that the text and the HTML must show, beside the link.
     pub required: &'static [&'static str],
     pub link: Link,
@@ -33,6 +35,7 @@ pub struct MailFacts {
 impl MailFacts {
     /// A mail that shows only its topic.
     pub const PLAIN: Self = Self {
+        is_text_message: false,
         required: &[],
         link: Link::None,
         names_person: false,
@@ -46,6 +49,7 @@ impl MailFacts {
     pub(super) fn required_in(&self, part: MailPart) -> Vec<&'static str> {
         let link: &[&str] = match (self.link, part) {
             (_, MailPart::Subject) => return Vec::new(),
+            (_, MailPart::Html) if self.is_text_message => return Vec::new(),
             (Link::None, _) => &[],
             (_, MailPart::Text) => &["link_url"],
             (_, MailPart::Html) => &["link_button", "link_url"],

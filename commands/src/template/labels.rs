@@ -46,7 +46,7 @@ pub(super) fn invite_label(language: &str) -> &'static str {
 }
 
 /// The channel's name for people.
-pub(super) fn channel_name(channel: Channel) -> &'static str {
+pub fn channel_name(channel: Channel) -> &'static str {
     match channel {
         Channel::Whatsapp => "WhatsApp",
         Channel::Imessage => "iMessage",

@@ -13,6 +13,14 @@ const QR_CODE: &str = "{# qr_code #}";
 pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<MailTemplate> {
     let mut mails = file.split(HEAD).filter_map(|mail| mail.split_once('\n'));
     let (_, mail) = mails.find(|(name, _)| *name == kind.as_str())?;
+    if kind.is_text_message() {
+        return Some(MailTemplate {
+            language: language.to_owned(),
+            subject: String::new(),
+            text: mail.trim_end().to_owned(),
+            html: String::new(),
+        });
+    }
     let (subject, text) = mail.strip_prefix("Subject: ")?.split_once("\n\n")?;
     Some(MailTemplate {
         language: language.to_owned(),

@@ -20,6 +20,9 @@ const FUEL_INSTRUCTIONS: u64 = 50_000;
 const RECURSION_LIMIT_CALLS: usize = 16;
 /// The longest part of a finished mail, in bytes. Mail relays refuse only much longer ones.
 const MAX_PART_BYTES: usize = 256 * 1024;
+/// The longest text message, in characters: gateways split a text into at most ten parts, and a part has 67 characters
+/// in most scripts.
+pub const MAX_TEXT_MESSAGE_CHARS: usize = 670;
 
 /// A finished mail. The subject has no line break.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -115,12 +118,29 @@ impl Renderer {
             .and_then(|ready| ready.render(known))
             .map_err(|error| RenderError::of(part, &error))?;
         let filled = settled(part, &filled);
+        if self.facts.is_text_message && part == MailPart::Text {
+            return text_message(&filled);
+        }
         if filled.len() <= MAX_PART_BYTES {
             return Ok(filled);
         }
         let message = format!("longer than {MAX_PART_BYTES} bytes");
         Err(RenderError { part: part.name(), line: None, message })
     }
+}
+
+/// A finished text message, without blank space at its ends.
+fn text_message(filled: &str) -> Result<String, RenderError> {
+    let text = filled.trim();
+    // The marks around a name of another writing direction are not counted: the check does not know the name.
+    let is_shown = |c: &char| !matches!(c, '\u{2066}'..='\u{2069}');
+    let chars = text.chars().filter(is_shown).count();
+    if chars <= MAX_TEXT_MESSAGE_CHARS {
+        return Ok(text.to_owned());
+    }
+    let message =
+        format!("{chars} characters long, a text message has at most {MAX_TEXT_MESSAGE_CHARS}");
+    Err(RenderError { part: MailPart::Text.name(), line: None, message })
 }
 
 /// Parses a template and fills it in once.

@@ -55,6 +55,9 @@ pub(super) fn known_values(
     if facts.names_person {
         add_person(&mut known, values);
     }
+    if facts.is_text_message {
+        shorten_names(&mut known);
+    }
     if facts.names_channel {
         known.insert(
             "channel_name",
@@ -112,6 +115,20 @@ fn add_app(
             logo => image(logo, LOGO_WIDTH, values.company_name),
         };
         known.insert("logo_img", logo);
+    }
+}
+
+/// The longest name in a text message, in characters: it leaves room for the wording and the link.
+pub(super) const MAX_NAME_CHARS: usize = 40;
+
+/// Shortens the names that a text message shows, so that no name makes it longer than it may be.
+fn shorten_names(known: &mut BTreeMap<&'static str, Value>) {
+    for name in ["company_name", "first_name", "last_name", "username", "full_name"] {
+        let Some(text) = known.get(name).map(Value::to_string) else { continue };
+        if text.chars().count() > MAX_NAME_CHARS {
+            let cut: String = text.chars().take(MAX_NAME_CHARS - 1).collect();
+            known.insert(name, format!("{}…", cut.trim_end()).into());
+        }
     }
 }
 

@@ -11,12 +11,15 @@ use crate::values::{Code, NotPhone, Phone, Problem, UserKey, damage, email, link
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;
+/// The words about scientific notation in the text of a code. The message about a cell has the cell instead.
+const SCIENTIFIC_EXAMPLE: &str = "a form like 8.4923E+10";
 /// The longest cell that a message about a phone number shows, in characters: a number with blanks and words.
 const MAX_SHOWN_CHARS: usize = 40;
 
 /// The cells of one row. Each check that fails adds a problem or a warning.
 ///
-/// A column is identified by its index in the format's columns. No message repeats a value.
+/// A column is identified by its index in the format's columns. No message repeats an address, or a phone number with
+/// its plus sign. Damaged cells are shown.
 #[derive(Debug)]
 pub struct Cells<'a> {
     row: Row<'a>,
@@ -72,7 +75,7 @@ impl<'a> Cells<'a> {
             self.problem(column, Code::FieldRequired);
             return None;
         };
-        if self.refuse_null_word(column) || self.is_scientific(column, text) {
+        if self.refuse_null_word(column) || self.refuse_scientific(column, text) {
             return None;
         }
         let text = self.exact(column, text, UserKey::MAX_CHARS)?;
@@ -82,7 +85,7 @@ impl<'a> Cells<'a> {
     /// An id beside the key: kept as it is spelled, like the key itself.
     pub fn id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
         match self.raw(column) {
-            CellValue::Value(text) if self.is_scientific(column, text) => CellValue::Absent,
+            CellValue::Value(text) if self.refuse_scientific(column, text) => CellValue::Absent,
             _ => self.number_id(column, max_chars),
         }
     }
@@ -357,6 +360,10 @@ impl<'a> Cells<'a> {
     /// What is wrong with a phone number, with the text of the cell.
     fn not_phone(&self, column: usize, text: &str, not: NotPhone) -> Problem {
         let problem = Problem::in_column(self.name(column), not.code);
+        if not.code == Code::PhoneScientificNotation && text.chars().count() <= MAX_SHOWN_CHARS {
+            let message = problem.message.replacen(SCIENTIFIC_EXAMPLE, text, 1);
+            return Problem { message, ..problem };
+        }
         // A text with a plus sign or an at sign may be the number or address of a person, so it is not repeated.
         let may_show = not.code == Code::PhoneInvalid
             && not != NotPhone::LOST_PLUS

@@ -3,7 +3,16 @@
 use boarding_csv::HeaderWords;
 
 const fn of(columns: &'static [&'static str], words: &'static str) -> HeaderWords {
-    HeaderWords { columns, words }
+    HeaderWords { columns, words, beside: None }
+}
+
+/// Words that mean a column only in a file that has the other column too.
+const fn beside(
+    other: &'static str,
+    columns: &'static [&'static str],
+    words: &'static str,
+) -> HeaderWords {
+    HeaderWords { columns, words, beside: Some(other) }
 }
 
 /// German, French, Spanish, Italian, Portuguese and Japanese words, and English ones that have several meanings.
@@ -48,6 +57,8 @@ pub(super) const HEADER_WORDS: &[HeaderWords] = &[
             primer apellido; cognome; sobrenome; apelido; último nome; nome de família; 姓; 苗字; 名字; 氏; \
             ラストネーム",
     ),
+    // "Vorname, Name" is first name and last name. "Name" alone is the whole name.
+    beside("first_name", &["last_name"], "Name"),
     of(
         &["mobile", "phone_number", "email address or device"],
         "cell; cell phone; Handy; Handynummer; Handy-Nr; Mobil; Mobilnummer; Mobiltelefon; \

@@ -1,13 +1,11 @@
 //! The stable codes of refusals, problems and failures, each with its text for people.
 
-use std::borrow::Cow;
+mod wire;
+
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::schema::growing_list;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($variant:ident $code:literal $text:literal)*) => {
@@ -74,7 +72,7 @@ codes! {
     OcmCompanionHeader "ocm.companion_header" "The header of this companion file differs from the template; the file was recognised by its name and ignored."
 
     // Reading CSV.
-    CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding it was saved in, for example windows-1252."
+    CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding in which it was saved."
     CsvUtf16WithoutBom "csv.utf16_without_bom" "The file looks like UTF-16 without a byte order mark; save it as UTF-8."
     CsvNulByte "csv.nul_byte" "The file contains a NUL byte, so it is not a text file; export it again as CSV."
     CsvMissingHeader "csv.missing_header" "The header is missing or incomplete; name every column in the first line."
@@ -149,7 +147,7 @@ codes! {
     // Phones and users.
     NameLooksLikeLink "name.looks_like_link" "The name is or holds a link, so mails greet the person without the name; correct the name."
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
-    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into scientific notation; format the column as text and enter the number again."
+    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into a form like 8.4923E+10; format the column as text and enter the number again."
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
     PhoneKept "phone.kept" "A number that was added by hand stays on the list beside the file's; remove it if it is no longer used."
     PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
@@ -216,6 +214,7 @@ codes! {
     RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid; resend it if the user needs it again."
     DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so the mail may have been sent; resend it if needed."
     DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
+    DeliveryNoTextGateway "delivery.no_text_gateway" "No text gateway is configured, so the device cannot get a text; add --text-outbox DIR, or start the engine with `boarding serve --text-workers`, then invite it again."
     DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
     DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
     DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."
@@ -290,43 +289,6 @@ impl Code {
     /// Whether a mail that failed with this code may have arrived.
     pub fn leaves_delivery_open(self) -> bool {
         matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Code {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'de, str>>::deserialize(deserializer)?;
-        Self::find(&text).ok_or_else(|| D::Error::custom("there is no such code"))
-    }
-}
-
-/// A request must have a code of the list. An answer may have a code that was added later.
-impl JsonSchema for Code {
-    fn schema_name() -> Cow<'static, str> {
-        "Code".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let codes: Vec<_> = Self::ALL.iter().map(|code| code.as_str()).collect();
-        growing_list(
-            generator,
-            &codes,
-            "^[a-z0-9_]+(\\.[a-z0-9_]+)*$",
-            "A stable code: machines branch on it.",
-            "The list grows: treat a code that you do not know as a plain refusal.",
-        )
     }
 }
 

@@ -103,10 +103,12 @@ impl EngineContext {
 
     /// How long after its claim an unreported mail of an earlier process may be sent again, in seconds. 0 means
     /// never: then another engine with another outbox may have sent it.
-    pub(crate) fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
+    pub(crate) fn repeats_within_seconds(&self, purpose: Purpose, is_text: bool) -> u64 {
         let alone = self.ownership.get().is_none();
-        if alone || self.channel.remembers_for_all_engines(purpose) {
-            self.channel.repeats_within_seconds(purpose)
+        let texts = self.channel.texts().filter(|_| is_text);
+        let channel = texts.unwrap_or(&*self.channel);
+        if alone || channel.remembers_for_all_engines(purpose) {
+            channel.repeats_within_seconds(purpose)
         } else {
             0
         }

@@ -13,6 +13,8 @@ pub mod null;
 pub mod outbox;
 mod qr_code;
 pub mod smtp;
+mod text_file;
+pub mod text_gateway;
 pub mod token;
 
 /// The answer of a channel to one mail.
@@ -76,6 +78,11 @@ pub trait Channel: Send + Sync + fmt::Debug {
         false
     }
 
+    /// The channel of text messages to devices; none if it can send none.
+    fn texts(&self) -> Option<&dyn Channel> {
+        None
+    }
+
     /// Whether it returns [`ChannelAnswer::HandedOver`]. Then claims stay open after sending, and count against
     /// the limit of claims in flight.
     fn hands_over(&self) -> bool {
@@ -94,6 +101,11 @@ pub trait Channel: Send + Sync + fmt::Debug {
 
     /// The most open claims at once, in mails: more would only wait.
     fn in_flight(&self) -> usize;
+
+    /// The most claims that external workers have at once, in mails.
+    fn handed_over_max(&self) -> usize {
+        self.in_flight()
+    }
 
     /// Starts nothing new: mails that have not reached a connection are reported as not sent.
     fn wind_down(&self) {}

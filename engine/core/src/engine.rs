@@ -9,7 +9,7 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
-use boarding_commands::values::{Code, CompanyId, Refusal};
+use boarding_commands::values::{Code, CompanyId, Digest, Refusal};
 use boarding_csv::Limits;
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
@@ -140,9 +140,7 @@ impl Engine {
         let PreparedCommand { command, facts, body, kept, files: command_files } = prepared;
         let is_preview =
             matches!(&command, Command::ImportFile(import) if import.mode == ImportMode::Preview);
-        let by_mail_server = self.context.channel.is_mail_server();
-        let company = company.clone();
-        let submission = Submission { company, body, envelope, authority, by_mail_server };
+        let submission = self.submission(company, body, envelope, authority);
         let reply = match (command, kept) {
             (Command::ImportFile(import), Some(files)) => {
                 self.planner.import_as_planned(&submission, import, files).await
@@ -159,6 +157,24 @@ impl Engine {
             false => command_files.settle(&self.context.files, &reply),
         }
         reply.into_answer(id)
+    }
+
+    fn submission(
+        &self,
+        company: &CompanyId,
+        body: Digest,
+        envelope: Envelope,
+        authority: Authority,
+    ) -> Submission {
+        let channel = &self.context.channel;
+        Submission {
+            company: company.clone(),
+            body,
+            envelope,
+            authority,
+            by_mail_server: channel.is_mail_server(),
+            sends_texts: channel.texts().is_some(),
+        }
     }
 
     /// Plans an `ImportFile` in any `mode`. It appends nothing.
@@ -183,9 +199,7 @@ impl Engine {
             command_files.discard(&self.context.files);
             return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
         };
-        let by_mail_server = self.context.channel.is_mail_server();
-        let company = company.clone();
-        let submission = Submission { company, body, envelope, authority, by_mail_server };
+        let submission = self.submission(company, body, envelope, authority);
         let planned = self.planner.plan(&submission, &import, &files).await;
         command_files.discard(&self.context.files);
         planned.map(|(plan, _)| plan).map_err(rejected)

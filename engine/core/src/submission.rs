@@ -19,6 +19,8 @@ pub(crate) struct Submission {
     pub authority: Authority,
     /// Whether the engine sends its mails by a mail server.
     pub by_mail_server: bool,
+    /// Whether the engine can send text messages.
+    pub sends_texts: bool,
 }
 
 impl Submission {
@@ -35,6 +37,7 @@ impl Submission {
             correlation: envelope.correlation,
             traceparent: envelope.traceparent.clone(),
             by_mail_server: self.by_mail_server,
+            sends_texts: self.sends_texts,
             expected_version: envelope.expected_version,
             planned_at: None,
         }

@@ -7,6 +7,7 @@ use boarding_commands::values::Code;
 use futures_util::{StreamExt as _, stream};
 
 use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};
+use crate::text_work::TextQueue;
 use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
@@ -17,11 +18,13 @@ pub struct NatsChannel {
     work: WorkQueue,
     /// The channel of mails that are not invitations.
     mail: Arc<dyn Channel>,
+    texts: TextQueue,
 }
 
 impl NatsChannel {
     pub fn new(work: WorkQueue, mail: Arc<dyn Channel>) -> Self {
-        Self { work, mail }
+        let texts = TextQueue::new(work.clone());
+        Self { work, mail, texts }
     }
 
     /// Queues one invitation. The queue retries after faults until the deadline of the recipient, so no fault is
@@ -30,7 +33,7 @@ impl NatsChannel {
         // A mail without a claim needs no work: its attempt has ended.
         let Some(item) = WorkItem::of(mail) else { return ChannelAnswer::HandedOver };
         match self.work.hand_over(&item).await {
-            HandOver::Done => ChannelAnswer::HandedOver,
+            HandOver::Done | HandOver::TooLate => ChannelAnswer::HandedOver,
             HandOver::TooLarge => {
                 let detail = "the invitation is larger than a message may be; shorten the template";
                 let detail = Some(detail.to_owned());
@@ -59,6 +62,10 @@ impl Channel for NatsChannel {
 
     fn remembers_for_all_engines(&self, purpose: Purpose) -> bool {
         matches!(purpose, Purpose::Run(_))
+    }
+
+    fn texts(&self) -> Option<&dyn Channel> {
+        Some(&self.texts)
     }
 
     fn hands_over(&self) -> bool {

@@ -10,6 +10,7 @@ pub mod ownership;
 pub mod schema;
 pub mod server;
 pub mod shared;
+pub mod text_work;
 pub mod worker_queue;
 
 mod forward;

@@ -53,6 +53,9 @@ pub const WORK_OPEN_MAX: usize = 200;
 /// The most work items in flight to NATS: a server accepts 50 batches per stream.
 pub const WORK_IN_FLIGHT: usize = 16;
 
+/// How long a reminder by text is tried to be queued, in seconds, before it waits for its next attempt.
+pub const TEXT_NOTICE_WAIT_SECONDS: u64 = 30;
+
 /// How long a work item waits for its acknowledgement, in seconds, before a retry.
 pub const WORK_ACK_SECONDS_MAX: u64 = 3;
 

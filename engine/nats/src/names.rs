@@ -67,6 +67,9 @@ pub fn work(company: &CompanyId, channel: &str) -> String {
     format!("{ROOT}.{company}.work.{channel}")
 }
 
+/// The last part of the subject of text messages, beside the channels of [`work`].
+pub const TEXT_LANE: &str = "text";
+
 /// The subject pattern of all work of all companies.
 pub fn all_work() -> String {
     format!("{ROOT}.*.work.*")

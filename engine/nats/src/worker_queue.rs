@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::header::{
@@ -85,18 +85,35 @@ impl WorkItem {
             expires_at,
         })
     }
+}
 
+/// A message for the queue, with what makes its attempt unique.
+#[derive(Debug)]
+pub(crate) struct Parcel<'a> {
+    pub(crate) company: &'a CompanyId,
+    /// The last part of the subject: the channel, or `text`.
+    pub(crate) lane: &'static str,
+    pub(crate) message_id: &'a str,
+    pub(crate) attempt: u32,
+    /// Afterwards the message is gone.
+    pub(crate) deadline: Time,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Parcel<'_> {
     /// A hash of the Message-ID that is valid in a subject.
     fn message_hash(&self) -> String {
-        Digest::of(self.claim.message_id.as_bytes()).to_string().chars().take(32).collect()
+        Digest::of(self.message_id.as_bytes()).to_string().chars().take(32).collect()
     }
 }
 
 /// The outcome of queueing a work item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOver {
-    /// The item is or was in the queue, or its deadline has passed.
+    /// The item is or was in the queue.
     Done,
+    /// The deadline has passed, or the longest wait. The item may be in the queue.
+    TooLate,
     /// The item exceeds the largest message of the server.
     TooLarge,
 }
@@ -117,19 +134,19 @@ enum HandOverError {
 }
 
 /// The worker queue in JetStream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WorkQueue {
     client: Client,
     clock: Clock,
     copies: usize,
     /// The companies whose consumers are known to exist. Any failure clears the set.
-    open: Mutex<HashSet<CompanyId>>,
+    open: Arc<Mutex<HashSet<CompanyId>>>,
 }
 
 impl WorkQueue {
     /// A queue on this server with this many replicas. The clock decides about deadlines.
     pub fn new(client: Client, clock: Clock, copies: usize) -> Self {
-        Self { client, clock, copies, open: Mutex::default() }
+        Self { client, clock, copies, open: Arc::default() }
     }
 
     /// Queues a work item. It retries until the deadline of the item.
@@ -139,18 +156,29 @@ impl WorkQueue {
     /// are still in the queue.
     pub async fn hand_over(&self, item: &WorkItem) -> HandOver {
         let Ok(payload) = serde_json::to_vec(item) else { return HandOver::TooLarge };
+        let InvitationClaim { company, message_id, attempt, channel, deadline, .. } = &item.claim;
+        let (lane, attempt, deadline) = (channel.as_str(), *attempt, *deadline);
+        let parcel = Parcel { company, lane, message_id, attempt, deadline, payload };
+        self.queue(&parcel, None).await
+    }
+
+    /// Like [`WorkQueue::hand_over`], for any message, and with a limit on the wait in seconds.
+    pub(crate) async fn queue(&self, parcel: &Parcel<'_>, wait_seconds: Option<u64>) -> HandOver {
+        let end = wait_seconds.map(|seconds| self.clock.now().plus_seconds(seconds));
         let mut wait_millis = WORK_RETRY_MILLIS;
         loop {
-            let left = item.claim.deadline.0.saturating_sub(self.clock.now().0);
-            let Some(seconds) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-                return HandOver::Done;
+            let now = self.clock.now();
+            let left = parcel.deadline.0.saturating_sub(now.0);
+            let Some(millis) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+                return HandOver::TooLate;
             };
-            match self.try_once(item, &payload, seconds.div_ceil(1000)).await {
+            match self.try_once(parcel, millis.div_ceil(1000)).await {
                 Ok(handed) => return handed,
+                Err(_) if end.is_some_and(|end| end <= now) => return HandOver::TooLate,
                 Err(error) => {
                     self.opened().clear();
                     let error = boarding_log::error_chain(&error);
-                    tracing::warn!(company = %item.claim.company, run = %item.claim.run, %error, "queueing work failed, retrying");
+                    tracing::warn!(company = %parcel.company, message_id = %parcel.message_id, %error, "queueing work failed, retrying");
                 }
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
@@ -158,28 +186,23 @@ impl WorkQueue {
         }
     }
 
-    async fn try_once(
-        &self,
-        item: &WorkItem,
-        payload: &[u8],
-        seconds: u64,
-    ) -> Result<HandOver, HandOverError> {
-        if !self.opened().contains(&item.claim.company) {
-            self.open(&item.claim.company).await?;
-            self.opened().insert(item.claim.company.clone());
+    async fn try_once(&self, parcel: &Parcel<'_>, seconds: u64) -> Result<HandOver, HandOverError> {
+        if !self.opened().contains(parcel.company) {
+            self.open(parcel.company).await?;
+            self.opened().insert(parcel.company.clone());
         }
-        let (record, work) = self.headers(item, seconds);
-        if payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
+        let (record, work) = self.headers(parcel, seconds);
+        if parcel.payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
             return Ok(HandOver::TooLarge);
         }
-        let subject = names::handed(&item.claim.company, &item.message_hash(), item.claim.attempt);
+        let subject = names::handed(parcel.company, &parcel.message_hash(), parcel.attempt);
         let sent = self.client.publish_with_headers(subject, record, Vec::new().into()).await;
         sent.map_err(|error| HandOverError::Send(error.into()))?;
         let request = Request::new()
             .headers(work)
-            .payload(payload.to_vec().into())
+            .payload(parcel.payload.clone().into())
             .timeout(Some(Duration::from_secs(WORK_ACK_SECONDS_MAX)));
-        let subject = names::work(&item.claim.company, item.claim.channel.as_str());
+        let subject = names::work(parcel.company, parcel.lane);
         let answer = self.client.send_request(subject, request).await;
         let answer = answer.map_err(|error| HandOverError::Send(error.into()))?;
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
@@ -197,7 +220,7 @@ impl WorkQueue {
 
     /// The headers of the attempt's record and of the work item: a batch that the server stores completely or not at
     /// all.
-    fn headers(&self, item: &WorkItem, seconds: u64) -> (HeaderMap, HeaderMap) {
+    fn headers(&self, parcel: &Parcel<'_>, seconds: u64) -> (HeaderMap, HeaderMap) {
         let batch = self.clock.id().to_string();
         let mut record = HeaderMap::new();
         record.insert(NATS_BATCH_ID, batch.as_str());
@@ -207,7 +230,7 @@ impl WorkQueue {
         work.insert(NATS_BATCH_ID, batch.as_str());
         work.insert(NATS_BATCH_SEQUENCE, "2");
         work.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-        work.insert(NATS_MESSAGE_ID, format!("{}-{}", item.claim.message_id, item.claim.attempt));
+        work.insert(NATS_MESSAGE_ID, format!("{}-{}", parcel.message_id, parcel.attempt));
         // After the deadline no worker may do the work, so the message expires with it.
         work.insert(NATS_MESSAGE_TTL, format!("{seconds}s"));
         work.insert("Content-Type", "application/json");
@@ -225,9 +248,10 @@ impl WorkQueue {
         let stream = context.get_or_create_stream(config(self.copies)).await;
         let stream = stream.map_err(|error| failed(error.into()))?;
         check(&stream.cached_info().config)?;
-        for channel in Channel::ALL {
-            let name = names::workers(company, channel.as_str());
-            let config = consumer(&name, names::work(company, channel.as_str()));
+        let lanes = Channel::ALL.iter().map(|channel| channel.as_str()).chain([names::TEXT_LANE]);
+        for lane in lanes {
+            let name = names::workers(company, lane);
+            let config = consumer(&name, names::work(company, lane));
             let made = stream.get_or_create_consumer(&name, config).await;
             made.map_err(|error| failed(error.into()))?;
         }

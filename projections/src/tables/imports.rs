@@ -150,8 +150,7 @@ fn requesting_import(run: RunId, source: &Source) -> Option<ImportId> {
         Source::OrgUnits { .. }
         | Source::Users(_)
         | Source::Resend { .. }
-        | Source::FailedOf { .. }
-        | Source::NotInvitedOf(_) => None,
+        | Source::FailedOf { .. } => None,
     }
 }
 

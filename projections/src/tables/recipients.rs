@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Delivery, Event, RowOutcome, Who};
-use boarding_commands::values::{Code, CompanyId, Personal, RunId, Time};
+use boarding_commands::values::{Code, CompanyId, Personal, Phone, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use super::file_rows::FileRow;
@@ -34,6 +34,9 @@ pub(crate) struct RecipientRow {
     pub user: Who,
     /// The address of the last mail; none before the first claim.
     pub email: Option<Personal<String>>,
+    /// The number of a device that got a text in place of a mail.
+    #[serde(default)]
+    pub device: Option<Personal<Phone>>,
     pub status: RecipientStatus,
     pub code: Option<Code>,
     pub detail: Option<String>,
@@ -52,6 +55,7 @@ impl RecipientRow {
         Self {
             user: user.clone(),
             email: None,
+            device: None,
             status: RecipientStatus::Queued,
             code: None,
             detail: None,
@@ -99,7 +103,7 @@ pub(crate) struct RecipientProjection;
 
 impl Projection for RecipientProjection {
     const TABLE: Table = Table::IntegrationLog;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = RecipientRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -123,8 +127,9 @@ impl Projection for RecipientProjection {
         };
         recipient.versions.push(fact.version);
         match fact.event {
-            Event::InviteDispatched { attempt, email, .. } => {
-                recipient.email = Some(email.clone());
+            Event::InviteDispatched { attempt, email, device, .. } => {
+                recipient.email = Some(email.clone()).filter(|email| !email.is_empty());
+                recipient.device = device.clone();
                 recipient.set(S::Dispatching, fact).attempt = *attempt;
             }
             Event::InviteDeferred { attempt, code, detail, .. } => {

@@ -167,7 +167,7 @@ fn shortened(source: &Source) -> Source {
     match &mut source {
         Source::Users(users) | Source::Resend { users, .. } => users.truncate(SOURCE_NAMES_MAX),
         Source::OrgUnits { org_units, .. } => org_units.truncate(SOURCE_NAMES_MAX),
-        Source::Import(_) | Source::FailedOf { .. } | Source::NotInvitedOf(_) => {}
+        Source::Import(_) | Source::FailedOf { .. } => {}
     }
     source
 }

@@ -60,6 +60,41 @@ fn null_words_are_warned_of_and_are_no_keys() {
     assert_eq!(outcomes(&cli), expected);
     assert_eq!(cli.json(&["users", "show", "kim"])["last_name"], json!("NULL"));
     assert_eq!(cli.json(&["users", "show", "lea"])["first_name"], Value::Null);
+    let rows = cli.rows(&["imports", "rows", "latest"]);
+    let words = "The key is NULL, which programs write for an empty value";
+    let message = rows[2]["problems"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with(words), "{message}");
+}
+
+/// N59: A phone in scientific notation is shown as the cell has it, and a number without its plus sign is not shown.
+#[test]
+fn phone_in_scientific_notation_is_shown_as_it_is() {
+    let cli = company();
+    let header = "username,email,phone_number,org_unit\n";
+    let row = |(key, cell): (&str, &str)| format!("{key},{key}@acme.example,\"{cell}\",Sales\n");
+    let cells = [("s1", "8.4E+10"), ("s2", "8,4E+10"), ("s3", "84923448072")];
+    let text = header.to_owned() + &cells.map(row).concat();
+    let file = cli.file("phones.csv", &text);
+    let import = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
+    let output = cli.run(&import).expect_status(5).stdout;
+    for (_, cell) in &cells[..2] {
+        let words = format!("A spreadsheet turned the phone number into {cell};");
+        assert!(output.contains(&words), "{output}");
+    }
+    assert!(output.contains("may have removed the plus sign"), "{output}");
+    assert!(!output.contains("84923448072"), "{output}");
+}
+
+/// N97: Pictographs stay whole in names: joiners, and the marks that make a picture of a character.
+#[test]
+fn pictographs_stay_whole_in_names() {
+    let cli = company();
+    let output = import(&cli, "28-emoji").expect_status(0);
+    assert!(!output.stdout.contains("warning"), "{}", output.stdout);
+    let user = cli.json(&["users", "show", "fam"]);
+    let file = std::fs::read_to_string(fixture("field/28-emoji.csv")).unwrap();
+    let cells: Vec<_> = file.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!((&user["first_name"], &user["last_name"]), (&json!(cells[1]), &json!(cells[2])));
 }
 
 /// N94: A key in scientific notation is invalid, and the message shows the cell.
@@ -112,6 +147,9 @@ fn refused_encoding_is_shown_in_readings() {
         let advice = cli.run(&words).expect_status(1).stderr;
         let line = format!("--encoding {encoding:<14} reads {shown}");
         assert!(advice.contains(&line), "{advice}");
+        let lines = advice.lines().filter(|line| !line.contains("--encoding"));
+        assert!(lines.clone().all(|line| !line.contains("windows-1252")), "{advice}");
+        assert!(lines.clone().all(|line| !line.contains("readings:")), "{advice}");
         cli.run(&[&words[..], &["--encoding", encoding]].concat()).expect_status(0);
     }
 }
@@ -192,6 +230,33 @@ fn exported_roles_are_imported_unchanged() {
     let result = cli.run(&words).expect_status(0).json();
     assert_eq!((&result["unchanged"], &result["updated"]), (&json!(1), &json!(0)), "{export}");
     assert_eq!(cli.json(&["users", "show", "kim"])["roles"], before);
+}
+
+/// P3: A key that is given twice is refused by its name, wherever it stands.
+#[test]
+fn key_that_is_given_twice_is_refused_by_name() {
+    let cli = company();
+    for (body, field) in [
+        (r#"{"user":"kim","user":"lea"}"#, "user"),
+        (r#"{"user":"kim","attributes":{"title":"a","title":"b"}}"#, "attributes.title"),
+    ] {
+        let refusal = cli.refused(&["command", "AddUser", body]);
+        assert_eq!(refusal["code"], "envelope.malformed");
+        assert_eq!(refusal["details"]["field"], field);
+    }
+}
+
+/// A38: A start in the past is refused, with the time of the clock. Up to a minute ago is now.
+#[test]
+fn start_in_the_past_is_refused_with_the_time() {
+    let cli = company();
+    let start = |at: &'static str| {
+        let start = ["runs", "start", "--channel", "whatsapp", "--user", "kim", "--yes"];
+        [&start[..], &["--not-before", at]].concat()
+    };
+    let refusal = cli.refused(&start("2020-01-01T00:00:00Z"));
+    assert_eq!(refusal["code"], "run.not_before_in_past");
+    assert!(refusal["details"]["now"].as_str().is_some_and(|now| now.starts_with("20")));
 }
 
 /// A language tag compares without case. A wording that no mail uses is said.

@@ -67,6 +67,24 @@ fn headers_of_other_languages_get_suggestions() {
     assert!(advice.contains("--column 'Benutzername=username'"), "{advice}");
 }
 
+/// N34: No column is suggested for two names. "Name" beside a first name is the last name, and alone it is no column.
+#[test]
+fn no_column_is_suggested_twice() {
+    let cli = company();
+    let suggested = |header: &str| {
+        let file = cli.file("people.csv", &format!("{header}\nkim,Poe,Kim,kim@acme.example,,,\n"));
+        cli.refused(&["import", &file, "--dialect", "leapxpert"])["details"]["did_you_mean"].clone()
+    };
+    let found = suggested("Benutzername,Name,Vorname,E-Mail,Handy,Telefon,Firma");
+    let expected = json!({
+        "Benutzername": "username", "Name": "last_name", "Vorname": "first_name",
+        "Handy": "phone_number", "Firma": "org_unit",
+    });
+    assert_eq!(found, expected);
+    let found = suggested("Benutzername,Name,,E-Mail,Abteilung,Firma,Titel");
+    assert_eq!(found, json!({"Benutzername": "username", "Abteilung": "org_unit"}));
+}
+
 /// The column that the caller chooses wins. The other column for the value is ignored, and that is said.
 #[test]
 fn chosen_column_wins_over_another_of_the_same_value() {

@@ -11,8 +11,10 @@ use boarding_commands::company::InvitationClaim;
 use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
+use boarding_core::delivery::text_gateway::WithTextGateway;
 use boarding_core::delivery::{Channel, DeliveryFuture};
 use boarding_nats::channel::NatsChannel;
+use boarding_nats::text_work::{ReportKeys, TextItem, TextQueue};
 use boarding_nats::worker_queue::{WorkItem, WorkQueue};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -44,7 +46,7 @@ async fn harness(server: &Server) -> EngineHarness {
     harness
 }
 
-/// A worker for WhatsApp that uses only the contract.
+/// A worker, for WhatsApp or for text messages, that uses only the contract.
 struct Worker {
     messages: pull::Stream,
 }
@@ -55,7 +57,11 @@ impl Worker {
     }
 
     async fn of(company: &str, server: &Server) -> Self {
-        let name = format!("{company}_whatsapp");
+        Self::on(company, "whatsapp", server).await
+    }
+
+    async fn on(company: &str, lane: &str, server: &Server) -> Self {
+        let name = format!("{company}_{lane}");
         let context = jetstream::new(client(server).await);
         let consumer: jetstream::consumer::PullConsumer =
             eventually("the work queue exists", async || {
@@ -68,9 +74,13 @@ impl Worker {
 
     /// Receives and acknowledges the next work item.
     async fn receive(&mut self) -> WorkItem {
+        serde_json::from_slice(&self.receive_bytes().await).unwrap()
+    }
+
+    async fn receive_bytes(&mut self) -> Vec<u8> {
         let message = self.messages.next().await.unwrap().unwrap();
         message.double_ack().await.unwrap();
-        serde_json::from_slice(&message.payload).unwrap()
+        message.payload.to_vec()
     }
 
     /// Receives this many work items, sorted by user.
@@ -419,4 +429,46 @@ async fn work_is_queued_once_after_an_outage_of_nats() {
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [5, 5, 0, 0, 0]);
     assert_eq!(queued_items(&server).await, 5);
+}
+
+/// An outbox for mails, and the work queue for text messages.
+async fn with_text_gateway(harness: &EngineHarness, server: &Server) -> Arc<dyn Channel> {
+    let queue = WorkQueue::new(client(server).await, harness.engine().clock().clone(), 1);
+    let outbox = Outbox::open(&harness.data().join("outbox")).unwrap();
+    Arc::new(WithTextGateway::new(Arc::new(outbox), Arc::new(TextQueue::new(queue))))
+}
+
+/// A44: a text gateway gets each device once, also when the engine restarts meanwhile. Mails go their own way.
+#[tokio::test]
+async fn text_gateway_gets_each_device_once() {
+    let server = Server::start();
+    let mut harness = EngineHarness::meridian().await;
+    harness.channel = Some(with_text_gateway(&harness, &server).await);
+    harness.restart().await;
+    let text = "email address or device,social_messaging,monitor_calls,monitor_sms\n\
+        +84923448071,No,off,off\nann@meridian.example,No,off,off\n";
+    let body = json!({
+        "dialect": "multiline", "files": [{"name": "accounts.csv", "text": text}], "channel": "whatsapp",
+        "organization": "EMEA", "permission_group": "Traders", "action": "import_and_invite",
+    });
+    let run = ok(&harness.submit("ImportFile", body).await)["import"].as_str().unwrap().to_owned();
+    let mut texts = Worker::on("acme", "text", &server).await;
+    let item: TextItem = serde_json::from_slice(&texts.receive_bytes().await).unwrap();
+    assert_eq!(
+        (item.number.to_string().as_str(), item.text.contains(&item.link)),
+        ("+84923448071", true)
+    );
+    eventually("the mail is sent", async || {
+        (counts(&harness, &run).await == [2, 1, 0, 0, 1]).then_some(())
+    })
+    .await;
+    harness.channel = Some(with_text_gateway(&harness, &server).await);
+    harness.restart().await;
+    assert_eq!(counts(&harness, &run).await, [2, 1, 0, 0, 1], "the text is still under way");
+    let ReportKeys { run: of, attempt, fence } = item.report.unwrap();
+    let report = json!({"run": of, "user": item.user, "attempt": attempt, "fence": fence});
+    ok(&harness.submit("InviteSent", report).await);
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [2, 2, 0, 0, 0]);
+    assert_eq!((queued_items(&server).await, harness.outbox().len()), (1, 1));
 }

@@ -121,7 +121,7 @@ fn addresses_are_the_subjects_of_the_engine() {
             expected.insert(names::query(&acme, query));
         }
     }
-    expected.extend(["whatsapp", "imessage"].map(|channel| names::work(&acme, channel)));
+    expected.extend(["whatsapp", "imessage", "text"].map(|channel| names::work(&acme, channel)));
     let addresses =
         section(&document, "/channels").filter_map(|(_, channel)| channel["address"].as_str());
     let found: BTreeSet<String> =

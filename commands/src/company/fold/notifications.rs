@@ -148,8 +148,7 @@ impl Company {
                     Source::OrgUnits { .. }
                     | Source::Users(_)
                     | Source::Resend { .. }
-                    | Source::FailedOf { .. }
-                    | Source::NotInvitedOf(_) => None,
+                    | Source::FailedOf { .. } => None,
                 };
                 let import = import.and_then(|import| self.imports.get(import));
                 let starter = import.map_or_else(address, |import| import.starter.clone());

@@ -112,6 +112,7 @@ impl Company {
                 generation,
                 email,
                 sent_on,
+                device,
                 ..
             } => {
                 let user = self.users.enter(user.as_str());
@@ -119,7 +120,7 @@ impl Company {
                 run.claim(user, event, at);
                 let channel = run.channel;
                 let basis = LinkBasis {
-                    address: AddressMark::of(email),
+                    address: AddressMark::of_claim(email, device.as_ref()),
                     phone: sent_on.as_ref().and_then(|on| on.phone.as_ref()).map(|phone| **phone),
                     on_record: sent_on.as_ref().is_some_and(|on| on.on_record),
                 };

@@ -18,7 +18,7 @@ pub(super) fn select(company: &Company, source: &Source, channel: Channel) -> Se
         }
         Source::Resend { filter: Some(filter), .. } => of_filter(company, *filter, channel),
         // No event of version 1 has this source.
-        Source::FailedOf { .. } | Source::NotInvitedOf(_) => Selection::default(),
+        Source::FailedOf { .. } => Selection::default(),
     }
 }
 

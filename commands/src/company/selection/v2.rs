@@ -5,7 +5,7 @@
 use super::list::{Pick, Selection};
 use super::v1;
 use crate::company::{
-    Company, ImportState, InvitationState, LastMail, Link, RecipientState, Run, UserId, UserState,
+    Company, InvitationState, LastMail, Link, RecipientState, Run, UserId, UserState,
 };
 use crate::event::{Channel, ResendFilter, RetryOutcome, Source};
 use crate::values::Time;
@@ -23,10 +23,6 @@ pub(super) fn select(company: &Company, source: &Source, channel: Channel, at: T
         Source::FailedOf { run, outcomes } => {
             let run = company.runs.get(run);
             run.map(|run| failed_of(company, run, outcomes)).unwrap_or_default()
-        }
-        Source::NotInvitedOf(import) => {
-            let import = company.imports.get(import);
-            import.map(|import| not_invited(company, import, channel)).unwrap_or_default()
         }
         Source::Import(_)
         | Source::OrgUnits { .. }
@@ -48,12 +44,6 @@ fn fits(filter: ResendFilter, link: &Link, at: Time) -> bool {
         ResendFilter::NotInvited => link.invitation.is_none(),
         ResendFilter::NeverSent => !link.mailed,
     }
-}
-
-/// The people of an import who are not linked, and to whom no mail was sent or may have been sent.
-fn not_invited(company: &Company, import: &ImportState, channel: Channel) -> Vec<UserId> {
-    let people = import.members.iter().copied();
-    people.filter(|id| !company.was_invited(*id, channel)).collect()
 }
 
 /// The failed people of a run, in its order, whose last mail has one of these outcomes. A person who was mailed since

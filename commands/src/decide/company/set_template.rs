@@ -18,9 +18,12 @@ pub struct SetTemplate {
     pub kind: TemplateKind,
     /// A BCP 47 tag: `en`, `pt-BR`.
     pub language: String,
+    /// Empty for a text message.
+    #[serde(default)]
     pub subject: String,
     pub text: String,
-    pub html: String,
+    /// Empty for a text message.
+    pub html: Option<String>,
 }
 
 /// The `result` of setting a template.
@@ -39,18 +42,25 @@ impl Decide for SetTemplate {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("language", &self.language)?;
-        check_text("subject", &self.subject)?;
+        if !self.kind.is_text_message() {
+            check_text("subject", &self.subject)?;
+            if self.html.is_none() {
+                let details = json!({"field": "html"});
+                return Err(Refusal::new(Code::FieldRequired).saying("html").with(details));
+            }
+        }
+        let html = self.html.as_deref().unwrap_or_default();
         if !template::is_language_tag(&self.language)
-            || self.text.len().max(self.html.len()) > MAX_PART_BYTES
+            || self.text.len().max(html.len()) > MAX_PART_BYTES
         {
             return Err(Refusal::new(Code::TemplateInvalid).saying(
                 "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
             ));
         }
         let kind = mail_kinds::of(self.kind);
-        template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, &self.html)?;
+        template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, html)?;
         let Self { kind, language, subject, text, html } = self.clone();
-        let template = TemplateText { subject, text, html };
+        let template = TemplateText { subject, text, html: html.unwrap_or_default() };
         let is_used = company.uses_language(&language);
         let result = json!(Set { language: language.clone(), is_used });
         // The same language in another spelling replaces the wording.

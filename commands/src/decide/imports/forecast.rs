@@ -85,11 +85,16 @@ pub fn changes(before: &HashMap<String, Values>, event: &Event) -> Vec<Change> {
 }
 
 /// Who would be invited. The company has the whole import. None if the import requests no run.
-pub fn invites(company: &Company, import: ImportId, now: Time) -> Option<InvitesForecast> {
+pub fn invites(
+    company: &Company,
+    import: ImportId,
+    sends_texts: bool,
+    now: Time,
+) -> Option<InvitesForecast> {
     let run = company.runs.get(&run_of(import))?;
     let picks = run.people().into_iter().map(Pick::Known).collect();
     let people = Selection { picks, duplicates_removed: 0 };
-    let rules = InviteRules { channel: run.channel, resend: false, own: None };
+    let rules = InviteRules { channel: run.channel, resend: false, sends_texts, own: None };
     let (expected, invited) = Expected::of(company, &people, &rules, now);
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();

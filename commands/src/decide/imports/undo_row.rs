@@ -162,8 +162,9 @@ impl<'a> Reversals<'a> {
         for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
             let is_own = self.company.phones.get(phone) == Some(&id);
             if is_own && !self.placed.contains_key(&phone_mark(*phone)) {
-                let (phone, user) = (Personal(*phone), who.clone());
-                self.events.push(Event::CorporatePhoneRemoved { phone, user });
+                let (number, user) = (Personal(*phone), who.clone());
+                self.events.push(Event::CorporatePhoneRemoved { phone: number, user });
+                self.return_phone(effect, *phone);
             }
         }
         self.take_back(effect, id, &who);
@@ -195,6 +196,20 @@ impl<'a> Reversals<'a> {
                 Some(UserState::Active) => Event::UserActivated { user: who, row: None },
                 _ => Event::UserDeactivated { user: who, row: None },
             });
+        }
+    }
+
+    /// Gives a phone back to the archived person whom the row took it from. A person whose own row is reversed gets it
+    /// by that.
+    fn return_phone(&mut self, effect: &RowEffect, phone: Phone) {
+        let Some((_, from)) = effect.taken.iter().find(|(taken, _)| *taken == phone) else {
+            return;
+        };
+        let Some((id, user)) = self.company.users.created(from.as_str()) else { return };
+        if user.state == UserState::Archived && !self.reversing.contains(&id) {
+            self.placed.insert(phone_mark(phone), id);
+            let (phone, user) = (Personal(phone), Personal(user.key()));
+            self.events.push(Event::CorporatePhoneAdded { phone, user, import: None });
         }
     }
 

@@ -66,7 +66,7 @@ mod tests {
     use crate::decide::imports::import_file::ImportMode;
     use crate::decide::imports::import_file::testing::{accepted, accepted_as, import_id, row};
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
-    use crate::decide::testing::{Given, given, phone, user_created, who};
+    use crate::decide::testing::{Given, given, phone, phone_added, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, Person, UndoOutcome};
     use crate::user_file::ParsedRow;
@@ -264,6 +264,20 @@ mod tests {
         assert_eq!(bob, UserState::Archived);
     }
 
+    /// A41, P23: an archived person gets back the phone that a row took.
+    #[test]
+    fn archived_person_gets_the_phone_back() {
+        let left = Event::UserArchived { user: who("bob") };
+        let story = Story(vec![user_created("bob"), phone_added("bob", 1), left]);
+        let mut taking = row(1, "ann");
+        taking.values.phone = boarding_csv::CellValue::Value(Ok(phone(1)));
+        let story = story.imported(import_id(), vec![taking]);
+        assert!(story.company().0.users.find("bob").unwrap().1.listed().is_empty());
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [reversed(1)]);
+        assert_eq!(story.company().0.users.find("bob").unwrap().1.listed(), [phone(1)]);
+    }
+
     /// P23: a person who has changed since is left as is, and the row has the reason.
     #[test]
     fn undo_keeps_people_who_changed_since() {
@@ -409,6 +423,7 @@ mod tests {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         };
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];

@@ -118,6 +118,7 @@ pub(crate) mod testing {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         };
         let expires_at = NOW.plus_seconds(23 * 3600);
         let sent = Event::InviteSent {

@@ -152,6 +152,7 @@ mod tests {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         }
     }
 

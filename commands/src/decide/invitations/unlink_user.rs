@@ -85,6 +85,7 @@ mod tests {
                 via: "outbox".to_owned(),
                 template: None,
                 sent_on: None,
+                device: None,
             };
             let linked = Event::UserLinked {
                 user: who("ann"),

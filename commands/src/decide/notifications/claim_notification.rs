@@ -1,10 +1,10 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
-use crate::company::{Addressee, Company, Notification, UserState};
+use crate::company::{Address, Addressee, Company, Notification, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::mail_kinds::{obsolete, waits};
-use crate::values::{Code, Personal, Refusal, Time, UserKey};
+use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
 
 /// Claims up to `most` notifications. One without a usable address is reported at once.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ impl Decide for ClaimNotification {
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            events.push(match address(company, notification, context.at) {
+            events.push(match address(company, notification, context.sends_texts, context.at) {
                 Ok(to) => dispatched(company, key, to),
                 Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
             });
@@ -37,53 +37,81 @@ impl Decide for ClaimNotification {
 }
 
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.
-fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey, String), Code> {
-    let (key, email) = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
+fn address(
+    company: &Company,
+    mail: &Notification,
+    sends_texts: bool,
+    now: Time,
+) -> Result<Recipient, Code> {
+    let to = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
     if let Addressee::User(id) = mail.to
         && company.users.get(id).is_none_or(|user| user.state != UserState::Active)
     {
         return Err(Code::RecipientUserArchived);
     }
-    if crate::values::email::check(&email).is_err() {
-        return Err(Code::RecipientEmailMissing);
-    }
-    if company.is_suppressed(&email) {
+    let notice = mail.notice.as_deref();
+    // A text is written for a device, and a mail for an address. The account may have changed since the request.
+    let is_text = notice.is_some_and(|notice| notice.kind.is_text_message());
+    let address = match to.device.filter(|_| is_text) {
+        Some(_) if !sends_texts => return Err(Code::DeliveryNoTextGateway),
+        Some(device) => Address::Device(device),
+        None if !is_text && email::check(&to.email).is_ok() => Address::Mail(&to.email),
+        None => return Err(Code::RecipientEmailMissing),
+    };
+    if company.is_suppressed(address.mark()) {
         return Err(Code::DeliverySuppressed);
     }
-    let notice = mail.notice.as_deref();
     let obsolete = notice.and_then(|notice| obsolete(company, &mail.to, notice, now));
-    obsolete.map_or(Ok((key, email)), Err)
+    obsolete.map_or(Ok(to), Err)
 }
 
 /// The open claims of an earlier process, by key. A claim has its `NotificationDispatched` event if the mail may still
 /// be sent.
-pub fn open_claims(company: &Company, now: Time) -> Vec<(String, Option<Event>)> {
+pub fn open_claims(
+    company: &Company,
+    sends_texts: bool,
+    now: Time,
+) -> Vec<(String, Option<Event>)> {
     let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
     let claim = |(key, mail): (&String, &Notification)| {
-        let claim = address(company, mail, now).map(|to| dispatched(company, key, to));
+        let claim = address(company, mail, sends_texts, now).map(|to| dispatched(company, key, to));
         (key.clone(), claim.ok())
     };
     open.map(claim).collect()
 }
 
-fn dispatched(company: &Company, key: &str, (user, email): (UserKey, String)) -> Event {
+fn dispatched(company: &Company, key: &str, to: Recipient) -> Event {
     Event::NotificationDispatched {
         key: key.to_owned(),
-        user: Personal(user),
-        email: Personal(email),
+        user: Personal(to.key),
+        email: Personal(to.email),
         message_id: message_id(company, key),
+        device: to.device.map(Personal),
     }
 }
 
-/// The key and address of the recipient; the key of an administrator is the address. `None` for a user who was not
-/// created.
-fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
+/// The recipient of a mail, with the address on record.
+struct Recipient {
+    /// The key of an administrator is the address.
+    key: UserKey,
+    /// Empty if there is none.
+    email: String,
+    /// The number of an account that is a device.
+    device: Option<Phone>,
+}
+
+/// The recipient of a mail. `None` for a user who was not created.
+fn recipient(company: &Company, to: &Addressee) -> Option<Recipient> {
     match to {
         Addressee::User(id) => {
             let user = company.users.get(*id).filter(|user| user.is_created())?;
-            Some((user.key(), user.email().unwrap_or_default().to_owned()))
+            let email = user.email().unwrap_or_default().to_owned();
+            Some(Recipient { key: user.key(), email, device: company.device(*id, user) })
         }
-        Addressee::Admin(email) => Some((UserKey::new(email), email.to_string())),
+        Addressee::Admin(email) => {
+            let key = UserKey::new(email);
+            Some(Recipient { key, email: email.to_string(), device: None })
+        }
     }
 }
 

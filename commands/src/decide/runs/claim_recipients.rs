@@ -38,7 +38,7 @@ impl Decide for ClaimRecipients {
         for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let rules = InviteRules::of(run, recipient.user);
+            let rules = InviteRules::of(run, recipient.user, context.sends_texts);
             let outcome = run
                 .given_up
                 .map(MailOutcome::failed)

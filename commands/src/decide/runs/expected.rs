@@ -57,6 +57,10 @@ pub(crate) struct Parts {
     in_waiting_runs: u64,
     /// How many of the people may have got an earlier mail: its delivery is uncertain.
     uncertain_before: u64,
+    /// How many of the people have an account that the invitation activates. The others link a messaging account.
+    to_activate: u64,
+    /// How many of the people get texts in place of mails: their account is a device.
+    by_text: u64,
 }
 
 /// How many people would be invited, skipped, and failed by code.
@@ -83,9 +87,12 @@ impl Parts {
         for pick in &selection.picks {
             let Pick::Known(id) = *pick else { continue };
             parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
-            let last = company.users.get(id).map(|user| user.link(channel).last);
-            parts.uncertain_before += u64::from(last == Some(LastMail::Uncertain));
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
+            let Some(user) = company.users.get(id) else { continue };
+            let last = user.link(channel).last;
+            parts.uncertain_before += u64::from(last == LastMail::Uncertain);
+            parts.to_activate += u64::from(company.is_to_activate(id, user));
+            parts.by_text += u64::from(company.device(id, user).is_some());
         }
         parts
     }

@@ -6,8 +6,8 @@ mod spec;
 use serde_json::json;
 
 use crate::company::{
-    AddressMark, Company, LinkBasis, Recipient, RecipientState, Run, RunState, User, UserId,
-    UserState,
+    Address, AddressMark, Company, LinkBasis, Recipient, RecipientState, Run, RunState, User,
+    UserId, UserState,
 };
 use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invitation};
 use crate::decide::outcome::MailOutcome;
@@ -15,7 +15,7 @@ use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
 use crate::event::{Channel, Event, SentOn, Wording};
 use crate::settings::Settings;
-use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
+use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time, email};
 
 /// The running run of a worker with this fence.
 ///
@@ -191,6 +191,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
         invitation,
         generation,
         email: Personal(user.email().unwrap_or_default().to_owned()),
+        device: company.device(recipient.user, user).map(Personal),
         message_id: own_message_id(company, run, place),
         via: via.to_owned(),
         template: wording(company, recipient.user, user).filter(|_| !via.is_empty()),
@@ -211,15 +212,17 @@ pub(crate) struct InviteRules {
     pub channel: Channel,
     /// Whether a valid link is replaced, independent of the settings.
     pub resend: bool,
+    /// Whether the engine can send text messages.
+    pub sends_texts: bool,
     /// The person as a recipient of the run; none before the run lists her.
     pub own: Option<Recipient>,
 }
 
 impl InviteRules {
     /// The rules of a run for this person.
-    pub(crate) fn of(run: &Run, id: UserId) -> Self {
+    pub(crate) fn of(run: &Run, id: UserId, sends_texts: bool) -> Self {
         let own = run.recipient(id).map(|(_, recipient)| recipient);
-        Self { channel: run.channel, resend: run.resend, own }
+        Self { channel: run.channel, resend: run.resend, sends_texts, own }
     }
 }
 
@@ -252,12 +255,8 @@ pub(crate) fn outcome_without_mail(
     if user.listed().is_empty() && needs_corporate_phone(company, id, user) {
         return failed(Code::RecipientCorporatePhoneMissing);
     }
-    let Some(email) = user.email().filter(|email| crate::values::email::check(email).is_ok())
-    else {
-        return failed(Code::RecipientEmailMissing);
-    };
-    if company.is_suppressed(email) {
-        return failed(Code::DeliverySuppressed);
+    if let Some(code) = why_unreachable(company, rules, id, user) {
+        return failed(code);
     }
     // A live invitation of this run's own failed attempt does not count: it was not received.
     let live = link.generations().any(|invitation| {
@@ -268,6 +267,24 @@ pub(crate) fn outcome_without_mail(
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
     }
     None
+}
+
+/// Why no invitation can reach the person at the address on record.
+fn why_unreachable(
+    company: &Company,
+    rules: &InviteRules,
+    id: UserId,
+    user: &User,
+) -> Option<Code> {
+    let address = match company.address(id, user) {
+        Some(address @ Address::Mail(email)) if email::check(email).is_ok() => address,
+        Some(Address::Device(_)) if !rules.sends_texts => {
+            return Some(Code::DeliveryNoTextGateway);
+        }
+        Some(address @ Address::Device(_)) => address,
+        Some(Address::Mail(_)) | None => return Some(Code::RecipientEmailMissing),
+    };
+    company.is_suppressed(address.mark()).then_some(Code::DeliverySuppressed)
 }
 
 /// Whether the person has an account that is activated and may link no channel.
@@ -291,7 +308,13 @@ pub struct OpenClaim {
 /// The claims of a run that have no report, in the order of its list.
 ///
 /// They may go on only through `via`, the channel they were handed to.
-pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<OpenClaim> {
+pub fn open_claims(
+    company: &Company,
+    id: RunId,
+    via: &str,
+    sends_texts: bool,
+    now: Time,
+) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
     let open = |(&place, &since): (&u32, &Time)| {
         let recipient = run.recipients.get(place as usize)?;
@@ -299,7 +322,9 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
         let email = user.email().unwrap_or_default();
         let invitation = user.link(run.channel).invitation?;
         let LinkBasis { phone, on_record, .. } = invitation.basis;
-        let same_address = recipient.mailed_to == Some(AddressMark::of(email));
+        let device = company.device(recipient.user, user).map(Personal);
+        let mark = AddressMark::of_claim(email, device.as_ref());
+        let same_address = recipient.mailed_to == Some(mark);
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
@@ -307,6 +332,7 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
             invitation: invitation.id,
             generation: recipient.generation,
             email: Personal(email.to_owned()),
+            device,
             message_id: own_message_id(company, id, place),
             via: via.to_owned(),
             template: run.wordings.get(&place).cloned(),
@@ -318,7 +344,7 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
             && run.given_up.is_none()
             && outcome_without_mail(
                 company,
-                &InviteRules::of(run, recipient.user),
+                &InviteRules::of(run, recipient.user, sends_texts),
                 recipient.user,
                 now,
             )

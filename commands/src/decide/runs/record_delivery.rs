@@ -52,6 +52,7 @@ impl Decide for RecordDelivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::company::AddressMark;
     use crate::decide::testing::{Given, a_running_run, given, run_id};
     use crate::decide::{ClaimRecipients, InviteSent};
 
@@ -82,7 +83,7 @@ mod tests {
         let after = everybody_sent().after(bounced);
         let (old, new) = (&before.0.runs[&run_id(1)], &after.0.runs[&run_id(1)]);
         assert_eq!(old, new);
-        assert!(after.0.is_suppressed("Ann@acme.example"));
+        assert!(after.0.is_suppressed(AddressMark::of("Ann@acme.example")));
     }
 
     #[test]

@@ -15,19 +15,20 @@ use crate::values::{Code, ImportId, Refusal, RunId, Time};
 /// `import.*` and `org_unit.*`, with the names that the company does not know.
 pub(crate) fn select(
     company: &Company,
+    version: SelectionVersion,
     source: &Source,
     channel: Channel,
     at: Time,
 ) -> Result<Selection, Refusal> {
     match source {
-        Source::Import(import) | Source::NotInvitedOf(import) => check_import(company, *import)?,
+        Source::Import(import) => check_import(company, *import)?,
         Source::OrgUnits { org_units, include_descendants } => {
             check_org_units(company, org_units, *include_descendants)?;
         }
         Source::FailedOf { run, .. } => check_run(company, *run, channel)?,
         Source::Users(_) | Source::Resend { .. } => {}
     }
-    Ok(company.select(SelectionVersion::CURRENT, source, channel, at))
+    Ok(company.select(version, source, channel, at))
 }
 
 /// Checks that a run has ended and was on this channel.

@@ -102,12 +102,13 @@ impl Decide for StartBulkIntegration {
         context.require_mail_settings(company)?;
         let wait_until = self.wait_until(context.at)?;
         let source = self.source.read(company, context)?;
-        let request =
-            Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
+        let run = RunId(self.run.map_or(context.id.0, |run| run.0));
+        let request = Request { run, channel, source, list: self.source.list() };
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview::of(company, request.rules(), &selection, context.at));
+            let result =
+                json!(Preview::of(company, request.rules(context), &selection, context.at));
             return Ok(Decision::Answer { result });
         }
         // A run that goes on changes the plan all the time. Its id helps more than the changed plan.
@@ -180,6 +181,8 @@ pub(crate) struct Request {
     pub run: RunId,
     pub channel: Channel,
     pub source: Source,
+    /// How its people are listed.
+    pub list: SelectionVersion,
 }
 
 impl Request {
@@ -189,16 +192,17 @@ impl Request {
     /// `run.*`, `import.*`, `org_unit.*`.
     pub(crate) fn check(&self, company: &Company, at: Time) -> Result<Selection, Refusal> {
         self.check_id(company)?;
-        let selection = select(company, &self.source, self.channel, at)?;
+        let selection = select(company, self.list, &self.source, self.channel, at)?;
         let people = people_by_limit(company, &self.source, &selection.picks);
         self.check_size(company, people)?;
         Ok(selection)
     }
 
     /// What the run says about whether a person is invited.
-    pub(crate) fn rules(&self) -> InviteRules {
+    pub(crate) fn rules(&self, context: &Context<'_>) -> InviteRules {
         let resend = self.source.replaces_live_links();
-        InviteRules { channel: self.channel, resend, own: None }
+        let sends_texts = context.sends_texts;
+        InviteRules { channel: self.channel, resend, sends_texts, own: None }
     }
 
     /// # Errors
@@ -280,8 +284,8 @@ impl Request {
         listed: Vec<Event>,
         not_before: Option<Time>,
     ) -> Decision {
-        let Self { run, channel, source } = self;
-        let list_version = SelectionVersion::CURRENT.stored(&source);
+        let Self { run, channel, source, list } = self;
+        let list_version = list.stored(&source);
         let mut events = vec![Event::RunRequested {
             run,
             channel,

@@ -15,7 +15,8 @@ impl Cells<'_> {
                 continue;
             }
             if damage::is_null_word(text) && !self.has_problem(column) {
-                self.warning(column, Code::TextNullWord);
+                let problem = Problem::in_column(self.name(column), Code::TextNullWord);
+                self.warnings.push(problem.saying(&format!("the cell has {text}")));
             }
             if looks_double_encoded(text) {
                 self.warning(column, Code::TextLooksDoubleEncoded);
@@ -49,17 +50,22 @@ impl Cells<'_> {
         self.problems.iter().chain(&self.warnings).any(|one| one.column.as_deref() == Some(name))
     }
 
-    /// Notes a key that programs write for an empty value. Several rows without a key would be one person.
+    /// Refuses a key that programs write for an empty value: several rows without a key would be one person. Returns
+    /// whether the key is such a word.
     pub fn refuse_null_word(&mut self, column: usize) -> bool {
-        let is_null = self.raw(column).value().is_some_and(damage::is_null_word);
-        if is_null {
-            self.problem(column, Code::TextNullWord);
-        }
-        is_null
+        let Some(word) = self.raw(column).value().filter(|text| damage::is_null_word(text)) else {
+            return false;
+        };
+        let problem = Problem::in_column(self.name(column), Code::TextNullWord);
+        let message =
+            format!("The key is {word}, which programs write for an empty value; enter the key.");
+        self.problems.push(Problem { message, ..problem });
+        true
     }
 
-    /// Whether a spreadsheet turned a key into scientific notation. That is noted with the text of the cell.
-    pub(super) fn is_scientific(&mut self, column: usize, text: &str) -> bool {
+    /// Refuses a key that a spreadsheet turned into scientific notation, with the text of the cell. Returns whether it
+    /// did.
+    pub(super) fn refuse_scientific(&mut self, column: usize, text: &str) -> bool {
         let is_scientific = damage::is_scientific(text);
         if is_scientific {
             let problem = Problem::in_column(self.name(column), Code::KeyScientificNotation);

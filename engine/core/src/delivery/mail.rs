@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use boarding_commands::company::InvitationClaim;
 use boarding_commands::template::{QR_CODE_ID, Rendered};
 use boarding_commands::values::email::with_ascii_domain;
-use boarding_commands::values::{Code, CompanyId, Digest, Personal, RunId, Time};
+use boarding_commands::values::{Code, CompanyId, Digest, Personal, Phone, RunId, Time, UserKey};
 use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
@@ -56,8 +56,23 @@ pub struct Mail {
     pub content: Rendered,
     /// The link that the HTML shows as a QR code, if it does.
     pub coded_link: Option<Personal<String>>,
+    /// Set for a text message: its number and link. Then only the text of the content is sent.
+    pub text_message: Option<TextMessage>,
     /// Set for an invitation, until its claim has a report.
     pub invitation: Option<OpenInvitation>,
+}
+
+/// The number and the link of a text message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextMessage {
+    pub number: Personal<Phone>,
+    pub link: Personal<String>,
+    /// A BCP 47 tag.
+    pub language: String,
+    /// The person's key in the company.
+    pub user: UserKey,
+    /// When the link expires, if it is sent now.
+    pub expires_at: Time,
 }
 
 /// An invitation whose claim has no report, for external workers.
@@ -221,6 +236,7 @@ mod tests {
                 html: "<p>Guten Tag</p>".to_owned(),
             },
             coded_link: None,
+            text_message: None,
             invitation: None,
         }
     }

@@ -19,6 +19,10 @@ impl Channel for NullChannel {
         true
     }
 
+    fn texts(&self) -> Option<&dyn Channel> {
+        Some(self)
+    }
+
     fn in_flight(&self) -> usize {
         IN_FLIGHT_MAILS
     }

@@ -26,7 +26,7 @@ const PROBE_BYTES: usize = 64 * 1024;
 /// The folder of unfinished files.
 const UNFINISHED: &str = ".unfinished";
 
-/// Writes `<folder>/<company>/<run or "welcome">/<Message-ID>.eml`.
+/// Writes `<folder>/<company>/<run or "welcome">/<Message-ID>.eml`; a text message is a `.txt` file.
 ///
 /// A file appears completely or not at all. An existing file stays and counts as sent, so each Message-ID has at
 /// most one file.
@@ -59,7 +59,7 @@ impl Outbox {
 
     /// The path of the file of this mail.
     pub fn path(&self, mail: &Mail) -> PathBuf {
-        self.inner.folder_of(mail).join(file_name(&mail.message_id))
+        self.inner.folder_of(mail).join(file_name(mail))
     }
 }
 
@@ -70,6 +70,10 @@ impl Channel for Outbox {
 
     fn deduplicates(&self) -> bool {
         true
+    }
+
+    fn texts(&self) -> Option<&dyn Channel> {
+        Some(self)
     }
 
     fn in_flight(&self) -> usize {
@@ -155,17 +159,20 @@ impl Inner {
     }
 
     fn write(&self, mail: &Mail) -> MailOutcome {
-        let path = self.folder_of(mail).join(file_name(&mail.message_id));
+        let path = self.folder_of(mail).join(file_name(mail));
         if path.exists() {
             return MailOutcome::SENT;
         }
-        let letter = match mail.letter() {
-            Ok(letter) => letter,
-            Err(error) => return error.into(),
+        let bytes = match mail.text_file() {
+            Some(text) => text,
+            None => match mail.letter() {
+                Ok(letter) => letter.bytes,
+                Err(error) => return error.into(),
+            },
         };
         let number = self.growing.fetch_add(1, Ordering::Relaxed);
         let growing = self.folder.join(UNFINISHED).join(number.to_string());
-        match grow(&growing, &path, &letter.bytes) {
+        match grow(&growing, &path, &bytes) {
             Ok(()) => MailOutcome::SENT,
             Err(error) => {
                 // The disk may be full, so the unfinished file is removed now. The next opening removes it at the latest.
@@ -201,14 +208,16 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 /// A file name that is valid on every file system and unique per Message-ID.
-fn file_name(message_id: &str) -> String {
+fn file_name(mail: &Mail) -> String {
+    let message_id = &mail.message_id;
     let readable: String = message_id
         .chars()
         .take(NAME_CHARS)
         .map(|c| if c.is_ascii_alphanumeric() || "@-_".contains(c) { c } else { '_' })
         .collect();
     let digest: String = Digest::of(message_id.as_bytes()).to_string().chars().take(32).collect();
-    format!("{readable}-{digest}.eml")
+    let extension = if mail.text_message.is_some() { "txt" } else { "eml" };
+    format!("{readable}-{digest}.{extension}")
 }
 
 /// An error text with the remedy, without paths of the machine.

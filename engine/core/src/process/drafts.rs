@@ -5,9 +5,9 @@ use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
 use boarding_commands::settings::{Settings, link_address};
 use boarding_commands::template::{AppAddresses, Link, MailTemplate, MailValues};
-use boarding_commands::values::{CompanyId, Personal, Time, UserKey};
+use boarding_commands::values::{CompanyId, Personal, Phone, Time, UserKey};
 
-use crate::delivery::mail::{OpenInvitation, Purpose};
+use crate::delivery::mail::{OpenInvitation, Purpose, TextMessage};
 use crate::delivery::token::Tokens;
 
 /// Everything a mail shows: its values and its wording.
@@ -27,6 +27,8 @@ pub(super) struct Draft {
     expires_hours: u64,
     pub message_id: String,
     pub to: String,
+    /// The number of a device, which gets a text message.
+    device: Option<Personal<Phone>>,
     pub purpose: Purpose,
     pub kind: TemplateKind,
     claim: Option<InvitationClaim>,
@@ -74,12 +76,12 @@ impl Draft {
     /// The content of the mail that this event claims. None for another event, and if the company has lost the
     /// user, the topic or the template since.
     pub(super) fn of(company: &Company, event: &Event) -> Option<Self> {
-        let (user, to, message_id, wording) = match event {
-            Event::InviteDispatched { user, email, message_id, template, .. } => {
-                (user, email, message_id, template.as_ref())
+        let (user, to, device, message_id, wording) = match event {
+            Event::InviteDispatched { user, email, device, message_id, template, .. } => {
+                (user, email, device, message_id, template.as_ref())
             }
-            Event::NotificationDispatched { user, email, message_id, .. } => {
-                (user, email, message_id, None)
+            Event::NotificationDispatched { user, email, device, message_id, .. } => {
+                (user, email, device, message_id, None)
             }
             _ => return None,
         };
@@ -115,7 +117,8 @@ impl Draft {
             app: App::of(settings),
             expires_hours: settings.invitation_ttl_seconds(channel) / 3600,
             message_id: message_id.clone(),
-            to: to.0.clone(),
+            to: device.as_ref().map_or_else(|| to.0.clone(), |number| number.to_string()),
+            device: device.clone(),
             purpose: content.purpose,
             kind: content.kind,
             claim: company.open_claim(event),
@@ -128,17 +131,25 @@ impl DraftContent {
     /// `known` is the user of the mail, if it goes to a user.
     fn of(company: &Company, event: &Event, known: Option<(UserId, &User)>) -> Option<Self> {
         match event {
-            Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
-                kind: known.map_or(TemplateKind::ChannelInvitation, |(id, user)| {
-                    company.invitation_kind(id, user)
-                }),
-                purpose: Purpose::Run(*run),
-                topic: TopicFacts {
-                    channel: Some(company.runs.get(run)?.channel),
+            Event::InviteDispatched { run, invitation, generation, device, .. } => {
+                let channel = company.runs.get(run)?.channel;
+                let kind = match (device, known) {
+                    (Some(_), _) => TemplateKind::TextInvitation,
+                    (None, Some((id, user))) => company.mailed_invitation_kind(id, user),
+                    (None, None) => TemplateKind::ChannelInvitation,
+                };
+                let of_device = known.filter(|_| device.is_some());
+                let variables = of_device
+                    .map(|(id, _)| mail_kinds::invitation_variables(company, id, channel))
+                    .unwrap_or_default();
+                let topic = TopicFacts {
+                    channel: Some(channel),
                     link: Some(LinkTarget::Invitation(*invitation, *generation)),
+                    variables,
                     ..TopicFacts::default()
-                },
-            }),
+                };
+                Some(Self { kind, purpose: Purpose::Run(*run), topic })
+            }
             Event::NotificationDispatched { key, .. } => {
                 match company.notifications.get(key)?.notice.as_deref() {
                     Some(notice) => Self::of_notice(company, notice),
@@ -179,6 +190,17 @@ impl Draft {
             app: self.app.addresses(),
             about: &self.topic.variables,
         }
+    }
+
+    /// The number and the link, if it is a text message.
+    pub(super) fn text_message(&self, link: &str, expires_at: Time) -> Option<TextMessage> {
+        Some(TextMessage {
+            number: self.device.clone()?,
+            link: Personal(link.to_owned()),
+            language: self.template.language.clone(),
+            user: self.user.clone(),
+            expires_at,
+        })
     }
 
     /// The invitation as an external worker needs it. `None` once the claim has a report.

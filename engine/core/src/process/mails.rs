@@ -10,8 +10,8 @@ use boarding_commands::values::{Code, Personal, Time};
 
 use super::drafts::Draft;
 use super::manager::ManagerContext;
-use crate::delivery::ChannelAnswer;
 use crate::delivery::mail::Mail;
+use crate::delivery::{Channel, ChannelAnswer};
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
             Err((code, detail)) => Some(MailOutcome::Failed { code, detail: Some(detail) }),
         });
     }
-    let mut sent = manager.context.channel.send_batch(mails).await.into_iter();
+    let mut sent = send_all(&*manager.context.channel, mails).await.into_iter();
     let answered = |known: Option<MailOutcome>| {
         known.or_else(|| match sent.next() {
             Some(ChannelAnswer::Outcome(outcome)) => Some(outcome),
@@ -53,6 +53,38 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
 /// Whether the event is the claim of a mail.
 pub(super) fn is_claim(event: &Event) -> bool {
     matches!(event, Event::InviteDispatched { .. } | Event::NotificationDispatched { .. })
+}
+
+/// Whether the event claims a text message to a device.
+pub(super) fn is_text(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::InviteDispatched { device: Some(_), .. }
+            | Event::NotificationDispatched { device: Some(_), .. }
+    )
+}
+
+/// Sends the mails by the channel, and the text messages by its channel of texts. The answers are in the order of the
+/// mails.
+async fn send_all(channel: &dyn Channel, mails: Vec<Mail>) -> Vec<ChannelAnswer> {
+    let is_text: Vec<bool> = mails.iter().map(|mail| mail.text_message.is_some()).collect();
+    let (texts, mails): (Vec<_>, Vec<_>) =
+        mails.into_iter().partition(|mail| mail.text_message.is_some());
+    let send_texts = async {
+        match channel.texts() {
+            _ if texts.is_empty() => Vec::new(),
+            Some(channel) => channel.send_batch(texts).await,
+            None => {
+                let outcome = MailOutcome::failed(Code::DeliveryNoTextGateway);
+                vec![ChannelAnswer::Outcome(outcome); texts.len()]
+            }
+        }
+    };
+    let (mails, texts) = tokio::join!(channel.send_batch(mails), send_texts);
+    let (mut mails, mut texts) = (mails.into_iter(), texts.into_iter());
+    let answer = |is_text| if is_text { texts.next() } else { mails.next() };
+    let lost = || MailOutcome::uncertain("the channel returned no outcome").into();
+    is_text.into_iter().map(answer).map(|answer| answer.unwrap_or_else(lost)).collect()
 }
 
 /// Reads the content of the mails from the company, in the order of the claims.
@@ -88,6 +120,7 @@ fn render(
             .html
             .contains(&format!("\"cid:{QR_CODE_ID}\""))
             .then(|| Personal(link_url.clone())),
+        text_message: draft.text_message(&link_url, expires_at),
         invitation: draft.invitation(link_url, expires_at),
         message_id: draft.message_id,
         from: draft.from,

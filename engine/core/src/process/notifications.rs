@@ -73,11 +73,15 @@ async fn defer(manager: &ManagerContext, working_since: Time, last_words: String
 /// notification is still wanted. Others are reported as uncertain.
 async fn recover(manager: &ManagerContext, since: Time) {
     let now = manager.context.clock.now();
-    let open = manager.inspect(move |company| claim_notification::open_claims(company, now)).await;
-    let repeats = manager.context.repeats_within_seconds(Purpose::Notice) > 0;
+    let texts = manager.context.channel.texts().is_some();
+    let open =
+        manager.inspect(move |company| claim_notification::open_claims(company, texts, now)).await;
+    let repeats = |claim: &Event| {
+        manager.context.repeats_within_seconds(Purpose::Notice, mails::is_text(claim)) > 0
+    };
     let (mut again, mut uncertain) = (Vec::new(), Vec::new());
     for (key, claim) in open.unwrap_or_default() {
-        match claim.filter(|_| repeats) {
+        match claim.filter(repeats) {
             Some(claim) => again.push(claim),
             None => uncertain.push(key),
         }

@@ -92,14 +92,20 @@ impl RunWork {
     async fn recover(&self) {
         let (run, now) = (self.run, self.manager.context.clock.now());
         let via = self.manager.context.channel.name();
-        let open = self.manager.inspect(move |company| open_claims(company, run, via, now)).await;
+        let texts = self.manager.context.channel.texts().is_some();
+        let open =
+            self.manager.inspect(move |company| open_claims(company, run, via, texts, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
         }
         tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "recovering open claims of an earlier process");
-        let within = self.manager.context.repeats_within_seconds(Purpose::Run(self.run));
-        let again = |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within);
+        let within = |claim: &OpenClaim| {
+            let is_text = mails::is_text(&claim.claim);
+            self.manager.context.repeats_within_seconds(Purpose::Run(run), is_text)
+        };
+        let again =
+            |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within(claim));
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
@@ -210,7 +216,7 @@ impl RunWork {
         let open = self
             .manager
             .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
-        channel.in_flight().saturating_sub(open.await.unwrap_or(usize::MAX))
+        channel.handed_over_max().saturating_sub(open.await.unwrap_or(usize::MAX))
     }
 
     fn claim_size(&self) -> usize {

@@ -122,6 +122,7 @@ mod tests {
             before,
             after,
             from_stock: false,
+            taken: Vec::new(),
             errored: None,
         }
     }

@@ -81,6 +81,15 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
     if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
         *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
     }
+    let mut texted = of("InviteDispatched");
+    if let Event::InviteDispatched { email, sent_on, device, .. } = &mut texted {
+        (*email, *device) = (Personal(String::new()), Some(phone()));
+        *sent_on = Some(SentOn { phone: None, on_record: false });
+    }
+    let mut reminded = of("NotificationDispatched");
+    if let Event::NotificationDispatched { email, device, .. } = &mut reminded {
+        (*email, *device) = (Personal(String::new()), Some(phone()));
+    }
     let mut retry = of("RunRequested");
     if let Event::RunRequested { source, list_version, .. } = &mut retry {
         let outcomes = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
@@ -89,20 +98,22 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
     }
     let mut rest = of("RunRequested");
     if let Event::RunRequested { source, list_version, .. } = &mut rest {
-        *source = Source::NotInvitedOf(IMPORT);
-        *list_version = Some(2);
+        *source = Source::Import(IMPORT);
+        *list_version = Some(3);
     }
     let mut renewed = of("ImportNotificationRequested");
     if let Event::ImportNotificationRequested { generation, .. } = &mut renewed {
         *generation = Some(2);
     }
     vec![
-        ("RunRequested.not_invited_of", rest),
+        ("RunRequested.not_invited", rest),
         ("ImportNotificationRequested.generation", renewed),
         ("RunRequested.list_version", retry),
         ("ImportAccepted.ignored", accepted),
         ("ImportCompleted.notes", completed),
         ("InviteDispatched.sent_on", dispatched),
+        ("InviteDispatched.device", texted),
+        ("NotificationDispatched.device", reminded),
         ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
     ]
 }
@@ -379,6 +390,7 @@ fn recipients() -> Vec<Event> {
             via: text("smtp"),
             template: Some(Wording { language: text("vi"), version: 3 }),
             sent_on: None,
+            device: None,
         },
         Event::InviteDeferred {
             run: RUN,
@@ -431,6 +443,7 @@ fn notifications() -> Vec<Event> {
             user: who(),
             email: text("thu.tran@acme.example").into(),
             message_id: text("<01JE.thu@boarding.example>"),
+            device: None,
         },
         Event::NotificationSent { key: key.clone() },
         Event::NotificationDeferred {

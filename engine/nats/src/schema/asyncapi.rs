@@ -117,6 +117,10 @@ impl Wire {
             self.channel(&name, Some(subject(names::work, channel.as_str())), "work");
             self.operation(&name, Action::Send, None);
         }
+        let name = format!("work.{}", names::TEXT_LANE);
+        self.message(&name, "headers.work", &schema(&name));
+        self.channel(&name, Some(subject(names::work, names::TEXT_LANE)), &name);
+        self.operation(&name, Action::Send, None);
     }
 
     fn message(&mut self, name: &str, headers: &str, payload: &Value) {

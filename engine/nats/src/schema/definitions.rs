@@ -11,6 +11,7 @@ use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::plain;
+use crate::text_work::TextItem;
 use crate::worker_queue::WorkItem;
 use boarding_core::queries::{self, ResponseKind};
 
@@ -25,6 +26,7 @@ pub(super) fn all() -> Parts {
     queries(&mut input, &mut output, &mut parts);
     events(&mut output, &mut parts.output);
     parts.output.insert("work".to_owned(), WorkItem::json_schema(&mut output).into());
+    parts.output.insert("work.text".to_owned(), TextItem::json_schema(&mut output).into());
     let mut all = Parts::new();
     gather(&mut all, parts.input, &mut input, "asked");
     gather(&mut all, parts.output, &mut output, "told");

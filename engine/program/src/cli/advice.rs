@@ -33,6 +33,11 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
     })
 }
 
+/// Whether the advice for a refusal shows this detail.
+pub(super) fn shows(code: &str, detail: &str) -> bool {
+    code == "csv.invalid_encoding" && matches!(detail, "readings" | "hint")
+}
+
 /// How the first cell beyond ASCII reads in each encoding that may be meant.
 fn readings(details: &Value) -> String {
     let text = |reading: &Value, name: &str| reading[name].as_str().unwrap_or_default().to_owned();

@@ -49,7 +49,6 @@ fn text_of_source(source: &Map<String, Value>) -> String {
             Some(Value::String(filter)) => format!("resend {filter}"),
             _ => format!("resend {}", list("users")),
         },
-        "not_invited_of" => format!("people of import {} without an invitation", text_of(given)),
         "failed_of" => format!("{} people of run {}", list("outcomes"), list("run")),
         _ => format!("{kind} {}", text_of(given)),
     }

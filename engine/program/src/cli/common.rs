@@ -1,6 +1,6 @@
 //! Options of all verbs: data folder, company, actor, output format, channel of mails.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::failure::Failure;
 use boarding_core::delivery::Channel;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::smtp::SmtpChannel;
+use boarding_core::delivery::text_gateway::WithTextGateway;
 
 /// The names of all dialects for a help text: `a, b or c`.
 pub(super) fn one_of_the_dialects() -> String {
@@ -52,6 +53,10 @@ pub(super) struct Common {
     /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox overrides it
     #[arg(long, global = true, env = "BOARDING_SMTP", hide_env_values = true, value_name = "URL")]
     pub smtp: Option<String>,
+    /// Writes text messages to devices as files into this folder, beside mails by --smtp [default: with --outbox, the
+    /// same folder]
+    #[arg(long, global = true, env = "BOARDING_TEXT_OUTBOX", value_name = "DIR")]
+    pub text_outbox: Option<PathBuf>,
     /// Continues runs that were started with another channel (--smtp or an outbox); mails that may have been
     /// sent are not sent again
     #[arg(long, global = true)]
@@ -132,14 +137,24 @@ impl Common {
 
     /// The channel of mails, or none for the outbox in the data folder.
     pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+        let mails = self.mail_channel()?;
+        let Some(folder) = &self.text_outbox else { return Ok(mails) };
+        let texts = open_outbox(folder)?;
+        let mails = match mails {
+            Some(mails) => mails,
+            None => open_outbox(&self.own_outbox())?,
+        };
+        Ok(Some(Arc::new(WithTextGateway::new(mails, texts))))
+    }
+
+    /// The outbox in the data folder.
+    pub(super) fn own_outbox(&self) -> PathBuf {
+        self.data().join("outbox")
+    }
+
+    fn mail_channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
         if let Some(folder) = &self.outbox {
-            let outbox = Outbox::open(folder).map_err(|error| {
-                Failure::Unavailable(format!(
-                    "cannot open the outbox {}: {error}",
-                    folder.display()
-                ))
-            })?;
-            return Ok(Some(Arc::new(outbox)));
+            return open_outbox(folder).map(Some);
         }
         let Some(url) = self.smtp.as_ref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let channel = SmtpChannel::new(url).map_err(|error| {
@@ -147,6 +162,17 @@ impl Common {
         })?;
         Ok(Some(Arc::new(channel)))
     }
+}
+
+/// Opens or creates an outbox.
+///
+/// # Errors
+/// A failure that names the folder.
+pub(super) fn open_outbox(folder: &Path) -> Result<Arc<dyn Channel>, Failure> {
+    let outbox = Outbox::open(folder).map_err(|error| {
+        Failure::Unavailable(format!("cannot open the outbox {}: {error}", folder.display()))
+    })?;
+    Ok(Arc::new(outbox))
 }
 
 fn login_name() -> String {

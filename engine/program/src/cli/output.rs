@@ -153,8 +153,9 @@ impl Out {
         let Failure::Refused { document, code, .. } = failure else { return };
         let details = document.get("details").filter(|details| !details.is_null());
         if let Some(details) = details {
-            for (name, value) in details.as_object().into_iter().flatten() {
-                self.warn(&format!("  {name}: {}", text_of(value)));
+            let shown = details.as_object().into_iter().flatten();
+            for (name, value) in shown.filter(|(name, _)| !advice::shows(code, name)) {
+                detail_lines(name, value).iter().for_each(|line| self.warn(&format!("  {line}")));
             }
         }
         if let Some(advice) = advice::on(code, details.unwrap_or(&Value::Null)) {
@@ -174,4 +175,23 @@ impl Out {
             _ => {}
         }
     }
+}
+
+/// The lines that show a detail of a refusal. A list of names and values has a line for each.
+fn detail_lines(name: &str, value: &Value) -> Vec<String> {
+    let pairs = |fields: &serde_json::Map<String, Value>| -> Vec<String> {
+        fields.iter().map(|(name, value)| format!("{name}: {}", text_of(value))).collect()
+    };
+    let items: Vec<String> = match value {
+        Value::Object(fields) if !fields.is_empty() => pairs(fields),
+        Value::Array(rows) if rows.iter().any(Value::is_object) => {
+            let row = |row: &Value| {
+                row.as_object().map_or_else(|| text_of(row), |one| pairs(one).join(", "))
+            };
+            rows.iter().map(row).collect()
+        }
+        _ => return vec![format!("{name}: {}", text_of(value))],
+    };
+    let items = items.into_iter().map(|item| format!("  {item}"));
+    [format!("{name}:")].into_iter().chain(items).collect()
 }

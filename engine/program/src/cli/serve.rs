@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::common::Common;
+use super::common::{Common, open_outbox};
 use super::failure::{self, CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
@@ -16,7 +16,7 @@ use super::output::Out;
 use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDir;
 use boarding_core::delivery::Channel;
-use boarding_core::delivery::outbox::Outbox;
+use boarding_core::delivery::text_gateway::WithTextGateway;
 use boarding_core::engine::{Engine, EngineError, LogChoice};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::channel::NatsChannel;
@@ -24,6 +24,7 @@ use boarding_nats::feed;
 use boarding_nats::ownership::CompanyOwners;
 use boarding_nats::server::{self, NatsServer};
 use boarding_nats::shared::{self, KeptFiles};
+use boarding_nats::text_work::TextQueue;
 use boarding_nats::worker_queue::WorkQueue;
 
 mod settings;
@@ -37,6 +38,7 @@ Examples:
   boarding serve --nats nats://localhost:4222
   BOARDING_NATS=nats://engine:secret@nats.example:4222 boarding serve --data /var/lib/boarding
   boarding serve --nats nats://localhost:4222 --workers
+  boarding serve --nats nats://localhost:4222 --smtp smtp://mail.example --text-workers
   boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --replicas 3 \\
       --nats-monitor http://a:8222,http://b:8222,http://c:8222
   boarding serve --config /etc/boarding.toml
@@ -60,6 +62,9 @@ pub(super) struct Serve {
     /// Queues invitations for channel workers on NATS instead of mailing them
     #[arg(long, env = "BOARDING_WORKERS")]
     workers: bool,
+    /// Queues text messages to devices for a text gateway on NATS; mails go where they go without it
+    #[arg(long, env = "BOARDING_TEXT_WORKERS")]
+    text_workers: bool,
     /// Reads options from this TOML file
     #[arg(long, env = "BOARDING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -157,7 +162,8 @@ impl Serve {
         open_server(engine, client, options).await
     }
 
-    /// The channel of mails. With `--workers` it is the worker queue for invitations, and `mail` for other mails.
+    /// The channel of mails. With `--workers` it is the worker queue for invitations, and `mail` for other mails. With
+    /// `--text-workers` only text messages go to the worker queue.
     fn channel(
         &self,
         mail: Option<Arc<dyn Channel>>,
@@ -165,21 +171,18 @@ impl Serve {
         clock: &Clock,
         common: &Common,
     ) -> Result<Option<Arc<dyn Channel>>, Failure> {
-        if !self.workers {
+        if !self.workers && !self.text_workers {
             return Ok(mail);
         }
         let mail = match mail {
             Some(mail) => mail,
-            None => {
-                let folder = common.data().join("outbox");
-                let failed = |error| {
-                    Failure::Unavailable(format!("cannot open {}: {error}", folder.display()))
-                };
-                Arc::new(Outbox::open(&folder).map_err(failed)?)
-            }
+            None => open_outbox(&common.own_outbox())?,
         };
         let work = WorkQueue::new(client.clone(), clock.clone(), self.copies(client));
-        Ok(Some(Arc::new(NatsChannel::new(work, mail))))
+        Ok(Some(match self.workers {
+            true => Arc::new(NatsChannel::new(work, mail)),
+            false => Arc::new(WithTextGateway::new(mail, Arc::new(TextQueue::new(work)))),
+        }))
     }
 
     fn server_options(&self, owners: Option<CompanyOwners>, copies: usize) -> server::Options {
@@ -196,6 +199,7 @@ impl Serve {
     fn fill(&mut self, settings: &mut Settings) {
         self.log = self.log.or(settings.log);
         self.workers |= settings.workers.unwrap_or(false);
+        self.text_workers |= settings.text_workers.unwrap_or(false);
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());

@@ -197,21 +197,56 @@ pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
 /// The question with the parts of the number, from the result of a preview.
 pub(super) fn question(preview: &Value) -> String {
     let count = number(preview, "recipient_count");
-    let question = announcement(count, number(preview, "duplicates_removed"));
+    let invitations = Invitations {
+        people: count,
+        to_activate: number(preview, "to_activate"),
+        by_text: number(preview, "by_text"),
+    };
+    let question = announcement(invitations, number(preview, "duplicates_removed"));
     [question, parts(preview)].join(" ").trim_end().to_owned()
 }
 
+/// How many invitations are about to be sent, and of which kind.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Invitations {
+    pub(super) people: u64,
+    pub(super) to_activate: u64,
+    pub(super) by_text: u64,
+}
+
+impl Invitations {
+    fn what(self) -> &'static str {
+        match self.by_text {
+            0 => "invitation emails",
+            texts if texts == self.people => "invitation texts",
+            _ => "invitation emails and texts",
+        }
+    }
+
+    fn purpose(self) -> String {
+        let link = "to link their messaging account";
+        match self.to_activate {
+            0 => link.to_owned(),
+            activate if activate == self.people => "to activate MultiLine".to_owned(),
+            activate => {
+                let rest = self.people.saturating_sub(activate);
+                format!("to activate MultiLine ({activate}) or {link} ({rest})")
+            }
+        }
+    }
+}
+
 /// The question, in the words of the product's dialog.
-pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
+pub(super) fn announcement(invitations: Invitations, duplicates_removed: u64) -> String {
+    let count = invitations.people;
     let people = if count == 1 { "user" } else { "users" };
     let again = match duplicates_removed {
         0 => String::new(),
         1 => " (1 duplicate is not counted)".to_owned(),
         times => format!(" ({times} duplicates are not counted)"),
     };
-    format!(
-        "You're about to send invitation emails to {count} {people} for them to link their messaging account{again}."
-    )
+    let (what, purpose) = (invitations.what(), invitations.purpose());
+    format!("You're about to send {what} to {count} {people} for them {purpose}{again}.")
 }
 
 /// The parts of the number of people in a preview. Empty if all of them will be invited, for the first time today.

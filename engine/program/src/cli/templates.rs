@@ -7,7 +7,9 @@ use boarding_commands::company::Company;
 use boarding_commands::event::{Channel, TemplateKind};
 use boarding_commands::mail_kinds;
 use boarding_commands::settings::link_address;
-use boarding_commands::template::{self, AppAddresses, MailTemplate, MailValues};
+use boarding_commands::template::{
+    self, AppAddresses, MAX_TEXT_MESSAGE_CHARS, MailTemplate, MailValues,
+};
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -36,7 +38,9 @@ Examples:
   boarding templates set welcome --language de \\
       --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
 
-The text file starts with the line `Subject: …` and an empty line, as `show -o` writes it.")]
+The text file starts with the line `Subject: …` and an empty line, as `show -o` writes it. A text message to a device
+(text_invitation, text_reminder) has neither a subject nor HTML:
+  boarding templates set text_invitation --language en --text text_invitation.en.txt --company acme")]
 pub(super) struct Templates {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -88,9 +92,9 @@ struct Preview {
     #[command(flatten)]
     mail: Mail,
     /// The file of the text part, with the subject in its first line
-    #[arg(long, value_name = "FILE", requires = "html")]
+    #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
-    /// The file of the HTML part
+    /// The file of the HTML part; not for a text message
     #[arg(long, value_name = "FILE", requires = "text")]
     html: Option<PathBuf>,
 }
@@ -106,9 +110,9 @@ struct Set {
     /// The file of the text part, with the subject in its first line
     #[arg(long, value_name = "FILE")]
     text: PathBuf,
-    /// The file of the HTML part
+    /// The file of the HTML part; not for a text message
     #[arg(long, value_name = "FILE")]
-    html: PathBuf,
+    html: Option<PathBuf>,
 }
 
 impl Templates {
@@ -116,12 +120,16 @@ impl Templates {
         list::check_place(self.verb.is_some(), &self.limit)?;
         match &self.verb {
             Some(Verb::Set(Set { mail, text, html })) => {
-                mail.kind()?;
-                [text, html].into_iter().try_for_each(|file| input::open(file).map(drop))
+                check_files(mail.kind()?, html.is_some())?;
+                let files = [Some(text), html.as_ref()].into_iter().flatten();
+                files.map(|file| input::open(file)).try_for_each(|opened| opened.map(drop))
             }
             Some(Verb::Show(Show { mail, .. })) => mail.kind().map(drop),
             Some(Verb::Preview(Preview { mail, text, html })) => {
-                mail.kind()?;
+                let kind = mail.kind()?;
+                if text.is_some() {
+                    check_files(kind, html.is_some())?;
+                }
                 let files = [text, html].into_iter().flatten();
                 files.map(|file| input::open(file)).try_for_each(|opened| opened.map(drop))
             }
@@ -180,17 +188,24 @@ impl Show {
         let (mail, version) = self.mail.in_force(session).await?;
         let MailTemplate { language, subject, text, html } = &mail;
         let kind = &self.mail.kind;
+        let is_text_message = self.mail.kind()?.is_text_message();
         if let Some(folder) = &self.output {
             let path = |extension| folder.join(format!("{kind}.{language}.{extension}"));
             std::fs::create_dir_all(folder).map_err(|error| {
                 Failure::Unavailable(format!("cannot create {}: {error}", folder.display()))
             })?;
-            let with_subject = format!("{SUBJECT}{subject}\n\n{text}");
-            out.file(with_subject.as_bytes(), Some(&path("txt")))?;
-            out.file(html.as_bytes(), Some(&path("html")))?;
+            if is_text_message {
+                out.file(format!("{text}\n").as_bytes(), Some(&path("txt")))?;
+            } else {
+                let with_subject = format!("{SUBJECT}{subject}\n\n{text}");
+                out.file(with_subject.as_bytes(), Some(&path("txt")))?;
+                out.file(html.as_bytes(), Some(&path("html")))?;
+            }
         } else if out.is_json() {
             let row = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html, "version": version});
             out.document(&row);
+        } else if is_text_message {
+            out.line(text);
         } else {
             out.line(&format!("{SUBJECT}{subject}\n\n{text}\n{html}"));
         }
@@ -205,11 +220,11 @@ impl Show {
 impl Preview {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let (kind, out) = (self.mail.kind()?, session.out);
-        let template = match self.text.as_ref().zip(self.html.as_ref()) {
+        let template = match &self.text {
             None => self.mail.in_force(session).await?.0,
-            Some((text, html)) => {
+            Some(text) => {
                 let language = self.mail.language(session).await?;
-                MailTemplate { language, ..read_mail(text, html)? }
+                MailTemplate { language, ..read_mail(text, self.html.as_deref())? }
             }
         };
         let declared = mail_kinds::of(kind);
@@ -240,6 +255,10 @@ impl Preview {
             .map_err(|error| Refusal::new(Code::TemplateInvalid).saying(&error.to_string()))?;
         if out.is_json() {
             out.document(&json!(mail));
+        } else if kind.is_text_message() {
+            out.line(&mail.text);
+            let chars = mail.text.chars().count();
+            out.note(&format!("{chars} of at most {MAX_TEXT_MESSAGE_CHARS} characters"));
         } else {
             out.line(&format!("{SUBJECT}{}\n\n{}\n{}", mail.subject, mail.text, mail.html));
         }
@@ -249,7 +268,7 @@ impl Preview {
 
 impl Set {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let MailTemplate { subject, text, html, .. } = read_mail(&self.text, &self.html)?;
+        let MailTemplate { subject, text, html, .. } = read_mail(&self.text, self.html.as_deref())?;
         let (kind, language) = (&self.mail.kind, self.mail.language(session).await?);
         let done = format!("{kind} has your own wording in the language {language}");
         let body = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html});
@@ -265,10 +284,26 @@ impl Set {
     }
 }
 
-/// Reads the parts of a mail. The text file has the subject in its first line.
-fn read_mail(text: &Path, html: &Path) -> Result<MailTemplate, Failure> {
-    let [text_part, html] = [text, html].map(read_text);
-    let text_part = text_part?.replace("\r\n", "\n");
+/// Checks that a mail has a file of its HTML part, and a text message has none.
+fn check_files(kind: TemplateKind, has_html: bool) -> Result<(), Failure> {
+    let name = kind.as_str();
+    match (kind.is_text_message(), has_html) {
+        (true, true) => Err(Failure::Usage(format!("{name} is a text message; leave out --html"))),
+        (false, false) => Err(Failure::Usage(format!("{name} is a mail; add --html FILE"))),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the parts of a mail. The text file has the subject in its first line. A text message is one file, and has
+/// no subject.
+fn read_mail(text: &Path, html: Option<&Path>) -> Result<MailTemplate, Failure> {
+    let text_part = read_text(text)?.replace("\r\n", "\n");
+    let Some(html) = html else {
+        let (language, subject, html) = Default::default();
+        let text = text_part.trim_end().to_owned();
+        return Ok(MailTemplate { language, subject, text, html });
+    };
+    let html = read_text(html)?;
     let first = text_part.strip_prefix(SUBJECT).and_then(|rest| rest.split_once('\n'));
     let Some((subject, text_part)) = first else {
         let file = text.display();
@@ -278,7 +313,7 @@ fn read_mail(text: &Path, html: &Path) -> Result<MailTemplate, Failure> {
     };
     let text_part = text_part.strip_prefix('\n').unwrap_or(text_part).to_owned();
     let subject = subject.trim().to_owned();
-    Ok(MailTemplate { language: String::new(), subject, text: text_part, html: html? })
+    Ok(MailTemplate { language: String::new(), subject, text: text_part, html })
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {

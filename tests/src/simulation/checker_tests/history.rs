@@ -149,6 +149,7 @@ pub(super) fn dispatched(key: &str, attempt: u32, generation: u32) -> Event {
         via: "outbox".to_owned(),
         template: None,
         sent_on: None,
+        device: None,
     }
 }
 

@@ -121,12 +121,10 @@ impl RunChecker {
     /// P9: the people of LeapXpert in a run are within its limit.
     fn check_limit(&self, source: &Source, total: u64) -> CheckResult {
         let others = match source {
-            Source::Import(import) | Source::NotInvitedOf(import) => {
-                match self.dialects.get(import) {
-                    Some(dialect) if OTHER_LIMIT.contains(&dialect.as_str()) => total,
-                    _ => 0,
-                }
-            }
+            Source::Import(import) => match self.dialects.get(import) {
+                Some(dialect) if OTHER_LIMIT.contains(&dialect.as_str()) => total,
+                _ => 0,
+            },
             _ => self.others.len() as u64,
         };
         ensure!(

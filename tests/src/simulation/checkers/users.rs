@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::dialect;
 use boarding_commands::event::{Channel, Delivery, Event, Person, Who};
-use boarding_commands::values::{ImportId, Phone, RunId, fold};
+use boarding_commands::values::{ImportId, Personal, Phone, RunId, fold};
 
 use super::super::violation::{CheckResult, ensure};
 
@@ -35,7 +35,7 @@ struct UserState {
 impl UserChecker {
     /// P8: the claimed recipient may be mailed.
     pub(super) fn check_may_be_mailed(&self, event: &Event, channel: Channel) -> CheckResult {
-        let Event::InviteDispatched { user, email, .. } = event else { return Ok(()) };
+        let Event::InviteDispatched { user, email, device, .. } = event else { return Ok(()) };
         let Some(state) = self.users.get(&user.folded()) else {
             return Err("P8 a mail to a user who was not created".to_owned());
         };
@@ -48,11 +48,16 @@ impl UserChecker {
             phoneless || self.phones.values().any(|owner| *owner == key),
             "P8 a mail to a user without a corporate phone"
         );
-        ensure!(
-            state.email.as_deref() == Some(email.as_str()),
-            "P8 a mail to an address that is not the user's"
-        );
-        ensure!(!self.suppressed.contains(&fold(email)), "P8 a mail to an address that bounced");
+        let is_own = match device {
+            Some(number) => {
+                let is_device = self.accounts.contains(&key) && state.email.is_none();
+                is_device && email.is_empty() && state.person.phone == Some(**number)
+            }
+            None => state.email.as_deref() == Some(email.as_str()),
+        };
+        ensure!(is_own, "P8 a mail to an address that is not the user's");
+        let address = address(email, device.as_ref());
+        ensure!(!self.suppressed.contains(&address), "P8 a mail to an address that bounced");
         Ok(())
     }
 
@@ -111,8 +116,8 @@ impl UserChecker {
                     "P17 an unknown corporate phone was removed"
                 );
             }
-            Event::InviteDispatched { run, user, email, .. } => {
-                self.mailed.insert((*run, user.folded()), fold(email));
+            Event::InviteDispatched { run, user, email, device, .. } => {
+                self.mailed.insert((*run, user.folded()), address(email, device.as_ref()));
             }
             Event::DeliveryRecorded {
                 run,
@@ -190,4 +195,9 @@ impl UserChecker {
             .get_mut(&user.folded())
             .ok_or_else(|| "P17 an event of a user who was not created".to_owned())
     }
+}
+
+/// The address of a claim: the number of a device, else the e-mail address.
+fn address(email: &str, device: Option<&Personal<Phone>>) -> String {
+    device.map_or_else(|| fold(email), |number| number.to_string())
 }

@@ -1,5 +1,6 @@
 //! Reports in any order, and links that must stay dead: what chance's histories found broken once.
 
+use crate::company::AddressMark;
 use crate::decide::testing::{NOW, a_running_run, given, run_id};
 use crate::decide::{
     Authority, ClaimRecipients, InviteFailed, InviteSent, RecordDelivery, RevokeInvitation, Tick,
@@ -119,6 +120,6 @@ fn bounce_suppresses_the_address_of_the_mail() {
     let message_id = format!("{}.0@acme.boarding.invalid", run_id(1));
     let bounced = RecordDelivery { message_id, delivery: Delivery::BouncedHard, code: None };
     let company = company.after(bounced).0;
-    assert!(company.is_suppressed("ann@acme.example"));
-    assert!(!company.is_suppressed("right@acme.example"));
+    assert!(company.is_suppressed(AddressMark::of("ann@acme.example")));
+    assert!(!company.is_suppressed(AddressMark::of("right@acme.example")));
 }

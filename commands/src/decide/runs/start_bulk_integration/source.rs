@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::Company;
+use crate::company::selection::SelectionVersion;
 use crate::decide::rule::Context;
 use crate::event::{RetryOutcome, Source};
 use crate::schema::exactly_one_of;
@@ -85,6 +86,14 @@ impl SourceBody {
 }
 
 impl SourceBody {
+    /// How the people of the source are listed.
+    pub(super) fn list(&self) -> SelectionVersion {
+        match self.token {
+            Some(_) => SelectionVersion::V3,
+            None => SelectionVersion::CURRENT,
+        }
+    }
+
     fn failed_of(&self, run: RunId) -> Result<Source, Refusal> {
         let both = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
         let mut outcomes = self.outcomes.clone().unwrap_or(both);
@@ -106,7 +115,7 @@ fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
         link if link.generation != generation => Err(Code::InvitationSuperseded.into()),
         link if link.used => Err(Code::InvitationAlreadyUsed.into()),
         link if link.expires_at <= context.at => Err(Code::InvitationExpired.into()),
-        _ => Ok(Source::NotInvitedOf(import)),
+        _ => Ok(Source::Import(import)),
     }
 }
 

@@ -313,6 +313,7 @@ fn ended_run() -> Vec<Event> {
             via: "outbox".to_owned(),
             template: None,
             sent_on: None,
+            device: None,
         });
         let failed =
             |code| Event::InviteFailed { run, user: who(user), attempt, code, detail: None };

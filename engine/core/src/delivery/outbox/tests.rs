@@ -22,6 +22,7 @@ fn mail(message_id: &str) -> Mail {
             html: "<p>h</p>".to_owned(),
         },
         coded_link: None,
+        text_message: None,
         invitation: None,
     }
 }

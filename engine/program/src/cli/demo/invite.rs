@@ -15,7 +15,8 @@ pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Val
     let [count, duplicates] =
         ["recipient_count", "duplicates_removed"].map(|name| number(&preview.result, name));
     let file = text(import, "file_name");
-    session.out.say(&format!("{file}: {}", start::announcement(count, duplicates)));
+    let invitations = start::Invitations { people: count, ..Default::default() };
+    session.out.say(&format!("{file}: {}", start::announcement(invitations, duplicates)));
     let mut confirmed = body("confirmed");
     set(&mut confirmed, "plan_hash", text(&preview.result, "plan_hash"));
     Ok(confirmed)

@@ -146,7 +146,8 @@ pub(super) fn print_rows(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
     out.table(PROBLEMS, &problems);
     let more = count.saturating_sub(rows.len() as u64);
     if more > 0 {
-        out.line(&format!("… and {more} more {outcome} rows"));
+        let rows = if more == 1 { "row" } else { "rows" };
+        out.line(&format!("… and {more} more {outcome} {rows}"));
     }
 }
 

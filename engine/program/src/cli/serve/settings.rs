@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) accept_one_copy: Option<bool>,
     pub(super) replicas: Option<u8>,
     pub(super) workers: Option<bool>,
+    text_outbox: Option<PathBuf>,
+    pub(super) text_workers: Option<bool>,
 }
 
 /// The storage of the log.
@@ -48,6 +50,7 @@ impl Settings {
         let paths = [
             &mut settings.data,
             &mut settings.outbox,
+            &mut settings.text_outbox,
             &mut settings.nats_credentials,
             &mut settings.nats_ca,
         ];
@@ -68,6 +71,7 @@ impl Settings {
     /// Fills in options that neither the command line nor the environment gives.
     pub(super) fn fill(&mut self, common: &mut Common) {
         common.fill_data(self.data.take());
+        common.text_outbox = common.text_outbox.take().or(self.text_outbox.take());
         common.adopt_runs |= self.adopt_runs.unwrap_or(false);
         // `outbox` and `smtp` exclude each other, so one on the command line overrides both in the file.
         if common.outbox.is_none() && common.smtp.as_ref().is_none_or(String::is_empty) {

@@ -1,0 +1,74 @@
+//! A channel of mails with a channel of text messages beside it.
+
+use std::sync::Arc;
+
+use super::{Channel, DeliveryFuture, ReadyFuture};
+use crate::delivery::mail::{Mail, Purpose};
+
+/// Sends mails by one channel and text messages by another. Its name is the name of the channel of mails.
+#[derive(Debug)]
+pub struct WithTextGateway {
+    mails: Arc<dyn Channel>,
+    texts: Arc<dyn Channel>,
+}
+
+impl WithTextGateway {
+    pub fn new(mails: Arc<dyn Channel>, texts: Arc<dyn Channel>) -> Self {
+        Self { mails, texts }
+    }
+}
+
+impl Channel for WithTextGateway {
+    fn name(&self) -> &'static str {
+        self.mails.name()
+    }
+
+    fn deduplicates(&self) -> bool {
+        self.mails.deduplicates()
+    }
+
+    fn is_mail_server(&self) -> bool {
+        self.mails.is_mail_server()
+    }
+
+    fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
+        self.mails.repeats_within_seconds(purpose)
+    }
+
+    fn remembers_for_all_engines(&self, purpose: Purpose) -> bool {
+        self.mails.remembers_for_all_engines(purpose)
+    }
+
+    fn texts(&self) -> Option<&dyn Channel> {
+        Some(&*self.texts)
+    }
+
+    fn hands_over(&self) -> bool {
+        self.mails.hands_over() || self.texts.hands_over()
+    }
+
+    fn handed_over_max(&self) -> usize {
+        self.mails.handed_over_max().max(self.texts.handed_over_max())
+    }
+
+    fn resource(&self) -> &'static str {
+        self.mails.resource()
+    }
+
+    fn ready(&self) -> ReadyFuture<'_> {
+        self.mails.ready()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.mails.in_flight()
+    }
+
+    fn wind_down(&self) {
+        self.mails.wind_down();
+        self.texts.wind_down();
+    }
+
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
+        self.mails.send_batch(mails)
+    }
+}
