@@ -41,6 +41,11 @@ impl<'n> KnownNames<'n> {
         Self { by_plain_name, searched: HashMap::new() }
     }
 
+    /// The known name with the same plain form as `name`.
+    pub fn find_same(&self, name: &str) -> Option<&'n str> {
+        self.by_plain_name.get(&plain(name)).copied()
+    }
+
     /// The known name with the same plain form as `name`; otherwise the most similar known name.
     ///
     /// If there are more than `COMPARED_MAX` known names, only the same plain form is found.

@@ -104,10 +104,9 @@ impl Company {
 }
 
 fn has_attributes(user: &User, attributes: &[(&str, String)]) -> bool {
-    let known = user.person().attributes;
     attributes
         .iter()
-        .all(|(name, given)| known.get(*name).is_some_and(|value| fold(value) == *given))
+        .all(|(name, given)| user.attribute(name).is_some_and(|value| fold(value) == *given))
 }
 
 fn matches(user: &User, needle: &Needle) -> bool {

@@ -92,14 +92,6 @@ impl Company {
             }
             import.counts.add(outcome, row);
             import.rows_done = import.rows_done.max(row.row);
-            // An earlier invalid row may have named the person, so this need not be the last member.
-            if outcome == RowOutcome::Created
-                && import.invites_created()
-                && let Some(key) = event.subjects().user
-                && let Some((id, _)) = self.users.find(key.as_str())
-            {
-                import.invitees.push(id);
-            }
         }
     }
 

@@ -24,8 +24,8 @@ impl Company {
     pub fn holder(&self, attribute: &str, value: &str) -> Option<(UserId, &User)> {
         let id = *self.holders.get(&ValueMark::of(attribute, value))?;
         let user = self.users.get(id).filter(|user| user.is_created())?;
-        let held = user.person().attributes.remove(attribute)?;
-        (plain(&held) == plain(value)).then_some((id, user))
+        let held = user.attribute(attribute)?;
+        (plain(held) == plain(value)).then_some((id, user))
     }
 
     /// The person who keeps this value: it is not released, as the values of archived people are.
@@ -45,9 +45,11 @@ impl Company {
 
     /// Sets the values of a person and indexes them.
     pub(crate) fn set_person(&mut self, id: UserId, person: &Person) {
-        let before = self.users.get(id).map(User::person).unwrap_or_default();
-        for (name, value) in indexed(&before) {
-            let mark = ValueMark::of(name, value);
+        let before = |user: &User| {
+            let mark = |name: &str| Some(ValueMark::of(name, user.attribute(name)?));
+            INDEXED.map(mark)
+        };
+        for mark in self.users.get(id).map(before).into_iter().flatten().flatten() {
             if self.holders.get(&mark) == Some(&id) {
                 self.holders.remove(&mark);
             }

@@ -6,7 +6,7 @@ use super::state::Company;
 use super::user_id::UserId;
 use super::users::UserState;
 use crate::event::Channel;
-use crate::values::{Code, Phone, Time};
+use crate::values::{Code, InvitationId, Phone, Time};
 
 /// What the links of a person depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,12 @@ impl LinkFacts {
 }
 
 impl Company {
+    /// The newest generation of an invitation on its channel.
+    pub(crate) fn newest(&self, id: InvitationId) -> Option<Invitation> {
+        let (user, channel) = self.invitations.get(&id)?;
+        self.users.get(*user)?.link(*channel).invitation
+    }
+
     /// Why a link of a person cannot be used at this time. None as long as it works.
     pub fn why_link_is_dead(
         &self,

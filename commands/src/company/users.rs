@@ -110,6 +110,8 @@ pub enum UserState {
 
 /// Separates the packed values; no value holds it, since control characters are refused on entry.
 const FIELD: char = '\u{1f}';
+/// How many values are packed before the attributes: first name, last name and e-mail address.
+const NAMED_FIELDS: usize = 3;
 /// Separates the name of an attribute from its value.
 const PAIR: char = '\u{1e}';
 
@@ -164,8 +166,20 @@ impl User {
         Person { first_name, last_name, email, phone: self.phone, attributes }
     }
 
+    /// The value of one attribute, without a copy of the person.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let pairs = self.halves().1.split(FIELD).skip(NAMED_FIELDS);
+        let mut pairs = pairs.filter_map(|pair| pair.split_once(PAIR));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
     pub fn email(&self) -> Option<&str> {
         self.halves().1.split(FIELD).nth(2).filter(|email| !email.is_empty())
+    }
+
+    /// Whether the person was ever invited or linked on a channel.
+    pub fn has_links(&self) -> bool {
+        self.links.is_some()
     }
 
     pub fn link(&self, channel: Channel) -> Link {
@@ -335,5 +349,7 @@ mod tests {
         users.get_mut(id).unwrap().set_person(&person);
         assert_eq!(users.find("JANE.doe").unwrap().1.person(), person);
         assert_eq!(users.find("JANE.doe").unwrap().1.email(), Some("jane@acme.example"));
+        let jane = users.get(id).unwrap();
+        assert_eq!((jane.attribute("title"), jane.attribute("t")), (Some("Head of “Ops”"), None));
     }
 }

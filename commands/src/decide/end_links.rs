@@ -92,7 +92,8 @@ impl Changed {
     }
 
     fn change(&mut self, company: &Company, key: &UserKey, change: impl FnOnce(&mut LinkFacts)) {
-        let Some((id, _)) = company.users.find(key.as_str()) else { return };
+        let known = company.users.find(key.as_str()).filter(|(_, user)| user.has_links());
+        let Some((id, _)) = known else { return };
         let Some(facts) = LinkFacts::of(company, id) else { return };
         change(self.people.entry(id).or_insert(facts));
     }
@@ -136,11 +137,7 @@ impl<'a> Ends<'a> {
 
     /// Notes the end of a link. False if it was noted before.
     fn note_end(&mut self, id: InvitationId, generation: u32) -> bool {
-        let newest =
-            self.company.invitations.get(&id).and_then(|(user, channel)| {
-                self.company.users.get(*user)?.link(*channel).invitation
-            });
-        if newest.is_some_and(|newest| newest.generation == generation) {
+        if self.company.newest(id).is_some_and(|newest| newest.generation == generation) {
             self.closed.insert(id);
         }
         self.ended.insert((id, generation))

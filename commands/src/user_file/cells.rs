@@ -62,6 +62,7 @@ impl<'a> Cells<'a> {
     /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
     pub fn raw(&self, column: usize) -> CellValue<&'a str> {
         match self.row.cell(column) {
+            CellValue::Value(text) if !damage::may_be_damaged(text) => CellValue::Value(text),
             CellValue::Value(text) if damage::is_database_null(text) => CellValue::Blank,
             // The cell says nothing, so an update leaves the value as it is.
             CellValue::Value(text) if damage::is_spreadsheet_error(text) => CellValue::Absent,

@@ -17,28 +17,30 @@ const LINES_MAX: usize = 4;
 #[derive(Debug, Default)]
 pub struct FileFacts {
     pub(super) created: CreatedKeys,
-    /// The looks of the keys of several rows.
+    /// The keys of several rows, by what people see of them.
     repeated: HashSet<u64>,
-    /// The lines of keys that look the same, and of addresses that several people have.
+    /// For keys that look the same, the first line of each.
     alike: HashMap<u64, Vec<u32>>,
+    /// For an address of several people, the first line of each person.
     shared: HashMap<u64, Vec<u32>>,
 }
 
 impl FileFacts {
-    /// Whether several rows have this key.
+    /// Whether several rows have this key, or one that looks the same.
     pub(super) fn is_repeated(&self, key: &UserKey) -> bool {
-        !self.repeated.is_empty() && self.repeated.contains(&looks(key))
+        !self.repeated.is_empty() && self.repeated.contains(&looks(&key.folded()))
     }
 
-    /// The lines of other keys that look like this one, as words. `line` is the row's own line.
+    /// Where the other keys are that look like this one: the first line of each key of such a group, as words, without
+    /// `line`, the row's own one. A later row of a key has the first line of its own key too.
     pub(super) fn alike(&self, key: &UserKey, line: u64) -> Option<String> {
         if self.alike.is_empty() {
             return None;
         }
-        other_lines(self.alike.get(&looks(key))?, line)
+        other_lines(self.alike.get(&looks(&key.folded()))?, line)
     }
 
-    /// The lines of other people with this address, as words. `line` is the row's own line.
+    /// The first line of each person with this address, as words, without `line`, the row's own one.
     pub(super) fn shared(&self, email: &str, line: u64) -> Option<String> {
         if self.shared.is_empty() {
             return None;
@@ -71,7 +73,7 @@ impl FactCollector {
         let folded = user.folded();
         let own = hash(&folded);
         let line = u32::try_from(row.line).unwrap_or(u32::MAX);
-        self.keys.push(Mention { group: looks(user), line, key: cut(own) });
+        self.keys.push(Mention { group: looks(&folded), line, key: cut(own) });
         if !row.problems.is_empty() {
             return;
         }
@@ -79,10 +81,11 @@ impl FactCollector {
             let creates = row.values.enabled != Some(false) && !row.values.archived;
             self.created.push((own, creates));
         }
-        if let CellValue::Value(email) = &row.values.email
-            && fold(email) != folded
-        {
-            self.emails.push(Mention { group: hash(&fold(email)), line, key: cut(own) });
+        if let CellValue::Value(email) = &row.values.email {
+            let email = fold(email);
+            if email != folded {
+                self.emails.push(Mention { group: hash(&email), line, key: cut(own) });
+            }
         }
     }
 
@@ -131,11 +134,10 @@ fn other_lines(lines: &[u32], own: u64) -> Option<String> {
     }
 }
 
-/// The hash of what people see of a key: without case, and with one form for characters of another width.
-fn looks(key: &UserKey) -> u64 {
-    let folded = key.folded();
+/// The hash of what people see of a folded key: one form for characters of another width.
+fn looks(folded: &str) -> u64 {
     if folded.is_ascii() {
-        return hash(&folded);
+        return hash(folded);
     }
     hash(&fold(&folded.nfkc().collect::<String>()))
 }

@@ -86,6 +86,13 @@ const COUNTED: [&str; 22] = [
     "件",
 ];
 
+/// Whether a cell may be damaged at all. Nearly every cell is not, and a look at its bytes shows that.
+pub fn may_be_damaged(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_word = bytes.first().is_some_and(|first| b"#E\\(<[NUnu".contains(first));
+    is_word || !text.is_ascii() || bytes.contains(&b'?')
+}
+
 /// Whether a cell holds an error of a spreadsheet, such as `#N/A`, `#WERT!` or `####`.
 pub fn is_spreadsheet_error(text: &str) -> bool {
     if let Some(number) = text.strip_prefix("Err:") {
@@ -125,6 +132,9 @@ pub fn has_replacement(text: &str) -> bool {
     if text.contains('\u{fffd}') {
         return true;
     }
+    if !text.contains('?') {
+        return false;
+    }
     // A question mark after a word may be a question. Within a word, or at its start, it stands for a letter.
     let is_link = text.contains("://") || text.contains('=');
     let letters: Vec<char> = text.chars().collect();
@@ -134,7 +144,7 @@ pub fn has_replacement(text: &str) -> bool {
         letters.get(at) == Some(&'?')
             && (is_letter(letters.get(at + 1)) || (is_letter(before) && at + 1 == letters.len()))
     };
-    !is_link && text.contains('?') && (0..letters.len()).any(is_lost)
+    !is_link && (0..letters.len()).any(is_lost)
 }
 
 /// Whether the filled cells of a row are the last line of a report: a word such as `Total`, and numbers.
@@ -144,7 +154,7 @@ pub fn looks_like_total<'c>(cells: impl Iterator<Item = &'c str>) -> bool {
     let is_number = |text: &str| {
         text.chars().any(|c| c.is_ascii_digit()) && !text.chars().any(char::is_alphabetic)
     };
-    is_total(first) && filled.all(is_number)
+    filled.all(is_number) && is_total(first)
 }
 
 fn is_total(text: &str) -> bool {
@@ -209,6 +219,17 @@ mod tests {
         for fine in ["José", "really ?", "https://a.example/?a", "?"] {
             assert!(!has_replacement(fine), "{fine}");
         }
+    }
+
+    /// The quick look finds every mark.
+    #[test]
+    fn every_damaged_cell_may_be_damaged() {
+        let errors = ERRORS.into_iter().chain(["#NAME?", "####", "Err:502"]);
+        let lost = ["Zo\u{fffd}", "Jos?", "JosÃ©", "\\N", "\\\\N"];
+        for text in errors.chain(NULL_WORDS).chain(lost) {
+            assert!(may_be_damaged(text), "{text}");
+        }
+        assert!(!may_be_damaged("jane.doe@acme.example") && !may_be_damaged("Sales"));
     }
 
     #[test]

@@ -94,12 +94,16 @@ impl Company {
         id
     }
 
-    /// With strict references, later rows must not refer to people that this row created.
+    /// Notes a person that a row created: the import may invite the person, and with strict references later rows must
+    /// not refer to the person.
     fn note_created(&mut self, id: UserId, row: Option<&RowRef>) {
-        let strict = self.settings.reference_resolution == ReferenceResolution::Strict;
-        let import = row.filter(|_| strict).and_then(|row| self.imports.get_mut(&row.import));
-        if let Some(import) = import {
+        let Some(import) = row.and_then(|row| self.imports.get_mut(&row.import)) else { return };
+        if self.settings.reference_resolution == ReferenceResolution::Strict {
             import.created.insert(id);
+        }
+        // An earlier invalid row may have named the person, so this need not be the last member.
+        if import.invites_created() {
+            import.invitees.push(id);
         }
     }
 

@@ -98,12 +98,10 @@ impl Tick {
     fn expire(self, company: &Company, events: &mut Vec<Event>) {
         let over: Vec<_> = company.link_ends.over(self.now).take(MAX_EVENTS).collect();
         let is_newest = |(id, generation): &&(InvitationId, u32)| {
-            let (user, channel) = company.invitations.get(id)?;
-            let newest = company.users.get(*user)?.link(*channel).invitation?;
-            Some(newest.generation == *generation)
+            company.newest(*id).is_some_and(|newest| newest.generation == *generation)
         };
         // While a newer link is open, the number stays assigned.
-        let newest = over.iter().filter(|one| is_newest(one) == Some(true));
+        let newest = over.iter().filter(is_newest);
         let newest: BTreeSet<_> = newest.map(|(id, _)| *id).collect();
         let mut released = BTreeSet::new();
         for (id, generation) in over {

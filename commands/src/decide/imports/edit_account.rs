@@ -5,8 +5,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::rows::Changes;
+use super::rows::{Changes, address_problem};
 use crate::company::{Company, User, UserId, UserState};
+use crate::decide::numbers::pool::check_permission_group;
 use crate::decide::rule::{Context, Decide, Decision, TakenValues};
 use crate::dialect::{self, PERMISSION_GROUP, read_one};
 use crate::event::{BlankMeans, Event, Permission};
@@ -58,14 +59,16 @@ impl Decide for EditAccount {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (id, user) = find(company, &self.account)?;
-        let group = self.group(company)?;
+        if let Some(group) = &self.permission_group {
+            check_permission_group(company, group)?;
+        }
         let mut row = self.row(company, user)?;
         self.check_address(company, id, &row)?;
         if self.address.is_some() {
             clear_former_address(user, &mut row.values);
         }
-        if let Some(group) = group {
-            let group = CellValue::Value(group);
+        if let Some(group) = &self.permission_group {
+            let group = CellValue::Value(group.clone());
             row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
         }
         let changes = Changes::of(user, &row.values, BlankMeans::Clear);
@@ -142,32 +145,14 @@ impl EditAccount {
         }
     }
 
-    /// The permission group that was given. An account always has one.
-    fn group(&self, company: &Company) -> Result<Option<String>, Refusal> {
-        match &self.permission_group {
-            Some(group) if !company.permission_groups.contains_key(group) => {
-                let details = json!({"permission_group": group});
-                Err(Refusal::new(Code::PermissionGroupNotFound).with(details))
-            }
-            group => Ok(group.clone()),
-        }
-    }
-
     /// Refuses an address that the settings do not allow, or that another account has or is known by.
     fn check_address(&self, company: &Company, id: UserId, row: &ParsedRow) -> Result<(), Refusal> {
         let Some(key) = row.values.user.as_ref().filter(|_| self.address.is_some()) else {
             return Ok(());
         };
         let problem = |code| Problem::in_column(ADDRESS, code);
-        match &row.values.email {
-            CellValue::Value(email) if !company.settings.allows_domain_of(email) => {
-                return Err(refused(problem(Code::EmailDomainNotAllowed)));
-            }
-            CellValue::Value(_) => {}
-            _ if company.settings.smtp_offload => {
-                return Err(refused(problem(Code::FieldEmailRequiredSmtpOffload)));
-            }
-            _ => {}
+        if let Some(code) = address_problem(&company.settings, &row.values.email, true) {
+            return Err(refused(problem(code)));
         }
         // An archived person has released the address.
         let known = company.users.created(key.as_str());

@@ -19,6 +19,7 @@ use crate::dialect::{self, Dialect, unique_values};
 use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef};
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
+pub(in crate::decide::imports) use accounts::address_problem;
 pub use allotment::Allotment;
 pub(crate) use allotment::{former_phones, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
@@ -57,6 +58,10 @@ pub(crate) struct Rows<'a> {
     accounts: Option<HashMap<String, UserId>>,
     /// The names of the org units, prepared for hints when a row names an unknown one.
     near_units: Option<KnownNames<'a>>,
+    /// The names of the roles, likewise.
+    near_roles: Option<KnownNames<'a>>,
+    /// The column of the phones without which people cannot be invited.
+    phone_column: Option<&'static str>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -67,11 +72,12 @@ impl<'a> Rows<'a> {
         options: &'a ImportOptions,
         accepted: Option<&'a ImportState>,
     ) -> Self {
+        let dialect = dialect::find(&options.dialect);
         Self {
             company,
             id,
             options,
-            dialect: dialect::find(&options.dialect),
+            dialect,
             accepted,
             seen: HashMap::new(),
             created: HashMap::new(),
@@ -84,6 +90,8 @@ impl<'a> Rows<'a> {
             moved: HashMap::new(),
             accounts: None,
             near_units: None,
+            near_roles: None,
+            phone_column: dialect.and_then(needed_phone),
             events: Vec::new(),
         }
     }
@@ -139,18 +147,20 @@ impl<'a> Rows<'a> {
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
-        problems.extend(self.check_unique(row, folded));
+        let known = self.company.users.created(folded);
+        // A row that leaves its user alone takes no value, so nobody can have it already.
+        let refusal = known.filter(|_| problems.is_empty());
+        let refusal = refusal.and_then(|(id, user)| self.refusal(id, user, row));
+        if let Some((outcome, problem)) = refusal {
+            return self.refuse(Some(key), row_ref, outcome, vec![problem]);
+        }
+        problems.extend(self.check_unique(row, folded, problems.is_empty()));
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
         }
-        match self.company.users.created(folded) {
+        match known {
             None => self.create(&key, folded, row, row_ref),
-            Some((id, user)) => match self.refusal(id, user, row) {
-                Some((outcome, problem)) => {
-                    self.refuse(Some(key), row_ref, outcome, vec![problem]);
-                }
-                None => self.update((id, user), row, row_ref),
-            },
+            Some(known) => self.update(known, row, row_ref),
         }
     }
 
@@ -220,7 +230,10 @@ impl<'a> Rows<'a> {
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
         self.release_for(row.row, &person);
         self.remember_values(key, &Person::default(), &person);
-        self.created.insert(folded.to_owned(), may_supervise(&person));
+        self.created.insert(
+            folded.to_owned(),
+            may_supervise(person.attributes.get("profile").map(String::as_str)),
+        );
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
         self.events.push(Event::UserCreated {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::company::numbers::pending;
 use crate::company::{Company, User, UserId};
-use crate::decide::numbers::pool::{at, check_org_unit, too_few};
+use crate::decide::numbers::pool::{at, check_org_unit, check_permission_group, too_few};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Permission, Person, Who};
@@ -60,11 +60,8 @@ impl Decide for MovePendingInvitations {
                 .with(details));
         }
         check_org_unit(company, &self.dest)?;
-        if let Some(group) = &self.permission_group
-            && !company.permission_groups.contains_key(group)
-        {
-            let details = json!({"permission_group": group});
-            return Err(Refusal::new(Code::PermissionGroupNotFound).with(details));
+        if let Some(group) = &self.permission_group {
+            check_permission_group(company, group)?;
         }
         let movers = self.movers(company)?;
         let without_number = movers.iter().filter(|(id, _)| company.numbers.of(*id).is_none());

@@ -68,7 +68,7 @@ impl Decide for ResendInvitation {
         if self.filter.is_none() {
             context.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
         } else if context.require(company, Permission::BulkIntegrateUsers).is_err() {
-            // Who is meant is known below. Nobody without one of the two permissions learns it.
+            // The filter finds the people below. If all of them have accounts, this permission is enough.
             context.require(company, Permission::Accounts)?;
         }
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);

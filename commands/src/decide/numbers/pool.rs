@@ -71,6 +71,17 @@ pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusa
     Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]})))
 }
 
+/// Checks that the company has this group of user permissions.
+///
+/// # Errors
+/// `permission_group.not_found`, with the name.
+pub(crate) fn check_permission_group(company: &Company, name: &str) -> Result<(), Refusal> {
+    if company.permission_groups.contains_key(name) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::PermissionGroupNotFound).with(json!({"permission_group": name})))
+}
+
 /// The refusal `number.not_available`, with the state of the number.
 pub(crate) fn not_available(state: &NumberState) -> Refusal {
     let state = state.as_str();

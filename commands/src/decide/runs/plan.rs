@@ -1,5 +1,6 @@
 //! The hash of a run's plan: a confirmed run has the people that were shown, and a plan is confirmed once.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub(crate) struct Plan<'a> {
     selection: &'a Selection,
     /// The number of people and their mark.
     summary: Summary,
+    /// The hash of the channel and the people, once it was needed. There may be a hundred thousand people.
+    people: OnceCell<blake3::Hasher>,
     /// The runs on the channel with the same people in the same order, oldest id first.
     same: Vec<RunId>,
 }
@@ -43,7 +46,7 @@ impl<'a> Plan<'a> {
         let marks = selection.picks.iter().map(|pick| mark(&company.key_of(pick)));
         let people = selection.picks.len() as u64;
         let summary = Summary { people, mark: marks.fold(0, |all, mark| all ^ mark) };
-        Self { company, channel, selection, summary, same }
+        Self { company, channel, selection, summary, people: OnceCell::new(), same }
     }
 
     /// The hash of the plan. Every run of these people changes it, so that one plan cannot start two runs.
@@ -52,18 +55,28 @@ impl<'a> Plan<'a> {
     }
 
     fn hash_after(&self, channel: Channel, runs: usize) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(channel.as_str().as_bytes());
-        for pick in &self.selection.picks {
-            hasher.update(&[0]);
-            hasher.update(self.company.key_of(pick).folded().as_bytes());
-        }
+        let mut hasher = if channel == self.channel {
+            self.people.get_or_init(|| self.hashed(channel)).clone()
+        } else {
+            self.hashed(channel)
+        };
         if runs > 0 {
             hasher.update(&[1]);
             hasher.update(&(runs as u64).to_le_bytes());
         }
         let Summary { people, mark } = self.summary;
         format!("{}-{people}-{mark:016x}", hasher.finalize().to_hex())
+    }
+
+    /// The hash of a channel and the people.
+    fn hashed(&self, channel: Channel) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(channel.as_str().as_bytes());
+        for pick in &self.selection.picks {
+            hasher.update(&[0]);
+            hasher.update(self.company.key_of(pick).folded().as_bytes());
+        }
+        hasher
     }
 
     /// Checks that the plan, or the number of people, is the one that was shown.

@@ -201,9 +201,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
 
 /// The template of a person's invitation that is valid now.
 fn wording(company: &Company, id: UserId, user: &User) -> Option<Wording> {
-    let person = user.person();
-    let language = person.attributes.get("language").map(String::as_str);
-    company.wording(company.invitation_kind(id, user), language)
+    company.wording(company.invitation_kind(id, user), user.attribute("language"))
 }
 
 /// What a run says about whether a person is invited.
@@ -290,7 +288,7 @@ fn why_unreachable(
 /// Whether the person has an account that is activated and may link no channel.
 fn is_without_social_messaging(company: &Company, id: UserId, user: &User) -> bool {
     let is_on_board = !company.is_to_activate(id, user);
-    let setting = || user.person().attributes.get("social_messaging").is_some_and(|on| on == "No");
+    let setting = || user.attribute("social_messaging") == Some("No");
     company.numbers.is_account(id) && is_on_board && setting()
 }
 

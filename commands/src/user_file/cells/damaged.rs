@@ -10,6 +10,9 @@ impl Cells<'_> {
     pub(in crate::user_file) fn check_damage(&mut self) {
         for column in 0..self.row.columns() {
             let CellValue::Value(text) = self.row.cell(column) else { continue };
+            if !damage::may_be_damaged(text) {
+                continue;
+            }
             if damage::is_spreadsheet_error(text) {
                 self.note_spreadsheet_error(column, text);
                 continue;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::ImportFile;
 use crate::company::{Company, Placing};
+use crate::decide::numbers::pool::check_permission_group;
 use crate::dialect;
 use crate::event::Permission;
 use crate::values::{Code, Refusal};
@@ -51,10 +52,7 @@ impl ImportFile {
             return Err(Refusal::new(Code::OrgUnitNotFound).saying("organization").with(details));
         }
         let permission_group = self.permission_group.clone().unwrap_or_default();
-        if !company.permission_groups.contains_key(&permission_group) {
-            let details = json!({"permission_group": permission_group});
-            return Err(Refusal::new(Code::PermissionGroupNotFound).with(details));
-        }
+        check_permission_group(company, &permission_group)?;
         Ok(Some(Placing { organization, permission_group }))
     }
 }

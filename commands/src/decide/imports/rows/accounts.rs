@@ -10,8 +10,25 @@ use crate::company::{User, UserId};
 use crate::decide::numbers::pool::{assigned, too_few, why_not};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Who};
+use crate::settings::Settings;
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, Personal, Problem};
+
+/// What is wrong with the e-mail address of a person by the company's settings. `is_account` is for people of MultiLine.
+pub(in crate::decide::imports) fn address_problem(
+    settings: &Settings,
+    email: &CellValue<String>,
+    is_account: bool,
+) -> Option<Code> {
+    match email {
+        CellValue::Value(email) => {
+            (!settings.allows_domain_of(email)).then_some(Code::EmailDomainNotAllowed)
+        }
+        CellValue::Absent | CellValue::Blank => {
+            (is_account && settings.smtp_offload).then_some(Code::FieldEmailRequiredSmtpOffload)
+        }
+    }
+}
 
 impl Rows<'_> {
     /// The row with the organization and permission group that the command names for all rows.
@@ -27,18 +44,9 @@ impl Rows<'_> {
     /// Adds a problem for an e-mail address that the company's settings do not allow, or that they require, and for an
     /// address that another account has now.
     pub(super) fn check_address(&mut self, values: &RowValues, problems: &mut Vec<Problem>) {
-        let settings = &self.company.settings;
-        match &values.email {
-            CellValue::Value(email) if !settings.allows_domain_of(email) => {
-                problems.push(self.in_column("email", Code::EmailDomainNotAllowed));
-            }
-            CellValue::Absent
-                if self.placing.is_some() && settings.smtp_offload && values.user.is_some() =>
-            {
-                problems.push(self.in_column("email", Code::FieldEmailRequiredSmtpOffload));
-            }
-            CellValue::Absent | CellValue::Blank | CellValue::Value(_) => {}
-        }
+        let is_account = self.placing.is_some() && values.user.is_some();
+        let problem = address_problem(&self.company.settings, &values.email, is_account);
+        problems.extend(problem.map(|code| self.in_column("email", code)));
         problems.extend(self.taken_address(values));
     }
 

@@ -43,9 +43,9 @@ pub(super) fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -
     }
 }
 
-/// Whether the person is no agent: an agent has a supervisor and is none.
-pub(super) fn may_supervise(person: &Person) -> bool {
-    person.attributes.get("profile").is_none_or(|profile| profile != "agent")
+/// Whether a person of this profile is no agent: an agent has a supervisor and is none.
+pub(super) fn may_supervise(profile: Option<&str>) -> bool {
+    profile != Some("agent")
 }
 
 /// The change of a user whose unique value a row of another user takes. No row of a file records it.

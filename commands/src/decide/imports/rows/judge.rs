@@ -1,6 +1,6 @@
 //! Checks a row by the rules of its dialect: key, duplicates, references and unique values.
 
-use boarding_csv::{CellValue, same_name};
+use boarding_csv::{CellValue, KnownNames};
 
 use super::Rows;
 use super::changes::may_supervise;
@@ -58,27 +58,42 @@ impl Rows<'_> {
     }
 
     /// What an unknown role may mean: several roles with another separator, or a role in another spelling.
-    pub(super) fn role_hint(&self, text: &str) -> Option<String> {
-        let is_role = |name: &str| self.company.roles.keys().any(|role| same_name(role, name));
+    pub(super) fn role_hint(&mut self, text: &str) -> Option<String> {
+        let roles = &self.company.roles;
+        let known = self
+            .near_roles
+            .get_or_insert_with(|| KnownNames::new(roles.keys().map(String::as_str)));
+        let is_role = |name: &str| known.find_same(name).is_some();
         for (separator, shown) in ROLE_SEPARATORS {
             let parts: Vec<_> = text.split(separator).map(str::trim).collect();
             if parts.len() > 1 && parts.iter().all(|part| part.is_empty() || is_role(part)) {
                 return Some(format!("separate several roles with ; instead of {shown}"));
             }
         }
-        let same = self.company.roles.keys().find(|role| same_name(role, text));
-        same.map(|role| format!("did you mean {role}?"))
+        known.find_same(text).map(|role| format!("did you mean {role}?"))
     }
 
-    /// The problems of values that must be unique and that another row or another user keeps.
-    pub(super) fn check_unique(&self, row: &ParsedRow, folded: &str) -> Vec<Problem> {
-        let Some(allotment) = self.allotment else { return Vec::new() };
+    /// The problems of values that must be unique and that another row or another user keeps. `is_valid` says whether
+    /// the row has no other problem.
+    pub(super) fn check_unique(
+        &self,
+        row: &ParsedRow,
+        folded: &str,
+        is_valid: bool,
+    ) -> Vec<Problem> {
+        // A row that archives its user takes none of its values.
+        let allotment = self.allotment.filter(|_| !row.values.archived);
+        let Some(allotment) = allotment else { return Vec::new() };
         let names = self.dialect.map_or(&[][..], |dialect| dialect.unique());
         let keeper = |name: &str| {
             let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
             let mark = ValueMark::of(name, value);
             if let Some(other) = allotment.lost_to(row.row, mark) {
                 return Some(format!("row {other} has it too"));
+            }
+            if !is_valid {
+                let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
+                return Some(format!("{} has it", keeper.key().as_str()));
             }
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
@@ -129,7 +144,7 @@ impl Known for Rows<'_> {
         let is_of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
         let exists = self.company.users.created(other.key.as_str());
         if let Some((_, user)) = exists
-            && (user.state == UserState::Archived || !may_supervise(&user.person()))
+            && (user.state == UserState::Archived || !may_supervise(user.attribute("profile")))
         {
             return false;
         }

@@ -29,7 +29,7 @@ impl Rows<'_> {
             (CellValue::Value(Err(_)), _) => {}
             (_, Some(PhoneOutcome::Rejected(_))) => row.lost += 1,
             (CellValue::Blank | CellValue::Absent, _) => {
-                let Some(column) = self.dialect.and_then(needed_phone) else { return };
+                let Some(column) = self.phone_column else { return };
                 if is_listed() {
                     return;
                 }
