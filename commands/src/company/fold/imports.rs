@@ -9,7 +9,7 @@ use crate::event::{
     Counts, FileRef, ImportEvent, ImportOptions, TemplateKind, Topic, UndoCounts, UndoOutcome,
     import_completed_key, welcome_key,
 };
-use crate::values::ImportId;
+use crate::values::{ImportId, Time};
 
 impl Company {
     pub(super) fn evolve_import(&mut self, event: ImportEvent<'_>) {
@@ -48,15 +48,7 @@ impl Company {
                 self.notifications.insert(welcome_key(*import, *row), mail);
             }
             ImportEvent::ImportNotificationRequested { import, email, expires_at, generation } => {
-                let generation = generation.unwrap_or(1);
-                let to = Addressee::Admin(email.as_str().into());
-                let kind = TemplateKind::ImportCompleted;
-                let mail = Notification::new(to, kind, Topic::Import(*import));
-                self.notifications.insert(import_completed_key(*import, generation), mail);
-                if let Some(import) = self.imports.get_mut(import) {
-                    import.link =
-                        Some(ImportLink { expires_at: *expires_at, used: false, generation });
-                }
+                self.request_import_mail(*import, email, *expires_at, generation.unwrap_or(1));
             }
             ImportEvent::ImportLinkUsed { import, .. } => {
                 let import = self.imports.get_mut(import);
@@ -83,6 +75,22 @@ impl Company {
                 self.end_undo(*import, Undo::No);
                 self.latest_import = self.newest_import();
             }
+        }
+    }
+
+    /// The mail to the administrator, and its link.
+    fn request_import_mail(
+        &mut self,
+        import: ImportId,
+        email: &str,
+        expires_at: Time,
+        generation: u32,
+    ) {
+        let (to, about) = (Addressee::Admin(email.into()), Topic::Import(import));
+        let mail = Notification::new(to, TemplateKind::ImportCompleted, about);
+        self.notifications.insert(import_completed_key(import, generation), mail);
+        if let Some(import) = self.imports.get_mut(&import) {
+            import.link = Some(ImportLink { expires_at, used: false, generation });
         }
     }
 
