@@ -36,6 +36,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("imports show", "imports show latest --company acme"),
     ("imports progress", "imports progress latest --company acme"),
     ("imports rows", "imports rows latest --outcome invalid --company acme"),
+    ("imports link", "imports link latest --company acme"),
     ("imports failed-rows", "imports failed-rows latest -o failed.csv --company acme"),
     ("reports list", "reports list --company acme"),
     ("reports show", "reports show latest --company acme"),
