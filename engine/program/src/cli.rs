@@ -333,6 +333,20 @@ mod tests {
     }
 
     #[test]
+    fn every_argument_says_what_it_is() {
+        fn check(command: &clap::Command, words: &str) {
+            for verb in command.get_subcommands() {
+                let words = format!("{words} {}", verb.get_name());
+                let silent = verb.get_arguments().find(|one| one.get_help().is_none());
+                let silent = silent.map(|one| one.get_id().to_string());
+                assert_eq!(silent, None, "an argument of {words} has no help");
+                check(verb, &words);
+            }
+        }
+        check(&Cli::command(), "boarding");
+    }
+
+    #[test]
     fn every_added_example_is_in_its_help() {
         let program = examples::with_examples(Cli::command());
         let is_used = |(words, example): &&(&str, &str)| {

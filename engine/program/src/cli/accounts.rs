@@ -105,7 +105,7 @@ Examples:
 struct Edit {
     /// The address or device by which the account is known
     account: String,
-    /// The new e-mail address, or the new phone number of the device; the account keeps its name
+    /// The new e-mail address, or the new phone number of the device; the account keeps its key
     #[arg(long, value_name = "ADDRESS")]
     address: Option<String>,
     /// The permission group, by its exact name
@@ -118,8 +118,10 @@ struct Edit {
 /// What an account has beside its address, organization and group.
 #[derive(Debug, Default, Args)]
 struct Values {
+    /// The first name, for mails
     #[arg(long, value_name = "NAME")]
     first_name: Option<String>,
+    /// The last name, for mails
     #[arg(long, value_name = "NAME")]
     last_name: Option<String>,
     /// Yes or No

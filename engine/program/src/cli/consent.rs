@@ -14,10 +14,10 @@ const IMPORTS_COMPARED: usize = 100;
 /// The options `--yes` and `--yes-again` of a verb that sends mails.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Consent {
-    /// Sends without asking; people of a run that has not ended need --yes-again
+    /// Sends without asking, unless some people are in a run that has not ended
     #[arg(short, long)]
     pub(super) yes: bool,
-    /// Also sends without asking if some people are in a run that has not ended: they get a second mail
+    /// Sends without asking, also to people in a run that has not ended: they get a second mail
     #[arg(long)]
     pub(super) yes_again: bool,
 }

@@ -9,7 +9,7 @@ use super::latest;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// Lists the Batch Operation Reports, and the accounts of one with their outcomes
+/// Lists the Batch Operation Reports, or the accounts of one report with their outcomes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `boarding runs retry`: invites the people of a run again whose mail failed or may have been sent.
+//! `boarding runs retry`: invites again the people of a run whose mail failed or may have been sent.
 
 use clap::Args;
 use serde_json::{Map, json};
@@ -9,7 +9,7 @@ use super::latest;
 use super::session::Session;
 use super::start::{self, Request, RunOptions};
 
-/// Invites the people of a run again whose mail failed or may have been sent: shows their number, asks, and waits
+/// Invites again the people of a run whose mail failed or may have been sent: shows their number, asks, and waits
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -63,7 +63,7 @@ boarding runs resume --smtp URL")]
         /// The run's id, or `latest`
         id: String,
     },
-    /// Continues interrupted imports and runs, and starts waiting runs
+    /// Continues interrupted imports and runs, and starts the runs that are due
     Resume,
 }
 

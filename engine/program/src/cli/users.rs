@@ -73,11 +73,15 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Add {
+    /// The user name: the key by which the user is known
     user: String,
+    /// The first name, for mails
     #[arg(long, value_name = "NAME")]
     first_name: Option<String>,
+    /// The last name, for mails
     #[arg(long, value_name = "NAME")]
     last_name: Option<String>,
+    /// The e-mail address to which invitations go
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
     /// The phone, with its country code
