@@ -28,7 +28,7 @@ mod wording;
 
 pub use address::Address;
 pub use claim::InvitationClaim;
-pub use effects::{Effects, RowEffect, UserSnapshot};
+pub use effects::{Effects, RowEffect, TakenPhone, UserSnapshot};
 pub use grants::Grants;
 pub use import::{ImportLink, ImportState, Invites, Placing, Undo};
 pub use link::{Invitation, InvitationState, LastMail, Link, LinkBasis};

@@ -29,6 +29,7 @@ mod reports_from_log;
 mod restart;
 mod rows_add_up;
 mod runs;
+mod runs_end;
 mod undo;
 mod undo_generated;
 

@@ -19,3 +19,4 @@ mod checker_tests;
 mod crash_recovery;
 mod final_checks;
 mod histories;
+mod order_of_rows;

@@ -62,10 +62,19 @@ pub struct RowEffect {
     pub after: UserSnapshot,
     /// Whether the row's number came out of the company's own stock.
     pub from_stock: bool,
-    /// The corporate phones that the row took from other people, with their keys.
-    pub taken: Vec<(Phone, UserKey)>,
+    /// The corporate phones that the row took from other people.
+    pub taken: Vec<TakenPhone>,
     /// Why it cannot be reversed, where that is known before.
     pub errored: Option<Code>,
+}
+
+/// A corporate phone that a row took from a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPhone {
+    pub phone: Phone,
+    pub from: UserKey,
+    /// Whether it was added by hand.
+    pub by_hand: bool,
 }
 
 /// The effects of one import, as its company's commits are gone through from the first.
@@ -87,7 +96,7 @@ enum EventRole<'a> {
     /// It changes the values of a person; the next event has the row.
     Values(&'a UserKey),
     /// It takes a corporate phone off the list: of the person of the row told before, or of another person.
-    Unlisting(&'a UserKey, Phone),
+    Unlisting(&'a UserKey, TakenPhone),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
     /// It archives a person: the one of the row, if the previous event has it.
@@ -135,7 +144,7 @@ struct Walk<'c, 'r> {
 
 impl<'c> Observer<'c> for Walk<'c, '_> {
     fn before(&mut self, company: &Company, event: &'c Event) {
-        let part = self.part(event);
+        let part = self.part(company, event);
         let before = match &part {
             EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user, _) => {
                 UserSnapshot::of(company, user)
@@ -169,12 +178,12 @@ impl<'c> Observer<'c> for Walk<'c, '_> {
                 self.values = earlier;
                 self.values.push((user, before));
             }
-            EventRole::Unlisting(user, phone) => match self.rows.last_mut() {
+            EventRole::Unlisting(user, taken) => match self.rows.last_mut() {
                 Some(last) if last.user.folded() == user.folded() => {
                     last.after = UserSnapshot::of(company, user);
                 }
                 Some(last) => {
-                    last.taken.push((phone, user.clone()));
+                    last.taken.push(taken);
                     self.released.entry(user.folded()).or_insert(before);
                 }
                 None => {}
@@ -209,7 +218,7 @@ impl<'c, 'r> Walk<'c, 'r> {
         Self { import, released, rows, next, values, row_user: None, over: false }
     }
 
-    fn part(&self, event: &'c Event) -> EventRole<'c> {
+    fn part(&self, company: &Company, event: &'c Event) -> EventRole<'c> {
         let row = event.row().filter(|(_, row)| row.import == self.import);
         match event {
             Event::UserUpdated { user, row: None, .. } => EventRole::Values(user),
@@ -226,7 +235,11 @@ impl<'c, 'r> Walk<'c, 'r> {
             {
                 EventRole::Phone(user)
             }
-            Event::CorporatePhoneRemoved { user, phone } => EventRole::Unlisting(user, **phone),
+            Event::CorporatePhoneRemoved { user, phone } => {
+                let (phone, from) = (**phone, user.0.clone());
+                let by_hand = company.by_hand.contains(&phone);
+                EventRole::Unlisting(user, TakenPhone { phone, from, by_hand })
+            }
             Event::UserArchived { user } => EventRole::Leaving(user),
             Event::NumberAllocated { .. } => EventRole::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => EventRole::End,

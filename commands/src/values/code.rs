@@ -135,6 +135,8 @@ codes! {
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name; correct the name, or define the role first."
 
     // Profile pictures.
+    PictureDamaged "picture.damaged" "The picture is damaged or cut short; export it again."
+    PictureTooManyPixels "picture.too_many_pixels" "The picture has more pixels than the limit allows; save it smaller."
     PictureUnsupportedFormat "picture.unsupported_format" "This is not a JPEG or PNG picture, or it is damaged; save it again as JPEG or PNG."
     PictureTooLarge "picture.too_large" "The picture is too large; make it smaller than 5 MiB."
     PictureNoMatch "picture.no_match" "The name of the picture cannot be an Agent ID; rename the picture to the Agent ID of its user."

@@ -92,6 +92,15 @@ pub const PICTURES_RATIO_MAX: u64 = 100;
 /// few pictures that compress well is accepted.
 pub const PICTURES_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The most pixels of a picture, as of a camera with 25 megapixels: decoding takes up to six bytes for each.
+pub const PICTURE_PIXELS_MAX: usize = 25_000_000;
+
+/// The longest side of a picture, in pixels: a narrower picture than the most pixels allow is no portrait.
+pub const PICTURE_SIDE_PIXELS_MAX: usize = 16_384;
+
+/// The most memory of the PNG decoder, in bytes: some lines of the widest picture, and its text chunks.
+pub const PICTURE_DECODER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// The longest stored name of a picture, in characters: an Agent ID has at most 64.
 pub const PICTURE_NAME_CHARS_MAX: usize = 100;
 

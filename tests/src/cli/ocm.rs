@@ -318,6 +318,8 @@ fn profile_pictures_are_imported_after_the_users() {
     let archive = path("Archive.zip");
     let early = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
     assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
+    let files = std::fs::read_dir(cli.data().join("files")).unwrap().count();
+    assert_eq!(files, 1, "pictures of nobody are not kept, only their archive is");
     import(&cli, &THREE);
     let output = cli.run(&["pictures", &archive]).expect_status(5);
     assert!(output.stdout.contains("2 inserted, 4 invalid"), "{}", output.stdout);

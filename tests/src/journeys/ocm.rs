@@ -191,11 +191,16 @@ async fn import_user_profile_pictures(client: &JourneyClient) {
     );
 }
 
+/// A grey PNG of 2 × 2 pixels. A program reads it to its end, and ignores what follows.
+const WHOLE_PNG: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x02\x00\x00\x00\x02\x08\
+    \x00\x00\x00\x00\x57\xdd\x52\xf8\x00\x00\x00\x0e\x49\x44\x41\x54\x78\xda\x63\x10\x50\x60\x30\x70\x00\
+    \x00\x01\x76\x00\xa1\xf1\x58\xc4\x82\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
 /// "combine the pictures into 1 zip file": PNG files of these sizes, with random content that does not compress.
 fn zipped(pictures: &[(&str, usize)]) -> File {
     let folder = tempfile::tempdir().unwrap();
     for (name, size) in pictures {
-        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut bytes = WHOLE_PNG.to_vec();
         let mut noise = 1_u32;
         while bytes.len() < *size {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

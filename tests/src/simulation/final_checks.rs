@@ -140,7 +140,9 @@ fn check_undo(
         left == [&json!(0), &json!(0)],
         "P23 no row changed since, but not all were reversed: {row}"
     );
-    ensure!(visible_state(env, company) == before, "P23 the state after an undo differs");
+    let after = visible_state(env, company);
+    let differing = before.iter().flatten().zip(after.iter().flatten()).find(|(was, is)| was != is);
+    ensure!(after == before, "P23 the state after an undo differs, first {differing:?}");
     let again = company.submit(env, &Request { id: CommandId(rng.ulid()), ..request })?;
     ensure!(again.code() == Some(Code::ImportAlreadyUndone), "P23 undone twice: {again:?}");
     Ok(())

@@ -46,16 +46,25 @@ impl Secrets {
 /// The most digits of a phone number. A longer sequence of digits is an id.
 const PHONE_DIGITS: usize = 15;
 
-/// The text without ids and times, because their digits may contain a phone number by chance.
+/// The fewest digits of a digest in hexadecimal. No phone number is as long.
+const DIGEST_DIGITS: usize = 32;
+
+/// The text without digests, ids and times, because their digits may contain a phone number by chance.
 fn without_ids(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
+    let text = without_runs(text, DIGEST_DIGITS - 1, |c| c.is_ascii_hexdigit());
     let mut parts = text.split("Time(");
     let first = parts.next().unwrap_or_default();
     let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
-    let text = &std::iter::once(first).chain(rest).collect::<String>();
-    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-        kept.push_str(if digits.len() > PHONE_DIGITS { &part[digits.len()..] } else { part });
+    let text = std::iter::once(first).chain(rest).collect::<String>();
+    without_runs(&text, PHONE_DIGITS, |c| c.is_ascii_digit())
+}
+
+/// The text without the runs of these characters that are longer than `longest`.
+fn without_runs(text: &str, longest: usize, is_of_run: impl Fn(char) -> bool) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !is_of_run(c)) {
+        let run = part.trim_end_matches(|c: char| !is_of_run(c));
+        kept.push_str(if run.len() > longest { &part[run.len()..] } else { part });
     }
     kept
 }

@@ -10,7 +10,7 @@ use boarding_csv::CellValue;
 use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
 use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
-use crate::event::{BlankMeans, Event, ImportOptions, Person};
+use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
 use crate::settings::ReferenceResolution;
 use crate::user_file::ParsedRow;
 use crate::values::{ImportId, Phone, UserKey};
@@ -23,6 +23,8 @@ pub struct Claims {
     supervision: Supervision,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
+    /// What rows would take that are invalid for another reason.
+    asks: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
     /// The users whom rows of the file archive.
     leaving: HashSet<UserId>,
@@ -122,6 +124,9 @@ impl Claims {
         let mut key = None;
         for event in events {
             match event {
+                Event::RowRefused { user: Some(user), outcome: RowOutcome::Invalid, .. } => {
+                    return self.note_invalid(company, row, user);
+                }
                 Event::RowRefused { .. } => return,
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
@@ -158,6 +163,21 @@ impl Claims {
         if company.users.created(supervisor.key.as_str()).is_none() {
             let supervisor = supervisor.key.folded();
             self.supervision.supervised.push(Supervised { row: row.row, supervisor });
+        }
+    }
+
+    /// A row that is invalid for another reason takes nothing. Its values are judged all the same, so that one report
+    /// names all of its problems.
+    fn note_invalid(&mut self, company: &Company, row: &ParsedRow, user: &UserKey) {
+        let own = company.users.created(user.as_str()).map(|(id, _)| id);
+        for (name, cell) in &row.values.attributes {
+            let CellValue::Value(value) = cell else { continue };
+            let holder = company.holder(name, value).map(Holder::new);
+            let is_own = holder.is_some_and(|holder| Some(holder.id) == own);
+            if dialect::is_unique(name) && !is_own && !row.values.archived {
+                let (mark, part) = (ValueMark::of(name, value), Part::Ids);
+                self.asks.push(Take { mark, row: row.row, part, holder });
+            }
         }
     }
 
@@ -216,14 +236,17 @@ impl Claims {
     /// Decides which row gets which value.
     pub fn allot(mut self) -> Allotment {
         let leaving = std::mem::take(&mut self.leaving);
-        for take in &mut self.takes {
+        for take in self.takes.iter_mut().chain(&mut self.asks) {
             take.holder = take.holder.filter(|one| !one.is_archived || leaving.contains(&one.id));
         }
         let mut allotment = Allotment { leaving, ..Allotment::default() };
         // A row that fails for its supervisor takes no value from others.
         let mut failed = HashSet::new();
         self.supervision.add_failed(&mut failed);
-        self.takes.retain(|take| !failed.contains(&take.row));
+        let takes = std::mem::take(&mut self.takes).into_iter();
+        let (invalid, takes) = takes.partition(|take| failed.contains(&take.row));
+        self.takes = takes;
+        self.asks.extend(Vec::into_iter(invalid).filter(|take| take.part == Part::Ids));
         self.releases.retain(|_, (row, _)| !failed.contains(row));
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
@@ -251,7 +274,27 @@ impl Claims {
                 allotment.moves.insert((take.row, take.mark), holder.id);
             }
         }
+        self.judge_asks(&refused, &by_mark, &mut allotment);
         allotment
+    }
+
+    /// Finds what the rows that are invalid for another reason would not get.
+    fn judge_asks(
+        &self,
+        refused: &HashSet<(u64, Part)>,
+        by_mark: &HashMap<ValueMark, Vec<&Take>>,
+        allotment: &mut Allotment,
+    ) {
+        for ask in &self.asks {
+            let takes = by_mark.get(&ask.mark).into_iter().flatten();
+            let takes = takes.filter(|take| !refused.contains(&(take.row, take.part)));
+            let is_released = self.releases.get(&ask.mark).is_some_and(|by| !refused.contains(by));
+            if let Some(rival) = takes.map(|take| take.row).min() {
+                allotment.lost.insert((ask.row, ask.mark), rival);
+            } else if let Some(holder) = ask.holder.filter(|_| !is_released) {
+                allotment.kept.insert((ask.row, ask.mark), holder.id);
+            }
+        }
     }
 
     /// The refused parts, and the parts that need a value which a refused part would have released.

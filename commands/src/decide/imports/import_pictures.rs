@@ -109,7 +109,7 @@ impl ImportPictures {
             Ok(content) => content.clone(),
             Err(code) => return refused(*code),
         };
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).trim();
+        let stem = stem(&name);
         // An existing person has a valid Agent ID, even if the settings allow fewer characters now.
         let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
             let is_one = !stem.is_empty() && company.settings.takes_id(stem);
@@ -122,6 +122,18 @@ impl ImportPictures {
         let user = Personal(user.key());
         Event::PictureInserted { import, number, name: name.clone(), user, sha256, bytes, format }
     }
+}
+
+/// The extensions of pictures, in lower case. The content says the format, whatever the extension.
+const EXTENSIONS: [&str; 12] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "heic", "heif", "tif", "tiff"];
+
+/// The name of a picture without its extension. An Agent ID may have a dot, so another ending belongs to the name.
+fn stem(name: &str) -> &str {
+    let named = name
+        .rsplit_once('.')
+        .filter(|(_, end)| EXTENSIONS.contains(&end.trim().to_ascii_lowercase().as_str()));
+    named.map_or(name, |(stem, _)| stem).trim()
 }
 
 #[cfg(test)]
@@ -202,6 +214,16 @@ mod tests {
         let company = given([agent("john", "john.doe")]);
         let read = [good("John.Doe.png"), good("jane.doe.png")];
         assert_eq!(outcomes(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
+    }
+
+    /// OCM-18: the part after a dot is an extension only if it is one. `jane.doe` is never the picture of `jane`.
+    #[test]
+    fn name_without_an_extension_is_the_whole_name() {
+        let company = given([agent("jane", "jane"), agent("john", "john.doe")]);
+        let read = [good("jane.doe"), good("john.doe"), good("jane.JPEG")];
+        let (none, john, jane) = (Err(Code::PictureNoMatch), "john", "jane");
+        let expected = [none, Ok(john.to_owned()), Ok(jane.to_owned())];
+        assert_eq!(outcomes(&company, &read), expected);
     }
 
     /// OCM-16, OCM-18: `zip` is another name of `file`. The attribute is read in the product's spellings.

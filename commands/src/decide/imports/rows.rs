@@ -147,18 +147,20 @@ impl<'a> Rows<'a> {
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
-        problems.extend(self.check_unique(row, folded));
+        let known = self.company.users.created(folded);
+        // A row that leaves its user alone takes no value, so nobody can have it already.
+        let refusal = known.filter(|_| problems.is_empty());
+        let refusal = refusal.and_then(|(id, user)| self.refusal(id, user, row));
+        if let Some((outcome, problem)) = refusal {
+            return self.refuse(Some(key), row_ref, outcome, vec![problem]);
+        }
+        problems.extend(self.check_unique(row, folded, problems.is_empty()));
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
         }
-        match self.company.users.created(folded) {
+        match known {
             None => self.create(&key, folded, row, row_ref),
-            Some((id, user)) => match self.refusal(id, user, row) {
-                Some((outcome, problem)) => {
-                    self.refuse(Some(key), row_ref, outcome, vec![problem]);
-                }
-                None => self.update((id, user), row, row_ref),
-            },
+            Some(known) => self.update(known, row, row_ref),
         }
     }
 

@@ -202,14 +202,14 @@ impl<'a> Reversals<'a> {
     /// Gives a phone back to the archived person whom the row took it from. A person whose own row is reversed gets it
     /// by that.
     fn return_phone(&mut self, effect: &RowEffect, phone: Phone) {
-        let Some((_, from)) = effect.taken.iter().find(|(taken, _)| *taken == phone) else {
-            return;
-        };
-        let Some((id, user)) = self.company.users.created(from.as_str()) else { return };
+        let Some(taken) = effect.taken.iter().find(|taken| taken.phone == phone) else { return };
+        let known = self.company.users.created(taken.from.as_str());
+        let Some((id, user)) = known else { return };
         if user.state == UserState::Archived && !self.reversing.contains(&id) {
             self.placed.insert(phone_mark(phone), id);
             let (phone, user) = (Personal(phone), Personal(user.key()));
-            self.events.push(Event::CorporatePhoneAdded { phone, user, import: None });
+            let import = (!taken.by_hand).then_some(self.id);
+            self.events.push(Event::CorporatePhoneAdded { phone, user, import });
         }
     }
 

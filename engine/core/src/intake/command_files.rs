@@ -1,7 +1,9 @@
 //! The files of a command: they stay if the command is accepted, and go if it is refused.
 
+use std::collections::HashSet;
+
 use boarding_commands::decide::imports::import_file::FileBody;
-use boarding_commands::event::FileRef;
+use boarding_commands::event::{Event, FileRef};
 use boarding_commands::values::{Code, Refusal};
 
 use crate::files::Files;
@@ -13,6 +15,8 @@ pub(crate) struct CommandFiles {
     all: Vec<String>,
     /// Those whose content the command carried or named in an object store.
     brought: Vec<String>,
+    /// The pictures of an archive that were stored one by one. Those that nobody gets go, whatever the outcome.
+    pictures: Vec<String>,
 }
 
 impl CommandFiles {
@@ -23,18 +27,38 @@ impl CommandFiles {
         Self {
             brought: brought.map(|(_, file)| file.sha256.clone()).collect(),
             all: files.iter().map(|file| file.sha256.clone()).collect(),
+            pictures: Vec::new(),
         }
+    }
+
+    /// Adds the pictures that an archive holds.
+    pub(super) fn add_pictures(&mut self, pictures: impl IntoIterator<Item = String>) {
+        self.pictures.extend(pictures);
     }
 
     /// Removes the files that a refused command or a preview brought. The import brings them again.
     pub(crate) fn discard(&self, files: &Files) {
-        self.brought.iter().for_each(|sha256| files.discard(sha256));
+        self.brought.iter().chain(&self.pictures).for_each(|sha256| files.discard(sha256));
     }
 
     /// Keeps the files of an accepted command, and removes those that a refused one brought.
     pub(crate) fn settle(&self, files: &Files, reply: &Reply) {
         match reply {
-            Reply::Accepted { .. } => self.all.iter().for_each(|sha256| files.confirm(sha256)),
+            Reply::Accepted { events, .. } => {
+                self.all.iter().for_each(|sha256| files.confirm(sha256));
+                let used = |event: &Event| match event {
+                    Event::PictureInserted { sha256, .. } => Some(sha256.clone()),
+                    _ => None,
+                };
+                let used: HashSet<String> = events.iter().filter_map(used).collect();
+                for sha256 in &self.pictures {
+                    if used.contains(sha256) {
+                        files.confirm(sha256)
+                    } else {
+                        files.discard(sha256)
+                    }
+                }
+            }
             Reply::Refused(_) => self.discard(files),
             // The same command may be sent again, or its commit may be durable.
             _ => {}

@@ -1,6 +1,7 @@
 //! Archives of profile pictures: unpacked within limits, each picture stored by digest.
 
 mod archive;
+mod decode;
 
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
@@ -61,6 +62,8 @@ pub(super) async fn prepare(
     let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
     let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
     let read = read.map_err(Reply::rejected)?;
+    let stored = read.pictures.iter().filter_map(|one| one.content.as_ref().ok());
+    command_files.add_pictures(stored.map(|picture| picture.sha256.clone()));
     publish(&context.files, slice::from_ref(&read.file)).await?;
     Ok((digest, read))
 }
@@ -95,22 +98,39 @@ fn read(files: &Files, file: FileRef) -> Result<ArchiveContents, Refusal> {
         let actual = Some(named.len());
         return Err(too_many("pictures", PICTURES_PER_ARCHIVE_MAX, actual));
     }
-    let mut budget = UnpackBudget::of(file.bytes);
     let mut pictures = Vec::with_capacity(named.len());
-    for (name, entry) in named {
-        if hides_something(entry) {
-            let content = Err(Code::PictureNoMatch);
-            pictures.push(ArchivePicture { name: Personal(name), content });
-            continue;
-        }
-        let content = match unpack(&mut archive, entry, &mut budget) {
-            Ok((content, format)) => Ok(keep(files, &name, content, format)?),
-            Err(PictureProblem::Picture(code)) => Err(code),
-            Err(PictureProblem::Disk(error)) => return Err(unavailable(&error)),
-        };
-        pictures.push(ArchivePicture { name: Personal(name), content });
+    let stored =
+        store_all(files, &mut archive, &named, UnpackBudget::of(file.bytes), &mut pictures);
+    if let Err(refusal) = stored {
+        // An archive that cannot be read whole leaves no picture behind.
+        let stored = pictures.iter().filter_map(|one: &ArchivePicture| one.content.as_ref().ok());
+        stored.for_each(|picture| files.discard(&picture.sha256));
+        return Err(refusal);
     }
     Ok(ArchiveContents { file, pictures })
+}
+
+/// Stores each picture of an archive, and adds it with its outcome.
+fn store_all<R: Read + Seek>(
+    files: &Files,
+    archive: &mut Archive<R>,
+    named: &[(String, &ArchiveEntry)],
+    mut budget: UnpackBudget,
+    pictures: &mut Vec<ArchivePicture>,
+) -> Result<(), Refusal> {
+    for (name, entry) in named {
+        let content = if hides_something(entry) {
+            Err(Code::PictureNoMatch)
+        } else {
+            match unpack(archive, entry, &mut budget) {
+                Ok((content, format)) => Ok(keep(files, name, content, format)?),
+                Err(PictureProblem::Picture(code)) => Err(code),
+                Err(PictureProblem::Disk(error)) => return Err(unavailable(&error)),
+            }
+        };
+        pictures.push(ArchivePicture { name: Personal(name.clone()), content });
+    }
+    Ok(())
 }
 
 /// Why an entry is not an accepted picture.
@@ -164,9 +184,9 @@ fn unpack<R: Read + Seek>(
         Err(EntryError::Io(error)) => return Err(PictureProblem::Disk(error)),
     };
     budget.0 -= content.len() as u64;
-    match format_of(&content) {
-        Some(format) => Ok((content, format)),
-        None => rejected(Code::PictureUnsupportedFormat),
+    match decode::check(&content) {
+        Ok(format) => Ok((content, format)),
+        Err(code) => rejected(code),
     }
 }
 
@@ -178,20 +198,11 @@ fn keep(
 ) -> Result<StoredPicture, Refusal> {
     let kept = files.keep(name, Cursor::new(content), PICTURE_BYTES_BELOW);
     let FileRef { sha256, bytes, .. } = kept.map_err(|error: KeepError| unavailable(&error))?;
-    files.publish(&sha256).map_err(|error| unavailable(&error))?;
-    files.confirm(&sha256);
-    Ok(StoredPicture { sha256, bytes, format })
-}
-
-/// The format of a picture by its first bytes. Its name does not matter.
-fn format_of(content: &[u8]) -> Option<PictureFormat> {
-    const JPEG: &[u8] = b"\xff\xd8\xff";
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
-    if content.starts_with(JPEG) {
-        Some(PictureFormat::Jpeg)
-    } else {
-        content.starts_with(PNG).then_some(PictureFormat::Png)
+    if let Err(error) = files.publish(&sha256) {
+        files.discard(&sha256);
+        return Err(unavailable(&error));
     }
+    Ok(StoredPicture { sha256, bytes, format })
 }
 
 /// Files that Windows and macOS add to archives, in lower case.

@@ -12,6 +12,8 @@ pub struct Allotment {
     pub(crate) lost: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
+    /// Values that a row would not get if it were valid, because this user keeps them.
+    pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
     /// The users whom rows of the file archive. They keep their values until the file is done.
     pub(crate) leaving: HashSet<UserId>,
     /// The folded keys of supervisors whom no row of the file creates, though the file names them.
@@ -22,6 +24,11 @@ impl Allotment {
     /// The other row that takes the value, if this row does not get it for that reason.
     pub(super) fn lost_to(&self, row: u64, mark: ValueMark) -> Option<u64> {
         self.lost.get(&(row, mark)).copied()
+    }
+
+    /// The user who keeps the value from a row that is invalid for another reason.
+    pub(super) fn kept_by(&self, row: u64, mark: ValueMark) -> Option<UserId> {
+        self.kept.get(&(row, mark)).copied()
     }
 
     /// Whether the row gets the value from this user.

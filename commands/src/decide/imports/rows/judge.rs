@@ -74,15 +74,27 @@ impl Rows<'_> {
         known.find_same(text).map(|role| format!("did you mean {role}?"))
     }
 
-    /// The problems of values that must be unique and that another row or another user keeps.
-    pub(super) fn check_unique(&self, row: &ParsedRow, folded: &str) -> Vec<Problem> {
-        let Some(allotment) = self.allotment else { return Vec::new() };
+    /// The problems of values that must be unique and that another row or another user keeps. `is_valid` says whether
+    /// the row has no other problem.
+    pub(super) fn check_unique(
+        &self,
+        row: &ParsedRow,
+        folded: &str,
+        is_valid: bool,
+    ) -> Vec<Problem> {
+        // A row that archives its user takes none of its values.
+        let allotment = self.allotment.filter(|_| !row.values.archived);
+        let Some(allotment) = allotment else { return Vec::new() };
         let names = self.dialect.map_or(&[][..], |dialect| dialect.unique());
         let keeper = |name: &str| {
             let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
             let mark = ValueMark::of(name, value);
             if let Some(other) = allotment.lost_to(row.row, mark) {
                 return Some(format!("row {other} has it too"));
+            }
+            if !is_valid {
+                let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
+                return Some(format!("{} has it", keeper.key().as_str()));
             }
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,

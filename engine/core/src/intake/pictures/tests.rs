@@ -6,8 +6,17 @@ use packed::{Form, Packed, deflated, end, stored, zip};
 
 use super::*;
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand so on";
-const JPEG: &[u8] = b"\xff\xd8\xff\xe0and so on";
+/// A grey PNG of 2 × 2 pixels.
+const PNG: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x02\x00\x00\x00\x02\x08\
+    \x00\x00\x00\x00\x57\xdd\x52\xf8\x00\x00\x00\x0e\x49\x44\x41\x54\x78\xda\x63\x10\x50\x60\x30\x70\x00\
+    \x00\x01\x76\x00\xa1\xf1\x58\xc4\x82\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+/// A grey JPEG of 16 × 16 pixels.
+const JPEG: &[u8] = b"\xff\xd8\xff\xdb\x00\x43\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\
+    \x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\
+    \x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\xff\xc0\x00\x0b\
+    \x08\x00\x10\x00\x10\x01\x01\x11\x00\xff\xc4\x00\x14\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x00\x00\x00\x00\x00\x00\xff\xc4\x00\x14\x10\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x00\x00\x00\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x00\xff\xd9";
 
 type Told = Vec<(String, Result<PictureFormat, Code>)>;
 
@@ -55,6 +64,24 @@ fn picture_format_is_read_from_its_bytes() {
     }
     let damaged = Packed { crc_off: 1, ..stored("a.png", PNG) };
     assert_eq!(one(damaged), Err(Code::PictureUnsupportedFormat));
+}
+
+/// OCM-17: a picture that is cut short, anywhere, or has too many pixels is refused. It never replaces a good one.
+#[test]
+fn damaged_picture_is_refused() {
+    let damaged = |content: &[u8]| one(stored("a.png", content)).unwrap_err();
+    for whole in [PNG, JPEG] {
+        for left in 12..whole.len() {
+            let part = whole.get(..left).unwrap();
+            assert_eq!(damaged(part), Code::PictureDamaged, "{left} of {} bytes", whole.len());
+        }
+    }
+    let mut wide = JPEG.to_vec();
+    let frame = wide.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+    wide.splice(frame + 5..frame + 9, [0x4e, 0x20, 0x4e, 0x20]);
+    assert_eq!(damaged(&wide), Code::PictureTooManyPixels);
+    let flipped: Vec<u8> = PNG.iter().map(|byte| if *byte == b'D' { 0 } else { *byte }).collect();
+    assert_eq!(damaged(&flipped), Code::PictureDamaged);
 }
 
 /// OCM-17, A26: 5 MiB is too large and one byte less is not, for any declared size.
