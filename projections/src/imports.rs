@@ -52,7 +52,10 @@ impl ImportRow {
             dialect: &self.dialect,
             state: WireName(self.state),
             counts: self.counts,
-            undo: self.undo.map(|counts| UndoShown { counts, unsupervised: &self.unsupervised }),
+            undo: self.undo.map(|counts| UndoShown {
+                counts,
+                unsupervised: Some(&self.unsupervised).filter(|left| !left.is_none()),
+            }),
             requested_by: &self.requested_by,
             started_at: self.started_at,
             ended_at: self.ended_at,
@@ -88,8 +91,9 @@ struct ImportShown<'a> {
 struct UndoShown<'a> {
     #[serde(flatten)]
     counts: UndoCounts,
-    /// Whom the undo left without a supervisor, once it has ended.
-    unsupervised: &'a Unsupervised,
+    /// Whom the undo left without a supervisor. Absent if nobody is, and until the undo has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupervised: Option<&'a Unsupervised>,
 }
 
 fn imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {

@@ -52,7 +52,7 @@ impl Decide for UndoImport {
 
 /// The `result` of a preview.
 pub fn preview_result(import: ImportId, counts: UndoCounts, left: Unsupervised) -> Value {
-    let (counts, unsupervised) = (Some(counts), Some(left));
+    let (counts, unsupervised) = (Some(counts), Some(left).filter(|left| !left.is_none()));
     json!(Undoing { import, state: State::Completed, counts, unsupervised })
 }
 
@@ -63,7 +63,7 @@ struct Undoing {
     state: State,
     #[serde(flatten)]
     counts: Option<UndoCounts>,
-    /// Who would be left without a supervisor. Only in a preview; afterwards the query `import` says who was.
+    /// Who would be left without a supervisor, if anybody. Only in a preview; the query `import` says it afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsupervised: Option<Unsupervised>,
 }

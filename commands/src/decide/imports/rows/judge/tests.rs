@@ -203,8 +203,10 @@ fn person_fails_when_the_row_of_the_supervisor_fails() {
     ];
     let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
     let unique = || invalid("PBX ID", Code::FieldNotUnique);
+    let (outcome, mut both) = not_found();
+    both.extend(unique().1);
     let expected = [
-        not_found(),
+        (outcome, both),
         not_found(),
         not_found(),
         created(),
