@@ -13,6 +13,7 @@ Examples:
   boarding completions bash > ~/.local/share/bash-completion/completions/boarding
   boarding completions fish > ~/.config/fish/completions/boarding.fish")]
 pub(super) struct Completions {
+    /// The shell
     shell: Shell,
 }
 

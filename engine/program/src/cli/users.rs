@@ -31,17 +31,32 @@ enum Verb {
     /// Lists the users
     List(List),
     /// Shows a user
-    Show { user: String },
+    Show {
+        /// The user name
+        user: String,
+    },
     /// Adds a user
     Add(Add),
     /// Archives a user: archived users are not invited
-    Archive { user: String },
+    Archive {
+        /// The user name
+        user: String,
+    },
     /// Restores an archived user
-    Restore { user: String },
+    Restore {
+        /// The user name
+        user: String,
+    },
     /// Deactivates a user
-    Deactivate { user: String },
+    Deactivate {
+        /// The user name
+        user: String,
+    },
     /// Reactivates a deactivated user
-    Reactivate { user: String },
+    Reactivate {
+        /// The user name
+        user: String,
+    },
     /// Marks a user's messaging account as linked, as the link in the mail does
     #[command(
         after_help = "Example:\n  boarding users link janeuser115 --channel whatsapp --company acme"
@@ -98,6 +113,7 @@ struct Add {
 /// A messaging account of a user.
 #[derive(Debug, Args)]
 struct Account {
+    /// The user name
     user: String,
     /// whatsapp or imessage
     #[arg(long, value_name = "CHANNEL")]
