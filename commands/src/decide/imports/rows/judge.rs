@@ -204,6 +204,7 @@ mod tests {
             parent: parent.map(str::to_owned),
             level: Some(level.to_owned()),
             roles: vec![],
+            default_permission_group: None,
         };
         let mut file = accepted(total, false, Existing::Skip);
         if let Event::ImportAccepted { options, .. } = &mut file {
