@@ -18,7 +18,7 @@ pub struct Lock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub run: RunId,
-    /// The version of its `RunStarted`: a report with another fence belongs to an earlier start.
+    /// The version of its `RunStarted`: a report with another fence belongs to an earlier start of the run, not of the engine.
     pub fence: u64,
 }
 

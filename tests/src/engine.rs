@@ -319,6 +319,8 @@ impl EngineHarness {
     pub(crate) fn outbox(&self) -> Vec<String> {
         let mut found = Vec::new();
         files_under(&self.data().join("outbox"), &mut found);
+        // Mails that are being written, and the files that try whether there is room.
+        found.retain(|path| !path.components().any(|part| part.as_os_str() == ".unfinished"));
         found.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
     }
 

@@ -6,6 +6,7 @@ mod clients;
 mod engines;
 mod feed;
 mod files;
+mod isolation;
 mod log;
 mod migration;
 mod ownership;

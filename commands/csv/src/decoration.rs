@@ -2,7 +2,7 @@
 
 use crate::names::plain;
 
-/// Words that say whether a column must have a value, made plain. They are no part of its name.
+/// Words that describe a column and are no part of its name: mandatory or optional, yes or no.
 const DUTY_WORDS: [&str; 35] = [
     "required",
     "requiredfield",

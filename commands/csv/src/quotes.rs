@@ -6,8 +6,8 @@ const TYPOGRAPHIC: &[char] = &[
     '\u{bb}', '\u{301d}', '\u{301e}', '\u{301f}', '\u{275d}', '\u{275e}',
 ];
 
-/// Whether word processors write this quote instead of a plain one. Around a value it counts as a plain quote, unless
-/// the value is in plain quotes.
+/// Whether word processors write this quote instead of a plain one. If it stands around a value, it is read as a plain
+/// quote. Inside a value in plain quotes it is kept.
 pub fn is_typographic(c: char) -> bool {
     TYPOGRAPHIC.contains(&c)
 }
@@ -26,7 +26,7 @@ pub(crate) enum OddQuote {
 
 /// The text with plain quotes around its values.
 ///
-/// * RFC 4180 text with plain quotes stays unchanged. So does the result of this function.
+/// * RFC 4180 text with plain quotes stays unchanged. A second call changes nothing.
 /// * A typographic quote becomes a plain one at the beginning of a field that also ends with a quote on the same
 ///   line. Within a value it is kept.
 /// * Blanks before an opening quote are removed. Otherwise CSV readers would read the quote as part of the value.
@@ -194,7 +194,7 @@ impl Normaliser {
 
     /// The closing quote of a field: its position, its length, and the end of the field.
     ///
-    /// It is the first quote of any kind that the end of the field follows. There is none if another quoted field
+    /// It is the first quote, of any kind, after which the field ends. There is none if another quoted field
     /// begins before it, or if the opening quote was closed before it, as in `“Ops” team`.
     fn closing(&self, line: &[u8], first: usize, mut at: usize) -> Option<(usize, usize, usize)> {
         let opening = line.get(first..at)?;

@@ -1,4 +1,4 @@
-//! How long a link lives: the one rule of why a link cannot be used.
+//! How long a link lives: the rule of why the link of a known invitation cannot be used.
 
 use super::link::{Invitation, InvitationState, LinkBasis};
 use super::run::AddressMark;

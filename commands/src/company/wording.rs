@@ -33,7 +33,7 @@ impl Company {
         let exact = (kind, language.to_owned());
         let same = |tag: &str| tag.eq_ignore_ascii_case(language);
         let found = self.templates.get_key_value(&exact).or_else(|| {
-            // An old log may have one language in two spellings. The newest setting is not known, so the last one is used.
+            // An old log may have one language in two spellings. Which was set last is not recorded, so the spelling that sorts last is used.
             self.templates.iter().rev().find(|((of, tag), _)| *of == kind && same(tag))
         });
         found.map(|((_, tag), own)| (tag.as_str(), own))
@@ -68,8 +68,8 @@ impl Company {
 
     /// The kind of a person's next invitation by mail.
     ///
-    /// A company that words only the invitation to channels has worded it for its accounts as well: accounts had no
-    /// invitation of their own before.
+    /// If a company has its own wording only for the invitation to channels, its accounts get that one too: it was
+    /// written when they had no invitation of their own.
     pub fn mailed_invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
         if !self.is_to_activate(id, user) {
             return TemplateKind::ChannelInvitation;
@@ -84,7 +84,7 @@ impl Company {
         }
     }
 
-    /// The mail of this wording; none where it is neither in force nor needed by a mail under way.
+    /// The mail of this wording. None if the version was replaced, and no mail under way uses it.
     pub fn worded(&self, kind: TemplateKind, wording: &Wording) -> Option<MailTemplate> {
         let Wording { language, version } = wording;
         if *version == 0 {

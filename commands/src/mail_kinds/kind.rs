@@ -17,7 +17,7 @@ pub trait MailKind: fmt::Debug + Sync {
     /// What a template of the mail must show, and may show beside its topic.
     fn facts(&self) -> &'static MailFacts;
 
-    /// The variables of the topic, with values for the check of a template. No sample number occurs inside another, so that the check can tell them apart.
+    /// The variables of the topic, with values for the check of a template. No sample value is part of another, so that the check can tell them apart.
     fn sample(&self) -> TopicVariables {
         TopicVariables::default()
     }

@@ -224,7 +224,7 @@ impl Files {
 
 /// Adds to an error text that the import continues when its file is back.
 pub(crate) fn going_on(lost: &str) -> String {
-    format!("{lost}, and the import continues at the next start")
+    format!("{lost}. Then start Boarding again, and the import continues.")
 }
 
 /// Copies at most one byte more than the limit, to detect a too large file. Returns digest and length.

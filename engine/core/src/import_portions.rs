@@ -127,7 +127,8 @@ impl Portions {
     /// rows after it are still applied.
     ///
     /// # Errors
-    /// When even the invalid row does not fit. The row is not skipped then. The limits of a row should prevent this.
+    /// When even the refusal of one row does not fit in a commit. The import stops at this row. The limits of a row
+    /// should prevent this.
     pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), BoxError> {
         if rows.len() > 1 {
             let rest = rows.split_off(rows.len() / 2);

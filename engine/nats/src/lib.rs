@@ -9,11 +9,14 @@ pub mod names;
 pub mod ownership;
 pub mod schema;
 pub mod server;
+pub mod server_config;
 pub mod shared;
 pub mod text_work;
 pub mod worker_queue;
 
 mod forward;
+mod isolation;
+mod jetstream_api;
 mod micro;
 mod objects;
 mod queue;

@@ -133,6 +133,19 @@ pub const OBJECTS_AT_ONCE_MAX: usize = 8;
 /// The longest pause of the object store while a file is fetched, in seconds.
 pub const OBJECT_SILENCE_SECONDS_MAX: u64 = 5;
 
+/// The size limit of one bucket of files in the object store, in bytes. Above it the server rejects more. The server
+/// reserves as much of its disk for each company's bucket.
+pub const FILES_BYTES_MAX: i64 = 1024 * 1024 * 1024;
+
+/// The most calls of the JetStream API that are answered at once for users of other accounts.
+pub const API_CALLS_MAX: usize = 64;
+
+/// The longest wait for the server's answer to such a call, in seconds.
+pub const API_CALL_SECONDS_MAX: u64 = 5;
+
+/// After how many seconds an event that a follower has not acknowledged is delivered again.
+pub const FOLLOW_ACK_SECONDS_MAX: u64 = 5;
+
 /// How long the object store keeps a file, in days: it holds personal data, and the engine has its own copy
 /// after the import.
 pub const OBJECTS_KEPT_DAYS: u64 = 30;

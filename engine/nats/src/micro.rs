@@ -73,9 +73,9 @@ impl Service {
         self.endpoints.len() - 1
     }
 
-    /// The subject of an endpoint.
-    pub(super) fn subject(&self, endpoint: usize) -> String {
-        self.endpoints.get(endpoint).map(|one| one.info.subject.clone()).unwrap_or_default()
+    /// The name of an endpoint.
+    pub(super) fn name(&self, endpoint: usize) -> String {
+        self.endpoints.get(endpoint).map(|one| one.info.name.clone()).unwrap_or_default()
     }
 
     /// Counts a response: its duration in milliseconds, and the code of a refusal or failure.

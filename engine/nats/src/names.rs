@@ -6,6 +6,13 @@ use ulid::Ulid;
 /// The prefix of all subjects of this version of the contract.
 pub const ROOT: &str = "boarding.v1";
 
+/// The prefix of subjects that the NATS server itself fills in: what the user of another account publishes as
+/// `boarding.v1.<company>.…` arrives as `boarding.by.<user>.v1.<company>.…`. See `nats.conf`.
+const BY_ROOT: &str = "boarding.by";
+
+/// The company token of a user who belongs to no company.
+pub const NO_COMPANY: &str = "_";
+
 /// The stream of events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
@@ -19,6 +26,9 @@ pub const QUEUE_STREAM: &str = "BOARDING_QUEUE";
 pub const WORK_STREAM: &str = "BOARDING_WORK";
 
 pub use boarding_core::object_store::FILES_BUCKET;
+
+/// The stream behind the bucket of files, by the name that clients know.
+pub const FILES_STREAM: &str = "OBJ_BOARDING_FILES";
 
 /// The bucket with the leases of engines.
 pub const ENGINES_BUCKET: &str = "BOARDING_ENGINES";
@@ -37,6 +47,11 @@ pub fn forwarded(engine: Ulid) -> String {
     format!("boarding.engine.{engine}.command")
 }
 
+/// Whether only engines may use the subject.
+pub fn is_inside(subject: &str) -> bool {
+    subject.starts_with("boarding.engine.")
+}
+
 /// The subject of a command: `boarding.v1.<company>.command.<CommandName>`.
 pub fn command(company: &CompanyId, name: &str) -> String {
     format!("{ROOT}.{company}.command.{name}")
@@ -50,6 +65,57 @@ pub fn query(company: &CompanyId, name: &str) -> String {
 /// The subject of a queued command: `boarding.v1.<company>.queue.<CommandName>`.
 pub fn queue(company: &CompanyId, name: &str) -> String {
     format!("{ROOT}.{company}.queue.{name}")
+}
+
+/// The patterns of all subjects of a kind (`command`, `query`, `queue`): without and with the server's user.
+pub fn all(kind: &str) -> [String; 2] {
+    [format!("{ROOT}.*.{kind}.*"), format!("{BY_ROOT}.*.v1.*.{kind}.*")]
+}
+
+/// The pattern of the calls of the JetStream API that the engine answers for users of other accounts:
+/// `boarding.by.<user>.v1.<company>.api.<call>`.
+pub fn all_api_calls() -> String {
+    format!("{BY_ROOT}.*.v1.*.api.>")
+}
+
+/// Where the server expects an answer for an inbox of another account's user: `boarding.answer.<user>.<inbox>`.
+pub fn answer(user: &str, inbox: &str) -> String {
+    format!("boarding.answer.{user}.{inbox}")
+}
+
+/// What the subject of a request says. Each part may be empty or malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// The user whom the server has authenticated; none if its accounts do not tell.
+    pub user: Option<&'a str>,
+    pub company: &'a str,
+    pub kind: &'a str,
+    /// All words after the kind.
+    pub name: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// Reads `boarding.v1.<company>.<kind>.<name>`, also with `boarding.by.<user>` in front.
+    pub fn read(subject: &'a str) -> Self {
+        let by = subject.strip_prefix(BY_ROOT).and_then(|rest| rest.strip_prefix('.'));
+        let (user, rest) = match by.and_then(|rest| rest.split_once('.')) {
+            Some((user, rest)) => (Some(user), rest.strip_prefix("v1.")),
+            None => (None, subject.strip_prefix(ROOT).and_then(|rest| rest.strip_prefix('.'))),
+        };
+        let mut words = rest.unwrap_or_default().splitn(3, '.');
+        let [company, kind, name] = [(); 3].map(|()| words.next().unwrap_or_default());
+        Self { user, company, kind, name }
+    }
+}
+
+/// The bucket of a company's own users. They see it as `BOARDING_FILES`.
+pub fn files_bucket(company: &CompanyId) -> String {
+    format!("{FILES_BUCKET}_{company}")
+}
+
+/// The durable consumer of a company's auditor. That of its other programs has the name of the company.
+pub fn auditor(company: &str) -> String {
+    format!("{company}_auditor")
 }
 
 /// The subject of an event: `boarding.v1.<company>.event.<EventName>`.
@@ -93,3 +159,23 @@ pub fn all_handed() -> String {
 
 /// The prefix of recorded attempts. Only engines may use it.
 const HANDED_ROOT: &str = "boarding.handed.v1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subject_names_company_kind_name_and_user() {
+        let plain = Address { user: None, company: "acme", kind: "command", name: "AddUser" };
+        assert_eq!(Address::read("boarding.v1.acme.command.AddUser"), plain);
+        let by = Address { user: Some("acme-hr"), ..plain };
+        assert_eq!(Address::read("boarding.by.acme-hr.v1.acme.command.AddUser"), by);
+        let call = Address::read("boarding.by.acme-hr.v1.acme.api.STREAM.INFO.X");
+        assert_eq!((call.kind, call.name), ("api", "STREAM.INFO.X"));
+        for bad in
+            ["boarding.v1", "boarding.by.x", "boarding.by.x.v2.acme.command.A", "", "boarding.by"]
+        {
+            assert_eq!(Address::read(bad).company, "", "{bad}");
+        }
+    }
+}

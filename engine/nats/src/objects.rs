@@ -3,8 +3,9 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::object_store::{Config, GetErrorKind, Object, ObjectStore};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::{self, Context, ErrorCode};
 use boarding_commands::event::FileRef;
 use boarding_commands::values::{Code, Refusal};
 use boarding_csv::Limits;
@@ -13,8 +14,10 @@ use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::names::FILES_BUCKET;
-use crate::limits::{OBJECT_SILENCE_SECONDS_MAX, OBJECTS_AT_ONCE_MAX, OBJECTS_KEPT_DAYS};
+use super::names::{self, FILES_BUCKET};
+use crate::limits::{
+    FILES_BYTES_MAX, OBJECT_SILENCE_SECONDS_MAX, OBJECTS_AT_ONCE_MAX, OBJECTS_KEPT_DAYS,
+};
 use boarding_core::files::Files;
 use boarding_core::object_store::{FetchFuture, FetchedObject, Objects};
 
@@ -34,36 +37,72 @@ impl ObjectBucket {
         Self { jetstream, copies, fetches: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
     }
 
-    /// Opens the bucket, or creates it.
-    pub(super) async fn open(&self) -> Result<ObjectStore, async_nats::Error> {
-        if let Ok(store) = self.jetstream.get_object_store(FILES_BUCKET).await {
+    /// Opens a bucket of files, or creates it.
+    pub(super) async fn open(&self, bucket: &str) -> Result<ObjectStore, async_nats::Error> {
+        if let Ok(store) = self.jetstream.get_object_store(bucket).await {
             return Ok(store);
         }
         let config = Config {
-            bucket: FILES_BUCKET.to_owned(),
+            bucket: bucket.to_owned(),
             description: Some("Files for ImportFile; names begin with <company>/".to_owned()),
             max_age: Duration::from_secs(OBJECTS_KEPT_DAYS * 24 * 60 * 60),
+            max_bytes: FILES_BYTES_MAX,
             num_replicas: self.copies,
             ..Config::default()
         };
         Ok(self.jetstream.create_object_store(config).await?)
     }
 
+    /// The object of this name: in the bucket of the company's own users, or in that of the users of no company.
     async fn get(&self, name: &str) -> Result<Object, Refusal> {
-        let store = self.open().await.map_err(|error| unavailable(&*error))?;
-        let object = store.get(name).await.map_err(|error| match error.kind() {
-            GetErrorKind::NotFound | GetErrorKind::InvalidName | GetErrorKind::BucketLink => {
-                Refusal::new(Code::ImportObjectNotFound)
-            }
-            GetErrorKind::ConsumerCreate | GetErrorKind::Other | GetErrorKind::TimedOut => {
-                unavailable(&error)
-            }
-        })?;
-        // An object may be a link to another object, perhaps of another company. So links are rejected.
-        if object.info().name != name || object.info().bucket != FILES_BUCKET {
-            return Err(Refusal::new(Code::ImportObjectNotFound));
+        let company = name.split_once('/').and_then(|(company, _)| company.parse().ok());
+        if let Some(own) = company.map(|company| names::files_bucket(&company))
+            && self.is_there(&own).await?
+            && let Some(object) = self.find(&own, name).await?
+        {
+            return Ok(object);
         }
-        Ok(object)
+        let object = self.find(FILES_BUCKET, name).await?;
+        object.ok_or_else(|| Refusal::new(Code::ImportObjectNotFound))
+    }
+
+    async fn is_there(&self, bucket: &str) -> Result<bool, Refusal> {
+        match self.jetstream.get_stream(format!("OBJ_{bucket}")).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(no)
+                    if no.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(false)
+                }
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
+    async fn find(&self, bucket: &str, name: &str) -> Result<Option<Object>, Refusal> {
+        let store = self.open(bucket).await.map_err(|error| unavailable(&*error))?;
+        let mut object = match store.get(name).await {
+            Ok(object) => object,
+            Err(error) => match error.kind() {
+                GetErrorKind::NotFound | GetErrorKind::InvalidName | GetErrorKind::BucketLink => {
+                    return Ok(None);
+                }
+                GetErrorKind::ConsumerCreate | GetErrorKind::Other | GetErrorKind::TimedOut => {
+                    return Err(unavailable(&error));
+                }
+            },
+        };
+        // The client has written the entry. It may be a link to another object, perhaps of another company, or
+        // name the bytes of all objects.
+        let info = &mut object.info;
+        let is_plain = info.nuid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if info.name != name || info.bucket != FILES_BUCKET || !is_plain {
+            return Ok(None);
+        }
+        // Under this name the bytes are stored. Clients know the bucket by its other name.
+        bucket.clone_into(&mut info.bucket);
+        Ok(Some(object))
     }
 
     /// Copies an object to the stored files, where the file gets the name `file_name`.

@@ -11,7 +11,7 @@ use boarding_commands::values::Code;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinSet;
 
-use super::names::{QUEUE_STREAM, ROOT};
+use super::names::{self, Address, FILES_BUCKET, QUEUE_STREAM};
 use super::requests::{Request, may_answer};
 use super::server_state::ServerState;
 use super::wire::{WireResponse, header};
@@ -62,12 +62,12 @@ pub(super) async fn run(state: Arc<ServerState>, first: Result<pull::Stream, asy
 /// Opens the file bucket, the stream and its consumer, and creates missing ones. Clients have no right to
 /// create them.
 pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats::Error> {
-    state.bucket.open().await?;
+    state.bucket.open(FILES_BUCKET).await?;
     let jetstream = jetstream::new(state.client.clone());
     let wanted = stream::Config {
         name: QUEUE_STREAM.to_owned(),
         description: Some("Commands that were left for an engine".to_owned()),
-        subjects: vec![format!("{ROOT}.*.queue.*")],
+        subjects: names::all("queue").to_vec(),
         retention: stream::RetentionPolicy::WorkQueue,
         discard: stream::DiscardPolicy::New,
         storage: stream::StorageType::File,
@@ -75,7 +75,14 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
         max_bytes: QUEUE_BYTES_MAX,
         ..stream::Config::default()
     };
-    let stream = jetstream.get_or_create_stream(wanted).await?;
+    let mut stream = jetstream.get_or_create_stream(wanted.clone()).await?;
+    // A stream of an earlier version lacks the subjects with the server's user.
+    if wanted.subjects.iter().any(|one| !stream.cached_info().config.subjects.contains(one)) {
+        let subjects = wanted.subjects;
+        let config = stream::Config { subjects, ..stream.cached_info().config.clone() };
+        jetstream.update_stream(config).await?;
+        stream = jetstream.get_stream(QUEUE_STREAM).await?;
+    }
     if stream.cached_info().config.retention != stream::RetentionPolicy::WorkQueue {
         let why = format!("the stream {QUEUE_STREAM} exists but is not a work queue: remove it");
         return Err(why.into());
@@ -150,7 +157,11 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         _ => AckKind::Ack,
     };
     match header(headers, REPLY_TO) {
-        Some(to) if may_answer(to) => state.send(to, response).await,
+        Some(to) if may_answer(to) => match Address::read(&command.subject).user {
+            // The asker's account imports only answers for its own user.
+            Some(user) => state.send(&names::answer(user, to), response).await,
+            None => state.send(to, response).await,
+        },
         Some(_) => {
             tracing::warn!(subject = %command.subject, "answer not sent: subject in {REPLY_TO} not allowed");
         }

@@ -7,7 +7,7 @@ use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::names::ROOT;
+use super::names::Address;
 use super::wire::{Encoding, WireResponse, header, id_in};
 use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
@@ -37,19 +37,14 @@ struct RequestTarget<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The subject's words: `boarding.v1.<company>.<kind>.<name>`, from the company on.
-    fn words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.subject.strip_prefix(ROOT).unwrap_or_default().split('.').skip(1)
-    }
-
-    /// The company in the subject; it may be malformed.
-    pub(super) fn company(&self) -> &'a str {
-        self.words().next().unwrap_or_default()
+    /// What the subject says; the parts may be malformed.
+    pub(super) fn address(&self) -> Address<'a> {
+        Address::read(self.subject)
     }
 
     fn target(&self) -> RequestTarget<'a> {
-        let name = self.words().nth(2).unwrap_or_default();
-        let company = self.company().parse().map_err(|error| {
+        let Address { company, name, .. } = self.address();
+        let company = company.parse().map_err(|error| {
             Refusal::new(Code::EnvelopeMalformed)
                 .saying(&format!("the company in the subject: {error}"))
         });

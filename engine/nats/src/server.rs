@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 use super::admission::{Admission, AdmissionLimits};
 use super::feed::{self, Feed};
 use super::forward;
+use super::isolation;
+use super::jetstream_api;
 use super::micro::{self, Service};
 use super::names::{self, ROOT};
 use super::objects::ObjectBucket;
@@ -105,9 +107,13 @@ impl NatsServer {
         });
         let mut tasks = JoinSet::new();
         for endpoint in [commands, queries] {
-            let requests = state.subscribe(&state.service.subject(endpoint), true).await?;
-            tasks.spawn(Arc::clone(&state).serve(endpoint, requests));
+            for subject in names::all(&state.service.name(endpoint)) {
+                let requests = state.subscribe(&subject, true).await?;
+                tasks.spawn(Arc::clone(&state).serve(endpoint, requests));
+            }
         }
+        let calls = state.subscribe(&names::all_api_calls(), true).await?;
+        tasks.spawn(jetstream_api::run(Arc::clone(&state), calls));
         let forwarded = state.subscribe(&names::forwarded(id), false).await?;
         tasks.spawn(Arc::clone(&state).serve(commands, forwarded));
         let mut discovery = Vec::new();
@@ -190,6 +196,8 @@ const QUERY: [(&str, &str); 4] = [
 async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
     let queue = queue::open(state).await;
     tasks.spawn(queue::run(Arc::clone(state), queue));
+    let client = state.client.clone();
+    tasks.spawn(async move { isolation::check(client).await });
     if let Some(owners) = state.owners.clone() {
         let state = Arc::clone(state);
         tasks.spawn(async move {
@@ -248,7 +256,7 @@ impl ServerState {
             tracing::warn!(subject = %message.subject, "request dropped: reply subject not allowed");
             return;
         }
-        match self.admission.acquire(request(&message).company(), message.payload.len()) {
+        match self.admission.acquire(request(&message).address().company, message.payload.len()) {
             Some(permit) => {
                 let state = Arc::clone(self);
                 running.spawn(async move {
@@ -305,7 +313,7 @@ impl ServerState {
 fn request(message: &Message) -> Request<'_> {
     let headers = message.headers.as_ref();
     // Only engines may forward commands. On public subjects the header is ignored, since clients could forge it.
-    let inside = !message.subject.starts_with(ROOT);
+    let inside = names::is_inside(&message.subject);
     let forwarded = inside.then(|| forward::original_subject(headers)).flatten();
     Request {
         subject: forwarded.unwrap_or(&message.subject),

@@ -32,6 +32,7 @@ mod list;
 mod log;
 mod manual;
 mod migration;
+mod nats_config;
 mod nats_options;
 mod notifications;
 mod numbers;
@@ -94,6 +95,7 @@ enum Verb {
     Move(Box<migration::Move>),
     Template(template::Template),
     Schema(schema::Schema),
+    NatsConfig(nats_config::NatsConfig),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -195,6 +197,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,
         Verb::Schema(verb) => verb.run(out),
+        Verb::NatsConfig(verb) => verb.run(&common, out),
         Verb::Bench(verb) => verb.run(&common, out).await,
         Verb::Completions(verb) => verb.run(out, Cli::command()),
         Verb::OfCompany(verb) => {

@@ -26,7 +26,7 @@ pub(crate) struct FileRow {
     pub warnings: Vec<Problem>,
     pub phone: Option<PhoneOutcome>,
     pub phone_problem: Option<Problem>,
-    /// Cells and phones that were lost; 1 for a row of a taken key.
+    /// How many cells and phones were not taken over. It is 1 if another row has the key.
     pub lost: u64,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct FileRowShown<'a> {
     phone_problem: Option<&'a Problem>,
     /// `assigned` if the row got a number of the pool. A row whose number cannot be assigned is invalid.
     number: Option<&'static str>,
-    /// Cells and phones of the row that were not taken over though the row was; 1 for a row whose key another row has.
+    /// How many cells and phones of an applied row were not taken over. It is 1 for a row whose key another row has.
     lost: u64,
     /// The status in the integration log of the import's run; null if the import has no run.
     invite: Option<String>,
@@ -125,7 +125,7 @@ impl Projection for FileRowProjection {
 }
 
 wire_enum! {
-    /// What a row may have beside its outcome.
+    /// A filter of rows: those with warnings, or those that lost values.
     RowWith {
         Warnings "warnings"
         Losses "losses"
@@ -190,7 +190,7 @@ pub(crate) fn key(import: ImportId, row: u64) -> Vec<u8> {
     [imports::key(import).as_slice(), &row.to_be_bytes()].concat()
 }
 
-/// An account as its row opened it. Later changes of the account do not change the report of its batch.
+/// An account as its row opened it. Later changes of the account do not change the report of the import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RowAccount {
     pub name: Personal<String>,

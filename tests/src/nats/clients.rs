@@ -28,6 +28,11 @@ async fn operator(server: &Server) -> Caller {
     Caller::connect(&url(server, "operator")).await
 }
 
+/// Where a command of this user of acme arrives.
+fn command_of(user: &str, name: &str) -> String {
+    format!("boarding.by.{user}.v1.acme.command.{name}")
+}
+
 /// Subscribes to a subject as the user `engine`.
 async fn subscribe(server: &Server, subject: &str) -> (Client, Subscriber) {
     let client = client(server, "engine").await;
@@ -75,7 +80,7 @@ async fn command_repeated_after_a_late_answer_is_done_once() {
     let caller = operator(&server).await;
     for language in Language::ALL {
         let (_client, mut messages) =
-            subscribe(&server, "boarding.v1.acme.command.SetCompanyConfig").await;
+            subscribe(&server, &command_of("acme-publisher", "SetCompanyConfig")).await;
         let clients = Clients::of(language, &server);
         let body = json!({"company_name": format!("Acme {language:?}")}).to_string();
         serving.signal("-STOP");
@@ -101,7 +106,8 @@ async fn client_repeats_a_command_until_it_is_accepted_or_refused() {
     for language in Language::ALL {
         let server = server(&config());
         let clients = Clients::of(language, &server);
-        let (fake_engine, mut messages) = subscribe(&server, "boarding.v1.acme.command.*").await;
+        let (fake_engine, mut messages) =
+            subscribe(&server, &command_of("acme-publisher", "*")).await;
         let valid = ["acme", "SetCompanyConfig", r#"{"company_name":"Acme"}"#];
         let mut program = clients.start("acme-publisher", "commands", &valid);
         let first = next(&mut program, &mut messages).await;
@@ -203,10 +209,10 @@ async fn follower_has_every_event_once_after_restarts() {
         let file = clients.file("events.jsonl");
         let words = ["acme", file.to_str().unwrap()];
         let start = || clients.start("acme-publisher", "follow", &words);
+        // The engine makes the company's consumer when a program asks for it.
         let mut early = start();
-        early.exits_with(1).await;
-        assert!(early.stderr().contains("consumer not found"), "{}", early.stderr());
-        make_consumer(&clients, &caller).await;
+        early.wait_until("it has an event", |_| written(&file).first().map(|_| ())).await;
+        early.kill();
 
         // The follower is killed before it has all events.
         import(&caller, &people(40)).await;
@@ -273,7 +279,7 @@ async fn worker_repeats_its_reports_until_they_are_accepted() {
         wait_for_work(&engine, 4).await;
         serving.kill();
 
-        let (subscriber, mut messages) = subscribe(&server, "boarding.v1.acme.command.*").await;
+        let (subscriber, mut messages) = subscribe(&server, &command_of("acme-worker", "*")).await;
         let clients = Clients::of(language, &server);
         let mut worker = clients.start("acme-worker", "worker", &["acme", "whatsapp"]);
         let (first, second) =

@@ -22,6 +22,7 @@ use boarding_nats::names::EVENT_STREAM;
 use boarding_program::migration::move_log;
 use serde_json::{Value, json};
 
+use super::permissions::{config, server};
 use crate::engine::{EngineHarness, company_id, numbered_rows, ok};
 use crate::support::nats::{Cluster, Server};
 use crate::support::program::program;
@@ -388,16 +389,8 @@ async fn log_migrates_to_three_copies_in_a_cluster_and_back() {
 /// The permissions of the user `engine` in `nats.conf` suffice for a migration.
 #[tokio::test(flavor = "multi_thread")]
 async fn permissions_of_the_user_engine_suffice_for_a_migration() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let text = std::fs::read_to_string(root.join("nats.conf")).unwrap();
-    let users = text[text.find("authorization {").unwrap()..].to_owned();
-    let users = users.split('\n').map(|line| match line.split_once("password: $") {
-        Some((before, _)) => format!("{before}password: secret\n"),
-        None => format!("{line}\n"),
-    });
-    let safe = "jetstream { store_dir: \"STORE\", sync_interval: always }\n".to_owned();
-    let server = Server::with(&(safe + &users.collect::<String>()));
-    let url = server.url().replace("://", "://engine:secret@");
+    let server = server(&config());
+    let url = server.url().replace("://", "://engine:engine@");
     let folder = tempfile::tempdir().unwrap();
     drop(boarding_core::data_dir::DataDir::open(folder.path()).unwrap());
     let log = files(&folder.path().join("log"));

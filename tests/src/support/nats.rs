@@ -53,12 +53,8 @@ impl Server {
 
     fn of(program: PathBuf, port: u16, monitor: u16, lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().join("store");
-        let lines = lines.replace("STORE", &store.display().to_string());
         let config = folder.path().join("nats.conf");
-        let text =
-            format!("listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n{lines}\n");
-        std::fs::write(&config, text).unwrap();
+        write_config(&config, [port, monitor], folder.path(), lines);
         let mut server = Self { process: None, program, config, port, monitor, folder };
         server.restart();
         server
@@ -68,6 +64,13 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         self.spawn();
         self.wait_until_up();
+    }
+
+    /// Starts the server again with other lines of configuration.
+    pub(crate) fn configure(&mut self, lines: &str) {
+        self.kill();
+        write_config(&self.config, [self.port, self.monitor], self.folder.path(), lines);
+        self.restart();
     }
 
     fn spawn(&mut self) {
@@ -124,6 +127,12 @@ impl Server {
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
+}
+
+fn write_config(config: &Path, [port, monitor]: [u16; 2], folder: &Path, lines: &str) {
+    let lines = lines.replace("STORE", &folder.join("store").display().to_string());
+    let text = format!("listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n{lines}\n");
+    std::fs::write(config, text).unwrap();
 }
 
 impl Drop for Server {

@@ -16,7 +16,7 @@ use crate::event::{Event, Permission};
 use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Phone, Refusal};
 
-/// Available numbers go from the organization above, or one further up, to this one; all of them or none.
+/// Moves numbers from the organizations above to this one. If one cannot move, none moves.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = either_way)]
@@ -73,7 +73,7 @@ impl Decide for AllocateNumbers {
     }
 }
 
-/// The requested quantity of numbers, the nearest owner's first. Numbers promised to pending invitations stay.
+/// The requested quantity of numbers, the nearest owner's first. Numbers that are promised to pending invitations are not given away.
 fn some(company: &Company, owners: &[NumberOwner], quantity: u64) -> Result<Vec<Phone>, Refusal> {
     if quantity == 0 || quantity > MAX_NUMBERS as u64 {
         return Err(Refusal::new(Code::EnvelopeMalformed).saying("quantity: 1 to 1000"));

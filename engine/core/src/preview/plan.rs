@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// What an import would do in the current state of the company.
 pub struct ImportPlan {
-    /// The digest of the plan. An import with this digest does exactly that, or is refused.
+    /// The digest of the plan. An import that names it does exactly what the plan shows, or is refused.
     pub hash: String,
     pub counts: Counts,
     /// The first rows, in the form of the query `import_rows`.
@@ -18,7 +18,7 @@ pub struct ImportPlan {
     /// further pages; the query `import_rows` shows all rows after the import.
     pub next: Option<u64>,
     pub attention: Attention,
-    /// Warnings about the whole file. The counts include those that the import will have too.
+    /// Warnings about the whole file. `counts` includes those that the import itself will record.
     pub warnings: Vec<Problem>,
     /// The first rows that change values of users: row, line, key, and the old and new values.
     pub changed: Vec<Value>,

@@ -22,7 +22,7 @@ const REFUSED_ADDRESSES: usize = 500;
 pub(super) struct ChannelHealth {
     /// Whether it has ever accepted or judged a mail of the run.
     has_answered: bool,
-    /// The people it has refused for now since its last answer that was not for now.
+    /// The people it has refused for now since its last final answer.
     refused: BTreeSet<String>,
     /// Those of them who were refused for a reason that does not concern them.
     refused_all: BTreeSet<String>,
@@ -72,7 +72,7 @@ pub(super) fn pause_seconds(tries: u32) -> u64 {
     CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
 }
 
-/// A refusal that uses up the time of its recipient, or not: a run that waits uses up nobody's time.
+/// Marks whether a temporary refusal uses up the time of its recipient. A run that waits uses up nobody's time.
 pub(super) fn counted(outcome: MailOutcome, counts: bool) -> MailOutcome {
     match outcome {
         MailOutcome::Retry { detail, .. } => {

@@ -49,7 +49,9 @@ impl Heads {
         index.streams.iter().find_map(|(company, stream)| {
             let now = head_text(stream.head.version, &stream.head.hash.to_string());
             let then = self.companies.get(company.as_str()).map_or("unknown", String::as_str);
-            (then != now).then(|| format!("company {company} was at {then} and is at {now}"))
+            (then != now).then(|| {
+                format!("company {company}: the heads file says {then}, the log has {now}")
+            })
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A cache of the newest messages, for readers at the end of the log and for repeated commands.
+//! A cache of the newest messages, for readers at the end of the log, and to find the commit of a repeated command.
 
 use std::collections::BTreeMap;
 

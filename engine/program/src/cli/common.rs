@@ -74,7 +74,7 @@ pub(super) struct Common {
 
 /// A value that counts as not given if it is empty, as of `BOARDING_COMPANY=`.
 #[derive(Debug, Clone)]
-pub(super) struct Optional<T>(Option<T>);
+pub(super) struct Optional<T>(pub(super) Option<T>);
 
 impl<T> From<T> for Optional<T> {
     fn from(value: T) -> Self {

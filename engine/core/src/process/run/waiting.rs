@@ -37,8 +37,8 @@ impl Wait {
         Self { since, tries: 0 }
     }
 
-    /// When the longest wait is over. `started` is the time since when this process works on the run: a wait that was
-    /// over before starts again, because no process has tried since.
+    /// When the longest wait is over. `started` is when this process took the run. A wait that had ended before begins
+    /// anew, because no process has tried since.
     fn end(self, minutes: u64, started: Time) -> Time {
         let longest = |since: Time| since.plus_seconds(minutes.saturating_mul(60));
         let end = longest(self.since);

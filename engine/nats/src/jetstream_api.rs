@@ -1,0 +1,250 @@
+//! Answers the calls of the JetStream API that the users of other accounts need: for their bucket of files, and for
+//! the consumers by which they follow events.
+//!
+//! In `nats.conf` each user has an account of its own. A call that could reach more than the user may see comes
+//! here. It is checked, and passed on with the engine's rights.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::{self};
+use async_nats::{Message, Request, Subscriber};
+use boarding_commands::values::CompanyId;
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::names::{self, Address, EVENT_STREAM, FILES_BUCKET, FILES_STREAM, NO_COMPANY};
+use super::requests::may_answer;
+use super::server_state::ServerState;
+use crate::limits::{API_CALL_SECONDS_MAX, API_CALLS_MAX, FOLLOW_ACK_SECONDS_MAX};
+
+/// The prefix of the types of answers.
+const KIND: &str = "io.nats.jetstream.api.v1";
+
+/// The error code of the server for a call that is not permitted.
+const FORBIDDEN: u16 = 403;
+
+/// The error code of the server if it cannot answer now.
+const UNAVAILABLE: u16 = 503;
+
+/// Why a call is not passed on.
+struct CallError {
+    status: u16,
+    why: String,
+}
+
+impl CallError {
+    fn forbidden(why: &str) -> Self {
+        Self { status: FORBIDDEN, why: why.to_owned() }
+    }
+
+    fn unavailable(error: &dyn std::error::Error) -> Self {
+        Self { status: UNAVAILABLE, why: boarding_log::error_chain(error) }
+    }
+}
+
+/// Answers calls until the shutdown.
+pub(super) async fn run(state: Arc<ServerState>, mut calls: Subscriber) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = state.closing() => break,
+            Some(_) = running.join_next() => {}
+            call = calls.next(), if running.len() < API_CALLS_MAX => match call {
+                Some(call) => drop(running.spawn(one(Arc::clone(&state), call))),
+                None => break,
+            },
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn one(state: Arc<ServerState>, call: Message) {
+    let Some(reply) = call.reply.as_ref().filter(|reply| may_answer(reply)) else { return };
+    let answer = answer(&state, &call).await.unwrap_or_else(|CallError { status, why }| {
+        let error = json!({"code": status, "err_code": 0, "description": why});
+        json!({"type": format!("{KIND}.response"), "error": error}).to_string().into()
+    });
+    if let Err(error) = state.client.publish(reply.clone(), answer.into()).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "sending a response failed");
+    }
+}
+
+async fn answer(state: &ServerState, call: &Message) -> Result<Vec<u8>, CallError> {
+    let Address { company, name, .. } = Address::read(&call.subject);
+    let company = match company {
+        NO_COMPANY => None,
+        text => Some(text.parse().map_err(|_| CallError::forbidden("malformed company"))?),
+    };
+    let company: Option<&CompanyId> = company.as_ref();
+    let words: Vec<&str> = name.split('.').collect();
+    match words[..] {
+        ["INFO"] => Ok(account_info()),
+        ["STREAM", verb @ ("INFO" | "CREATE"), FILES_STREAM] => {
+            bucket(state, company, verb, &call.payload).await
+        }
+        // A file that replaces another is a new object. The bytes of the older are removed by their age.
+        ["STREAM", "PURGE", FILES_STREAM] => {
+            let kind = format!("{KIND}.stream_purge_response");
+            Ok(json!({"type": kind, "success": true, "purged": 0}).to_string().into())
+        }
+        ["CONSUMER", "INFO", EVENT_STREAM, consumer] => {
+            make_consumer(state, company, consumer).await?;
+            pass_on(state, name, &call.payload).await
+        }
+        ["CONSUMER", "CREATE", EVENT_STREAM, ..] if company.is_none() => {
+            check_consumer(&call.payload)?;
+            pass_on(state, name, &call.payload).await
+        }
+        ["CONSUMER", "DELETE", EVENT_STREAM, _]
+        | ["CONSUMER", "LIST" | "NAMES", EVENT_STREAM]
+        | ["STREAM", "INFO", EVENT_STREAM]
+            if company.is_none() =>
+        {
+            pass_on(state, name, &call.payload).await
+        }
+        _ => Err(CallError::forbidden("this call is not permitted")),
+    }
+}
+
+/// Passes a call on to the server.
+async fn pass_on(state: &ServerState, call: &str, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+    let request = Request::new()
+        .payload(payload.to_vec().into())
+        .timeout(Some(Duration::from_secs(API_CALL_SECONDS_MAX)));
+    let answer = state.client.send_request(format!("$JS.API.{call}"), request).await;
+    Ok(answer.map_err(|error| CallError::unavailable(&error))?.payload.to_vec())
+}
+
+/// Client libraries ask for the account to see whether it has JetStream. The numbers of the engine's account concern
+/// nobody else.
+fn account_info() -> Vec<u8> {
+    let limits = json!({
+        "max_memory": -1, "max_storage": -1, "max_streams": -1, "max_consumers": -1,
+        "max_ack_pending": -1, "memory_max_stream_bytes": -1, "storage_max_stream_bytes": -1,
+        "max_bytes_required": false,
+    });
+    json!({
+        "type": format!("{KIND}.account_info_response"), "memory": 0, "storage": 0, "streams": 0,
+        "consumers": 0, "limits": limits, "api": {"total": 0, "errors": 0},
+    })
+    .to_string()
+    .into()
+}
+
+/// The state of the user's bucket of files. Creates a missing one.
+async fn bucket(
+    state: &ServerState,
+    company: Option<&CompanyId>,
+    verb: &str,
+    payload: &[u8],
+) -> Result<Vec<u8>, CallError> {
+    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
+    let opened = state.bucket.open(&bucket).await;
+    opened.map_err(|error| CallError::unavailable(&*error))?;
+    // A request to create the bucket holds a configuration. It is the engine that decides about it.
+    let payload = if verb == "INFO" { payload } else { b"" };
+    let answer = pass_on(state, &format!("STREAM.INFO.OBJ_{bucket}"), payload).await?;
+    if verb == "INFO" {
+        return Ok(answer);
+    }
+    let mut info: Value =
+        serde_json::from_slice(&answer).map_err(|error| CallError::unavailable(&error))?;
+    if let Some(info) = info.as_object_mut() {
+        info.insert("type".to_owned(), json!(format!("{KIND}.stream_create_response")));
+    }
+    Ok(info.to_string().into())
+}
+
+/// Creates a consumer of events if it is missing and has the name of one: that of the company, of its auditor, or
+/// of the auditor of all companies.
+async fn make_consumer(
+    state: &ServerState,
+    own: Option<&CompanyId>,
+    consumer: &str,
+) -> Result<(), CallError> {
+    let name = consumer.strip_suffix(&names::auditor("")).unwrap_or(consumer);
+    let company: Option<CompanyId> = match name {
+        "" => None,
+        name => match name.parse() {
+            Ok(company) => Some(company),
+            // It is a consumer that the operator has created, or there is none.
+            Err(_) if own.is_none() => return Ok(()),
+            Err(_) => return Err(CallError::forbidden("no consumer of this company")),
+        },
+    };
+    if own.is_some() && company.as_ref() != own {
+        return Err(CallError::forbidden("no consumer of this company"));
+    }
+    let filter = company.map_or_else(names::all_events, |company| names::event(&company, "*"));
+    let config = pull::Config {
+        durable_name: Some(consumer.to_owned()),
+        filter_subject: filter,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: Duration::from_secs(FOLLOW_ACK_SECONDS_MAX),
+        // One at a time: a repeated event never comes after a later one.
+        max_ack_pending: 1,
+        ..pull::Config::default()
+    };
+    let context = jetstream::new(state.client.clone());
+    let stream = match context.get_stream_no_info(EVENT_STREAM).await {
+        Ok(stream) => stream,
+        Err(error) => return Err(CallError::unavailable(&error)),
+    };
+    if stream.consumer_info(consumer).await.is_ok() {
+        return Ok(());
+    }
+    // Another engine may create it at the same moment, with the same settings.
+    let made = stream.create_consumer(config).await;
+    made.map(|_| ()).map_err(|error| CallError::unavailable(&error))
+}
+
+/// Refuses a consumer that delivers by itself: it would deliver to any subject of the engine's account.
+fn check_consumer(payload: &[u8]) -> Result<(), CallError> {
+    #[derive(Deserialize)]
+    struct Wanted {
+        stream_name: String,
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(default)]
+        deliver_subject: String,
+    }
+    let wanted: Wanted = serde_json::from_slice(payload)
+        .map_err(|_| CallError::forbidden("the consumer's settings are malformed"))?;
+    if wanted.stream_name != EVENT_STREAM {
+        return Err(CallError::forbidden("the consumer belongs to another stream"));
+    }
+    if !wanted.config.deliver_subject.is_empty() {
+        return Err(CallError::forbidden(
+            "only consumers from which events are fetched are permitted",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consumer_that_delivers_by_itself_is_refused() {
+        let wanted = |config: Value| {
+            check_consumer(
+                json!({"stream_name": EVENT_STREAM, "config": config}).to_string().as_bytes(),
+            )
+        };
+        assert!(wanted(json!({"durable_name": "acme", "deliver_subject": ""})).is_ok());
+        assert!(wanted(json!({"deliver_subject": "boarding.log.v1.acme"})).is_err());
+        assert!(check_consumer(br#"{"stream_name":"BOARDING_LOG","config":{}}"#).is_err());
+        // A key given twice hides nothing.
+        let twice =
+            br#"{"stream_name":"BOARDING_EVENTS","config":{},"config":{"deliver_subject":"x"}}"#;
+        assert!(check_consumer(twice).is_err());
+    }
+}

@@ -1,0 +1,433 @@
+//! Attacks on `nats.conf`: no user reaches what another account may see, by no call, reply subject or header.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, consumer::pull};
+use async_nats::{Client, HeaderMap, Subscriber};
+use boarding_nats::server_config::nats_conf;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use super::caller::{Caller, HEADER, people};
+use super::permissions::{config, lines, server};
+use super::serve_process::ServeProcess;
+use crate::support::clients::{Clients, Language};
+use crate::support::nats::Server;
+use crate::support::wait::eventually;
+
+/// The users that attack: those of no company, and those of each.
+const USERS: [&str; 8] = [
+    "operator",
+    "auditor",
+    "acme-publisher",
+    "acme-auditor",
+    "acme-worker",
+    "globex-publisher",
+    "globex-auditor",
+    "globex-worker",
+];
+
+/// The subjects of others, each named so that nobody else uses it. `OTHER` is a company that is not
+/// the user's, `MINE` is the user's.
+const TARGETS: [&str; 30] = [
+    "boarding.v1.MINE.command.Stolen",
+    "boarding.v1.MINE.queue.Stolen",
+    "boarding.v1.MINE.query.stolen",
+    "boarding.v1.OTHER.command.Stolen",
+    "boarding.v1.OTHER.queue.Stolen",
+    "boarding.v1.OTHER.query.stolen",
+    "boarding.v1.OTHER.event.Stolen",
+    "boarding.v1.OTHER.work.stolen",
+    "boarding.by.other.v1.OTHER.command.Stolen",
+    "boarding.by.other.v1.OTHER.queue.Stolen",
+    "boarding.by.other.v1._.api.STREAM.INFO.stolen",
+    "boarding.answer.OTHER-publisher._INBOX.OTHER-publisher.stolen",
+    "boarding.log.v1.stolen",
+    "boarding.handed.v1.OTHER.stolen.1",
+    "boarding.engine.stolen.command",
+    "$KV.BOARDING_OWNERS.stolen",
+    "$KV.BOARDING_ENGINES.stolen",
+    "$KV.BOARDING_SECRETS.stolen",
+    "$O.BOARDING_KEPT.C.stolen",
+    "$O.BOARDING_KEPT.M.stolen",
+    "$O.BOARDING_FILES_OTHER.C.stolen",
+    "$O.BOARDING_FILES_OTHER.M.stolen",
+    "$JS.API.STREAM.PURGE.stolen",
+    "$JS.API.STREAM.DELETE.stolen",
+    "$JS.API.CONSUMER.CREATE.stolen",
+    "$JS.API.STREAM.MSG.GET.stolen",
+    "$JS.ACK.stolen.stolen.1.1.1.1.1",
+    "_INBOX.engine.stolen",
+    "_INBOX.OTHER-publisher.stolen",
+    "$SRV.PING.stolen",
+];
+
+/// The longest wait for an answer that must come.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The headers by which a client could name a subject.
+const HEADERS: [&str; 5] = [
+    "Boarding-Reply-To",
+    "Boarding-Subject",
+    "Nats-Trace-Dest",
+    "Nats-Schedule-Target",
+    "Reply-To",
+];
+
+/// The calls of a user that are answered, with a payload. The company is the user's own. `TARGET` is the attacked
+/// subject.
+fn calls(user: &str) -> Vec<(String, String)> {
+    let (company, role) = user.split_once('-').unwrap_or(("acme", user));
+    let next = json!({"batch": 1, "no_wait": true}).to_string();
+    let mut calls = Vec::new();
+    let mut call = |subject: &str, payload: &str| {
+        calls.push((subject.replace("COMPANY", company), payload.to_owned()));
+    };
+    let consumer = |call: &mut dyn FnMut(&str, &str), stream: &str, name: &str| {
+        call(&format!("$JS.API.CONSUMER.INFO.{stream}.{name}"), "");
+        call(&format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"), &next);
+        call(&format!("$JS.ACK.{stream}.{name}.1.1.1.1.1"), "+NXT");
+    };
+    match role {
+        "operator" | "publisher" => {
+            for kind in ["command", "queue"] {
+                call(&format!("boarding.v1.COMPANY.{kind}.SetCompanyConfig"), "{}");
+            }
+            call("boarding.v1.COMPANY.query.runs", "{}");
+            call("$O.BOARDING_FILES.C.own", "own");
+            call("$O.BOARDING_FILES.M.own", "{}");
+            call("$JS.API.INFO", "");
+            for verb in ["INFO", "CREATE", "PURGE"] {
+                call(&format!("$JS.API.STREAM.{verb}.OBJ_BOARDING_FILES"), "{}");
+            }
+            call("$JS.API.STREAM.MSG.GET.OBJ_BOARDING_FILES", r#"{"seq":1}"#);
+            call("$JS.API.DIRECT.GET.OBJ_BOARDING_FILES.$O.BOARDING_FILES.M.own", "");
+            consumer(&mut call, "BOARDING_EVENTS", "COMPANY");
+        }
+        "worker" => {
+            for name in ["InviteSent", "UserSkipped", "InviteFailed", "RecordDelivery"] {
+                call(&format!("boarding.v1.COMPANY.command.{name}"), "{}");
+                call(&format!("boarding.v1.COMPANY.queue.{name}"), "{}");
+            }
+            consumer(&mut call, "BOARDING_WORK", "COMPANY_whatsapp");
+        }
+        _ => {
+            call("boarding.v1.COMPANY.query.runs", "{}");
+            consumer(
+                &mut call,
+                "BOARDING_EVENTS",
+                if user == role { "_auditor" } else { "COMPANY_auditor" },
+            );
+        }
+    }
+    if user == role {
+        for verb in ["PING", "INFO", "STATS"] {
+            call(&format!("$SRV.{verb}.boarding"), "");
+        }
+    }
+    if user == "operator" {
+        let config = json!({"durable_name": "own", "deliver_subject": "TARGET"});
+        let wanted = json!({"stream_name": "BOARDING_EVENTS", "config": config}).to_string();
+        call("$JS.API.CONSUMER.CREATE.BOARDING_EVENTS.own", &wanted);
+        call("$JS.API.CONSUMER.LIST.BOARDING_EVENTS", "");
+    }
+    calls
+}
+
+/// Whether the configuration lets the user send to the target.
+fn is_own_right(user: &str, target: &str) -> bool {
+    let (company, role) = user.split_once('-').unwrap_or(("", user));
+    let kinds: &[&str] = match role {
+        "operator" | "publisher" => &[".command.", ".queue.", ".query."],
+        "auditor" => &[".query."],
+        _ => &[],
+    };
+    let asks = target.starts_with(&format!("boarding.v1.{company}"))
+        && kinds.iter().any(|kind| target.contains(kind));
+    asks || (target.starts_with("$SRV.") && matches!(user, "operator" | "auditor"))
+}
+
+/// Adds a user to each account that sees all its messages.
+fn with_spies(config: &str) -> (String, Vec<String>) {
+    let (mut text, mut account, mut accounts) = (String::new(), "", Vec::new());
+    for line in config.lines() {
+        text.push_str(line);
+        text.push('\n');
+        if let Some(name) = line.strip_prefix("  ").and_then(|line| line.strip_suffix(" {"))
+            && !name.starts_with([' ', '#'])
+        {
+            account = name;
+        }
+        if line == "    users: [" {
+            text.push_str(&format!("      {{user: spy-{account}, password: spy-{account}}}\n"));
+            accounts.push(account.to_owned());
+        }
+    }
+    (text, accounts)
+}
+
+struct Spy {
+    account: String,
+    client: Client,
+    seen: Subscriber,
+}
+
+impl Spy {
+    async fn start(server: &Server, account: &str) -> Self {
+        let client = client(server, &format!("spy-{account}")).await;
+        let seen = client.subscribe(">").await.unwrap();
+        let mut spy = Self { account: account.to_owned(), client, seen };
+        spy.stolen().await;
+        spy
+    }
+
+    /// The subjects of the others' messages that have come since the last call.
+    async fn stolen(&mut self) -> Vec<String> {
+        // The spy sees its own message after everything that the server has sent to it before.
+        let mark = format!("seen.{}", self.client.new_inbox());
+        self.client.publish(mark.clone(), "".into()).await.unwrap();
+        let mut subjects = Vec::new();
+        loop {
+            let subject = self.seen.next().await.unwrap().subject.to_string();
+            if subject == mark {
+                return subjects;
+            }
+            if subject.to_ascii_lowercase().contains("stolen") {
+                subjects.push(subject);
+            }
+        }
+    }
+}
+
+async fn client(server: &Server, user: &str) -> Client {
+    let options = async_nats::ConnectOptions::new()
+        .user_and_password(user.to_owned(), user.to_owned())
+        .custom_inbox_prefix(format!("_INBOX.{user}"))
+        // Publishing what is not permitted is a part of the attack.
+        .event_callback(|_| async {});
+    options.connect(server.url()).await.unwrap()
+}
+
+fn url(server: &Server, user: &str) -> String {
+    format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
+}
+
+fn two_companies() -> String {
+    nats_conf(&["acme", "globex"].map(|name| name.parse().unwrap()))
+}
+
+/// An engine with both companies, so that each call has something to answer with.
+async fn engine(server: &Server) -> ServeProcess {
+    let mut serving = ServeProcess::at(url(server, "engine"));
+    serving.restart(&[]);
+    for company in ["acme", "globex"] {
+        let mut caller = Caller::connect(&url(server, "operator")).await;
+        caller.company = company.to_owned();
+        caller.define_company().await;
+        let files = json!([{"name": "people.csv", "text": people(100)}]);
+        caller
+            .command("ImportFile", json!({"dialect": "leapxpert", "files": files}))
+            .await
+            .accepted();
+    }
+    // Consumers that deliver many events before one is acknowledged, so that each fetch is answered.
+    let context = jetstream::new(client(server, "operator").await);
+    let stream =
+        eventually("there are events", async || context.get_stream("BOARDING_EVENTS").await.ok())
+            .await;
+    for name in ["acme", "acme_auditor", "globex", "globex_auditor", "_auditor"] {
+        let company = name.trim_end_matches("_auditor");
+        let company = if company.is_empty() { "*" } else { company };
+        let config = pull::Config {
+            durable_name: Some(name.to_owned()),
+            filter_subject: format!("boarding.v1.{company}.event.*"),
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await.unwrap();
+    }
+    serving
+}
+
+/// Each user tries each of its calls with each subject of others as reply and in headers, and publishes to it.
+#[tokio::test]
+async fn nothing_reaches_another_account_by_reply_or_header() {
+    // The messages need not survive a power failure. Without the syncs the test takes a third of the time.
+    let config = two_companies().replace("sync_interval: always", "");
+    let (config, accounts) = with_spies(&config);
+    let server = server(&config);
+    let serving = engine(&server).await;
+    let mut spies = Vec::new();
+    for account in &accounts {
+        spies.push(Spy::start(&server, account).await);
+    }
+    let (mut cells, mut leaks) = (0, BTreeSet::new());
+    for user in USERS {
+        let attacker = client(&server, user).await;
+        let other = if user.starts_with("globex") { "acme" } else { "globex" };
+        let own = user.split_once('-').map_or("acme", |(company, _)| company);
+        let targets = TARGETS.map(|target| target.replace("OTHER", other).replace("MINE", own));
+        for target in targets.iter().filter(|target| !is_own_right(user, target)) {
+            attacker.publish(target.clone(), "{}".into()).await.unwrap();
+            for (call, payload) in calls(user) {
+                let payload = payload.replace("TARGET", target).into_bytes();
+                let reply = target.clone();
+                attacker
+                    .publish_with_reply(call.clone(), reply, payload.clone().into())
+                    .await
+                    .unwrap();
+                let mut headers = HeaderMap::new();
+                HEADERS.iter().for_each(|name| headers.insert(*name, target.as_str()));
+                let inbox = attacker.new_inbox();
+                attacker
+                    .publish_with_reply_and_headers(call, inbox, headers, payload.into())
+                    .await
+                    .unwrap();
+                cells += 2;
+            }
+        }
+        // Each call is answered, so the attacks before it were answered too.
+        for (call, payload) in calls(user) {
+            if call.starts_with("$JS.ACK.") || call.contains("_whatsapp") {
+                continue;
+            }
+            let inbox = attacker.new_inbox();
+            let mut answers = attacker.subscribe(inbox.clone()).await.unwrap();
+            attacker.publish_with_reply(call.clone(), inbox, payload.into()).await.unwrap();
+            let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
+            assert!(answer.is_ok(), "{user} {call}: no answer");
+        }
+        for spy in &mut spies {
+            let stolen = spy.stolen().await;
+            // What an attacker sends within its own account harms nobody.
+            if spy.account != user {
+                leaks.extend(stolen.iter().map(|it| format!("{user} -> {}: {it}", spy.account)));
+            }
+        }
+    }
+    // The engine answers what it has accepted before it stops.
+    serving.signal("-TERM");
+    let last = client(&server, "operator").await;
+    while last.request("$SRV.PING.boarding", "".into()).await.is_ok() {}
+    for spy in spies.iter_mut().filter(|spy| spy.account == "BOARDING") {
+        leaks.extend(spy.stolen().await);
+    }
+    assert!(leaks.is_empty(), "{} leaks:\n{leaks:#?}", leaks.len());
+    assert!(cells >= 3_000, "{cells}");
+}
+
+/// The bytes of a file that is too large for a command: an invited person, and a comment of 20 MiB.
+fn large_file(user: &str) -> String {
+    let row = format!("{user},Ann,Doe,{user}@acme.example,,Fixed Income Desk,");
+    format!("{HEADER}{row}\n") + &format!(",,,,,,{}\n", " ".repeat(1023)).repeat(20 * 1024)
+}
+
+/// A company's user uploads 20 MiB with the usual calls of each client library, and imports the file. Users of
+/// another company cannot see, replace or remove it.
+#[tokio::test]
+async fn company_imports_a_file_that_only_its_users_reach() {
+    let server = server(&two_companies());
+    let _serving = engine(&server).await;
+    let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    for (language, user) in Language::ALL.into_iter().zip(["una", "duo"]) {
+        let clients = Clients::of(language, &server);
+        std::fs::write(clients.file("people.csv"), large_file(user)).unwrap();
+        let file = clients.file("people.csv").display().to_string();
+        // The second time it replaces the first.
+        for _ in 0..2 {
+            let mut upload = clients.start("acme-publisher", "upload", &["acme", &file, user]);
+            upload.exits_with(0).await;
+            let object: Value = serde_json::from_str(&upload.stdout()).unwrap();
+            assert_eq!(object["name"], format!("acme/{user}"));
+            let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}], "existing": "update"});
+            publisher.command("ImportFile", body).await.accepted();
+        }
+        eventually("the person is there", async || {
+            let row = publisher.query("user", json!({"user": user, "actor": "hr"})).await.value;
+            (row["row"]["user"] == user).then_some(())
+        })
+        .await;
+        // The same name in the other company is another file, or none.
+        let mut other = Caller::connect(&url(&server, "globex-publisher")).await;
+        other.company = "globex".to_owned();
+        let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
+        let body =
+            json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
+        other.command("ImportFile", body).await.error("envelope.malformed", 400);
+        let context = jetstream::new(other.client.clone());
+        let bucket = context.get_object_store("BOARDING_FILES").await.unwrap();
+        let found = bucket.info(format!("acme/{user}")).await;
+        assert!(found.is_err(), "{found:?}");
+        // A roll-up removes what its stream had under the subject, or all of it.
+        for (rollup, subject) in
+            [("all", "$O.BOARDING_FILES.M.x"), ("sub", "$O.BOARDING_FILES.C.x")]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Rollup", rollup);
+            other.client.publish_with_headers(subject, headers, "".into()).await.unwrap();
+        }
+        other.client.flush().await.unwrap();
+        let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
+        let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}], "existing": "update"});
+        publisher.command("ImportFile", body).await.accepted();
+    }
+}
+
+/// A server without accounts, as the earlier file had it.
+const ONE_ACCOUNT: &str = "\
+jetstream { store_dir: \"STORE\", sync_interval: always }
+authorization { users: [{user: engine, password: engine}, {user: operator, password: operator}] }";
+
+/// An installation without accounts moves with all its streams: by another name of one folder.
+#[tokio::test]
+async fn installation_without_accounts_moves_with_its_streams() {
+    let mut server = Server::with(ONE_ACCOUNT);
+    let mut serving = ServeProcess::at(url(&server, "engine"));
+    let monitor = server.monitor_url();
+    let options = ["--log", "jetstream", "--nats-monitor", &monitor];
+    serving.restart(&options);
+    let caller = Caller::connect(&url(&server, "operator")).await;
+    caller.define_company().await;
+    let named = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
+    let history = async |caller: &Caller| {
+        let position = &named["position"];
+        let params = json!({"actor": "admin", "limit": 500, "min_position": position});
+        caller.query("history", params).await.value["rows"].clone()
+    };
+    let before = history(&caller).await;
+    eventually("the engine warns", async || {
+        serving.log().contains("share one account").then_some(())
+    })
+    .await;
+    serving.signal("-TERM");
+    eventually("the engine stops", async || serving.exit_status()).await;
+    server.kill();
+
+    let streams = server.store().join("jetstream");
+    std::fs::rename(streams.join("$G"), streams.join("BOARDING")).unwrap();
+    server.configure(&lines(&two_companies()));
+    serving.restart(&options);
+    let caller = Caller::connect(&url(&server, "operator")).await;
+    assert_eq!(history(&caller).await, before);
+    let named =
+        caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
+    assert_eq!(named["version"], before.as_array().unwrap().len() + 1);
+    // The queue of before takes commands of users with accounts, and answers them.
+    let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    let inbox = publisher.client.new_inbox();
+    let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("Boarding-Reply-To", inbox.as_str());
+    let command = publisher.envelope(&json!({"company_name": "Acme II"})).to_string();
+    let subject = "boarding.v1.acme.queue.SetCompanyConfig";
+    publisher.client.publish_with_headers(subject, headers, command.into()).await.unwrap();
+    let answer = answers.next().await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!(answer["outcome"], "accepted", "{answer}");
+}
+
+/// The shipped file is what the program writes for one company.
+#[test]
+fn shipped_configuration_is_the_generated_one() {
+    assert_eq!(config(), nats_conf(&["acme".parse().unwrap()]));
+}
