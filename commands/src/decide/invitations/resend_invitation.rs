@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::selection::Pick;
+use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{Company, InvitationState, User, UserId, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
@@ -148,7 +148,7 @@ impl Decide for ResendInvitation {
             }
         };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
-        let request = Request { run, channel, source };
+        let request = Request { run, channel, source, list: SelectionVersion::CURRENT };
         let selection = request.check(company, context.at)?;
         let is_account =
             |pick: &Pick| matches!(pick, Pick::Known(id) if company.numbers.is_account(*id));
