@@ -177,6 +177,9 @@ events! {
             email: Personal<String>,
             /// When the link expires.
             expires_at: Time,
+            /// Counts the links of the import; the older ones do not work any more. None is the first.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            generation: Option<u32>,
         }
         /// The link was used and requested this run. It cannot be used again.
         ImportLinkUsed: neutral { import: ImportId, run: RunId }

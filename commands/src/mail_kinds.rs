@@ -30,9 +30,9 @@ mod spec;
 pub use kind::{AT_ONCE, MailKind, Turn};
 pub use topics::{LinkTarget, TopicFacts, invitation_variables, topic_facts};
 
-use crate::company::{Addressee, Company, Notice};
+use crate::company::{Addressee, Company, Notice, Notification};
 use crate::event::{Event, TemplateKind};
-use crate::values::{Code, Time};
+use crate::values::{Code, ImportId, Time};
 
 /// The declaration of a kind.
 pub fn of(kind: TemplateKind) -> &'static dyn MailKind {
@@ -92,6 +92,32 @@ pub(crate) fn due(company: &Company, turn: Turn) -> Vec<Event> {
 /// When the next mail is due by time alone.
 pub(crate) fn next(company: &Company) -> Option<Time> {
     all().filter_map(|kind| kind.next(company)).min()
+}
+
+/// Whether a requested mail waits, because what it says is not complete yet.
+pub fn waits(company: &Company, mail: &Notification) -> bool {
+    mail.notice.as_deref().is_some_and(|notice| of(notice.kind).waits(company, &notice.about))
+}
+
+/// How many requested mails wait like that. Only mails about the import of an open run do.
+pub fn waiting(company: &Company) -> usize {
+    let holder = company.lock.holder().map(|holder| holder.run);
+    let runs = company.lock.queue().chain(holder).filter(|run| {
+        let import = ImportId(run.0);
+        company.imports.contains_key(&import)
+    });
+    let keys = runs.flat_map(|run| {
+        [TemplateKind::ImportCompleted, TemplateKind::BatchReport]
+            .map(|kind| format!("{}.{run}", kind.as_str()))
+    });
+    let mails = |key: String| {
+        let of_key = company.notifications.range(key.clone()..);
+        of_key
+            .take_while(|(other, _)| other.starts_with(&key))
+            .filter(|(_, mail)| !mail.dispatched && waits(company, mail))
+            .count()
+    };
+    keys.map(mails).sum()
 }
 
 /// Why a requested mail is not sent any more.

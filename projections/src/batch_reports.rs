@@ -44,6 +44,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 ExportColumn { title: "Requested By", field: "/requested_by" },
                 ExportColumn { title: "Start Time", field: "/started_at" },
                 ExportColumn { title: "End Time", field: "/ended_at" },
+                ExportColumn { title: "Invitation Failed", field: "/invitation_failed" },
             ])),
             answer: reports,
         },
@@ -85,8 +86,11 @@ struct ReportShown<'a> {
     failed: u64,
     /// The accounts whose invitation was sent by the import's run; null if the import sends no invitations.
     invited: Option<u64>,
-    /// The accounts of the file that have no invitation of the run, or not yet; null if the import sends none.
+    /// The accounts of the file that the run has not invited, or not yet, and whose invitation did not fail; null if the
+    /// import sends none.
     not_invited: Option<u64>,
+    /// The accounts whose invitation failed or may have failed; null if the import sends none.
+    invitation_failed: Option<u64>,
     organization: Option<&'a str>,
     permission_group: Option<&'a str>,
     requested_by: &'a Personal<String>,
@@ -95,8 +99,8 @@ struct ReportShown<'a> {
 }
 
 impl<'a> ReportShown<'a> {
-    /// `invited` is the number of invitations that the import's run has sent.
-    fn of(import: &'a ImportRow, invited: Option<u64>) -> Self {
+    /// `sent` has the numbers of invitations that the import's run has sent, and that failed.
+    fn of(import: &'a ImportRow, sent: Option<(u64, u64)>) -> Self {
         let counts = import.counts;
         let failed = counts.skipped + counts.duplicate + counts.invalid;
         let success = counts.total.saturating_sub(failed);
@@ -106,8 +110,9 @@ impl<'a> ReportShown<'a> {
             total: counts.total,
             success,
             failed,
-            invited,
-            not_invited: invited.map(|invited| success.saturating_sub(invited)),
+            invited: sent.map(|(invited, _)| invited),
+            not_invited: sent.map(|(invited, failed)| success.saturating_sub(invited + failed)),
+            invitation_failed: sent.map(|(_, failed)| failed),
             organization: import.organization.as_deref(),
             permission_group: import.permission_group.as_deref(),
             requested_by: &import.requested_by,
@@ -258,11 +263,14 @@ fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Qu
         let Some(import) = imports::find(rows, request.company, id)?.filter(wanted) else {
             return Ok([None]);
         };
-        let invited = match import.run {
-            Some(run) => runs::find(rows, request.company, run)?.map(|run| run.passed),
-            None => import.not_invited.as_ref().map(|_| 0),
+        let sent = match import.run {
+            Some(run) => {
+                let run = runs::find(rows, request.company, run)?;
+                run.map(|run| (run.passed, run.failed))
+            }
+            None => import.not_invited.as_ref().map(|_| (0, 0)),
         };
-        Ok([Some(json!(ReportShown::of(&import, invited)))])
+        Ok([Some(json!(ReportShown::of(&import, sent)))])
     })
 }
 
@@ -335,7 +343,7 @@ mod tests {
             company().query("batch_operation_reports", &json!({})),
             [
                 json!({"import": import(1), "file_name": "people.csv", "total": 2, "success": 1, "failed": 1,
-                "invited": null, "not_invited": null, "organization": null, "permission_group": null,
+                "invited": null, "not_invited": null, "invitation_failed": null, "organization": null, "permission_group": null,
                 "requested_by": "jane@acme.example", "started_at": at(1), "ended_at": at(2)})
             ]
         );
@@ -425,7 +433,8 @@ mod tests {
         ];
         assert_eq!(invitations(&company), expected);
         let list = company.query("batch_operation_reports", &json!({}));
-        assert_eq!((&list[0]["invited"], &list[0]["not_invited"]), (&json!(1), &json!(3)));
+        let counts = ["invited", "not_invited", "invitation_failed"].map(|name| &list[0][name]);
+        assert_eq!(counts, [&json!(1), &json!(2), &json!(1)]);
         let params = json!({"import": import(1), "invitation": "invitation_failed"});
         let failed = company.query("batch_operation_report", &params);
         assert_eq!(column(&failed, "account"), [json!("bob")]);

@@ -132,9 +132,9 @@ impl NotificationRow {
             Event::WelcomeEmailRequested { user, import, row } => {
                 (welcome_key(*import, *row), TemplateKind::Welcome, Some(user), None)
             }
-            Event::ImportNotificationRequested { import, email, .. } => {
+            Event::ImportNotificationRequested { import, email, generation, .. } => {
                 let kind = TemplateKind::ImportCompleted;
-                (import_completed_key(*import), kind, None, Some(email))
+                (import_completed_key(*import, generation.unwrap_or(1)), kind, None, Some(email))
             }
             Event::NotificationRequested { kind, key, to: MailTo::User(user), .. } => {
                 (key.clone(), *kind, Some(user), None)
@@ -165,9 +165,10 @@ fn key(event: &Event) -> Option<String> {
         | Event::RowUndone { import, row, outcome: UndoOutcome::Reversed, .. } => {
             Some(welcome_key(*import, *row))
         }
-        Event::ImportNotificationRequested { import, .. } | Event::ImportUndoStarted { import } => {
-            Some(import_completed_key(*import))
+        Event::ImportNotificationRequested { import, generation, .. } => {
+            Some(import_completed_key(*import, generation.unwrap_or(1)))
         }
+        Event::ImportUndoStarted { import } => Some(import_completed_key(*import, 1)),
         Event::NotificationRequested { key, .. }
         | Event::NotificationDispatched { key, .. }
         | Event::NotificationDeferred { key, .. }
@@ -334,8 +335,12 @@ mod tests {
             code: None,
         };
         let email = Personal("una@acme.example".to_owned());
-        let notified =
-            Event::ImportNotificationRequested { import: import(1), email, expires_at: at(99) };
+        let notified = Event::ImportNotificationRequested {
+            import: import(1),
+            email,
+            expires_at: at(99),
+            generation: None,
+        };
         let company = TestCompany::new("acme")
             .commit([welcome("ann", 1), welcome("bob", 2), notified])
             .commit([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::user_id::UserId;
 use super::users::User;
 use crate::event::{Channel, Counts, FileRef, ImportOptions, RowOutcome, UndoCounts};
-use crate::values::Time;
+use crate::values::{Code, Time};
 
 /// The state of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct ImportState {
     pub invitees: Vec<UserId>,
     /// The organization and permission group of all its people, if the command names them.
     pub placing: Option<Placing>,
+    /// Why its run was refused, if it was.
+    pub invites_refused: Option<Code>,
     /// The link in the mail to the administrator, if such a mail was requested.
     pub link: Option<ImportLink>,
     /// The actor who requested the import, if the actor is an e-mail address.
@@ -46,6 +48,8 @@ pub struct ImportState {
 pub struct ImportLink {
     pub expires_at: Time,
     pub used: bool,
+    /// Counts the links of the import, from 1. A newer link replaces the older ones.
+    pub generation: u32,
 }
 
 /// The invitations that follow an import: the channel and the people.

@@ -67,6 +67,8 @@ pub struct Recipient {
     pub attempt: u32,
     /// The invitation's generation that was claimed last; 0 before.
     pub generation: u32,
+    /// Why the person was skipped or failed.
+    pub code: Option<Code>,
     /// The address of the last claim: a bounce concerns this address, even if the person has another one now.
     pub mailed_to: Option<AddressMark>,
 }
@@ -181,6 +183,7 @@ impl Run {
             state: RecipientState::Queued,
             attempt: 0,
             generation: 0,
+            code: None,
             mailed_to: None,
         });
         self.places.insert(user, place);
@@ -222,6 +225,14 @@ impl Run {
             if code != Code::DeliveryServerUnavailable {
                 *self.refusals.entry(place).or_default() += 1;
             }
+        }
+    }
+
+    /// Moves a recipient to its outcome, for this reason. An outcome is never moved.
+    pub(crate) fn end(&mut self, user: UserId, state: RecipientState, code: Code) {
+        let place = self.set(user, state, None);
+        if let Some(one) = place.and_then(|place| self.recipients.get_mut(place as usize)) {
+            one.code = Some(code);
         }
     }
 

@@ -3,6 +3,7 @@
 mod list;
 mod v1;
 mod v2;
+mod v3;
 
 pub use list::{Pick, Selection};
 
@@ -19,6 +20,8 @@ use crate::values::{Time, UserKey};
 pub enum SelectionVersion {
     V1,
     V2,
+    /// Of an import only those who were not invited yet.
+    V3,
 }
 
 impl SelectionVersion {
@@ -27,7 +30,11 @@ impl SelectionVersion {
 
     /// The version that a `RunRequested` event stores. None means version 1.
     pub fn of_event(stored: Option<u32>) -> Self {
-        if stored.is_none() { Self::V1 } else { Self::V2 }
+        match stored {
+            None => Self::V1,
+            Some(0..=2) => Self::V2,
+            Some(_) => Self::V3,
+        }
     }
 
     /// What `RunRequested` stores of this version. Nothing for a source that all versions list alike.
@@ -35,6 +42,7 @@ impl SelectionVersion {
         let differs =
             matches!(source, Source::Resend { filter: Some(_), .. } | Source::FailedOf { .. });
         match self {
+            Self::V3 => Some(3),
             Self::V2 if differs => Some(2),
             Self::V1 | Self::V2 => None,
         }
@@ -55,6 +63,7 @@ impl Company {
         match version {
             SelectionVersion::V1 => v1::select(self, source, channel),
             SelectionVersion::V2 => v2::select(self, source, channel, at),
+            SelectionVersion::V3 => v3::select(self, source, channel, at),
         }
     }
 

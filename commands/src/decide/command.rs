@@ -108,6 +108,7 @@ commands! {
     public {
         imports::import_file::ImportFile,
         imports::edit_account::EditAccount,
+        imports::renew_import_link::RenewImportLink,
         imports::import_pictures::ImportPictures,
         users::add_corporate_phone::AddCorporatePhone,
         users::remove_corporate_phone::RemoveCorporatePhone,

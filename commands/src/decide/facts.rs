@@ -16,8 +16,8 @@ pub enum Facts {
     Archive(ArchiveContents),
     /// For `LinkCompleted`: the invitation and generation of the verified token.
     Invitation(InvitationId, u32),
-    /// For `StartBulkIntegration`: the import of the verified token.
-    Import(ImportId),
+    /// For `StartBulkIntegration`: the import of the verified token, and which of its links it is, from 1.
+    Import(ImportId, u32),
 }
 
 /// The content of an import's files.
@@ -76,9 +76,10 @@ impl Facts {
         }
     }
 
-    pub fn import(&self) -> Option<ImportId> {
+    /// The import and the number of its link.
+    pub fn import(&self) -> Option<(ImportId, u32)> {
         match self {
-            Self::Import(id) => Some(*id),
+            Self::Import(id, generation) => Some((*id, *generation)),
             _ => None,
         }
     }

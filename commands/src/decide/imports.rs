@@ -7,6 +7,7 @@ pub mod import_file;
 pub mod import_pictures;
 pub mod import_rows;
 pub(crate) mod import_run;
+pub mod renew_import_link;
 pub(crate) mod rows;
 pub mod undo_import;
 pub(crate) mod undo_row;

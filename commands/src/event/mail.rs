@@ -130,9 +130,12 @@ pub fn welcome_key(import: ImportId, row: u64) -> String {
     format!("welcome.{import}.{row}")
 }
 
-/// The key of the mail that tells an administrator that an import is over.
-pub fn import_completed_key(import: ImportId) -> String {
-    format!("import_completed.{import}")
+/// The key of the mail that tells an administrator that an import is over. `generation` counts its links, from 1.
+pub fn import_completed_key(import: ImportId, generation: u32) -> String {
+    match generation {
+        0 | 1 => format!("import_completed.{import}"),
+        later => format!("import_completed.{import}.{later}"),
+    }
 }
 
 /// The Message-ID, without brackets and domain, of a run's mail to the recipient with this number.

@@ -20,6 +20,10 @@ impl MailKind for BatchReport {
         topics::import::sample()
     }
 
+    fn waits(&self, company: &Company, about: &Topic) -> bool {
+        topics::import::waits(company, about)
+    }
+
     fn after(&self, company: &Company, event: &Event, _at: Time) -> Vec<Event> {
         match event {
             Event::ImportCompleted { import, .. } if company.settings.notify.batch_report => {

@@ -2,7 +2,7 @@
 
 use super::{MailKind, topics};
 use crate::company::Company;
-use crate::event::Event;
+use crate::event::{Event, Topic};
 use crate::template::{Link, MailFacts, TopicVariables};
 use crate::values::{Personal, Time};
 
@@ -19,6 +19,10 @@ impl MailKind for ImportCompleted {
         topics::import::sample()
     }
 
+    fn waits(&self, company: &Company, about: &Topic) -> bool {
+        topics::import::waits(company, about)
+    }
+
     /// Another event requests this mail, because its link expires.
     fn after(&self, company: &Company, event: &Event, at: Time) -> Vec<Event> {
         let Event::ImportCompleted { import, .. } = event else { return Vec::new() };
@@ -26,7 +30,7 @@ impl MailKind for ImportCompleted {
         let expires_at = at.plus_seconds(3600 * settings.import_link_ttl_hours);
         let request = settings.network_admin_email.clone().map(|email| {
             let (import, email) = (*import, Personal(email));
-            Event::ImportNotificationRequested { import, email, expires_at }
+            Event::ImportNotificationRequested { import, email, expires_at, generation: None }
         });
         request.into_iter().collect()
     }

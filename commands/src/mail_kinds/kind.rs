@@ -37,6 +37,11 @@ pub trait MailKind: fmt::Debug + Sync {
         None
     }
 
+    /// Whether a requested mail waits, because what it says is not complete yet.
+    fn waits(&self, _company: &Company, _about: &Topic) -> bool {
+        false
+    }
+
     /// Why a requested mail is not sent any more.
     fn obsolete(
         &self,

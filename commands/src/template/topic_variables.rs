@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::text::{shown_time, unlinked};
+use super::text::{shown_time, unlinked, value};
 use crate::values::Time;
 
 /// The variables of the thing that a mail is about. A text is shown in one line and isolated, a time in UTC.
@@ -37,6 +37,25 @@ impl TopicVariables {
     pub fn texts<'a>(self, name: &'static str, texts: impl Iterator<Item = &'a str>) -> Self {
         let texts: Vec<Value> = texts.map(|text| unlinked(text).into()).collect();
         self.with(name, texts.into())
+    }
+
+    /// People, each with a reason: a list of `person` and `reason`.
+    #[must_use]
+    pub fn people(
+        self,
+        name: &'static str,
+        people: impl Iterator<Item = (String, String)>,
+    ) -> Self {
+        let shown = |(person, reason): (String, String)| {
+            let fields = [("person", unlinked(&person)), ("reason", value(&reason))];
+            Value::from(BTreeMap::from(fields))
+        };
+        self.with(name, people.map(shown).collect::<Vec<Value>>().into())
+    }
+
+    #[must_use]
+    pub fn flag(self, name: &'static str, flag: bool) -> Self {
+        self.with(name, flag.into())
     }
 
     fn with(mut self, name: &'static str, value: Value) -> Self {

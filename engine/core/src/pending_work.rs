@@ -4,7 +4,7 @@ mod blocked_imports;
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::next_turn;
-use boarding_commands::mail_kinds::AT_ONCE;
+use boarding_commands::mail_kinds::{AT_ONCE, waiting, waits};
 use boarding_commands::values::{ImportId, RunId, Time};
 
 pub(crate) use blocked_imports::BlockedImports;
@@ -33,7 +33,8 @@ pub struct PendingWork {
     pub retry_at: Option<Time>,
     /// Whether notifications wait.
     pub welcome: bool,
-    /// Notifications that wait for their first attempt or are in flight.
+    /// Notifications that wait for their first attempt or are in flight. Those that wait for the end of a run are not
+    /// counted.
     pub welcome_open: usize,
     /// Notifications that this engine tries again later.
     pub welcome_deferred_here: usize,
@@ -72,8 +73,11 @@ impl PendingWork {
             given_up,
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
-            welcome: company.notifications.values().any(|one| !one.dispatched),
-            welcome_open: company.notifications.len(),
+            welcome: company
+                .notifications
+                .values()
+                .any(|one| !one.dispatched && !waits(company, one)),
+            welcome_open: company.notifications.len().saturating_sub(waiting(company)),
             welcome_deferred_here: company.deferred_notifications.count(channel),
             welcome_retry_at: company.deferred_notifications.next(channel),
             tick_at,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::mail_text::decoded;
+use crate::support::mail_text::{decoded, read};
 use crate::support::program::Cli;
 
 fn meridian() -> Cli {
@@ -95,10 +95,12 @@ fn account_becomes_a_device_when_its_address_is_a_phone() {
     assert_eq!(shown("ann@meridian.example"), json!(["ann.lee@meridian.example", null]));
 }
 
-/// ML-12: the report names everybody who was not invited, with the reason.
+/// ML-12: the report and the administrator's mail name everybody who was not invited, with the reason.
 #[test]
 fn report_names_who_was_not_invited_and_why() {
     let cli = meridian();
+    cli.run(&["config", "set", "designated_admin_emails", "[\"una@meridian.example\"]"])
+        .expect_status(0);
     let text = "firstname,lastname,email address or device,social_messaging,monitor_calls,monitor_sms\n\
         Ann,Lee,ann@meridian.example,No,off,off\nBob,Ray,bob@meridian.example,No,off,off\n";
     let file = cli.file("accounts.csv", text);
@@ -109,8 +111,23 @@ fn report_names_who_was_not_invited_and_why() {
     assert_eq!((failed.len(), &failed[0]["name"]), (1, &json!("Bob Ray")));
     assert!(failed[0]["invitation_reason"].as_str().is_some_and(|why| why.contains("number")));
     let list = cli.rows(&["reports", "--organization", "EMEA"]);
-    assert_eq!((&list[0]["invited"], &list[0]["not_invited"]), (&json!(1), &json!(1)));
+    let counts = ["invited", "not_invited", "invitation_failed"].map(|name| &list[0][name]);
+    assert_eq!(counts, [&json!(1), &json!(0), &json!(1)]);
     assert!(cli.rows(&["reports", "--organization", "APAC"]).is_empty());
+    let notices: Vec<_> = std::fs::read_dir(cli.outbox().join("notices")).unwrap().collect();
+    assert_eq!(notices.len(), 1);
+    let mail = std::fs::read_to_string(notices[0].as_ref().unwrap().path()).unwrap();
+    let mail = read(&mail);
+    let why = failed[0]["invitation_reason"].as_str().unwrap();
+    for part in [
+        "Invited: 1",
+        "Invitation failed: 1",
+        "Not invited: 0",
+        &format!("bob@meridian.example: {why} (number.none_available)"),
+    ] {
+        assert!(mail.text.contains(part), "{part}: {}", mail.text);
+    }
+    assert!(mail.html.contains("<bdi>bob@meridian.example</bdi>: "), "{}", mail.html);
 }
 
 /// A43: the invitation of an account activates MultiLine. It shows the link as a button, as text and as a QR code.

@@ -31,3 +31,21 @@ fn settings_switch_notifications_on_and_a_verb_lists_them() {
     cli.run(&["config", "set", "designated_admin_emails", bad]).expect_status(1);
     assert_eq!(std::fs::read_dir(cli.outbox().join("notices")).unwrap().count(), 2);
 }
+
+/// OC-14: after an import without an administrator's address, the program says so, and a new link is refused.
+#[test]
+fn missing_administrator_is_said_after_an_import() {
+    let cli = Cli::new();
+    let file = cli.file("people.csv", "email/login\nann@people.example\n");
+    let import = ["import", &file, "--dialect", "officechat"];
+    let output = cli.run(&import).expect_status(0);
+    let advice = "boarding config set network_admin_email ADDRESS";
+    assert!(output.stderr.contains(advice), "{}", output.stderr);
+    let refusal = cli.refused(&["imports", "link", "latest"]);
+    assert_eq!(refusal["code"], "config.network_admin_email_unset");
+    cli.run(&["config", "set", "network_admin_email", "admin@people.example"]).expect_status(0);
+    cli.run(&["imports", "link", "latest"]).expect_status(0);
+    let rows = cli.rows(&["notifications"]);
+    let mail = (&rows[0]["kind"], &rows[0]["to"], &rows[0]["state"]);
+    assert_eq!(mail, (&json!("import_completed"), &json!("admin@people.example"), &json!("sent")));
+}

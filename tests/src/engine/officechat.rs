@@ -1,5 +1,6 @@
 //! Office Chat: imports by one command, invitations of created users, notification of the administrator.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use boarding_commands::values::Code;
@@ -171,6 +172,50 @@ async fn network_admin_gets_a_link_that_invites_once() {
     assert_eq!((&run["state"], counts), (&json!("completed"), [2, 1, 1]));
     assert_eq!(harness.outbox().len(), 2);
     refused(&follow(&token).await, Code::InvitationAlreadyUsed);
+}
+
+/// OC-14: the administrator's mail says who is invited already, who is not and why. Its link invites only the others,
+/// and a new link ends the older one.
+#[tokio::test]
+async fn link_of_the_administrator_invites_those_without_an_invitation() {
+    let harness = EngineHarness::acme(None).await;
+    let admin = json!({"network_admin_email": "admin@acme.example"});
+    ok(&harness.submit("SetCompanyConfig", admin).await);
+    let old = "name,email/login\nOld,old@people.example\n";
+    import_now(&harness, old, json!({})).await;
+    let text = format!("{old}Ann,ann@people.example\nNo Address,noaddress\n");
+    let extra = json!({"existing": "update", "auto_invite": true, "channel": "whatsapp"});
+    import_now(&harness, &text, extra).await;
+    let is_to_admin = |mail: &String| mail.contains("To: admin@acme.example");
+    let mails = || harness.outbox().into_iter().filter(is_to_admin).collect::<Vec<_>>();
+    let tokens = || mails().iter().map(|mail| link_token(mail)).collect::<BTreeSet<_>>();
+    let mail = mails().into_iter().find(|mail| mail.contains("Invited already: 1")).unwrap();
+    let mail = crate::support::mail_text::read(&mail).text;
+    for shown in [
+        "Invited already: 1",
+        "Invitation failed: 1",
+        "Not invited: 1",
+        "Invited already:\r\nann@people.example",
+        "noaddress: The user has no valid e-mail address; add one. (recipient.email_missing)",
+    ] {
+        assert!(mail.contains(shown), "{shown}: {mail}");
+    }
+    let follow = async |token: &str| {
+        let body = json!({"source": {"token": token}, "channel": "whatsapp", "mode": "confirmed"});
+        harness.submit_as("admin@acme.example", "StartBulkIntegration", body).await
+    };
+    let before = tokens();
+    ok(&harness.submit("RenewImportLink", json!({"import": "latest"})).await);
+    harness.settle().await;
+    let new = tokens().difference(&before).next().unwrap().clone();
+    refused(&follow(&link_token(&mail)).await, Code::InvitationSuperseded);
+    let run = ok(&follow(&new).await)["run"].clone();
+    harness.settle().await;
+    let rows = harness.rows("integration_log", json!({"run": run})).await;
+    let people: Vec<_> = rows.iter().map(|row| (&row["username"], &row["status"])).collect();
+    let failed = (&json!("noaddress"), &json!("failed"));
+    assert_eq!(people, [failed, (&json!("old@people.example"), &json!("success"))]);
+    refused(&follow(&new).await, Code::InvitationAlreadyUsed);
 }
 
 /// N22, N23: typographic quotes of a value survive the export of failed rows and their corrected import.

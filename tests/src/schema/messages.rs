@@ -182,6 +182,7 @@ impl Session {
         let waiting = self.accepted("StartBulkIntegration", scheduled).await["run"].clone();
         self.accepted("CancelRun", json!({"run": waiting})).await;
         self.command("GiveUpRun", json!({"run": waiting})).await;
+        self.command("RenewImportLink", json!({"import": "latest"})).await;
         self.command("ResendNotifications", json!({"state": "failed"})).await;
         for (name, body) in [
             ("InviteSent", json!({"run": run, "user": "ann", "attempt": 1, "fence": 1})),

@@ -9,7 +9,7 @@ use crate::event::{
     Counts, FileRef, ImportEvent, ImportOptions, TemplateKind, Topic, UndoCounts, UndoOutcome,
     import_completed_key, welcome_key,
 };
-use crate::values::ImportId;
+use crate::values::{ImportId, Time};
 
 impl Company {
     pub(super) fn evolve_import(&mut self, event: ImportEvent<'_>) {
@@ -24,8 +24,9 @@ impl Company {
                     import.invites = Some(Invites { channel, created_only });
                 }
             }
-            ImportEvent::ImportInvitesRefused { import, .. } => {
+            ImportEvent::ImportInvitesRefused { import, problem } => {
                 if let Some(import) = self.imports.get_mut(import) {
+                    import.invites_refused = Some(problem.code);
                     import.settle_invites();
                 }
             }
@@ -46,14 +47,8 @@ impl Company {
                 let mail = Notification::welcome(self.users.enter(user.as_str()));
                 self.notifications.insert(welcome_key(*import, *row), mail);
             }
-            ImportEvent::ImportNotificationRequested { import, email, expires_at } => {
-                let to = Addressee::Admin(email.as_str().into());
-                let kind = TemplateKind::ImportCompleted;
-                let mail = Notification::new(to, kind, Topic::Import(*import));
-                self.notifications.insert(import_completed_key(*import), mail);
-                if let Some(import) = self.imports.get_mut(import) {
-                    import.link = Some(ImportLink { expires_at: *expires_at, used: false });
-                }
+            ImportEvent::ImportNotificationRequested { import, email, expires_at, generation } => {
+                self.request_import_mail(*import, email, *expires_at, generation.unwrap_or(1));
             }
             ImportEvent::ImportLinkUsed { import, .. } => {
                 let import = self.imports.get_mut(import);
@@ -83,6 +78,22 @@ impl Company {
         }
     }
 
+    /// The mail to the administrator, and its link.
+    fn request_import_mail(
+        &mut self,
+        import: ImportId,
+        email: &str,
+        expires_at: Time,
+        generation: u32,
+    ) {
+        let (to, about) = (Addressee::Admin(email.into()), Topic::Import(import));
+        let mail = Notification::new(to, TemplateKind::ImportCompleted, about);
+        self.notifications.insert(import_completed_key(import, generation), mail);
+        if let Some(import) = self.imports.get_mut(&import) {
+            import.link = Some(ImportLink { expires_at, used: false, generation });
+        }
+    }
+
     fn accept_import(
         &mut self,
         import: ImportId,
@@ -109,6 +120,7 @@ impl Company {
                 invites: None,
                 invitees: Vec::new(),
                 placing: None,
+                invites_refused: None,
                 link: None,
                 starter: None,
             },
@@ -120,7 +132,10 @@ impl Company {
         if let Some(started) = self.imports.get_mut(&import) {
             started.undo = Undo::Going { rows_done: 0, counts: UndoCounts::default() };
         }
-        self.drop_waiting(&import_completed_key(import));
+        let links = self.imports.get(&import).and_then(|import| import.link);
+        for generation in 1..=links.map_or(1, |link| link.generation) {
+            self.drop_waiting(&import_completed_key(import, generation));
+        }
         if self.latest_import == Some(import) {
             self.latest_import = self.newest_import();
         }

@@ -154,11 +154,11 @@ impl Company {
                     }
                 });
             }
-            RecipientEvent::UserSkipped { run, user, .. } => {
-                self.end_recipient(at, run, user, RecipientState::Skipped, None);
+            RecipientEvent::UserSkipped { run, user, code, .. } => {
+                self.end_recipient(at, run, user, RecipientState::Skipped, *code);
             }
             RecipientEvent::InviteFailed { run, user, code, .. } => {
-                self.end_recipient(at, run, user, RecipientState::Failed, Some(*code));
+                self.end_recipient(at, run, user, RecipientState::Failed, *code);
             }
         }
     }
@@ -170,14 +170,16 @@ impl Company {
         run: &RunId,
         key: &UserKey,
         state: RecipientState,
-        code: Option<Code>,
+        code: Code,
     ) {
         let user = self.users.enter(key.as_str());
         let Some(run) = self.runs.get_mut(run) else { return };
         let Some((place, recipient)) = run.recipient(user) else { return };
         let claimed_at = run.in_flight.get(&place).copied().unwrap_or(at);
-        run.set(user, state, None);
+        run.end(user, state, code);
         let channel = run.channel;
+        // A skipped recipient is no try to send a mail.
+        let code = Some(code).filter(|_| state == RecipientState::Failed);
         let end = claimed_at.plus_seconds(self.settings.invitation_ttl_seconds(channel));
         match code {
             Some(code) if code.leaves_delivery_open() => {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::company::Company;
 use crate::company::selection::Pick;
+use crate::company::selection::SelectionVersion;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
@@ -82,7 +83,7 @@ impl Decide for ResendInvitation {
         context.require_mail_settings(company)?;
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
-        let request = Request { run, channel, source };
+        let request = Request { run, channel, source, list: SelectionVersion::CURRENT };
         let selection = request.check(company, context.at)?;
         let is_account =
             |pick: &Pick| matches!(pick, Pick::Known(id) if company.numbers.is_account(*id));

@@ -3,7 +3,7 @@
 use crate::company::{Address, Addressee, Company, Notification, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::mail_kinds::obsolete;
+use crate::mail_kinds::{obsolete, waits};
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
 
 /// Claims up to `most` notifications. One without a usable address is reported at once.
@@ -18,8 +18,10 @@ impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let waiting =
-            company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
+        let waiting = company
+            .notifications
+            .iter()
+            .filter(|(_, mail)| !mail.dispatched && !waits(company, mail));
         let deferred = company.deferred_notifications.of(self.via);
         let due = deferred.take_while(|(retry_at, ..)| *retry_at <= context.at);
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);

@@ -4,6 +4,7 @@ use crate::company::Company;
 use crate::decide::notifications::report_notification::refused;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
+use crate::mail_kinds::waits;
 use crate::values::{Code, Refusal, Time};
 
 /// Defers mails that wait for an attempt, each once in an outage, and fails those whose time is over. An outage does
@@ -26,7 +27,10 @@ impl Decide for DeferNotifications {
         let why = || (Code::DeliveryServerUnavailable, Some(self.last_words.clone()));
         let channel = (self.via, self.working_since);
         let refused = |key, mail| refused(company, key, mail, channel, why(), context.at);
-        let waiting = company.notifications.iter().filter(|(_, mail)| !mail.dispatched);
+        let waiting = company
+            .notifications
+            .iter()
+            .filter(|(_, mail)| !mail.dispatched && !waits(company, mail));
         let first = waiting.map(|(key, mail)| refused(key, mail));
         let due = company.deferred_notifications.of(self.via);
         let due = due.take_while(|(retry_at, ..)| *retry_at <= context.at);

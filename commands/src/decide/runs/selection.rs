@@ -15,6 +15,7 @@ use crate::values::{Code, ImportId, Refusal, RunId, Time};
 /// `import.*` and `org_unit.*`, with the names that the company does not know.
 pub(crate) fn select(
     company: &Company,
+    version: SelectionVersion,
     source: &Source,
     channel: Channel,
     at: Time,
@@ -27,7 +28,7 @@ pub(crate) fn select(
         Source::FailedOf { run, .. } => check_run(company, *run, channel)?,
         Source::Users(_) | Source::Resend { .. } => {}
     }
-    Ok(company.select(SelectionVersion::CURRENT, source, channel, at))
+    Ok(company.select(version, source, channel, at))
 }
 
 /// Checks that a run has ended and was on this channel.

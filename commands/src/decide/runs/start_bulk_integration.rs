@@ -102,8 +102,8 @@ impl Decide for StartBulkIntegration {
         context.require_mail_settings(company)?;
         let wait_until = self.wait_until(context.at)?;
         let source = self.source.read(company, context)?;
-        let request =
-            Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
+        let run = RunId(self.run.map_or(context.id.0, |run| run.0));
+        let request = Request { run, channel, source, list: self.source.list() };
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
@@ -123,7 +123,7 @@ impl Decide for StartBulkIntegration {
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);
         let link = self.source.token.as_ref().and(context.facts.import());
-        Ok(decision.with_events(link.map(|import| Event::ImportLinkUsed { import, run })))
+        Ok(decision.with_events(link.map(|(import, _)| Event::ImportLinkUsed { import, run })))
     }
 }
 
@@ -181,6 +181,8 @@ pub(crate) struct Request {
     pub run: RunId,
     pub channel: Channel,
     pub source: Source,
+    /// How its people are listed.
+    pub list: SelectionVersion,
 }
 
 impl Request {
@@ -190,7 +192,7 @@ impl Request {
     /// `run.*`, `import.*`, `org_unit.*`.
     pub(crate) fn check(&self, company: &Company, at: Time) -> Result<Selection, Refusal> {
         self.check_id(company)?;
-        let selection = select(company, &self.source, self.channel, at)?;
+        let selection = select(company, self.list, &self.source, self.channel, at)?;
         let people = people_by_limit(company, &self.source, &selection.picks);
         self.check_size(company, people)?;
         Ok(selection)
@@ -282,8 +284,8 @@ impl Request {
         listed: Vec<Event>,
         not_before: Option<Time>,
     ) -> Decision {
-        let Self { run, channel, source } = self;
-        let list_version = SelectionVersion::CURRENT.stored(&source);
+        let Self { run, channel, source, list } = self;
+        let list_version = list.stored(&source);
         let mut events = vec![Event::RunRequested {
             run,
             channel,

@@ -20,5 +20,6 @@ pub struct TopicFacts {
 pub enum LinkTarget {
     /// A generation of an invitation.
     Invitation(InvitationId, u32),
-    Import(ImportId),
+    /// Which link of an import, from 1.
+    Import(ImportId, u32),
 }

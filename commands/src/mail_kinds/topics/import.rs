@@ -3,23 +3,71 @@
 use ulid::Ulid;
 
 use super::facts::{LinkTarget, TopicFacts};
-use crate::company::Company;
-use crate::event::Counts;
+use crate::company::{Company, ImportInvites, UserId};
+use crate::event::{Counts, Topic};
 use crate::template::TopicVariables;
-use crate::values::ImportId;
+use crate::values::{Code, ImportId, RunId};
+
+/// The dialect whose imports have a report of each account.
+const ACCOUNTS: &str = "multiline";
+/// The most people that a mail names as invited, and as not invited: a reader sees them at a glance, and a larger batch
+/// has a list of its own.
+const NAMED_PEOPLE: usize = 50;
 
 pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
     let import = company.imports.get(&id)?;
     let file_name = import.files.first().map(|file| file.name.as_str()).unwrap_or_default();
+    let invites = company.import_invites(id, NAMED_PEOPLE)?;
+    let key = |user: UserId| company.users.get(user).map(|user| user.key().as_str().to_owned());
+    let asked = company.runs.contains_key(&RunId(id.0)) || import.invites_refused.is_some();
+    let variables = variables(id, file_name, import.counts)
+        .flag("invites", asked)
+        .id("show_all", &show_all(company, id));
     Some(TopicFacts {
-        variables: variables(id, file_name, import.counts),
-        link: Some(LinkTarget::Import(id)),
+        variables: invite_variables(variables, &invites, key),
+        link: import.link.map(|link| LinkTarget::Import(id, link.generation)),
         expires_at: import.link.map(|link| link.expires_at),
         ..TopicFacts::default()
     })
 }
 
-pub(crate) fn variables(import: ImportId, file_name: &str, counts: Counts) -> TopicVariables {
+/// The command that shows what became of each person of an import.
+fn show_all(company: &Company, id: ImportId) -> String {
+    let dialect = company.imports.get(&id).map(|import| import.options.dialect.as_str());
+    let opens_accounts = dialect.is_some_and(|dialect| dialect == ACCOUNTS);
+    match company.runs.contains_key(&RunId(id.0)) {
+        _ if opens_accounts => format!("boarding reports show {id}"),
+        true => format!("boarding log {id}"),
+        false => format!("boarding imports rows {id}"),
+    }
+}
+
+/// Who was invited, and why the others were not.
+fn invite_variables(
+    variables: TopicVariables,
+    invites: &ImportInvites,
+    key: impl Fn(UserId) -> Option<String>,
+) -> TopicVariables {
+    let first: Vec<String> = invites.first_invited.iter().filter_map(|id| key(*id)).collect();
+    let why = |code: Code| format!("{} ({code})", code.text());
+    let others = invites.first_others.iter().filter_map(|(id, code)| Some((key(*id)?, why(*code))));
+    let more = |count: u64, named: usize| count.saturating_sub(named as u64);
+    variables
+        .number("invited", invites.invited)
+        .number("invitation_failed", invites.failed)
+        .number("not_invited", invites.not_invited)
+        .texts("first_invited", first.iter().map(String::as_str))
+        .number("more_invited", more(invites.invited, invites.first_invited.len()))
+        .people("not_reached", others)
+        .number("more_not_reached", more(invites.with_reason, invites.first_others.len()))
+}
+
+/// Whether a mail about the import waits: it says who was invited, and the run of the import has not ended.
+pub(crate) fn waits(company: &Company, about: &Topic) -> bool {
+    matches!(about, Topic::Import(id) if company.import_run_is_open(*id))
+}
+
+fn variables(import: ImportId, file_name: &str, counts: Counts) -> TopicVariables {
     let failed = counts.skipped + counts.duplicate + counts.invalid;
     TopicVariables::default()
         .id("import", &import)
@@ -44,5 +92,13 @@ pub(crate) fn variables(import: ImportId, file_name: &str, counts: Counts) -> To
 pub(crate) fn sample() -> TopicVariables {
     let (total, created, updated, skipped, invalid) = (70_911, 20_645, 10_132, 11_003, 29_131);
     let counts = Counts { total, created, updated, skipped, invalid, ..Counts::default() };
-    variables(ImportId(Ulid(1)), "people.csv", counts)
+    sample_of(ImportId(Ulid(1)), "people.csv", counts)
+}
+
+/// An import with these counts, and invitations that are the same in every sample.
+pub(crate) fn sample_of(import: ImportId, file_name: &str, counts: Counts) -> TopicVariables {
+    let (invited, failed, not_invited) = (30_412, 50_228, 60_337);
+    let invites = ImportInvites { invited, failed, not_invited, ..ImportInvites::default() };
+    let variables = variables(import, file_name, counts).flag("invites", true);
+    invite_variables(variables.id("show_all", &"boarding log"), &invites, |_| None)
 }

@@ -14,7 +14,7 @@ const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
 
 static IMPORT: LazyLock<TopicVariables> = LazyLock::new(|| {
     let counts = Counts { total: 4_711, created: 815, ..Counts::default() };
-    import::variables(ImportId(Ulid(1)), "people.csv", counts)
+    import::sample_of(ImportId(Ulid(1)), "people.csv", counts)
 });
 
 fn render(
@@ -237,7 +237,7 @@ fn batch_report_shows_its_summary() {
     let kind = TemplateKind::BatchReport;
     let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
     let import = ImportId(Ulid(1));
-    let about = import::variables(import, "a\r\nBcc: b.csv", counts);
+    let about = import::sample_of(import, "a\r\nBcc: b.csv", counts);
     for language in LANGUAGES {
         let values = MailValues { about: &about, ..values() };
         let mail = render(kind, &builtin(kind, language).unwrap(), &values).unwrap();

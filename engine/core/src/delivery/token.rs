@@ -13,7 +13,11 @@ use ulid::Ulid;
 const DOMAIN: &[u8] = b"boarding invitation link v1\0";
 /// The domain separation of import tokens.
 const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
+/// The domain separation of import tokens after the first of an import.
+const LATER_IMPORT_DOMAIN: &[u8] = b"boarding import link v2\0";
 const INVITATION_BYTES: usize = 16;
+/// The bytes of the number in such a token. They shorten its HMAC to 112 bits, which cannot be guessed either.
+const LINK_NUMBER_BYTES: usize = 2;
 const GENERATION_BYTES: usize = 4;
 /// The bytes of the HMAC-SHA256 in a token: 128 bits cannot be guessed.
 const MAC_BYTES: usize = 16;
@@ -64,24 +68,40 @@ impl Tokens {
         Some((InvitationId(Ulid(u128::from_be_bytes(*invitation))), generation))
     }
 
-    /// The token that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the company
-    /// records whether it was used.
-    pub fn import_token(&self, company: &CompanyId, import: ImportId) -> String {
+    /// The token of a link that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the
+    /// company records whether it was used. A later link than the first has its number in the token.
+    pub fn import_token(&self, company: &CompanyId, import: ImportId, generation: u32) -> String {
         let name = import.0.0.to_be_bytes();
-        let mac = self.keyed_mac(IMPORT_DOMAIN, company, &name).finalize().into_bytes();
-        let token: Vec<u8> = name.iter().chain(mac.iter().take(MAC_BYTES)).copied().collect();
+        let (number, named) = match u16::try_from(generation).unwrap_or(u16::MAX) {
+            0 | 1 => (vec![], self.keyed_mac(IMPORT_DOMAIN, company, &name)),
+            later => {
+                let number = later.to_be_bytes();
+                let mac = self.keyed_mac(LATER_IMPORT_DOMAIN, company, &name);
+                (number.to_vec(), mac.chain_update(number))
+            }
+        };
+        let mac = named.finalize().into_bytes();
+        let tail = number.iter().chain(mac.iter()).take(MAC_BYTES);
+        let token: Vec<u8> = name.iter().chain(tail).copied().collect();
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// The import of a valid import token of this company. Compares in constant time.
-    pub fn read_import(&self, company: &CompanyId, token: &str) -> Option<ImportId> {
+    /// The import of a valid import token of this company, and the number of its link. Compares in constant time.
+    pub fn read_import(&self, company: &CompanyId, token: &str) -> Option<(ImportId, u32)> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (name, mac) = bytes.split_first_chunk::<INVITATION_BYTES>()?;
-        if mac.len() != MAC_BYTES {
+        let (name, tail) = bytes.split_first_chunk::<INVITATION_BYTES>()?;
+        if tail.len() != MAC_BYTES {
             return None;
         }
-        self.keyed_mac(IMPORT_DOMAIN, company, name).verify_truncated_left(mac).ok()?;
-        Some(ImportId(Ulid(u128::from_be_bytes(*name))))
+        let import = ImportId(Ulid(u128::from_be_bytes(*name)));
+        let first = self.keyed_mac(IMPORT_DOMAIN, company, name);
+        if first.verify_truncated_left(tail).is_ok() {
+            return Some((import, 1));
+        }
+        let (number, mac) = tail.split_first_chunk::<LINK_NUMBER_BYTES>()?;
+        let later = self.keyed_mac(LATER_IMPORT_DOMAIN, company, name).chain_update(number);
+        later.verify_truncated_left(mac).ok()?;
+        Some((import, u32::from(u16::from_be_bytes(*number))))
     }
 
     fn mac(&self, company: &CompanyId, name: &[u8; NAME_BYTES]) -> Hmac<Sha256> {
@@ -171,15 +191,22 @@ mod tests {
     fn an_import_token_is_valid_in_its_company_only() {
         let tokens = Tokens::new([7; 32]);
         let import = ImportId(invitation().0);
-        let token = tokens.import_token(&acme(), import);
-        assert_eq!(tokens.read_import(&acme(), &token), Some(import));
-        assert_eq!(tokens.read_import(&"other".parse().unwrap(), &token), None);
-        assert_eq!(Tokens::new([8; 32]).read_import(&acme(), &token), None);
-        assert_eq!(tokens.read(&acme(), &token), None);
-        assert_eq!(tokens.read_import(&acme(), &tokens.token(&acme(), invitation(), 1)), None);
-        for cut in 0..token.len() {
-            assert_eq!(tokens.read_import(&acme(), &token[..cut]), None, "{cut}");
+        let other = "other".parse().unwrap();
+        for generation in [1, 2, 300] {
+            let token = tokens.import_token(&acme(), import, generation);
+            assert_eq!(token.len(), 43);
+            assert_eq!(tokens.read_import(&acme(), &token), Some((import, generation)));
+            assert_eq!(tokens.read_import(&other, &token), None);
+            assert_eq!(Tokens::new([8; 32]).read_import(&acme(), &token), None);
+            assert_eq!(tokens.read(&acme(), &token), None);
+            for cut in 0..token.len() {
+                assert_eq!(tokens.read_import(&acme(), &token[..cut]), None, "{cut}");
+            }
         }
+        assert_eq!(tokens.read_import(&acme(), &tokens.token(&acme(), invitation(), 1)), None);
+        // Sent links must stay valid.
+        let first = tokens.import_token(&acme(), import, 1);
+        assert_eq!(first, "AZNAAAAAAAAAAAAAAAAAATuZjPAOXB3gcKDevTbTjGg");
     }
 
     #[test]

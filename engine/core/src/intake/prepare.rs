@@ -90,7 +90,9 @@ impl Intake {
             Command::StartBulkIntegration(start) => {
                 let token = start.source.token.as_ref();
                 let read = token.and_then(|token| self.context.tokens.read_import(company, token));
-                (Digest::of_body(name, &body), read.map_or(Facts::None, Facts::Import))
+                let facts =
+                    read.map_or(Facts::None, |(id, generation)| Facts::Import(id, generation));
+                (Digest::of_body(name, &body), facts)
             }
             _ => (Digest::of_body(name, &body), Facts::None),
         };

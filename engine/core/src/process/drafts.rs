@@ -220,7 +220,9 @@ impl Draft {
         let target = self.topic.link.filter(|_| shows_link);
         let token = target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
-            LinkTarget::Import(import) => tokens.import_token(company, import),
+            LinkTarget::Import(import, generation) => {
+                tokens.import_token(company, import, generation)
+            }
         });
         link_address(&self.link_base_url, &token.unwrap_or_default())
     }

@@ -96,7 +96,18 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         *source = Source::FailedOf { run: RUN, outcomes };
         *list_version = Some(2);
     }
+    let mut rest = of("RunRequested");
+    if let Event::RunRequested { source, list_version, .. } = &mut rest {
+        *source = Source::Import(IMPORT);
+        *list_version = Some(3);
+    }
+    let mut renewed = of("ImportNotificationRequested");
+    if let Event::ImportNotificationRequested { generation, .. } = &mut renewed {
+        *generation = Some(2);
+    }
     vec![
+        ("RunRequested.not_invited", rest),
+        ("ImportNotificationRequested.generation", renewed),
         ("RunRequested.list_version", retry),
         ("ImportAccepted.ignored", accepted),
         ("ImportCompleted.notes", completed),
@@ -287,6 +298,7 @@ fn phones_and_imports() -> Vec<Event> {
             import: IMPORT,
             email: text("admin@acme.example").into(),
             expires_at: LATER,
+            generation: None,
         },
         Event::ImportLinkUsed { import: IMPORT, run: RUN },
         Event::ImportCompleted { import: IMPORT, counts: import_counts() },

@@ -71,6 +71,9 @@ fn fixed(code: &str) -> Option<&'static str> {
         "run.people_in_unfinished_run" => {
             "go on with that run: boarding runs resume; to send a second mail nevertheless: repeat the command with --yes-again"
         }
+        "config.network_admin_email_unset" => {
+            "set the address: boarding config set network_admin_email ADDRESS"
+        }
         "run.not_found" => "list the runs: boarding runs list",
         "run.cannot_be_stopped" => {
             "a started run cannot be stopped; follow it: boarding runs show ID"

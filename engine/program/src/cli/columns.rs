@@ -309,6 +309,7 @@ pub(super) const REPORTS: &[Column] = &[
     column("FAILED", "/failed"),
     column("INVITED", "/invited"),
     column("NOT INVITED", "/not_invited"),
+    column("INVITATION FAILED", "/invitation_failed"),
     column("ORGANIZATION", "/organization"),
     minor("ENDED AT", "/ended_at"),
 ];

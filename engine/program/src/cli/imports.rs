@@ -27,6 +27,7 @@ Examples:
   boarding imports rows latest --outcome invalid --company acme
   boarding imports rows latest --phone rejected --company acme
   boarding imports failed-rows latest -o failed.csv --company acme
+  boarding imports link latest --company acme
   boarding imports undo latest --company acme")]
 pub(super) struct Imports {
     #[command(subcommand)]
@@ -61,6 +62,11 @@ enum Verb {
         /// Writes into this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Sends the administrator a new link that invites the people of an import; older links end
+    Link {
+        /// The import's id, or `latest`
+        id: String,
     },
     Undo(Undo),
 }
@@ -115,6 +121,11 @@ impl Imports {
                 let id = latest::import(session, id).await?;
                 let row = session.row("import_progress", json!({"import": id})).await?;
                 list::show_row(session.out, &row)
+            }
+            Verb::Link { id } => {
+                let done = "a new link is on its way to network_admin_email; older links of the import end";
+                let body = json!({"import": id});
+                list::submit_and_print(session, "RenewImportLink", body, done).await
             }
             Verb::Rows(rows) => rows.run(session).await,
             Verb::Undo(undo) => undo.run(session).await,

@@ -25,7 +25,7 @@ fn network_admin_gets_a_mail_for_every_import() {
         assert_eq!(names.contains(&"RunRequested"), invites);
         let events = then.events();
         let notice = events.iter().find_map(|event| match event {
-            Event::ImportNotificationRequested { import, email, expires_at } => {
+            Event::ImportNotificationRequested { import, email, expires_at, .. } => {
                 Some((*import, email.as_str(), *expires_at))
             }
             _ => None,
@@ -50,7 +50,7 @@ fn mail_to_the_network_admin_is_claimed_once() {
     let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
-    assert_eq!(*key, crate::event::import_completed_key(import_id()));
+    assert_eq!(*key, crate::event::import_completed_key(import_id(), 1));
     assert_eq!(email.as_str(), "admin@acme.example");
     assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }
@@ -62,7 +62,7 @@ fn notified_import() -> (Before, impl Fn(&str) -> Input) {
     let follow = |mode: &str| {
         let body = json!({"source": {"token": "token"}, "channel": "whatsapp", "mode": mode});
         let command = Command::read("StartBulkIntegration", body).unwrap();
-        Input { command, facts: Facts::Import(import_id()) }
+        Input { command, facts: Facts::Import(import_id(), 1) }
     };
     (company, follow)
 }

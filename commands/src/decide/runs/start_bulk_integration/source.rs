@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::Company;
+use crate::company::selection::SelectionVersion;
 use crate::decide::rule::Context;
 use crate::event::{RetryOutcome, Source};
 use crate::schema::exactly_one_of;
@@ -29,7 +30,8 @@ pub struct SourceBody {
     /// Which people of `failed_of`; by default both.
     #[schemars(length(min = 1))]
     pub outcomes: Option<Vec<RetryOutcome>>,
-    /// The token of the link in an administrator's mail: it selects the people of its import, once.
+    /// The token of the link in an administrator's mail: it selects the people of its import who were not invited on
+    /// the channel yet, once.
     pub token: Option<Personal<String>>,
 }
 
@@ -84,6 +86,14 @@ impl SourceBody {
 }
 
 impl SourceBody {
+    /// How the people of the source are listed.
+    pub(super) fn list(&self) -> SelectionVersion {
+        match self.token {
+            Some(_) => SelectionVersion::V3,
+            None => SelectionVersion::CURRENT,
+        }
+    }
+
     fn failed_of(&self, run: RunId) -> Result<Source, Refusal> {
         let both = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
         let mut outcomes = self.outcomes.clone().unwrap_or(both);
@@ -97,11 +107,12 @@ impl SourceBody {
     }
 }
 
-/// The import of the link, as long as the link is valid.
+/// The people whom the link invites, as long as the link is valid.
 fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
-    let import = context.facts.import().ok_or(Code::InvitationNotFound)?;
+    let (import, generation) = context.facts.import().ok_or(Code::InvitationNotFound)?;
     let link = company.imports.get(&import).and_then(|import| import.link);
     match link.ok_or(Code::InvitationNotFound)? {
+        link if link.generation != generation => Err(Code::InvitationSuperseded.into()),
         link if link.used => Err(Code::InvitationAlreadyUsed.into()),
         link if link.expires_at <= context.at => Err(Code::InvitationExpired.into()),
         _ => Ok(Source::Import(import)),
