@@ -233,6 +233,7 @@ codes! {
     InvitationPhoneChanged "invitation.phone_changed" "The link ended because the phone number it was sent for is no longer the person's; ask your administrator for a new one."
     InvitationChannelDisabled "invitation.channel_disabled" "The link does not work because the channel is not enabled for the company; ask your administrator."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
+    LinkSecretChanged "link_secret.changed" "The secret of the links is missing, or is not the one that made the links mailed before, so no link works and none is mailed; put the file secret of the data folder back."
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 
     // The engine itself.

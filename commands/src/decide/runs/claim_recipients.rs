@@ -53,6 +53,11 @@ impl Decide for ClaimRecipients {
             }
         }
         end_if_done(company, self.run, run, &mut events);
+        if events.iter().any(|event| matches!(event, crate::event::Event::InviteDispatched { .. }))
+        {
+            let first = context.link_secret_recorded(company).into_iter();
+            events = first.chain(events).collect();
+        }
         Ok(Decision::append_if_any(events))
     }
 }
