@@ -115,7 +115,7 @@ mod tests {
     fn the_fold_indexes_every_unique_attribute() {
         for dialect in ALL {
             for attribute in dialect.unique() {
-                let is_indexed = crate::company::holders::INDEXED.contains(attribute);
+                let is_indexed = crate::company::INDEXED.contains(attribute);
                 assert!(is_indexed, "{}: {attribute}", dialect.name());
             }
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use import::{
     BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PhoneOutcome, PictureFormat,
-    RowOutcome, RowRef, UndoCounts, UndoOutcome,
+    RowOutcome, RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
 pub use mail::{
     FirstMail, MailTo, TemplateKind, Topic, Wording, import_completed_key, message_id,
@@ -153,7 +153,13 @@ events! {
             outcome: UndoOutcome,
             code: Option<Code>,
         }
-        ImportUndone: affects_imports { import: ImportId, counts: UndoCounts }
+        ImportUndone: affects_imports {
+            import: ImportId,
+            counts: UndoCounts,
+            /// Who is left without a supervisor. Absent if nobody is, and in older events.
+            #[serde(default, skip_serializing_if = "Unsupervised::is_none")]
+            unsupervised: Unsupervised,
+        }
         /// The undo reversed no row, so the import was not undone. It may be undone later.
         ImportUndoKept: affects_imports { import: ImportId, counts: UndoCounts }
         /// After its last row, the import requests a run for its people. The run has the id of the import.

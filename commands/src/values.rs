@@ -1,5 +1,6 @@
 //! Values that commands and events are made of: parsed once, valid afterwards.
 
+mod actor;
 mod code;
 pub mod damage;
 mod digest;
@@ -11,6 +12,7 @@ mod phone;
 pub mod text;
 mod time;
 
+pub use actor::{ENGINE, check_actor};
 pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;
 pub use id::{CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold};

@@ -176,7 +176,9 @@ mod tests {
         let counts = json!({"reversed": 1, "kept": 1, "errored": 0});
         assert_eq!((&row["state"], &row["undo"]), (&json!("processing"), &counts));
         let counts = boarding_commands::event::UndoCounts { reversed: 1, kept: 1, errored: 0 };
-        let company = company.commit([Event::ImportUndone { import: import(1), counts }]);
+        let unsupervised = boarding_commands::event::Unsupervised::default();
+        let company =
+            company.commit([Event::ImportUndone { import: import(1), counts, unsupervised }]);
         let row = company.query_row("import", &all);
         assert_eq!((&row["state"], &row["created"]), (&json!("undone"), &json!(2)));
     }

@@ -1,6 +1,6 @@
 //! Imports: the file, state and counts of each (queries `imports`, `import`).
 
-use boarding_commands::event::{Counts, Permission, UndoCounts};
+use boarding_commands::event::{Counts, Permission, UndoCounts, Unsupervised};
 use boarding_commands::values::{ImportId, Personal, Problem, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,7 +52,10 @@ impl ImportRow {
             dialect: &self.dialect,
             state: WireName(self.state),
             counts: self.counts,
-            undo: self.undo,
+            undo: self.undo.map(|counts| UndoShown {
+                counts,
+                unsupervised: Some(&self.unsupervised).filter(|left| !left.is_none()),
+            }),
             requested_by: &self.requested_by,
             started_at: self.started_at,
             ended_at: self.ended_at,
@@ -73,7 +76,7 @@ struct ImportShown<'a> {
     #[serde(flatten)]
     counts: Counts,
     /// The counts of undone rows; null until an undo starts.
-    undo: Option<UndoCounts>,
+    undo: Option<UndoShown<'a>>,
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
@@ -81,6 +84,16 @@ struct ImportShown<'a> {
     run: Option<RunId>,
     /// Why the requested run was refused.
     not_invited: Option<&'a Problem>,
+}
+
+/// What an undo did.
+#[derive(Serialize, JsonSchema)]
+struct UndoShown<'a> {
+    #[serde(flatten)]
+    counts: UndoCounts,
+    /// Whom the undo left without a supervisor. Absent if nobody is, and until the undo has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupervised: Option<&'a Unsupervised>,
 }
 
 fn imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {

@@ -266,7 +266,7 @@ fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnsw
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at, column, import, who};
-    use boarding_commands::event::{Topic, UndoCounts};
+    use boarding_commands::event::{Topic, UndoCounts, Unsupervised};
     use serde_json::Value;
 
     fn report(n: u32) -> Event {
@@ -346,7 +346,11 @@ mod tests {
             .commit([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])
             .commit([Event::ImportUndoStarted { import: import(1) }])
             .commit([undone("ann", 1), undone("bob", 2)])
-            .commit([Event::ImportUndone { import: import(1), counts: UndoCounts::default() }]);
+            .commit([Event::ImportUndone {
+                import: import(1),
+                counts: UndoCounts::default(),
+                unsupervised: Unsupervised::default(),
+            }]);
         let rows = company.query("notifications", &json!({}));
         assert_eq!(column(&rows, "state"), ["dropped", "dropped", "sending"]);
     }

@@ -18,6 +18,7 @@ mod notifications;
 mod number_pool;
 mod officechat;
 mod officechat_cells;
+mod one_phone;
 mod permissions;
 mod preview_agreement;
 mod previews;

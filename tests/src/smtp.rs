@@ -63,9 +63,13 @@ fn is_uncertain(sent: &ChannelAnswer) -> bool {
     matches!(sent, ChannelAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected)
 }
 
+/// The mail may be sent again. `expected` says whether the refusal concerns the person or the whole server.
 #[track_caller]
-fn is_temporary(sent: &ChannelAnswer) {
-    assert!(matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { .. })), "{sent:?}");
+fn is_temporary(sent: &ChannelAnswer, expected: Code) {
+    assert!(
+        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { code, .. }) if *code == expected),
+        "{sent:?}"
+    );
 }
 
 #[tokio::test]
@@ -129,8 +133,12 @@ async fn permanently_refused_mail_is_a_refused_delivery() {
 #[tokio::test]
 async fn temporarily_refused_mail_is_a_temporary_failure() {
     let server = MailServer::start(&[]);
-    for name in ["r421", "r450", "r451", "r452", "d451", "d452", "bye"] {
-        is_temporary(&send(&server, name).await);
+    for name in ["r450", "r451", "r452", "d451", "d452"] {
+        is_temporary(&send(&server, name).await, Code::DeliveryTemporaryFailure);
+    }
+    // With 421 the server closes the connection, whoever the recipient is.
+    for name in ["r421", "bye"] {
+        is_temporary(&send(&server, name).await, Code::DeliveryServerUnavailable);
     }
     assert_eq!(server.received().len(), 0);
 }
@@ -139,7 +147,7 @@ async fn temporarily_refused_mail_is_a_temporary_failure() {
 #[tokio::test]
 async fn connection_lost_before_the_content_is_a_temporary_failure() {
     let server = MailServer::start(&[]);
-    is_temporary(&send(&server, "cut").await);
+    is_temporary(&send(&server, "cut").await, Code::DeliveryServerUnavailable);
     assert_eq!(server.received().len(), 0);
 }
 
@@ -169,21 +177,27 @@ async fn silence_after_the_content_is_uncertain() {
 async fn missing_greeting_is_a_temporary_failure() {
     let server = MailServer::start(&["--greeting", "silent"]);
     let channel = channel(&server, Timeouts { connect: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
-    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    is_temporary(
+        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        Code::DeliveryServerUnavailable,
+    );
 }
 
 /// Fault rows 27 and 29: No server, an unknown host name, and a server that refuses connections.
 #[tokio::test]
 async fn unavailable_server_is_a_temporary_failure() {
     let busy = MailServer::start(&["--greeting", "421"]);
-    is_temporary(&send(&busy, "ok").await);
+    is_temporary(&send(&busy, "ok").await, Code::DeliveryServerUnavailable);
     let port = {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         closed.local_addr().unwrap().port()
     };
     for url in [format!("smtp://127.0.0.1:{port}"), "smtp://no-such-host.invalid:25".to_owned()] {
         let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-        is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+        is_temporary(
+            &channel.send_batch(vec![mail("ok")]).await.remove(0),
+            Code::DeliveryServerUnavailable,
+        );
     }
 }
 
@@ -194,7 +208,10 @@ async fn closed_idle_connection_is_replaced() {
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
     let port = server.port;
     drop(server);
-    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    is_temporary(
+        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        Code::DeliveryServerUnavailable,
+    );
     let restarted = MailServer::start(&["--port", &port.to_string()]);
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
     assert_eq!(restarted.received().len(), 1);
@@ -249,7 +266,10 @@ async fn untrusted_certificate_gets_no_mail() {
     let server = secure_server();
     let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required", server.port);
     let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    is_temporary(
+        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        Code::DeliveryServerUnavailable,
+    );
     assert_eq!(server.received().len(), 0);
 }
 
@@ -258,7 +278,10 @@ async fn server_without_required_encryption_gets_no_mail() {
     let server = MailServer::start(&[]);
     let url = format!("smtp://127.0.0.1:{}?tls=required", server.port);
     let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    is_temporary(
+        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        Code::DeliveryServerUnavailable,
+    );
     assert_eq!(server.received().len(), 0);
 }
 
@@ -270,7 +293,7 @@ async fn refused_login_is_temporary_and_hides_the_password() {
     let url = format!("smtp://jane:wrong@localhost:{}?ca={}", server.port, ca.display());
     let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
     let sent = channel.send_batch(vec![mail("ok")]).await.remove(0);
-    is_temporary(&sent);
+    is_temporary(&sent, Code::DeliveryServerUnavailable);
     assert!(format!("{sent:?}").contains("535"), "{sent:?}");
     assert!(!format!("{sent:?} {channel:?}").contains("wrong"), "{sent:?} {channel:?}");
 }

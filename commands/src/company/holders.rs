@@ -11,7 +11,7 @@ use crate::event::Person;
 /// Which values must be unique is a rule of the dialects, and the fold calls no rule. So a dialect may drop an
 /// attribute, and the index of a replayed company stays the same. An added name changes the index, so it also
 /// needs a new number of the snapshots' format.
-pub(crate) const INDEXED: [&str; 3] = ["agent_id", "employee_id", "pbx_id"];
+pub const INDEXED: [&str; 3] = ["agent_id", "employee_id", "pbx_id"];
 
 /// The values of a person that are indexed, with their attributes.
 fn indexed(person: &Person) -> impl Iterator<Item = (&str, &str)> {

@@ -12,6 +12,8 @@ pub(crate) mod rows;
 pub mod undo_import;
 pub(crate) mod undo_row;
 pub mod undo_rows;
+mod unsupervised;
 
 pub use claims::Claims;
 pub use rows::Allotment;
+pub use unsupervised::unsupervised;

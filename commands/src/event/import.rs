@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::values::{Code, ImportId, Problem};
+use crate::values::{Code, ImportId, Personal, Problem, UserKey};
 
 /// A row of an imported file, as the event it led to names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -238,6 +238,20 @@ impl UndoCounts {
             UndoOutcome::Kept => &mut self.kept,
             UndoOutcome::Errored => &mut self.errored,
         } += 1;
+    }
+}
+
+/// The people whom an undo left without a supervisor, because it removed the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Unsupervised {
+    pub total: u64,
+    /// The first 500 of them.
+    pub users: Vec<Personal<UserKey>>,
+}
+
+impl Unsupervised {
+    pub fn is_none(&self) -> bool {
+        self.total == 0
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::import::{
     BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PictureFormat, RowOutcome,
-    RowRef, UndoCounts, UndoOutcome,
+    RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
 use super::mail::{MailTo, TemplateKind, Topic, Wording};
 use super::permission::Permission;
@@ -110,6 +110,7 @@ no_subject! {
     Code InvitationId Time
     Person Permission Channel Source SentOn Delivery TemplateKind Wording
     Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
+    Unsupervised
 }
 
 // Users in a list are only details of the event, not its subject.

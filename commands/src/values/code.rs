@@ -38,6 +38,7 @@ macro_rules! codes {
 codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
+    AuthActorReserved "auth.actor_reserved" "The engine uses this name for its own commands; name another actor."
     AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
@@ -123,7 +124,7 @@ codes! {
     KeyLooksAlike "key.looks_alike" "Another row has a different key that looks the same; check that these are two people."
     EmailShared "email.shared" "Another person of the file has the same e-mail address; check that both read the same mails."
     RowDisabledNewUser "row.disabled_new_user" "The row disables or archives a user who does not exist, so no user was created."
-    RowManagerNotFound "row.manager_not_found" "The manager is neither in the company nor in the file; correct the value, or import the manager."
+    RowManagerNotFound "row.manager_not_found" "The manager is not in the company, and no row of the file creates the manager; correct the value, or import the manager."
     RowChangedSince "row.changed_since" "The user was changed after the import, so the row was not undone; change the user yourself if needed."
     RowNamedSince "row.named_since" "A later import names the user, so the row was not undone; undo the later import first."
     RowInvitedSince "row.invited_since" "The user was invited or linked after the import, so the row was not undone."
@@ -201,6 +202,7 @@ codes! {
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
     RunGivenUp "run.given_up" "The run waited for the mail server, and an administrator ended it before this mail was sent; invite the person again."
     RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
+    TickTooFar "tick.too_far" "The time is more than a minute from the engine's clock; send the present time."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
     // Recipients of a run.

@@ -9,7 +9,7 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
-use boarding_commands::values::{Code, CompanyId, Digest, Refusal};
+use boarding_commands::values::{Code, CompanyId, Digest, Refusal, check_actor};
 use boarding_csv::Limits;
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
@@ -133,6 +133,10 @@ impl Engine {
         authority: Authority,
     ) -> Answer {
         let id = envelope.id;
+        // An envelope without an actor comes from this process.
+        if let Some(Err(refusal)) = envelope.actor.as_deref().map(check_actor) {
+            return Answer::refused(id, refusal);
+        }
         let prepared = match self.intake.prepare(company, name, &envelope, authority).await {
             Ok(prepared) => prepared,
             Err(reply) => return reply.into_answer(id),

@@ -333,6 +333,18 @@ mod tests {
     }
 
     #[test]
+    fn every_added_example_is_in_its_help() {
+        let program = examples::with_examples(Cli::command());
+        let is_used = |(words, example): &&(&str, &str)| {
+            let verb = words.split(' ').try_fold(&program, |verb, word| verb.find_subcommand(word));
+            let help = verb.and_then(|verb| verb.get_after_help()).map(ToString::to_string);
+            help.is_some_and(|help| help.contains(&format!("Example:\n  boarding {example}")))
+        };
+        let unused: Vec<_> = examples::EXAMPLES.iter().filter(|one| !is_used(one)).collect();
+        assert!(unused.is_empty(), "remove these, or the verbs' own examples: {unused:?}");
+    }
+
+    #[test]
     fn every_verb_has_help_with_examples() {
         fn check(command: &clap::Command, words: &str) {
             for verb in command.get_subcommands() {

@@ -2,6 +2,7 @@
 
 use boarding_commands::event::{
     Channel, Counts, Delivery, Event, PhoneOutcome, RowOutcome, RowRef, UndoCounts, UndoOutcome,
+    Unsupervised,
 };
 use boarding_commands::values::{Code, Phone, Problem};
 
@@ -111,7 +112,7 @@ impl Generator {
             Event::ImportUndoStarted { import },
             Event::UserRemoved { user: who(user) },
             Event::RowUndone { import, row, user: who(user), outcome, code: None },
-            Event::ImportUndone { import, counts },
+            Event::ImportUndone { import, counts, unsupervised: Unsupervised::default() },
         ]
     }
 

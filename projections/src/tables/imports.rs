@@ -1,7 +1,7 @@
 //! Imports and their order: rows, projections, lookup.
 
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts};
+use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts, Unsupervised};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,8 @@ pub(crate) struct ImportRow {
     pub counts: Counts,
     /// Updated with every undone row; none until an undo starts.
     pub undo: Option<UndoCounts>,
+    /// Whom the undo left without a supervisor.
+    pub unsupervised: Unsupervised,
     pub requested_by: Personal<String>,
     pub started_at: Time,
     pub ended_at: Option<Time>,
@@ -48,7 +50,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = ImportRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -79,6 +81,7 @@ impl Projection for ImportProjection {
                 state: ImportStatus::Processing,
                 counts: Counts::of_file(*total, *ignored, warnings.len()),
                 undo: None,
+                unsupervised: Unsupervised::default(),
                 requested_by: fact.commit.actor.clone(),
                 started_at: fact.commit.at,
                 ended_at: None,
@@ -103,8 +106,9 @@ impl Projection for ImportProjection {
                 import.undo.get_or_insert_default().add(*outcome);
             }
             Event::ImportUndoKept { counts, .. } => import.undo = Some(*counts),
-            Event::ImportUndone { counts, .. } => {
+            Event::ImportUndone { counts, unsupervised, .. } => {
                 import.undo = Some(*counts);
+                import.unsupervised = unsupervised.clone();
                 import.state = ImportStatus::Undone;
             }
             Event::RunRequested { run, .. } => import.run = Some(*run),

@@ -363,12 +363,7 @@ fn profile_pictures_are_imported_after_the_users() {
 /// A41: A leaver releases the PBX ID. Restoring the leaver is refused while another person has it, and names her.
 #[test]
 fn leaver_releases_the_pbx_id_until_restored() {
-    let cli = Cli::with_company_of("company/field.json");
-    cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
-    cli.run(&["org-units", "define", "TeamA", "--parent", "Desk", "--level", "team"])
-        .expect_status(0);
-    let parts = ["LAN ID,Feature,Enabled\n", "LAN ID,Channel,Count\n"];
-    let (features, channels) = (cli.file("f.csv", parts[0]), cli.file("c.csv", parts[1]));
+    let (cli, [features, channels]) = desk();
     let import = |file: &str| {
         let file = fixture(&format!("field/{file}.csv"));
         cli.run(&["import", &file, &features, &channels, "--dialect", "ocm"]).expect_status(0);
@@ -383,4 +378,53 @@ fn leaver_releases_the_pbx_id_until_restored() {
     cli.run(&["users", "archive", "newbie1"]).expect_status(0);
     cli.run(&["users", "restore", "leaver1"]).expect_status(0);
     assert_eq!(cli.refused(&["users", "restore", "newbie1"])["details"]["holder"], "leaver1");
+}
+
+/// A company with a department and a team, and the two files that go with every file of people.
+fn desk() -> (Cli, [String; 2]) {
+    let cli = Cli::with_company_of("company/field.json");
+    cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
+    let team = ["org-units", "define", "TeamA", "--parent", "Desk", "--level", "team"];
+    cli.run(&team).expect_status(0);
+    let parts = ["LAN ID,Feature,Enabled\n", "LAN ID,Channel,Count\n"];
+    let others = [cli.file("f.csv", parts[0]), cli.file("c.csv", parts[1])];
+    (cli, others)
+}
+
+/// OCM-08: With two passes nobody is created under a supervisor whose own row, a later one, fails.
+#[test]
+fn person_is_not_created_under_a_supervisor_whose_row_fails() {
+    let (cli, [features, channels]) = desk();
+    cli.run(&["config", "set", "reference_resolution", "two_pass"]).expect_status(0);
+    let rows = "ann,Ann,Lee,,2001,agent,king,TeamA,Agent\nbob,Bob,Ray,,2002,agent,boss,TeamA,Agent\n\
+        king,Kay,Ing,,1001,supervisor,,Desk,King\nboss,Bo,Ss,,1002,supervisor,,Desk,Agent\n";
+    let people = cli.file("people.csv", &format!("{HEADER}{rows}"));
+    let import = ["import", &people, &features, &channels, "--dialect", "ocm"];
+    cli.run(&import).expect_status(5);
+    let rows = cli.rows(&["imports", "rows", "latest"]);
+    let outcomes: Vec<_> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["invalid", "created", "invalid", "created"]);
+    assert_eq!(rows[0]["problems"][0]["code"], "reference.supervisor_not_found");
+}
+
+/// P23: The undo of a file says whom it leaves without a supervisor, before and after.
+#[test]
+fn undo_names_who_is_left_without_a_supervisor() {
+    let (cli, [features, channels]) = desk();
+    let import = |name: &str, row: &str| {
+        let people = cli.file(name, &format!("{HEADER}{row}\n"));
+        let import = ["import", &people, &features, &channels, "--dialect", "ocm", "--json"];
+        cli.run(&import).expect_status(0).json()["import"].as_str().unwrap().to_owned()
+    };
+    let first = import("boss.csv", "boss,Bo,Ss,,1001,supervisor,,Desk,Agent");
+    import("ann.csv", "ann,Ann,Lee,,2001,agent,BOSS,TeamA,Agent");
+    let left = json!({"total": 1, "users": ["ann"]});
+    let preview = json!({"import": first, "mode": "preview"}).to_string();
+    let preview = cli.json(&["command", "UndoImport", &preview]);
+    assert_eq!(preview["result"]["unsupervised"], left);
+    let output = cli.run(&["imports", "undo", &first, "--yes"]).expect_status(0).stdout;
+    for words in ["1 person would be left", "1 person is left"] {
+        assert!(output.contains(&format!("{words} without a supervisor: ann.")), "{output}");
+    }
+    assert_eq!(cli.json(&["imports", "show", &first])["undo"]["unsupervised"], left);
 }

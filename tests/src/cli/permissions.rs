@@ -28,6 +28,24 @@ fn permissions_are_granted_listed_and_revoked() {
     cli.refused(&["permissions", "grant", "joe", "fly"]);
 }
 
+/// The engine's own actor gets no permissions, and no caller has its name.
+#[test]
+fn name_of_the_engine_is_reserved() {
+    let cli = Cli::new();
+    let granted = cli.refused(&["permissions", "grant", "engine", "administer"]);
+    assert_eq!(granted["code"], "auth.actor_reserved");
+    for verb in [&["users", "add", "ann"][..], &["users"]] {
+        for (actor, code) in [
+            ("Engine", "auth.actor_reserved"),
+            ("a\u{202e}b", "envelope.malformed"),
+            (&"a".repeat(257), "envelope.malformed"),
+        ] {
+            let refused = cli.refused(&[verb, &["--actor", actor]].concat());
+            assert_eq!(refused["code"], code, "{verb:?}: {refused}");
+        }
+    }
+}
+
 /// A link that was made or lost outside of the mail is recorded by a verb.
 #[test]
 fn account_of_user_is_linked_and_unlinked() {

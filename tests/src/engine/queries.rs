@@ -5,6 +5,7 @@ use boarding_core::queries::QueryFailure;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
+use crate::support::random::SeededRandom;
 
 /// A query for an accepted position waits for it. A query for a later position fails with `not_yet_visible`.
 #[tokio::test]
@@ -274,16 +275,11 @@ async fn exported_names_of_any_spelling_are_imported_unchanged() {
         "\"", "'", ";", "|", ",", " ", "/", "\\", "\"\"", "; ", "“", "”", "=", "\u{a0}", "a", "Zoë",
     ];
     let harness = EngineHarness::acme(None).await;
-    let mut random: u64 = 11;
-    let mut next = move |below: usize| {
-        random =
-            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(random >> 33).unwrap() % below
-    };
+    let mut rng = SeededRandom::new(11);
     let mut name = move |n: usize| {
-        let marks: String = (0..=next(5)).map(|_| MARKS[next(MARKS.len())]).collect();
+        let marks: String = (0..=rng.below(5)).map(|_| rng.pick(&MARKS)).collect();
         // A name has no blanks around it.
-        let name = format!("{}{n}{}", marks.trim(), MARKS[next(MARKS.len())]);
+        let name = format!("{}{n}{}", marks.trim(), rng.pick(&MARKS));
         name.trim().to_owned()
     };
     for person in 0..40 {

@@ -234,7 +234,10 @@ async fn check_kept_users(generator: &FileGenerator, file: usize, rows: usize) {
     );
 
     let between = state(&harness).await;
-    let counts = undo(&harness, &first).await;
+    let mut counts = undo(&harness, &first).await;
+    // People who are kept may lose their supervisor; the products without supervisors have none.
+    let left = counts.as_object_mut().unwrap().remove("unsupervised");
+    assert!(left.is_none() || what == "ocm", "{what}: {left:?}");
     let effective = imported.iter().filter(|row| has_effect(row)).count();
     let kept = changed.len();
     assert_eq!(counts, json!({"reversed": effective - kept, "kept": kept, "errored": 0}), "{what}");

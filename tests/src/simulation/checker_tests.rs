@@ -3,7 +3,7 @@
 mod history;
 
 use boarding_commands::event::{
-    Channel, Counts, Delivery, Event, FileRef, PictureFormat, UndoCounts, UndoOutcome,
+    Channel, Counts, Delivery, Event, FileRef, PictureFormat, UndoCounts, UndoOutcome, Unsupervised,
 };
 use boarding_commands::values::{Code, InvitationId, Personal};
 use serde_json::json;
@@ -270,6 +270,7 @@ fn incomplete_or_excessive_undo_is_detected() {
     let ended = |reversed| Event::ImportUndone {
         import: import_id(),
         counts: UndoCounts { reversed, ..UndoCounts::default() },
+        unsupervised: Unsupervised::default(),
     };
     let undoing = || completed_import().accepts(vec![started()]);
     let removed = || Event::UserRemoved { user: user("eve") };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
-use crate::values::{Code, Personal, Refusal};
+use crate::values::{Code, Personal, Refusal, check_actor};
 
 /// Gives an actor permissions; from the first grant on they are enforced.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,6 +24,7 @@ impl Decide for GrantPermissions {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("actor", &self.actor)?;
+        check_actor(&self.actor)?;
         if self.permissions.is_empty() {
             return Err(
                 Refusal::new(Code::EnvelopeMalformed).saying("name at least one permission")
@@ -69,6 +70,13 @@ mod tests {
         assert_eq!(refusal.details["permission"], "administer");
         let administered = given([]).after(grant(ACTOR, Permission::Administer));
         administered.when(grant(ACTOR, Permission::Administer)).then([]);
+    }
+
+    #[test]
+    fn engine_gets_no_permissions() {
+        given([])
+            .when(grant("engine", Permission::Administer))
+            .then_refused(Code::AuthActorReserved);
     }
 
     /// A45: the first grant leaves the company with an administrator.

@@ -11,15 +11,16 @@ use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
 use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
+use crate::settings::ReferenceResolution;
 use crate::user_file::ParsedRow;
 use crate::values::{ImportId, Phone, UserKey};
+use supervision::{Supervised, Supervision};
 
 /// The values that the rows of a file take and release. Rows are added in the order of the file.
 #[derive(Debug, Default)]
 pub struct Claims {
     last_row: u64,
-    seen: HashMap<String, u64>,
-    created: HashMap<String, bool>,
+    supervision: Supervision,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
     /// What rows would take that are invalid for another reason.
@@ -96,8 +97,8 @@ impl Claims {
         rows: &[ParsedRow],
     ) {
         let mut rules = Rows::new(company, import, options, None).with_placing(placing);
-        rules.seen = std::mem::take(&mut self.seen);
-        rules.created = std::mem::take(&mut self.created);
+        rules.seen = std::mem::take(&mut self.supervision.rows);
+        rules.created = std::mem::take(&mut self.supervision.created);
         rules.values = std::mem::take(&mut self.values);
         let done = self.last_row;
         for row in rows.iter().filter(|row| row.row > done) {
@@ -106,8 +107,8 @@ impl Claims {
             self.last_row = row.row;
             self.note(company, options, row, &rules.events);
         }
-        self.seen = std::mem::take(&mut rules.seen);
-        self.created = std::mem::take(&mut rules.created);
+        self.supervision.rows = std::mem::take(&mut rules.seen);
+        self.supervision.created = std::mem::take(&mut rules.created);
         self.values = std::mem::take(&mut rules.values);
     }
 
@@ -143,12 +144,25 @@ impl Claims {
             self.leaving.extend(known.map(|(id, _)| id));
             return;
         }
+        self.note_supervisor(company, row);
         let claimant = Claimant { company, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
         if options.add_to_corporate_phones {
             self.note_phone(&claimant, &row.values.phone.as_ref().map(|one| one.ok()), options);
+        }
+    }
+
+    /// Notes that the row needs another row to create its supervisor.
+    fn note_supervisor(&mut self, company: &Company, row: &ParsedRow) {
+        if company.settings.reference_resolution != ReferenceResolution::TwoPass {
+            return;
+        }
+        let Some(supervisor) = &row.values.supervisor else { return };
+        if company.users.created(supervisor.key.as_str()).is_none() {
+            let supervisor = supervisor.key.folded();
+            self.supervision.supervised.push(Supervised { row: row.row, supervisor });
         }
     }
 
@@ -226,6 +240,14 @@ impl Claims {
             take.holder = take.holder.filter(|one| !one.is_archived || leaving.contains(&one.id));
         }
         let mut allotment = Allotment { leaving, ..Allotment::default() };
+        // A row that fails for its supervisor takes no value from others.
+        let mut failed = HashSet::new();
+        self.supervision.add_failed(&mut failed);
+        let takes = std::mem::take(&mut self.takes).into_iter();
+        let (invalid, takes) = takes.partition(|take| failed.contains(&take.row));
+        self.takes = takes;
+        self.asks.extend(Vec::into_iter(invalid).filter(|take| take.part == Part::Ids));
+        self.releases.retain(|_, (row, _)| !failed.contains(row));
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
         let mut refused = Vec::new();
@@ -235,7 +257,17 @@ impl Claims {
         // A value stays where it is, if nothing releases it.
         let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
         refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
-        let refused = self.with_dependents(refused, &by_mark);
+        let mut refused = self.with_dependents(refused, &by_mark);
+        loop {
+            failed
+                .extend(refused.iter().filter(|(_, part)| *part == Part::Ids).map(|(row, _)| *row));
+            if !self.supervision.add_failed(&mut failed) {
+                break;
+            }
+            let all = failed.iter().map(|row| (*row, Part::Ids)).chain(refused);
+            refused = self.with_dependents(all.collect(), &by_mark);
+        }
+        allotment.absent = self.supervision.absent(&failed);
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
             if let Some(holder) = take.holder.filter(|_| !is_refused) {
@@ -322,3 +354,4 @@ fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
 
 #[cfg(test)]
 mod spec;
+mod supervision;

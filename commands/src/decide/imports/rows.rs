@@ -365,7 +365,7 @@ impl<'a> Rows<'a> {
         // The values stay on record, and other people may take them.
     }
 
-    /// Adds a warning if the manager is neither in the company nor in the file.
+    /// Adds a warning if the manager is not in the company and no row of the file creates the manager.
     fn warn_of_manager(&self, values: &RowValues, row: &mut RowRef) {
         let Some(manager) = values.manager.as_ref().filter(|manager| !manager.in_file) else {
             return;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::company::{Company, Undo};
 use crate::decide::imports::import_file::{ImportMode, needed};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, Permission, UndoCounts};
+use crate::event::{Event, Permission, UndoCounts, Unsupervised};
 use crate::values::{Code, ImportId, Refusal};
 
 /// Undoes an import row by row: removes the people that it created, restores old values, and removes the phones that
@@ -41,7 +41,8 @@ impl Decide for UndoImport {
             return Err(Code::ImportAlreadyUndone.into());
         }
         let events = vec![Event::ImportUndoStarted { import: self.import }];
-        let result = json!(Undoing { import: self.import, state: State::Undoing, counts: None });
+        let (import, state) = (self.import, State::Undoing);
+        let result = json!(Undoing { import, state, counts: None, unsupervised: None });
         Ok(match self.mode {
             ImportMode::Commit => Decision::Append { events, result },
             ImportMode::Preview => Decision::Preview { events, result },
@@ -50,8 +51,9 @@ impl Decide for UndoImport {
 }
 
 /// The `result` of a preview.
-pub fn preview_result(import: ImportId, counts: UndoCounts) -> Value {
-    json!(Undoing { import, state: State::Completed, counts: Some(counts) })
+pub fn preview_result(import: ImportId, counts: UndoCounts, left: Unsupervised) -> Value {
+    let (counts, unsupervised) = (Some(counts), Some(left).filter(|left| !left.is_none()));
+    json!(Undoing { import, state: State::Completed, counts, unsupervised })
 }
 
 /// The `result` of an undo or its preview. The undo continues in the background; only a preview has counts.
@@ -61,6 +63,9 @@ struct Undoing {
     state: State,
     #[serde(flatten)]
     counts: Option<UndoCounts>,
+    /// Who would be left without a supervisor, if anybody. Only in a preview; the query `import` says it afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupervised: Option<Unsupervised>,
 }
 
 /// The state of the import after the answer.
@@ -107,7 +112,8 @@ mod tests {
         let company = company.after(undo.clone());
         company.when(undo.clone()).then_refused(Code::ImportAlreadyUndone);
         let counts = UndoCounts::default();
-        let undone = Event::ImportUndone { import: import_id(), counts };
+        let unsupervised = Unsupervised::default();
+        let undone = Event::ImportUndone { import: import_id(), counts, unsupervised };
         let events = imported()
             .into_iter()
             .chain([Event::ImportUndoStarted { import: import_id() }, undone]);

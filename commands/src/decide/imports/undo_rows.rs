@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::company::{Company, RowEffect, Undo};
 use crate::decide::imports::undo_row::Reversals;
+use crate::decide::imports::unsupervised::unsupervised;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
 use crate::values::{Code, ImportId, Refusal};
@@ -37,9 +38,13 @@ impl Decide for UndoRows {
             let (import, counts) = (self.import, counted(counts, &events));
             // An import whose rows all stand is still there: it is no undone import.
             let stands = counts.reversed == 0 && counts.kept + counts.errored > 0;
-            events.push(match stands {
-                true => Event::ImportUndoKept { import, counts },
-                false => Event::ImportUndone { import, counts },
+            let after =
+                (!events.is_empty()).then(|| company.after(context.at, context.actor, &events));
+            events.push(if stands {
+                Event::ImportUndoKept { import, counts }
+            } else {
+                let unsupervised = unsupervised(after.as_ref().unwrap_or(company), import);
+                Event::ImportUndone { import, counts, unsupervised }
             });
         }
         Ok(Decision::append_if_any(events))
@@ -68,7 +73,7 @@ mod tests {
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
     use crate::decide::testing::{Given, given, phone, phone_added, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
-    use crate::event::{Channel, Existing, Person, UndoOutcome};
+    use crate::event::{Channel, Existing, UndoOutcome};
     use crate::user_file::ParsedRow;
     use crate::values::{Personal, Problem};
 
@@ -246,13 +251,10 @@ mod tests {
             user: who(key),
             import,
         };
-        let Event::UserCreated { user, person, org_unit, roles, active, row: none } =
-            user_created("bob")
-        else {
-            panic!()
-        };
-        let person = Personal(Person { phone: Some(phone(1)), ..person.0 });
-        let bob = Event::UserCreated { user, person, org_unit, roles, active, row: none };
+        let mut bob = user_created("bob");
+        if let Event::UserCreated { person, .. } = &mut bob {
+            person.0.phone = Some(phone(1));
+        }
         let mut leaving = row(1, "bob");
         leaving.values.archived = true;
         let story = Story(vec![user_created("cid"), bob, listed("bob", Some(import_id()))]);

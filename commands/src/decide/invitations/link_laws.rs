@@ -157,6 +157,15 @@ impl World {
         }
     }
 
+    /// Links a person without a link, as an administrator does.
+    fn link_by_hand(&mut self, key: &str) {
+        let body = json!({"user": key, "channel": "whatsapp"});
+        let command = Command::read("LinkCompleted", body).unwrap();
+        if !self.ask(command).is_empty() {
+            self.sent.iter_mut().filter(|one| one.user == key).for_each(|one| one.works = false);
+        }
+    }
+
     /// Changes the address and the phone of a person, as a row of a file does.
     fn update(&mut self, key: &str, to: &str, phone: Option<Phone>) {
         let user = self.given.0.users.find(key).unwrap().1;
@@ -174,7 +183,7 @@ impl World {
         let key = PEOPLE[usize::from(detail) % PEOPLE.len()];
         let own = phone(u64::from(detail) % 2 + 1);
         let number = phone(u64::from(detail / 2) % 3 + 1).to_string();
-        match step % 14 {
+        match step % 15 {
             0..=2 => self.invite(key, &MailOutcome::SENT),
             3 => self.invite(key, &MailOutcome::failed(Code::DeliveryRefused)),
             4 => self.invite(key, &MailOutcome::failed(Code::DeliveryUncertain)),
@@ -193,6 +202,7 @@ impl World {
                 let on = !detail.is_multiple_of(4);
                 self.ask_json("SetCompanyConfig", json!({"channels.whatsapp": on}));
             }
+            13 => self.link_by_hand(key),
             _ if detail.is_multiple_of(5) => {
                 self.ask_json("UnlinkUser", json!({"user": key, "channel": "whatsapp"}));
             }

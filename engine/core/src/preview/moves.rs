@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use boarding_commands::company::INDEXED;
 use boarding_commands::decide::imports::forecast::Change;
 use boarding_commands::values::{Code, Problem};
 
-/// Values that only one person has. A single move is worth a warning.
-const OWN: [&str; 5] =
-    ["email", "phone", "attributes.employee_id", "attributes.agent_id", "attributes.pbx_id"];
+/// Values that only one person has, beside the indexed attributes. A single move is worth a warning.
+const OWN: [&str; 2] = ["email", "phone"];
 /// Other values that people have in common. Some of them move by chance.
 const SHARED: [&str; 2] = ["first_name", "last_name"];
 /// Fewer moves than this, of values that several people share, may be chance.
@@ -39,32 +39,34 @@ impl Moves {
 
     /// A warning for each field whose values moved.
     pub(super) fn warnings(&self) -> Vec<Problem> {
-        let names = OWN.iter().chain(&SHARED).zip(0..);
-        let warning = |(name, at): (&&str, u8)| {
+        let warning = |(name, at): (&'static str, u8)| {
             let moved = self.after.iter().filter(|(field, value, key)| {
                 *field == at && self.before.get(&(at, *value)).is_some_and(|other| other != key)
             });
             let count = moved.count() as u64;
-            let least = if SHARED.contains(name) { SHARED_MIN } else { 1 };
+            let least = if SHARED.contains(&name) { SHARED_MIN } else { 1 };
             let words = match count {
                 1 => "1 value moves".to_owned(),
                 count => format!("{count} values move"),
             };
-            let problem = Problem::in_column(short(name), Code::ImportValuesMoved);
+            let problem = Problem::in_column(name, Code::ImportValuesMoved);
             (count >= least).then(|| problem.saying(&words))
         };
-        names.filter_map(warning).collect()
+        names().zip(0..).filter_map(warning).collect()
     }
 }
 
-/// The name of a field as people know it.
-fn short(name: &str) -> &str {
-    name.strip_prefix("attributes.").unwrap_or(name)
+/// The fields whose moves are counted.
+fn names() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(INDEXED).chain(SHARED)
 }
 
 fn field(name: &str) -> Option<u8> {
-    let at = OWN.iter().chain(&SHARED).position(|one| *one == name)?;
-    u8::try_from(at).ok()
+    let name = match name.strip_prefix("attributes.") {
+        Some(attribute) => INDEXED.into_iter().find(|one| *one == attribute)?,
+        None => name,
+    };
+    names().zip(0..).find(|(one, _)| *one == name).map(|(_, at)| at)
 }
 
 fn hash(text: &str) -> u64 {

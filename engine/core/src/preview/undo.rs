@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use boarding_commands::commit::Commit;
 use boarding_commands::company::{Company, Undo};
 use boarding_commands::decide::imports::undo_import::preview_result;
+use boarding_commands::decide::imports::unsupervised;
 use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
 use boarding_commands::step::{Outcome, Purpose, Request, step};
@@ -57,7 +58,8 @@ pub(super) fn preview(
     if let Some(reply) = failure {
         return Err(reply);
     }
-    let result = preview_result(import, counts(&state.company, import));
+    let left = unsupervised(&state.company, import);
+    let result = preview_result(import, counts(&state.company, import), left);
     let position = context.log.end();
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }

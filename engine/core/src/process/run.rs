@@ -1,16 +1,18 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
 mod waiting;
+mod work;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{Code, RunId};
+use boarding_commands::values::Code;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::waiting::{Obstacle, RunChannel};
+use self::waiting::Obstacle;
+use self::work::RunWork;
 use super::mails::{self, is_claim};
 use super::manager::{ManagerContext, pause};
 use super::relay;
@@ -42,10 +44,10 @@ pub(super) async fn manage(manager: ManagerContext) {
         };
         match work.claim_and_send().await {
             Ok(()) => {
-                work.channel.stop_waiting().await;
-                work.wait(&mut pending).await;
+                work.stop_waiting().await;
+                work.wait_for_recipient(&mut pending).await;
             }
-            Err(obstacle) => work.channel.wait_for(obstacle, &mut pending).await,
+            Err(obstacle) => work.wait_for_channel(obstacle, &mut pending).await,
         }
         current = Some(work);
     }
@@ -63,21 +65,7 @@ enum Claimed {
     TooLarge,
 }
 
-/// The work on one run under one fence.
-#[derive(Debug, Clone)]
-struct RunWork {
-    manager: ManagerContext,
-    run: RunId,
-    fence: u64,
-    channel: RunChannel,
-}
-
 impl RunWork {
-    async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
-        let channel = RunChannel::of(manager.clone(), run, fence).await;
-        Self { manager, run, fence, channel }
-    }
-
     /// Logs that the mails of the run show a placeholder as link or sender.
     async fn report_placeholders(&self) {
         let checked = self.manager.inspect(check_mail_settings).await;
@@ -129,14 +117,14 @@ impl RunWork {
     /// Why no mail can be sent now. A run that waits tries with few recipients first.
     async fn claim_and_send(&mut self) -> Result<(), Obstacle> {
         let given_up = self.manager.handle.pending_work().borrow().given_up;
-        if !given_up && !self.channel.is_first_try {
-            self.channel.check().await?;
+        if !given_up && !self.is_first_try {
+            self.check().await?;
         }
         let mut sending = JoinSet::new();
         let mut result = Ok(());
         let mut fits = self.claim_size();
         while result.is_ok() && !self.manager.is_closing() {
-            let trial = self.channel.trial_size().filter(|_| !given_up);
+            let trial = self.trial_size().filter(|_| !given_up);
             let most = fits.min(self.room().await).min(trial.unwrap_or(usize::MAX));
             if most == 0 {
                 break;
@@ -147,10 +135,8 @@ impl RunWork {
                     has_mails = events.iter().any(is_claim);
                     sending.spawn(self.clone().send(events));
                 }
-                Claimed::Nothing
-                    if self.channel.is_waiting() && sending.is_empty() && !given_up =>
-                {
-                    return self.channel.untried();
+                Claimed::Nothing if self.is_waiting() && sending.is_empty() && !given_up => {
+                    return self.untried();
                 }
                 Claimed::Nothing => break,
                 Claimed::Refused(obstacle) => result = Err(obstacle),
@@ -170,9 +156,9 @@ impl RunWork {
                 result = sending.join_next().await.and_then(Result::ok).unwrap_or(Ok(()));
             }
             if trial.is_some() && has_mails {
-                self.channel.is_first_try = false;
+                self.is_first_try = false;
                 if result.is_ok() {
-                    self.channel.stop_waiting().await;
+                    self.stop_waiting().await;
                 }
             }
         }
@@ -249,7 +235,7 @@ impl RunWork {
         }
         // While the program stops, mails are refused by the program and not by the channel.
         let closing = self.manager.is_closing();
-        let judged = if closing { Ok(()) } else { self.channel.judge(&reports).await };
+        let judged = if closing { Ok(()) } else { self.judge(&reports).await };
         let counts = judged.is_ok() && !closing;
         let reports = reports
             .into_iter()
@@ -293,7 +279,7 @@ impl RunWork {
     }
 
     /// Waits until a recipient may be claimed, or the run has ended.
-    async fn wait(&self, pending: &mut watch::Receiver<PendingWork>) {
+    async fn wait_for_recipient(&self, pending: &mut watch::Receiver<PendingWork>) {
         // Reading with `borrow` does not mark the value as seen, so a change since then ends the wait at once.
         let retry_at = pending.borrow().retry_at;
         let now = self.manager.context.clock.now();

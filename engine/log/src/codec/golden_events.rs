@@ -113,6 +113,7 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         ("ImportCompleted.notes", completed),
         ("InviteDispatched.sent_on", dispatched),
         ("InviteDispatched.device", texted),
+        ("ImportUndone.unsupervised", unsupervising_undo()),
         ("NotificationDispatched.device", reminded),
         ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
     ]
@@ -313,12 +314,22 @@ fn phones_and_imports() -> Vec<Event> {
         Event::ImportUndone {
             import: IMPORT,
             counts: UndoCounts { reversed: 290, kept: 9, errored: 1 },
+            unsupervised: Unsupervised::default(),
         },
         Event::ImportUndoKept {
             import: IMPORT,
             counts: UndoCounts { reversed: 0, kept: 299, errored: 1 },
         },
     ]
+}
+
+/// An undo that leaves people without a supervisor.
+fn unsupervising_undo() -> Event {
+    Event::ImportUndone {
+        import: IMPORT,
+        counts: UndoCounts { reversed: 290, kept: 9, errored: 1 },
+        unsupervised: Unsupervised { total: 501, users: vec![who()] },
+    }
 }
 
 fn numbers() -> Vec<Event> {

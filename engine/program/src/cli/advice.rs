@@ -75,9 +75,7 @@ fn fixed(code: &str) -> Option<&'static str> {
             "set the address: boarding config set network_admin_email ADDRESS"
         }
         "run.not_found" => "list the runs: boarding runs list",
-        "run.cannot_be_stopped" => {
-            "a started run cannot be stopped; follow it: boarding runs show ID"
-        }
+        "run.cannot_be_stopped" => "show how far it is: boarding runs show ID",
         "import.none_available" => {
             "import a file first: boarding import FILE --dialect leapxpert --add-phones"
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use boarding_commands::dialect;
-use boarding_commands::values::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId, check_actor};
 use clap::Args;
 
 use super::failure::Failure;
@@ -131,8 +131,13 @@ impl Common {
     }
 
     /// The actor: `--actor`, or the login name of the operator.
-    pub(super) fn actor(&self) -> String {
-        self.actor.clone().unwrap_or_else(|| format!("{}@local", login_name()))
+    ///
+    /// # Errors
+    /// A refusal if no actor may have this name.
+    pub(super) fn actor(&self) -> Result<String, Failure> {
+        let actor = self.actor.clone().unwrap_or_else(|| format!("{}@local", login_name()));
+        check_actor(&actor)?;
+        Ok(actor)
     }
 
     /// The channel of mails, or none for the outbox in the data folder.

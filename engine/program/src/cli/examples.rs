@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// The words of a verb below a verb, and its example.
-const EXAMPLES: &[(&str, &str)] = &[
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("phones list", "phones list --search hudson --company acme"),
     ("phones add", "phones add +84923448071 janeuser115 --company acme"),
     ("phones remove", "phones remove +84923448071 --company acme"),
@@ -36,6 +36,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("imports show", "imports show latest --company acme"),
     ("imports progress", "imports progress latest --company acme"),
     ("imports rows", "imports rows latest --outcome invalid --company acme"),
+    ("imports link", "imports link latest --company acme"),
     ("imports failed-rows", "imports failed-rows latest -o failed.csv --company acme"),
     ("reports list", "reports list --company acme"),
     ("reports show", "reports show latest --company acme"),
@@ -44,8 +45,6 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("runs queue", "runs queue --company acme"),
     ("runs withdraw", "runs withdraw latest --company acme"),
     ("runs resume", "runs resume --company acme"),
-    ("runs retry", "runs retry latest --company acme"),
-    ("runs give-up", "runs give-up latest --company acme"),
     ("invitations list", "invitations list --state expired --company acme"),
     ("invitations resend", "invitations resend --channel whatsapp --filter expired --company acme"),
     ("invitations revoke", "invitations revoke jane --channel whatsapp --company acme"),

@@ -68,6 +68,7 @@ impl<'a> Session<'a> {
         carries_runs: bool,
     ) -> Result<Self, Failure> {
         common.company()?;
+        common.actor()?;
         let data = common.data();
         if !data.exists() {
             out.note(&format!("creating the data folder {}", data.display()));
@@ -81,13 +82,13 @@ impl<'a> Session<'a> {
     }
 
     async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        let company = common.company()?;
+        let (company, actor) = (common.company()?, common.actor()?);
         let session = Self {
             engine: open_engine(options, out).await?,
             company,
             out,
             data: common.data(),
-            caller: QueryCaller { actor: common.actor(), authority: AUTHORITY },
+            caller: QueryCaller { actor, authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),

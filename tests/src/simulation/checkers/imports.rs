@@ -42,7 +42,7 @@ impl ImportChecker {
             Event::RowUndone { import, row, user, outcome, code } => {
                 self.row_undone(*import, *row, user, *outcome, *code)?;
             }
-            Event::ImportUndone { import, counts } => self.undo_completed(*import, counts)?,
+            Event::ImportUndone { import, counts, .. } => self.undo_completed(*import, counts)?,
             Event::ImportUndoKept { import, counts } => self.undo_kept(*import, counts)?,
             Event::UserRemoved { user } => {
                 self.removed.insert(user.folded());

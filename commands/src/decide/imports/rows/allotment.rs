@@ -16,6 +16,8 @@ pub struct Allotment {
     pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
     /// The users whom rows of the file archive. They keep their values until the file is done.
     pub(crate) leaving: HashSet<UserId>,
+    /// The folded keys of supervisors whom no row of the file creates, though the file names them.
+    pub(crate) absent: HashSet<String>,
 }
 
 impl Allotment {

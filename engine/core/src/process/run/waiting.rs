@@ -1,18 +1,19 @@
 //! A run waits while its channel cannot send: when it waits, tries again, goes on or ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::record_wait::RunWait;
 use boarding_commands::decide::{EndWaitingRun, RecordWait};
 use boarding_commands::event::Who;
-use boarding_commands::values::{Code, RunId, Time};
+use boarding_commands::values::Code;
 use tokio::sync::watch;
 
+use super::work::{RunWork, Wait};
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
-use crate::process::manager::{ManagerContext, pause};
-use crate::process::relay::{ChannelHealth, pause_seconds};
+use crate::process::manager::pause;
+use crate::process::relay::pause_seconds;
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
 
@@ -25,54 +26,7 @@ pub(super) struct Obstacle {
     pub(super) last_words: String,
 }
 
-/// Since when the run waits, and how often this process has tried in vain.
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    since: Time,
-    tries: u32,
-}
-
-impl Wait {
-    fn from(since: Time) -> Self {
-        Self { since, tries: 0 }
-    }
-
-    /// When the longest wait is over. `started` is when this process took the run. A wait that had ended before begins
-    /// anew, because no process has tried since.
-    fn end(self, minutes: u64, started: Time) -> Time {
-        let longest = |since: Time| since.plus_seconds(minutes.saturating_mul(60));
-        let end = longest(self.since);
-        if end > started { end } else { longest(started) }
-    }
-}
-
-/// The channel of a run: whether it can send now, and the wait of the run for it.
-#[derive(Debug, Clone)]
-pub(super) struct RunChannel {
-    manager: ManagerContext,
-    run: RunId,
-    fence: u64,
-    health: Arc<Mutex<ChannelHealth>>,
-    /// Set while the run waits.
-    wait: Option<Wait>,
-    /// Whether the mail server is tried with one recipient first. The claim binds the run to its channel before the
-    /// first connection, so that no other channel can take it over.
-    pub(super) is_first_try: bool,
-    /// Since when this process works on the run.
-    started: Time,
-}
-
-impl RunChannel {
-    pub(super) async fn of(manager: ManagerContext, run: RunId, fence: u64) -> Self {
-        let state = manager.inspect(move |company| {
-            company.runs.get(&run).map(|run| (run.waits_since, run.via.is_none()))
-        });
-        let (since, is_unbound) = state.await.flatten().unwrap_or_default();
-        let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
-        let is_first_try = is_unbound && manager.context.channel.is_mail_server();
-        Self { manager, run, fence, health: Arc::default(), wait, is_first_try, started }
-    }
-
+impl RunWork {
     pub(super) fn is_waiting(&self) -> bool {
         self.wait.is_some()
     }
@@ -136,7 +90,7 @@ impl RunChannel {
     }
 
     /// Waits for the channel, or ends the run after the longest wait of the company.
-    pub(super) async fn wait_for(
+    pub(super) async fn wait_for_channel(
         &mut self,
         obstacle: Obstacle,
         pending: &mut watch::Receiver<PendingWork>,

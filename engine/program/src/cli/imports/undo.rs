@@ -74,6 +74,10 @@ impl Undo {
         were changed since, {errored} cannot be reversed.",
             counted(reversed, "row", "rows"),
         );
+        let question = match unsupervised(&shown, "would be") {
+            Some(left) => format!("{question} {left}"),
+            None => question,
+        };
         if self.yes {
             session.out.say(&question);
             return Ok(true);
@@ -95,6 +99,21 @@ fn count(row: &Value, outcome: &str) -> u64 {
     row.get("undo").map_or(0, |undo| number(undo, outcome))
 }
 
+/// Who is left without a supervisor, as a sentence. None if nobody is.
+fn unsupervised(undo: &Value, are: &str) -> Option<String> {
+    let left = undo.get("unsupervised").filter(|left| number(left, "total") > 0)?;
+    let users = left["users"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let named: Vec<_> = users.take(SHOWN_ROWS).collect();
+    let total = number(left, "total");
+    let are = if total == 1 { are.replace("are", "is") } else { are.to_owned() };
+    let more = match total.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let people = counted(total, "person", "people");
+    Some(format!("{people} {are} left without a supervisor: {}{more}.", named.join(", ")))
+}
+
 async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     let [reversed, kept, errored] = ["reversed", "kept", "errored"].map(|name| count(row, name));
@@ -107,6 +126,10 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
         text(row, "state"),
         counted(reversed, "row", "rows"),
     ));
+    let left = row.get("undo").and_then(|undo| unsupervised(undo, "are"));
+    if let Some(left) = left {
+        session.out.line(&left);
+    }
     for (outcome, count) in [("kept", kept), ("errored", errored)] {
         if count == 0 {
             continue;

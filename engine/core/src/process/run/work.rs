@@ -1,0 +1,57 @@
+//! The work on one run: what its worker and its wait for the channel share.
+
+use std::sync::{Arc, Mutex};
+
+use boarding_commands::values::{RunId, Time};
+
+use crate::process::manager::ManagerContext;
+use crate::process::relay::ChannelHealth;
+
+/// The work on one run under one fence: its mails, its channel, and its wait for the channel.
+#[derive(Debug, Clone)]
+pub(super) struct RunWork {
+    pub(super) manager: ManagerContext,
+    pub(super) run: RunId,
+    pub(super) fence: u64,
+    pub(super) health: Arc<Mutex<ChannelHealth>>,
+    /// Set while the run waits for the channel.
+    pub(super) wait: Option<Wait>,
+    /// Whether the mail server is tried with one recipient first. The claim binds the run to its channel before the
+    /// first connection, so that no other channel can take it over.
+    pub(super) is_first_try: bool,
+    /// Since when this process works on the run.
+    pub(super) started: Time,
+}
+
+impl RunWork {
+    pub(super) async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
+        let state = manager.inspect(move |company| {
+            company.runs.get(&run).map(|run| (run.waits_since, run.via.is_none()))
+        });
+        let (since, is_unbound) = state.await.flatten().unwrap_or_default();
+        let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
+        let is_first_try = is_unbound && manager.context.channel.is_mail_server();
+        Self { manager, run, fence, health: Arc::default(), wait, is_first_try, started }
+    }
+}
+
+/// Since when the run waits, and how often this process has tried in vain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) since: Time,
+    pub(super) tries: u32,
+}
+
+impl Wait {
+    pub(super) fn from(since: Time) -> Self {
+        Self { since, tries: 0 }
+    }
+
+    /// When the longest wait is over. `started` is when this process took the run. A wait that had ended before begins
+    /// anew, because no process has tried since.
+    pub(super) fn end(self, minutes: u64, started: Time) -> Time {
+        let longest = |since: Time| since.plus_seconds(minutes.saturating_mul(60));
+        let end = longest(self.since);
+        if end > started { end } else { longest(started) }
+    }
+}
