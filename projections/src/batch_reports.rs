@@ -378,12 +378,8 @@ mod tests {
     fn report_shows_whether_each_account_was_invited() {
         let people = ["ann", "bob", "cid", "dan"];
         let rows = people.iter().zip(1..).map(|(key, n)| created_by_row(key, Some(row(1, n))));
-        let bad = Event::RowRefused {
-            user: None,
-            row: row(1, 5),
-            outcome: RowOutcome::Invalid,
-            problems: vec![],
-        };
+        let (row, outcome) = (row(1, 5), RowOutcome::Invalid);
+        let bad = Event::RowRefused { user: None, row, outcome, problems: vec![] };
         let counts = Counts { total: 5, created: 4, invalid: 1, ..Counts::default() };
         let only = TestCompany::new("acme")
             .commit([batch(1, 5)])

@@ -202,6 +202,7 @@ codes! {
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
     RunGivenUp "run.given_up" "The run waited for the mail server, and an administrator ended it before this mail was sent; invite the person again."
     RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
+    TickTooFar "tick.too_far" "The time is more than a minute from the engine's clock; send the present time."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
     // Recipients of a run.

@@ -5,6 +5,7 @@ mod unreadable;
 use std::time::Duration;
 
 use base64::Engine as _;
+use boarding_commands::values::Time;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::ServerAddress as Address;
@@ -173,6 +174,22 @@ async fn repeat_gets_the_first_answer_and_another_body_a_conflict() {
     other["body"]["company_name"] = json!("Other");
     let answer = caller.with_msgpack().send_command("SetCompanyConfig", &other).await;
     assert_eq!(answer.error("command.duplicate_conflict", 409)["command"], envelope["id"]);
+}
+
+/// A client cannot move the time of a company: it would expire invitations and start runs.
+#[tokio::test]
+async fn tick_of_another_time_is_refused() {
+    let server = Server::start();
+    let _serving = ServeProcess::start(&server);
+    let caller = Caller::connect(&server.url()).await;
+    let now = Clock::system().now();
+    caller.command("Tick", json!({"now": now})).await.accepted();
+    for seconds in [-120, 120] {
+        let asked = Time(now.0 + seconds * 1000);
+        let refused =
+            caller.command("Tick", json!({"now": asked})).await.error("tick.too_far", 400);
+        assert_eq!(refused["details"]["asked"], json!(asked));
+    }
 }
 
 /// Versions have no gaps when 64 clients send commands concurrently.

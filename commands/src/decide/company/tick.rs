@@ -10,7 +10,7 @@ use crate::company::Company;
 use crate::decide::end_links;
 use crate::decide::numbers::pool::{cooled, released_with};
 use crate::decide::outcome::MailOutcome;
-use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::rule::{Authority, Context, Decide, Decision};
 use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
 use crate::decide::runs::recipients::{Found, report_events};
 use crate::event::{Event, Permission};
@@ -27,6 +27,9 @@ pub struct Tick {
 /// The most events of each kind in one tick, to keep its commit small. The next tick continues.
 const MAX_EVENTS: usize = 500;
 
+/// How far the time of another asker may be from the engine's clock, in seconds.
+const CLOCK_SECONDS_MAX: u64 = 60;
+
 /// Whether something is due right away: the next tick should not wait.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ticked {
@@ -40,7 +43,8 @@ impl Decide for Tick {
         Ticked::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        self.check_time(context)?;
         let mut events = Vec::new();
         self.time_out(company, &mut events);
         self.start_scheduled(company, &mut events);
@@ -54,6 +58,21 @@ impl Decide for Tick {
 }
 
 impl Tick {
+    /// Only the engine, and the owner of the data folder, may tell a time that is not the engine's. Others could
+    /// expire invitations and start runs before their time.
+    ///
+    /// # Errors
+    /// `tick.too_far`, with the engine's time.
+    fn check_time(self, context: &Context<'_>) -> Result<(), Refusal> {
+        let (asked, now) = (self.now, context.at);
+        let is_near = asked <= now.plus_seconds(CLOCK_SECONDS_MAX)
+            && now <= asked.plus_seconds(CLOCK_SECONDS_MAX);
+        if is_near || context.authority == Authority::All {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::TickTooFar).with(json!({"now": now, "asked": asked})))
+    }
+
     /// Fails each claimed recipient after its deadline, so that every run ends. The mail may have been sent.
     fn time_out(self, company: &Company, events: &mut Vec<Event>) {
         let Some(holder) = company.lock.holder() else { return };
@@ -140,7 +159,7 @@ mod tests {
     use super::*;
     use crate::decide::invitations::link_completed::testing::invited;
     use crate::decide::testing::{NOW, a_running_run, given, run_id, run_queued};
-    use crate::decide::{Authority, ClaimRecipients, Command};
+    use crate::decide::{ClaimRecipients, Command};
     use crate::event::{Channel, Source};
 
     #[test]

@@ -53,9 +53,9 @@ impl CommandFiles {
                 let used: HashSet<String> = events.iter().filter_map(used).collect();
                 for sha256 in &self.pictures {
                     if used.contains(sha256) {
-                        files.confirm(sha256)
+                        files.confirm(sha256);
                     } else {
-                        files.discard(sha256)
+                        files.discard(sha256);
                     }
                 }
             }
