@@ -45,6 +45,9 @@ events! {
             parent: Option<String>,
             level: Option<String>,
             roles: Vec<String>,
+            /// The permission group of accounts that move to the unit.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            default_permission_group: Option<String>,
         }
         RoleDefined: affects_imports { role: String, permissions: Vec<String> }
         PermissionsGranted: affects_imports {

@@ -167,8 +167,9 @@ fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
 }
 
 fn account(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let (company, key) = (request.company, UserKey::new(request.required("user")?).folded());
-    let missing = || not_found("account", &key);
+    let (company, given) = (request.company, UserKey::new(request.required("user")?).folded());
+    let missing = || not_found("account", &given);
+    let key = accounts::key_of(rows, company, &given)?.ok_or_else(missing)?;
     let account = accounts::find(rows, company, &key)?.ok_or_else(missing)?;
     let user = users::find(rows, company, &key)?.ok_or_else(missing)?;
     let invited = invitations::find(rows, company, &key)?;

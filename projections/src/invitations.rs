@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, schema_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -20,13 +20,46 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "invitations",
         access: Access::Permission(Permission::BulkIntegrateUsers),
-        params: &[Param::one_of::<InvitationStatus>("state"), Param::text("user")],
+        params: &[Param::one_of::<StateFilter>("state"), Param::text("user")],
         paged: true,
         row: schema_of::<InvitationShown>,
         csv: None,
         answer: invitations,
     }],
 };
+
+/// The invitations that a query asks for: those in a state, or those whose link has ended by its reason. An ended
+/// invitation has the state `revoked`, with the reason as its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StateFilter {
+    State(InvitationStatus),
+    Ended,
+}
+
+impl WireEnum for StateFilter {
+    fn all() -> impl Iterator<Item = Self> {
+        InvitationStatus::all().map(Self::State).chain([Self::Ended])
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::State(state) => state.as_str(),
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl StateFilter {
+    fn fits(self, invitation: &LatestInvitation) -> bool {
+        match self {
+            Self::State(state) => invitation.state == state,
+            Self::Ended => {
+                let is_revoked = invitation.state == InvitationStatus::Revoked;
+                is_revoked && invitation.code.is_some()
+            }
+        }
+    }
+}
 
 impl LatestInvitation {
     fn show(&self, user: &Who, channel: Option<Channel>) -> Value {
@@ -59,7 +92,7 @@ struct InvitationShown<'a> {
 }
 
 fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let state = request.one_of::<InvitationStatus>("state")?;
+    let state = request.one_of::<StateFilter>("state")?;
     let user = request.text("user")?.map(|user| UserKey::new(user).folded());
     let mut channels = RunChannels::new(rows, request.company);
     let prefix = user.as_deref().unwrap_or_default().as_bytes();
@@ -68,7 +101,7 @@ fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
         let is_user = user.as_ref().is_none_or(|user| user.as_bytes() == key);
         let mut shown = Vec::with_capacity(invited.invitations.len());
         for invitation in invited.invitations.iter().map(|one| one.at(request.now)) {
-            let wanted = is_user && state.is_none_or(|state| invitation.state == state);
+            let wanted = is_user && state.is_none_or(|state| state.fits(&invitation));
             let channel = channels.of(invitation.run)?;
             shown.push(wanted.then(|| invitation.show(&invited.user, channel)));
         }

@@ -38,6 +38,7 @@ mod tests {
             parent: parent.map(str::to_owned),
             level: Some("team".to_owned()),
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
+            default_permission_group: None,
         }
     }
 
@@ -50,8 +51,8 @@ mod tests {
         assert_eq!(
             company.query("org_units", &json!({})),
             [
-                json!({"org_unit": "EMEA", "parent": "Sales", "level": "team", "roles": ["Agent"]}),
-                json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"]}),
+                json!({"org_unit": "EMEA", "parent": "Sales", "level": "team", "roles": ["Agent"], "default_permission_group": null}),
+                json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"], "default_permission_group": null}),
             ]
         );
     }

@@ -1,15 +1,12 @@
 //! Permission groups for uploaded accounts (query `permission_groups`).
 
-use boarding_commands::commit::Fact;
-use boarding_commands::event::Event;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::projection::{Projection, Projector};
+use crate::projection::Projector;
 use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
-use crate::rows::{Rows, Table};
+use crate::rows::Rows;
+use crate::tables::permission_groups::{PermissionGroupProjection, PermissionGroupRow};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<PermissionGroupProjection>()],
@@ -24,46 +21,6 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-/// A group of user permissions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct PermissionGroupRow {
-    pub permission_group: String,
-    /// The permissions of its accounts, in the product's own words.
-    pub permissions: Vec<String>,
-}
-
-/// Permission groups by exact name.
-#[derive(Debug)]
-pub(crate) struct PermissionGroupProjection;
-
-impl Projection for PermissionGroupProjection {
-    const TABLE: Table = Table::PermissionGroups;
-    const VERSION: u32 = 1;
-    const READS: bool = false;
-    type Row = PermissionGroupRow;
-
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
-            Event::PermissionGroupDefined { permission_group, .. } => {
-                Some(permission_group.as_bytes().into())
-            }
-            _ => None,
-        }
-    }
-
-    fn evolve(_: Option<PermissionGroupRow>, fact: &Fact<'_>) -> Option<PermissionGroupRow> {
-        match fact.event {
-            Event::PermissionGroupDefined { permission_group, permissions } => {
-                Some(PermissionGroupRow {
-                    permission_group: permission_group.clone(),
-                    permissions: permissions.clone(),
-                })
-            }
-            _ => None,
-        }
-    }
-}
-
 fn permission_groups(
     request: &QueryRequest<'_>,
     rows: &dyn Rows,
@@ -75,6 +32,7 @@ fn permission_groups(
 mod tests {
     use super::*;
     use crate::testing::TestCompany;
+    use boarding_commands::event::Event;
 
     /// ML-04.
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod imports;
 pub(crate) mod invitations;
 pub(crate) mod links;
 pub(crate) mod org_units;
+pub(crate) mod permission_groups;
 pub(crate) mod recipients;
 pub(crate) mod run_queue;
 pub(crate) mod runs;

@@ -278,5 +278,11 @@ pub(crate) fn account_opened(user: &str) -> Event {
 
 pub(crate) fn org_unit_defined(name: &str, parent: Option<&str>) -> Event {
     let parent = parent.map(str::to_owned);
-    Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+    Event::OrgUnitDefined {
+        org_unit: name.to_owned(),
+        parent,
+        level: None,
+        roles: vec![],
+        default_permission_group: None,
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::state::Company;
 use super::user_id::UserId;
 use super::users::{User, UserState};
-use crate::values::fold;
+use crate::values::{Phone, fold};
 
 /// The address of an account, folded: its e-mail address, or the phone of its device. None if it has neither.
 fn address(user: &User) -> Option<String> {
@@ -21,6 +21,19 @@ impl Company {
         let folded = fold(address);
         let mut others = self.accounts().filter(|(id, _)| *id != but);
         others.find(|(_, user)| self::address(user).as_ref() == Some(&folded)).map(|(_, user)| user)
+    }
+
+    /// The account that is meant: by its key, by the number of a device in any spelling, or by the address that it has
+    /// now.
+    pub fn account_meant(&self, given: &str) -> Option<(UserId, &User)> {
+        let of_key =
+            |key: &str| self.users.created(key).filter(|(id, _)| self.numbers.is_account(*id));
+        let number = || Phone::parse(given).ok().map(|phone| phone.to_string());
+        let of_address = || {
+            let address = fold(&number().unwrap_or_else(|| given.to_owned()));
+            self.accounts().find(|(_, user)| self::address(user).as_ref() == Some(&address))
+        };
+        of_key(given).or_else(|| of_key(&number()?)).or_else(of_address)
     }
 
     /// Another account that has the address of this account now.

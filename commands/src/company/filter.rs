@@ -133,6 +133,7 @@ mod tests {
             parent: None,
             level: None,
             roles: vec![],
+            default_permission_group: None,
         };
         let mut member = user_created("anna");
         if let Event::UserCreated { org_unit, .. } = &mut member {

@@ -109,9 +109,19 @@ impl Company {
                 };
                 self.set_template(*kind, language, template);
             }
-            CompanyEvent::OrgUnitDefined { org_unit, parent, level, roles } => {
-                let unit =
-                    OrgUnit { parent: parent.clone(), level: level.clone(), roles: roles.clone() };
+            CompanyEvent::OrgUnitDefined {
+                org_unit,
+                parent,
+                level,
+                roles,
+                default_permission_group,
+            } => {
+                let unit = OrgUnit {
+                    parent: parent.clone(),
+                    level: level.clone(),
+                    roles: roles.clone(),
+                    default_permission_group: default_permission_group.clone(),
+                };
                 self.org_units.insert(org_unit.clone(), unit);
             }
             CompanyEvent::RoleDefined { role, permissions } => {

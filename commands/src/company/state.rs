@@ -83,6 +83,8 @@ pub struct OrgUnit {
     /// `team` is the lowest level.
     pub level: Option<String>,
     pub roles: Vec<String>,
+    /// The permission group of accounts that move to the unit. None: each keeps its own.
+    pub default_permission_group: Option<String>,
 }
 
 impl Company {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::values::text::spelled;
 
 /// Where a command's body names an org unit, a role, a level or a group of permissions.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "org_unit",
     "org",
     "org_units",
@@ -14,6 +14,7 @@ const KEYS: [&str; 10] = [
     "role",
     "roles",
     "permission_group",
+    "default_permission_group",
     "organization",
     "dest",
 ];
@@ -112,6 +113,7 @@ mod tests {
             parent: None,
             level: Some("team".to_owned()),
             roles: vec![],
+            default_permission_group: None,
         };
         defined.then([zurich.clone()]);
         let role = company.when_json("DefineRole", json!({"role": " Attache\u{301}\u{200b}"}));

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::decide::invitations::move_pending_invitations::MAX_ACCOUNTS;
+use boarding_commands::decide::invitations::move_pending_invitations::{
+    GroupSource, MAX_ACCOUNTS, group_after,
+};
 use boarding_commands::decide::numbers::pool::too_few;
-use boarding_commands::event::Permission;
+use boarding_commands::dialect::PERMISSION_GROUP;
+use boarding_commands::event::{Permission, Who};
 use boarding_commands::values::text::spelled;
 use boarding_commands::values::{Code, fold};
 use schemars::JsonSchema;
@@ -15,8 +18,8 @@ use super::counts::PoolCounts;
 use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
 use crate::rows::Rows;
 use crate::tables::accounts::AccountStatus;
-use crate::tables::org_units;
 use crate::tables::settings::settings;
+use crate::tables::{org_units, permission_groups, users};
 
 pub(super) const CAN_MOVE: Query = Query {
     name: "can_move",
@@ -24,6 +27,7 @@ pub(super) const CAN_MOVE: Query = Query {
     params: &[
         Param::list("accounts", MAX_ACCOUNTS).required().aliases(&["ids"]),
         Param::text("dest").required(),
+        Param::text("permission_group"),
     ],
     paged: false,
     row: schema_of::<CanMove>,
@@ -43,6 +47,16 @@ struct CanMove {
     needed: u64,
     /// The numbers in the destination that these accounts can get.
     available: u64,
+    /// The accounts that would move, with their permission groups afterwards.
+    accounts: Vec<MovingAccount>,
+}
+
+/// An account that would move.
+#[derive(Serialize, JsonSchema)]
+struct MovingAccount {
+    account: Who,
+    permission_group: Option<String>,
+    permission_group_from: GroupSource,
 }
 
 fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -51,17 +65,36 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let dest = &*spelled(dest);
     let settings = settings(rows, company)?;
     let stock = PoolCounts::load(request, rows)?.of(Some(dest)).stock;
-    let (mut needed, mut code) = (0, None);
-    if org_units::find(rows, company, dest)?.is_none() {
+    let (mut needed, mut code, mut moving) = (0, None, Vec::new());
+    let unit = org_units::find(rows, company, dest)?;
+    if unit.is_none() {
         code = Some(Code::OrgUnitNotFound);
     }
+    let named = request.text("permission_group")?.map(spelled);
+    if let Some(group) = &named
+        && permission_groups::find(rows, company, group)?.is_none()
+    {
+        code = code.or(Some(Code::PermissionGroupNotFound));
+    }
+    let default = unit.and_then(|unit| unit.default_permission_group);
     let distinct: BTreeSet<String> = accounts.iter().map(|key| fold(key)).collect();
     for key in &distinct {
         match AccountStatus::find(rows, company, key)? {
             None => code = code.or(Some(Code::UserNotFound)),
             Some(account) if !account.is_pending => code = code.or(Some(Code::InvitationNotFound)),
             Some(account) if account.org_unit.as_deref() == Some(dest) => {}
-            Some(account) => needed += u64::from(!account.has_number),
+            Some(account) => {
+                needed += u64::from(!account.has_number);
+                let Some(user) = users::find(rows, company, key)? else { continue };
+                let own = user.person.attributes.get(PERMISSION_GROUP).map(String::as_str);
+                let (group, from) = group_after(named.as_deref(), default.as_deref(), own);
+                let (permission_group, account) = (group.map(str::to_owned), user.user);
+                moving.push(MovingAccount {
+                    account,
+                    permission_group,
+                    permission_group_from: from,
+                });
+            }
         }
     }
     let too_few = too_few(needed, stock, settings.number_overbooking);
@@ -70,7 +103,8 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let (code, message) = refusal.unzip();
     let available = stock.spare(settings.number_overbooking);
     let allowed = code.is_none();
-    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available })))
+    let accounts = moving;
+    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available, accounts })))
 }
 
 #[cfg(test)]
@@ -100,14 +134,18 @@ mod tests {
     /// ML-18: the message is the product's own.
     #[test]
     fn move_without_enough_numbers_is_not_allowed() {
-        let no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
+        let mut no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
+        assert_eq!(no["accounts"].take().as_array().map(Vec::len), Some(3));
         assert_eq!(
             no,
-            json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1,
+            json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1, "accounts": null,
                 "message": "Unable to move account(s). You do not have enough numbers available in the selected organization"})
         );
-        let yes =
-            json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1});
+        let moving = ["ann", "cid"].map(|account| {
+            json!({"account": account, "permission_group": null, "permission_group_from": "kept"})
+        });
+        let yes = json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1,
+            "accounts": moving});
         assert_eq!(asked(&json!(["ann", "cid"]), "APAC"), yes);
         assert_eq!(asked(&json!("ann, cid"), "APAC"), yes);
     }
@@ -126,6 +164,9 @@ mod tests {
             "user.not_found"
         );
         assert_eq!(code(json!(["ann"]), "Nowhere"), "org_unit.not_found");
+        let group = json!({"accounts": ["ann"], "dest": "APAC", "permission_group": "Pirates"});
+        let judged = company().query_row("can_move", &group)["code"].clone();
+        assert_eq!(judged, "permission_group.not_found");
         assert_eq!(asked(&json!(["ann", "bob"]), "Sales")["allowed"], true);
     }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{CompanyId, Personal, Phone};
+use boarding_commands::values::{CompanyId, Personal, Phone, fold};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, scan};
@@ -62,6 +62,36 @@ pub(crate) fn find(
     folded: &str,
 ) -> Result<Option<AccountRow>, RowsError> {
     load::<AccountProjection>(rows, company, folded.as_bytes())
+}
+
+/// The folded key of the account that is meant: by its key, by the number of a device in any spelling, or by the
+/// address that it has now.
+pub(crate) fn key_of(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    given: &str,
+) -> Result<Option<String>, RowsError> {
+    if find(rows, company, given)?.is_some() {
+        return Ok(Some(given.to_owned()));
+    }
+    let phone = Phone::parse(given).ok();
+    if let Some(number) = phone.map(|phone| phone.to_string())
+        && find(rows, company, &number)?.is_some()
+    {
+        return Ok(Some(number));
+    }
+    let mut found = None;
+    scan::<AccountProjection>(rows, company, &[], &[], |_, account| {
+        let key = account.user.folded();
+        let user = users::find(rows, company, &key)?;
+        let has_it = user.filter(|user| user.state != UserStatus::Archived).is_some_and(|user| {
+            let email = user.person.email.as_deref().map(fold);
+            email.as_deref() == Some(given) || (phone.is_some() && user.person.phone == phone)
+        });
+        found = has_it.then_some(key);
+        Ok(if has_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(found)
 }
 
 /// What a move of an account depends on.

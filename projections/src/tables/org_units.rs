@@ -16,6 +16,8 @@ pub(crate) struct OrgUnitRow {
     pub parent: Option<String>,
     pub level: Option<String>,
     pub roles: Vec<String>,
+    /// The permission group that accounts get when they are moved to the unit; null if each keeps its own.
+    pub default_permission_group: Option<String>,
 }
 
 /// Organizational units by exact name.
@@ -24,7 +26,7 @@ pub(crate) struct OrgUnitProjection;
 
 impl Projection for OrgUnitProjection {
     const TABLE: Table = Table::OrgUnits;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READS: bool = false;
     type Row = OrgUnitRow;
 
@@ -37,12 +39,15 @@ impl Projection for OrgUnitProjection {
 
     fn evolve(_: Option<OrgUnitRow>, fact: &Fact<'_>) -> Option<OrgUnitRow> {
         match fact.event {
-            Event::OrgUnitDefined { org_unit, parent, level, roles } => Some(OrgUnitRow {
-                org_unit: org_unit.clone(),
-                parent: parent.clone(),
-                level: level.clone(),
-                roles: roles.clone(),
-            }),
+            Event::OrgUnitDefined { org_unit, parent, level, roles, default_permission_group } => {
+                Some(OrgUnitRow {
+                    org_unit: org_unit.clone(),
+                    parent: parent.clone(),
+                    level: level.clone(),
+                    roles: roles.clone(),
+                    default_permission_group: default_permission_group.clone(),
+                })
+            }
             _ => None,
         }
     }

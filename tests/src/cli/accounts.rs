@@ -177,3 +177,64 @@ fn active_account_without_social_messaging_is_not_asked_to_link() {
     cli.run(&resend).expect_status(0);
     assert_eq!(cli.rows(&["log", "latest"])[0]["status"], "success");
 }
+
+/// An account is found by the address that it has now, and a device by its number in any spelling. The links that
+/// the change has ended are a filter of their own.
+#[test]
+fn edited_account_is_found_and_invited_again() {
+    let cli = meridian();
+    cli.run(&["numbers", "add", "+1 212 555 0002", "--org-unit", "EMEA"]).expect_status(0);
+    cli.run(&add("ann@meridian.example", &["--invite"])).expect_status(0);
+    cli.run(&add("+1 212 555 0100", &[])).expect_status(0);
+    let address = ["--address", "ann.lee@meridian.example"];
+    cli.run(&[&["accounts", "edit", "ann@meridian.example"], &address[..]].concat())
+        .expect_status(0);
+    for (given, key) in [
+        ("Ann.Lee@meridian.example", "ann@meridian.example"),
+        ("+1 (212) 555-0100", "+12125550100"),
+    ] {
+        assert_eq!(cli.json(&["accounts", "show", given])["user"], key, "{given}");
+        cli.run(&["accounts", "edit", given, "--language", "German"]).expect_status(0);
+    }
+    let ended = cli.rows(&["invitations", "list", "--state", "ended"]);
+    assert_eq!((ended.len(), &ended[0]["code"]), (1, &json!("invitation.address_changed")));
+    let resend = ["invitations", "resend", "--filter", "ended"];
+    let preview = cli.run(&[&resend[..], &["--preview"]].concat()).expect_status(0).stdout;
+    let asked = "invitation emails to 1 user for them to activate MultiLine";
+    assert!(preview.contains(asked), "{preview}");
+    cli.run(&[&resend[..], &["--yes"]].concat()).expect_status(0);
+    assert_eq!(cli.rows(&["log", "latest"])[0]["email"], "ann.lee@meridian.example");
+    assert_eq!(cli.refused(&[&resend[..], &["--yes"]].concat())["code"], "run.empty_selection");
+}
+
+/// A move is judged with its permission group, and says which group each account gets and why.
+#[test]
+fn move_says_the_permission_group_of_each_account() {
+    let cli = meridian();
+    cli.run(&add("ann@meridian.example", &["--number", "+1 212 555 0001", "--invite"]))
+        .expect_status(0);
+    let apac = ["org-units", "define", "APAC", "--default-permission-group", "Brokers"];
+    cli.run(&apac).expect_status(0);
+    let to_apac = ["invitations", "move", "ann@meridian.example", "--to", "APAC"];
+    let check = |group: &[&str]| cli.json(&[&to_apac[..], &["--check"], group].concat());
+    let wrong = check(&["--permission-group", "Pirates"]);
+    assert_eq!(
+        (&wrong["allowed"], &wrong["code"]),
+        (&json!(false), &json!("permission_group.not_found"))
+    );
+    let judged = check(&[])["accounts"].clone();
+    assert_eq!(judged[0]["permission_group"], "Brokers");
+    let moved = cli.json(&to_apac);
+    assert_eq!(moved["result"]["accounts"], judged);
+    assert_eq!(judged[0]["permission_group_from"], "default");
+    assert_eq!(
+        cli.json(&["accounts", "show", "ann@meridian.example"])["permission_group"],
+        "Brokers"
+    );
+    let again = ["accounts", "edit", "ann@meridian.example", "--permission-group", "Traders"];
+    cli.run(&again).expect_status(0);
+    assert_eq!(
+        cli.json(&["accounts", "show", "ann@meridian.example"])["permission_group"],
+        "Traders"
+    );
+}

@@ -107,7 +107,13 @@ mod tests {
 
     fn unit(name: &str, parent: Option<&str>) -> Event {
         let parent = parent.map(str::to_owned);
-        Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+        Event::OrgUnitDefined {
+            org_unit: name.to_owned(),
+            parent,
+            level: None,
+            roles: vec![],
+            default_permission_group: None,
+        }
     }
 
     /// A company with people in two units, one below the other.

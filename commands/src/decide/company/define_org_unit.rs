@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Company, OrgUnit};
+use crate::decide::numbers::pool::check_permission_group;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::users::add_user::check_references;
 use crate::event::{Event, Permission};
@@ -21,6 +22,8 @@ pub struct DefineOrgUnit {
     /// The roles it includes.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// The permission group that accounts get when they are moved to the unit; without it each keeps its own.
+    pub default_permission_group: Option<String>,
 }
 
 impl Decide for DefineOrgUnit {
@@ -33,17 +36,22 @@ impl Decide for DefineOrgUnit {
         }
         self.check_parent(company)?;
         check_references(company, None, &self.roles)?;
+        if let Some(group) = &self.default_permission_group {
+            check_permission_group(company, group)?;
+        }
         let (parent, level, roles) = (self.parent.clone(), self.level.clone(), self.roles.clone());
-        let unit = OrgUnit { parent, level, roles };
+        let default_permission_group = self.default_permission_group.clone();
+        let unit = OrgUnit { parent, level, roles, default_permission_group };
         if company.org_units.get(&self.org_unit) == Some(&unit) {
             return Ok(Decision::append(vec![]));
         }
-        let OrgUnit { parent, level, roles } = unit;
+        let OrgUnit { parent, level, roles, default_permission_group } = unit;
         Ok(Decision::append(vec![Event::OrgUnitDefined {
             org_unit: self.org_unit.clone(),
             parent,
             level,
             roles,
+            default_permission_group,
         }]))
     }
 }
@@ -77,7 +85,13 @@ mod tests {
 
     fn unit(name: &str, parent: Option<&str>) -> DefineOrgUnit {
         let parent = parent.map(str::to_owned);
-        DefineOrgUnit { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+        DefineOrgUnit {
+            org_unit: name.to_owned(),
+            parent,
+            level: None,
+            roles: vec![],
+            default_permission_group: None,
+        }
     }
 
     #[test]

@@ -97,12 +97,13 @@ fn clear_former_address(user: &User, values: &mut RowValues) {
     }
 }
 
-/// The account of that key.
+/// The account that is meant.
 fn find<'c>(company: &'c Company, key: &str) -> Result<(UserId, &'c User), Refusal> {
-    let (id, user) = company.users.created(key).ok_or(Code::UserNotFound)?;
-    if !company.numbers.is_account(id) {
-        return Err(Refusal::new(Code::UserNotFound).saying("the user is no account"));
-    }
+    let Some((id, user)) = company.account_meant(key) else {
+        let refusal = Refusal::new(Code::UserNotFound);
+        let is_user = company.users.created(key).is_some();
+        return Err(if is_user { refusal.saying("the user is no account") } else { refusal });
+    };
     if user.state == UserState::Archived {
         return Err(Code::UserArchived.into());
     }

@@ -252,6 +252,7 @@ mod tests {
             parent: None,
             level: None,
             roles: vec![],
+            default_permission_group: None,
         };
         let mut unknown = row(1, "ann");
         unknown.values.org_unit = CellValue::Value("team\u{a0}–a".to_owned());

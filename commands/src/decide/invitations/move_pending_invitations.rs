@@ -18,7 +18,8 @@ use crate::values::{Code, Personal, Refusal};
 pub const MAX_ACCOUNTS: usize = 500;
 
 /// Accounts with a pending invitation go to another organization: all of them, or none. A number that was
-/// assigned goes with its account, and so does its permission group, unless another one is named.
+/// assigned goes with its account. The permission group is the one that is named, else the default of the
+/// organization, else the account's own.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MovePendingInvitations {
@@ -26,7 +27,7 @@ pub struct MovePendingInvitations {
     pub accounts: Vec<String>,
     /// The organization they go to.
     pub dest: String,
-    /// The permission group they get; without it each keeps its own.
+    /// The permission group they get; without it the default of the organization, if it has one, else each keeps its own.
     pub permission_group: Option<String>,
 }
 
@@ -42,6 +43,32 @@ struct Moved {
 struct MovedAccount {
     account: Who,
     permission_group: Option<String>,
+    permission_group_from: GroupSource,
+}
+
+/// Where the permission group of a moved account comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupSource {
+    /// The command names it.
+    Named,
+    /// It is the default of the destination.
+    Default,
+    /// The account had it before.
+    Kept,
+}
+
+/// The permission group of a moved account, and where it comes from.
+pub fn group_after<'g>(
+    named: Option<&'g str>,
+    default: Option<&'g str>,
+    own: Option<&'g str>,
+) -> (Option<&'g str>, GroupSource) {
+    match (named, default) {
+        (Some(named), _) => (Some(named), GroupSource::Named),
+        (None, Some(default)) => (Some(default), GroupSource::Default),
+        (None, None) => (own, GroupSource::Kept),
+    }
 }
 
 impl Decide for MovePendingInvitations {
@@ -72,9 +99,10 @@ impl Decide for MovePendingInvitations {
             return Err(refusal);
         }
         let events = movers.iter().flat_map(|(id, user)| self.moved(company, *id, user)).collect();
-        let accounts = movers.iter().map(|(_, user)| MovedAccount {
-            account: Personal(user.key()),
-            permission_group: self.group_after(&user.person()),
+        let accounts = movers.iter().map(|(_, user)| {
+            let (permission_group, from) = self.group_after(company, &user.person());
+            let account = Personal(user.key());
+            MovedAccount { account, permission_group, permission_group_from: from }
         });
         let moved = Moved { moved: movers.len(), accounts: accounts.collect() };
         Ok(Decision::append(events).with_result(json!(moved)))
@@ -100,14 +128,18 @@ impl MovePendingInvitations {
     }
 
     /// The permission group of a person after the move.
-    fn group_after(&self, person: &Person) -> Option<String> {
-        self.permission_group.clone().or_else(|| person.attributes.get(PERMISSION_GROUP).cloned())
+    fn group_after(&self, company: &Company, person: &Person) -> (Option<String>, GroupSource) {
+        let unit = company.org_units.get(&self.dest);
+        let default = unit.and_then(|unit| unit.default_permission_group.as_deref());
+        let own = person.attributes.get(PERMISSION_GROUP).map(String::as_str);
+        let (group, from) = group_after(self.permission_group.as_deref(), default, own);
+        (group.map(str::to_owned), from)
     }
 
     fn moved(&self, company: &Company, id: UserId, user: &User) -> Vec<Event> {
         let mut person = user.person();
         let mut changed = vec!["org_unit".to_owned()];
-        let group = self.group_after(&person);
+        let (group, _) = self.group_after(company, &person);
         if person.attributes.get(PERMISSION_GROUP) != group.as_ref() {
             changed.push("attributes".to_owned());
             person.attributes.extend(group.map(|group| (PERMISSION_GROUP.to_owned(), group)));
@@ -248,21 +280,31 @@ mod tests {
         let (permission_group, permissions) = ("Brokers".to_owned(), vec![]);
         let defined = Event::PermissionGroupDefined { permission_group, permissions };
         company.append(crate::decide::testing::NOW, "jane", &[updated, defined]);
-        let group = |command: MovePendingInvitations| {
+        let group = |company: &Given, command: MovePendingInvitations| {
             let then = company.when(command);
             let Event::UserUpdated { person, org_unit, .. } = &then.events()[0] else { panic!() };
             assert_eq!(org_unit.as_deref(), Some("APAC"));
             let group = person.attributes[PERMISSION_GROUP].clone();
-            let told = json!([{"account": "ann", "permission_group": group}]);
-            assert_eq!(then.result()["accounts"], told);
-            group
+            let told = then.result()["accounts"][0].clone();
+            assert_eq!(
+                (&told["account"], &told["permission_group"]),
+                (&json!("ann"), &json!(group))
+            );
+            (group, told["permission_group_from"].as_str().unwrap().to_owned())
         };
-        assert_eq!(group(to_apac(&["ann"])), "Traders");
+        let of = |group: &str, from: &str| (group.to_owned(), from.to_owned());
+        assert_eq!(group(&company, to_apac(&["ann"])), of("Traders", "kept"));
         let named = |name: &str| MovePendingInvitations {
             permission_group: Some(name.to_owned()),
             ..to_apac(&["ann"])
         };
-        assert_eq!(group(named("Brokers")), "Brokers");
+        assert_eq!(group(&company, named("Brokers")), of("Brokers", "named"));
         company.when(named("Pirates")).then_refused(Code::PermissionGroupNotFound);
+        let apac = |group: &str| json!({"org_unit": "APAC", "default_permission_group": group});
+        let pirates = company.when_json("DefineOrgUnit", apac("Pirates"));
+        pirates.then_refused(Code::PermissionGroupNotFound);
+        let with_default = company.when_json("DefineOrgUnit", apac("Brokers")).events();
+        company.append(crate::decide::testing::NOW, "jane", &with_default);
+        assert_eq!(group(&company, to_apac(&["ann"])), of("Brokers", "default"));
     }
 }

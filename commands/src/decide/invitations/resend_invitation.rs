@@ -4,9 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::Company;
-use crate::company::selection::Pick;
-use crate::company::selection::SelectionVersion;
+use crate::company::selection::{Pick, SelectionVersion};
+use crate::company::{Company, InvitationState, User, UserId, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
@@ -14,7 +13,7 @@ use crate::decide::runs::start_bulk_integration::{
     Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys,
 };
 use crate::decide::runs::unfinished;
-use crate::event::ChannelName;
+use crate::event::{Channel, ChannelName};
 use crate::event::{Permission, ResendFilter, Source};
 use crate::schema::exactly_one_of;
 use crate::values::{Code, Refusal, RunId};
@@ -32,7 +31,7 @@ pub struct ResendInvitation {
     /// Either these people …
     pub users: Option<Vec<String>>,
     /// … or those in this state.
-    pub filter: Option<ResendFilter>,
+    pub filter: Option<ResendBy>,
     /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
     /// are invited again.
     pub again: Option<bool>,
@@ -40,6 +39,64 @@ pub struct ResendInvitation {
     pub mode: Option<Mode>,
     /// What the preview answered: the run is refused if the list has changed since.
     pub plan_hash: Option<String>,
+}
+
+/// The people to invite: active people without a link, by what became of their last mail or link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResendBy {
+    /// The last mail was sent and came back for good.
+    Bounced,
+    /// The last link has expired.
+    Expired,
+    /// No mail was ever tried.
+    NotInvited,
+    /// The last mail certainly failed.
+    Failed,
+    /// The last mail may have been sent.
+    Uncertain,
+    /// No mail was ever sent: none was tried, or all failed.
+    NeverSent,
+    /// The last link has ended, because what it was sent on is no longer true. The run names the people.
+    Ended,
+}
+
+impl ResendBy {
+    /// The filter that the run stores; none if the run names the people.
+    fn stored(self) -> Option<ResendFilter> {
+        Some(match self {
+            Self::Bounced => ResendFilter::Bounced,
+            Self::Expired => ResendFilter::Expired,
+            Self::NotInvited => ResendFilter::NotInvited,
+            Self::Failed => ResendFilter::Failed,
+            Self::Uncertain => ResendFilter::Uncertain,
+            Self::NeverSent => ResendFilter::NeverSent,
+            Self::Ended => return None,
+        })
+    }
+}
+
+/// The people whose last link has ended by its reason and who may be invited again.
+///
+/// # Errors
+/// `run.empty_selection`, `run.too_many_recipients`.
+fn ended(company: &Company, channel: Channel) -> Result<Vec<String>, Refusal> {
+    let has_ended = |(_, user): &(UserId, &User)| {
+        let link = user.link(channel);
+        let newest = link.invitation.map(|newest| newest.state);
+        let ended = matches!(newest, Some(InvitationState::Ended(_)));
+        user.state == UserState::Active && !link.linked && ended
+    };
+    let people = company.users.iter().filter(has_ended);
+    let people: Vec<String> = people.map(|(_, user)| user.key().as_str().to_owned()).collect();
+    match people.len() {
+        0 => Err(Code::RunEmptySelection.into()),
+        actual if actual > MAX_NAMED_USERS => {
+            let details = json!({"limit": MAX_NAMED_USERS, "actual": actual});
+            Err(Refusal::new(Code::RunTooManyRecipients).with(details))
+        }
+        _ => Ok(people),
+    }
 }
 
 /// The run; a preview says which it would be.
@@ -81,7 +138,15 @@ impl Decide for ResendInvitation {
         }
         let channel = channel_of(company, self.channel.as_deref())?;
         context.require_mail_settings(company)?;
-        let source = Source::Resend { users: keys(named), filter: self.filter };
+        let source = match self.filter {
+            Some(ResendBy::Ended) => {
+                Source::Resend { users: keys(&ended(company, channel)?), filter: None }
+            }
+            filter => {
+                let filter = filter.and_then(ResendBy::stored);
+                Source::Resend { users: keys(named), filter }
+            }
+        };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source, list: SelectionVersion::CURRENT };
         let selection = request.check(company, context.at)?;

@@ -296,7 +296,13 @@ pub(crate) mod testing {
 
     pub(crate) fn unit(name: &str, parent: Option<&str>) -> Event {
         let parent = parent.map(str::to_owned);
-        Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+        Event::OrgUnitDefined {
+            org_unit: name.to_owned(),
+            parent,
+            level: None,
+            roles: vec![],
+            default_permission_group: None,
+        }
     }
 
     pub(crate) fn setting(name: &str, value: Value) -> Event {

@@ -81,6 +81,10 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
     if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
         *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
     }
+    let mut unit = of("OrgUnitDefined");
+    if let Event::OrgUnitDefined { default_permission_group, .. } = &mut unit {
+        *default_permission_group = Some(text("Traders"));
+    }
     let mut texted = of("InviteDispatched");
     if let Event::InviteDispatched { email, sent_on, device, .. } = &mut texted {
         (*email, *device) = (Personal(String::new()), Some(phone()));
@@ -113,6 +117,7 @@ pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
         ("ImportCompleted.notes", completed),
         ("InviteDispatched.sent_on", dispatched),
         ("InviteDispatched.device", texted),
+        ("OrgUnitDefined.default_permission_group", unit),
         ("ImportUndone.unsupervised", unsupervising_undo()),
         ("NotificationDispatched.device", reminded),
         ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
@@ -142,6 +147,7 @@ fn company() -> Vec<Event> {
             parent: Some(text("Sales")),
             level: Some(text("team")),
             roles: vec![text("Agent")],
+            default_permission_group: None,
         },
         Event::RoleDefined { role: text("Agent"), permissions: vec![text("bulk_integration")] },
         Event::PermissionsGranted {

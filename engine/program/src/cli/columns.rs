@@ -281,6 +281,7 @@ pub(super) const ORG_UNITS: &[Column] = &[
     column("PARENT", "/parent"),
     column("LEVEL", "/level"),
     column("ROLES", "/roles"),
+    minor("DEFAULT GROUP", "/default_permission_group"),
 ];
 
 pub(super) const PERMISSION_GROUPS: &[Column] =
@@ -339,8 +340,11 @@ pub(super) const INVITATIONS: &[Column] = &[
 ];
 
 /// Accounts that were moved to another organization.
-pub(super) const MOVED: &[Column] =
-    &[column("ACCOUNT", "/account"), column("PERMISSION GROUP", "/permission_group")];
+pub(super) const MOVED: &[Column] = &[
+    column("ACCOUNT", "/account"),
+    column("PERMISSION GROUP", "/permission_group"),
+    column("FROM", "/permission_group_from"),
+];
 
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),

@@ -1,5 +1,6 @@
 //! `boarding invitations`: lists, resends, revokes and moves invitations.
 
+use boarding_commands::values::Code;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked
+    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked, ended
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Only invitations of this user, by the exact name
@@ -100,6 +101,8 @@ enum Filter {
     NotInvited,
     /// No mail was ever sent: none was tried, or all failed
     NeverSent,
+    /// The last link ended, because what it was sent on is no longer true
+    Ended,
 }
 
 /// Moves accounts with a pending invitation to another organization: all of them or none
@@ -111,7 +114,7 @@ struct Move {
     /// The new organization, by its exact name
     #[arg(long = "to", value_name = "NAME")]
     dest: String,
-    /// The permission group they get, by its exact name [default: each keeps its own]
+    /// The permission group they get, by its exact name [default: that of the organization, else each keeps its own]
     #[arg(long, value_name = "NAME")]
     permission_group: Option<String>,
     /// Checks whether the accounts can be moved, and moves nothing
@@ -203,12 +206,11 @@ impl Filter {
 
 impl Move {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let body = json!({"accounts": self.accounts, "dest": self.dest});
+        let mut body = json!({"accounts": self.accounts, "dest": self.dest});
+        if let Some(group) = self.permission_group {
+            set(&mut body, "permission_group", group);
+        }
         if !self.check {
-            let mut body = body;
-            if let Some(group) = self.permission_group {
-                set(&mut body, "permission_group", group);
-            }
             let accepted = session.submit("MovePendingInvitations", body).await?;
             session.settle().await?;
             let moved = number(&accepted.result, "moved");
@@ -225,6 +227,10 @@ impl Move {
             session.out.document(&row);
         } else if row.get("allowed") == Some(&Value::Bool(true)) {
             session.out.line("the accounts can be moved");
+            let accounts = row.get("accounts").and_then(Value::as_array);
+            session.out.table(MOVED, accounts.map(Vec::as_slice).unwrap_or_default());
+        } else if text(&row, "code") != Code::NumberInsufficientInDestination.as_str() {
+            session.out.line(text(&row, "message"));
         } else {
             let [needed, available] = ["needed", "available"].map(|name| number(&row, name));
             let message = text(&row, "message");

@@ -15,6 +15,7 @@ use super::session::Session;
 Examples:
   boarding org-units --company acme
   boarding org-units define EMEA --company acme
+  boarding org-units define APAC --default-permission-group Traders --company acme
   boarding org-units define 'Fixed Income Desk' --parent EMEA --level team --role 'Account Manager' --company acme")]
 pub(super) struct OrgUnits {
     #[command(subcommand)]
@@ -40,6 +41,9 @@ enum UnitVerb {
         /// A role of the unit; may be given several times
         #[arg(long = "role", value_name = "NAME")]
         roles: Vec<String>,
+        /// The permission group that accounts get when they are moved to the unit [default: each keeps its own]
+        #[arg(long, value_name = "NAME")]
+        default_permission_group: Option<String>,
     },
 }
 
@@ -81,10 +85,11 @@ impl OrgUnits {
             UnitVerb::List(limit) => {
                 list::show(session, "org_units", json!({}), limit, ORG_UNITS).await
             }
-            UnitVerb::Define { name, parent, level, roles } => {
+            UnitVerb::Define { name, parent, level, roles, default_permission_group } => {
                 let done = format!("the org unit {name} is defined");
                 let mut body = json!({"org_unit": name, "roles": roles});
-                for (field, value) in [("parent", parent), ("level", level)] {
+                let group = ("default_permission_group", default_permission_group);
+                for (field, value) in [("parent", parent), ("level", level), group] {
                     if let Some(value) = value {
                         set(&mut body, field, Value::String(value));
                     }

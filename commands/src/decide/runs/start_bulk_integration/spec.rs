@@ -42,6 +42,7 @@ fn define(org_unit: &str, parent: Option<&str>, roles: &[&str]) -> Event {
         parent: parent.map(str::to_owned),
         level: None,
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        default_permission_group: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn company(total: u64) -> Vec<Event> {
         parent: parent.map(str::to_owned),
         level: Some(level.to_owned()),
         roles: vec![],
+        default_permission_group: None,
     };
     let mut file = accepted(total, false, Existing::Skip);
     if let Event::ImportAccepted { options, .. } = &mut file {
