@@ -103,6 +103,9 @@ pub struct Settings {
     pub network_admin_email: Option<String>,
     /// How long that link lives, in hours.
     pub import_link_ttl_hours: u64,
+    /// The fingerprint of the secret that makes the links of mails. The first mail records it. Unset, the next mail
+    /// records the secret of its engine, and the links of another secret end.
+    pub link_secret: Option<String>,
     /// The most data rows of an imported file, for all dialects.
     pub import_max_rows: u64,
     /// The addresses of administrators who are notified of events in the company.
@@ -193,6 +196,7 @@ impl Default for Settings {
             number_cooling_seconds: 0,
             number_threshold_percent: 80,
             network_admin_email: None,
+            link_secret: None,
             import_link_ttl_hours: 168,
             import_max_rows: IMPORT_ROWS_MAX,
             designated_admin_emails: Vec::new(),

@@ -24,6 +24,8 @@ pub struct Request {
     pub traceparent: Option<String>,
     /// Whether the engine sends its mails by a mail server, as opposed to files or workers.
     pub by_mail_server: bool,
+    /// The fingerprint of the engine's secret for links; `None` in tests without one.
+    pub link_secret: Option<String>,
     /// Whether the engine can send text messages.
     pub sends_texts: bool,
     /// The version that the client expects. The owner of the state checks it before the step.
@@ -66,7 +68,9 @@ pub fn step<E: AsRef<Commit>, F>(
     purpose: Purpose,
     encode: impl FnOnce(Commit) -> Result<E, F>,
 ) -> Outcome<E, F> {
-    let Request { id, actor, authority, at, facts, by_mail_server, sends_texts, .. } = request;
+    let Request {
+        id, actor, authority, at, facts, by_mail_server, sends_texts, link_secret, ..
+    } = request;
     let context = Context {
         id: *id,
         actor,
@@ -74,6 +78,7 @@ pub fn step<E: AsRef<Commit>, F>(
         at: *at,
         facts,
         by_mail_server: *by_mail_server,
+        link_secret: link_secret.as_deref(),
         sends_texts: *sends_texts,
     };
     let (events, result) = match request.command.decide(company, &context) {

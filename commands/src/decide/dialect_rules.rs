@@ -59,6 +59,26 @@ pub(super) fn run_limit(dialect: &str) -> RunLimit {
     dialect::find(dialect).map_or(RunLimit::Setting, |dialect| dialect.run_limit())
 }
 
+/// How an administrator gives the user another e-mail address, by the product of the user's file.
+pub(super) fn address_remedy(company: &Company, id: UserId, user: &User) -> &'static str {
+    if company.numbers.is_account(id) {
+        return "boarding accounts edit ACCOUNT --address ADDRESS";
+    }
+    match last_dialect(company, user).map(|dialect| dialect.name()) {
+        // The key of a user is the address, so another address is another user.
+        Some("officechat") => {
+            "import a row with the new address, and one that sets Enabled of the old one to FALSE: boarding import FILE --dialect officechat --existing update"
+        }
+        Some("mangoapps") => {
+            "import a row with the new address, and one that sets Enabled of the old one to FALSE: boarding import FILE --dialect mangoapps --existing update"
+        }
+        // Files of OCM have no addresses. A file of user names and addresses updates every user.
+        _ => {
+            "import a file with the columns username and email: boarding import FILE --dialect leapxpert --existing update"
+        }
+    }
+}
+
 /// The dialect of the file that named the user last.
 fn last_dialect(company: &Company, user: &User) -> Option<&'static dyn Dialect> {
     // The file is usually among the newest.

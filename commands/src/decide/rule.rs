@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// Whether the engine sends its mails by a mail server.
     pub by_mail_server: bool,
+    /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
+    pub link_secret: Option<&'a str>,
     /// Whether the engine can send text messages.
     pub sends_texts: bool,
 }
@@ -151,7 +153,33 @@ impl Context<'_> {
     /// # Errors
     /// `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
+        self.require_link_secret(company)?;
         if self.by_mail_server { check_mail_settings(company) } else { Ok(()) }
+    }
+
+    /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
+    ///
+    /// # Errors
+    /// `link_secret.changed`, with the command that accepts the engine's secret.
+    pub(crate) fn require_link_secret(&self, company: &Company) -> Result<(), Refusal> {
+        match (self.link_secret, &company.settings.link_secret) {
+            (Some(ours), Some(known)) if ours != known => {
+                let command = format!("boarding config unset link_secret --company {}", company.id);
+                let more = format!(
+                    "or accept the new secret, and the links that were mailed before end: {command}"
+                );
+                let details = json!({"commands": [command]});
+                Err(Refusal::new(Code::LinkSecretChanged).saying(&more).with(details))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The event that records the engine's secret with the first mail that has a link.
+    pub(crate) fn link_secret_recorded(&self, company: &Company) -> Option<Event> {
+        let ours = self.link_secret.filter(|_| company.settings.link_secret.is_none())?;
+        let setting = "link_secret".to_owned();
+        Some(Event::CompanyConfigChanged { setting, value: json!(ours) })
     }
 
     /// Refuses an actor who may not invite these people. The permission to import accounts is enough to invite

@@ -83,6 +83,7 @@ impl Given {
             at,
             facts: &facts,
             by_mail_server: self.1,
+            link_secret: None,
             sends_texts: !self.1,
         };
         Then(command.decide(&self.0, &context))

@@ -83,10 +83,11 @@ fn any_text() -> String {
 }
 
 /// The settings that may be unset.
-const NULLABLE: [&str; 7] = [
+const NULLABLE: [&str; 8] = [
     "company_name",
     EXTRA_CHARACTERS,
     "network_admin_email",
+    "link_secret",
     "app_download_link",
     "web_app_link",
     "logo_url",

@@ -12,6 +12,9 @@ pub(super) fn expected(name: &str) -> Option<&'static str> {
         }
         "link_base_url" => "an address such as https://link.acme.com/, without spaces and quotes",
         "language" => "a language tag such as pt-BR",
+        "link_secret" => {
+            "a fingerprint of 16 characters 0-9 and a-f, or null for the next mail's secret"
+        }
         _ => return None,
     })
 }
@@ -22,6 +25,9 @@ pub(super) fn fits(name: &str, text: &str) -> bool {
         "mail_from" => email::is_mailbox(text),
         "link_base_url" | "app_download_link" | "web_app_link" | "logo_url" => is_web_address(text),
         "language" => is_language_tag(text),
+        "link_secret" => {
+            text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        }
         _ => true,
     }
 }

@@ -216,10 +216,10 @@ codes! {
     RecipientEmailUndeliverable "recipient.email_undeliverable" "The mail server rejected the e-mail address permanently; correct the address."
     RecipientSocialMessagingOff "recipient.social_messaging_off" "The account is active and its social messaging is off, so there is no channel to link; switch it on for the account first."
     RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid; resend it if the user needs it again."
-    DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so the mail may have been sent; resend it if needed."
-    DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
+    DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so it may or may not have arrived; ask the person, or send it again: boarding runs retry RUN --uncertain."
+    DeliveryUncertain "delivery.uncertain" "The mail may or may not have arrived, because sending was interrupted; ask the person, or send it again: boarding runs retry RUN --uncertain."
     DeliveryNoTextGateway "delivery.no_text_gateway" "No text gateway is configured, so the device cannot get a text; add --text-outbox DIR, or start the engine with `boarding serve --text-workers`, then invite it again."
-    DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
+    DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; give the person another address first."
     DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
     DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."
     DeliveryRefused "delivery.refused" "The mail server rejected the mail permanently; check the address and the mail settings."
@@ -235,6 +235,7 @@ codes! {
     InvitationPhoneChanged "invitation.phone_changed" "The link ended because the phone number it was sent for is no longer the person's; ask your administrator for a new one."
     InvitationChannelDisabled "invitation.channel_disabled" "The link does not work because the channel is not enabled for the company; ask your administrator."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
+    LinkSecretChanged "link_secret.changed" "The secret of the links is missing, or is not the one that made the links mailed before, so no link works and none is mailed; put the file secret of the data folder back."
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 
     // The engine itself.

@@ -47,7 +47,6 @@ pub(crate) struct EngineContext {
     /// Whether the engine is closing: process managers start nothing new.
     pub(crate) closing: watch::Sender<bool>,
     // The last field, so it is dropped last: the lock of the folder must be released after all users of it.
-    #[expect(dead_code, reason = "held for its lock")]
     pub(crate) folder: DataDir,
 }
 
@@ -59,6 +58,14 @@ impl Drop for EngineContext {
 }
 
 impl EngineContext {
+    /// Writes the secret of the links, if it is a new one.
+    ///
+    /// # Errors
+    /// The cause with the path, for people.
+    pub(crate) fn keep_secret(&self) -> Result<(), String> {
+        self.folder.keep_secret().map_err(|error| boarding_log::error_chain(&error))
+    }
+
     /// The first answer to a command with this id. A refusal if the first command had another body.
     pub(crate) fn first_answer(
         &self,

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_log::random_bytes;
 
@@ -27,6 +28,8 @@ const OTHERS: u32 = 0o077;
 pub struct DataDir {
     path: PathBuf,
     secret: Secret,
+    /// Whether the file of the secret exists.
+    is_kept: AtomicBool,
     _lock: [File; 2],
 }
 
@@ -97,9 +100,10 @@ impl DataDir {
         for part in ["log", "files", "derived", "outbox"] {
             make_folder(&path.join(part))?;
         }
-        let secret = secret(&path.join("secret"))?;
+        let has_log = has_entries(&path.join("log"))?;
+        let (secret, is_kept) = secret(&path.join("secret"), !has_log)?;
         sync(&path)?;
-        Ok(Self { path, secret, _lock: lock })
+        Ok(Self { path, secret, is_kept: AtomicBool::new(is_kept), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -126,8 +130,24 @@ impl DataDir {
         self.path.join("outbox")
     }
 
+    /// The secret of the folder. If its file is missing and there is a log, it is a new one that is not written yet:
+    /// the old one may be put back.
     pub fn secret(&self) -> &Secret {
         &self.secret
+    }
+
+    /// Writes a new secret, before the first link that it makes is mailed.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_secret(&self) -> Result<(), DataDirError> {
+        if self.is_kept.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        write_once(&self.path.join("secret"), self.secret.bytes())?;
+        sync(&self.path)?;
+        self.is_kept.store(true, Ordering::Release);
+        Ok(())
     }
 }
 
@@ -204,15 +224,23 @@ fn check_format(folder: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// Reads the secret, or creates it.
-fn secret(path: &Path) -> Result<Secret, DataDirError> {
+/// Whether the folder has an entry.
+fn has_entries(folder: &Path) -> Result<bool, DataDirError> {
+    let entries = fs::read_dir(folder).map_err(|source| failed("look into", folder, source));
+    Ok(entries?.next().is_some())
+}
+
+/// Reads the secret, or makes one, which is written if it may be. Also returns whether the file exists then.
+fn secret(path: &Path, may_write: bool) -> Result<(Secret, bool), DataDirError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let bytes = random_bytes::<SECRET_BYTES>()
                 .map_err(|source| failed("make the secret in", path, source))?;
-            write_once(path, &bytes)?;
-            return Ok(Secret(bytes));
+            if may_write {
+                write_once(path, &bytes)?;
+            }
+            return Ok((Secret(bytes), may_write));
         }
         Err(source) => return Err(failed("open the secret in", path, source)),
     };
@@ -225,7 +253,7 @@ fn secret(path: &Path) -> Result<Secret, DataDirError> {
     file.read_to_end(&mut bytes).map_err(error)?;
     let length = bytes.len();
     let wrong = |_| DataDirError::SecretLength { path: path.to_owned(), bytes: length };
-    bytes.try_into().map(Secret).map_err(wrong)
+    bytes.try_into().map(|bytes| (Secret(bytes), true)).map_err(wrong)
 }
 
 /// Writes a file atomically: to a temporary file, synced, then renamed. The sync must come before the rename,

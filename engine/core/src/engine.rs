@@ -177,6 +177,7 @@ impl Engine {
             envelope,
             authority,
             by_mail_server: channel.is_mail_server(),
+            link_secret: self.context.tokens.fingerprint().to_owned(),
             sends_texts: channel.texts().is_some(),
         }
     }

@@ -19,6 +19,8 @@ pub(crate) struct Submission {
     pub authority: Authority,
     /// Whether the engine sends its mails by a mail server.
     pub by_mail_server: bool,
+    /// The fingerprint of the engine's secret for links.
+    pub link_secret: String,
     /// Whether the engine can send text messages.
     pub sends_texts: bool,
 }
@@ -37,6 +39,7 @@ impl Submission {
             correlation: envelope.correlation,
             traceparent: envelope.traceparent.clone(),
             by_mail_server: self.by_mail_server,
+            link_secret: Some(self.link_secret.clone()),
             sends_texts: self.sends_texts,
             expected_version: envelope.expected_version,
             planned_at: None,

@@ -360,6 +360,19 @@ fn profile_pictures_are_imported_after_the_users() {
     assert_eq!(pictures, 2);
 }
 
+/// A list of refused pictures that is cut says so, with the command that shows the others.
+#[test]
+fn cut_list_of_pictures_names_the_rest() {
+    let cli = Cli::with_company();
+    let names: Vec<String> = (1..=12).map(|n| format!("nobody{n}.png")).collect();
+    names.iter().for_each(|name| drop(cli.file(name, "no picture")));
+    let mut zip = std::process::Command::new(crate::support::clients::python());
+    zip.current_dir(cli.path()).args(["-m", "zipfile", "-c", "Twelve.zip"]).args(&names);
+    assert!(zip.status().unwrap().success());
+    let output = cli.run(&["pictures", "Twelve.zip"]).expect_status(5).stdout;
+    assert!(output.contains("… and 2 more: boarding pictures --rows "), "{output}");
+}
+
 /// A41: A leaver releases the PBX ID. Restoring the leaver is refused while another person has it, and names her.
 #[test]
 fn leaver_releases_the_pbx_id_until_restored() {

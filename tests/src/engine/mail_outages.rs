@@ -133,7 +133,7 @@ async fn waiting_run_is_given_up() {
     assert_eq!(counts(&harness, &run).await, (json!("completed"), [0, 2, 0]));
     assert_eq!(codes(&harness, &run).await, ["run.given_up"; 2]);
     let answer = json!(harness.submit("GiveUpRun", json!({"run": run})).await);
-    assert_eq!(answer["code"], "run.cannot_be_stopped", "{answer}");
+    assert_eq!(answer["code"], "run.already_completed", "{answer}");
 }
 
 /// A31: a silent server costs one timeout and not one for each person.

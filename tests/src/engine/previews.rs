@@ -309,6 +309,7 @@ async fn commit_with_outdated_plan_is_refused() {
             correlation: None,
             traceparent: None,
             by_mail_server: false,
+            link_secret: None,
             sends_texts: true,
             expected_version: None,
             planned_at: Some(version),

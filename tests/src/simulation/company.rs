@@ -177,6 +177,7 @@ impl SimulatedCompany {
             correlation: None,
             traceparent: None,
             by_mail_server: false,
+            link_secret: None,
             sends_texts: true,
             expected_version: None,
             planned_at: None,

@@ -43,7 +43,11 @@ impl Decide for LinkCompleted {
 }
 
 fn by_token(company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-    let (id, generation) = context.facts.invitation().ok_or(Code::InvitationNotFound)?;
+    let Some((id, generation)) = context.facts.invitation() else {
+        // With another secret no mailed token can be read.
+        context.require_link_secret(company)?;
+        return Err(Code::InvitationNotFound.into());
+    };
     let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
     let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
     let link = user.link(*channel);

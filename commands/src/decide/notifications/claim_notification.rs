@@ -3,7 +3,8 @@
 use crate::company::{Address, Addressee, Company, Notification, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::mail_kinds::{obsolete, waits};
+use crate::mail_kinds::{self, obsolete, waits};
+use crate::template::Link;
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
 
 /// Claims up to `most` notifications. One without a usable address is reported at once.
@@ -27,13 +28,38 @@ impl Decide for ClaimNotification {
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            events.push(match address(company, notification, context.sends_texts, context.at) {
-                Ok(to) => dispatched(company, key, to),
-                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
-            });
+            let address = address(company, notification, context.sends_texts, context.at);
+            let has_link = shows_link(notification);
+            let refusal = context.require_link_secret(company).err().filter(|_| has_link);
+            let event = match (address, refusal) {
+                (Ok(to), None) => {
+                    let is_first = has_link && !events.iter().any(records_secret);
+                    let secret = is_first.then(|| context.link_secret_recorded(company));
+                    events.extend(secret.flatten());
+                    dispatched(company, key, to)
+                }
+                (Ok(_), Some(refusal)) => {
+                    let (code, detail) = (refusal.code, None);
+                    Event::NotificationFailed { key: key.clone(), code, detail }
+                }
+                (Err(code), _) => {
+                    Event::NotificationFailed { key: key.clone(), code, detail: None }
+                }
+            };
+            events.push(event);
         }
         Ok(Decision::append_if_any(events))
     }
+}
+
+/// Whether the mail shows a link that the secret has made.
+fn shows_link(mail: &Notification) -> bool {
+    let notice = mail.notice.as_deref();
+    notice.is_some_and(|notice| mail_kinds::of(notice.kind).facts().link != Link::None)
+}
+
+fn records_secret(event: &Event) -> bool {
+    matches!(event, Event::CompanyConfigChanged { .. })
 }
 
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.

@@ -53,6 +53,11 @@ impl Decide for ClaimRecipients {
             }
         }
         end_if_done(company, self.run, run, &mut events);
+        if events.iter().any(|event| matches!(event, crate::event::Event::InviteDispatched { .. }))
+        {
+            let first = context.link_secret_recorded(company).into_iter();
+            events = first.chain(events).collect();
+        }
         Ok(Decision::append_if_any(events))
     }
 }
@@ -184,6 +189,33 @@ mod tests {
         });
         events.push(Event::RunCompleted { run: run_id(2), passed: 1, skipped: 0, failed: 0 });
         fails(events, Code::DeliverySuppressed);
+    }
+
+    /// The reason of a suppressed address names a command that the product of the person has.
+    #[test]
+    fn remedy_of_a_suppressed_address_exists_for_the_product() {
+        let remedy = |events: Vec<Event>| {
+            let mut company = given(events);
+            let mark = crate::company::AddressMark::of("ann@acme.example");
+            company.0.suppressed.insert(mark);
+            let run = company.0.lock.holder().unwrap().fence;
+            match company.when(claim(1, run)).events().remove(0) {
+                Event::InviteFailed { code: Code::DeliverySuppressed, detail, .. } => {
+                    detail.unwrap()
+                }
+                event => panic!("{event:?}"),
+            }
+        };
+        let started = || run_started(run_id(1), &["ann"]);
+        let person: Vec<_> = ann().into_iter().chain(started()).collect();
+        assert!(remedy(person).contains("--dialect leapxpert --existing update"));
+        let account: Vec<_> =
+            [channel_enabled(), unit("EMEA", None), number_added(1, Some("EMEA"))]
+                .into_iter()
+                .chain(account("ann", "EMEA"))
+                .chain(started())
+                .collect();
+        assert!(remedy(account).starts_with("boarding accounts edit"));
     }
 
     /// ML-06, A19: an account needs no corporate phone, but an unpromised number.

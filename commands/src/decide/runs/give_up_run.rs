@@ -28,7 +28,8 @@ impl Decide for GiveUpRun {
                 let code = Code::RunGivenUp;
                 Ok(Decision::append(vec![Event::RunGivenUp { run: self.run, code }]))
             }
-            RunState::Running | RunState::Completed => Err(Code::RunCannotBeStopped.into()),
+            RunState::Running => Err(Code::RunCannotBeStopped.into()),
+            RunState::Completed => Err(Code::RunAlreadyCompleted.into()),
             RunState::Requested | RunState::Scheduled | RunState::Pending | RunState::Withdrawn => {
                 Err(Code::RunNotRunning.into())
             }
@@ -71,5 +72,7 @@ mod tests {
         };
         assert_eq!(failed.iter().filter(given_up).count(), 2);
         assert_eq!(failed.last().unwrap().name(), "RunStarted", "the next run has its turn");
+        company.append(NOW, "engine", &failed);
+        give_up(&company, 1).then_refused(Code::RunAlreadyCompleted);
     }
 }

@@ -9,7 +9,9 @@ use crate::company::{
     Address, AddressMark, Company, LinkBasis, Recipient, RecipientState, Run, RunState, User,
     UserId, UserState,
 };
-use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invitation};
+use crate::decide::dialect_rules::{
+    address_remedy, needs_corporate_phone, supersedes_live_invitation,
+};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
@@ -254,7 +256,9 @@ pub(crate) fn outcome_without_mail(
         return failed(Code::RecipientCorporatePhoneMissing);
     }
     if let Some(code) = why_unreachable(company, rules, id, user) {
-        return failed(code);
+        let is_suppressed = code == Code::DeliverySuppressed;
+        let detail = is_suppressed.then(|| address_remedy(company, id, user).to_owned());
+        return Some(MailOutcome::Failed { code, detail });
     }
     // A live invitation of this run's own failed attempt does not count: it was not received.
     let live = link.generations().any(|invitation| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use super::{DataDir, DataDirError, failed, make_folder, sync, write_once};
+use super::{DataDir, DataDirError, failed, has_entries, make_folder, sync, write_once};
 
 /// The file with the place of the log.
 const NAME: &str = "MOVED";
@@ -54,9 +54,7 @@ impl DataDir {
     /// # Errors
     /// When the folder cannot be read.
     pub fn has_log(&self) -> Result<bool, DataDirError> {
-        let folder = self.log();
-        let entries = fs::read_dir(&folder).map_err(|source| failed("look into", &folder, source));
-        Ok(entries?.next().is_some())
+        has_entries(&self.log())
     }
 
     /// Removes derived data. It is renamed first, because a partly removed folder could look complete.

@@ -15,6 +15,10 @@ const DOMAIN: &[u8] = b"boarding invitation link v1\0";
 const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
 /// The domain separation of import tokens after the first of an import.
 const LATER_IMPORT_DOMAIN: &[u8] = b"boarding import link v2\0";
+/// The domain separation of the fingerprint of the secret.
+const FINGERPRINT_DOMAIN: &[u8] = b"boarding link secret fingerprint v1\0";
+/// The bytes of the fingerprint: enough to tell a changed secret.
+const FINGERPRINT_BYTES: usize = 8;
 const INVITATION_BYTES: usize = 16;
 /// The bytes of the number in such a token. They shorten its HMAC to 112 bits, which cannot be guessed either.
 const LINK_NUMBER_BYTES: usize = 2;
@@ -35,6 +39,7 @@ pub const TOKEN_CHARS: usize = TOKEN_BYTES.div_ceil(3) * 4;
 #[derive(Clone)]
 pub struct Tokens {
     keyed: Hmac<Sha256>,
+    fingerprint: String,
 }
 
 impl Tokens {
@@ -42,7 +47,16 @@ impl Tokens {
         // HMAC pads a short key with zeros to the block size. Padding here makes the call infallible.
         let mut block = [0; BLOCK_BYTES];
         block.split_at_mut(secret.len()).0.copy_from_slice(&secret);
-        Self { keyed: Hmac::new(&block.into()) }
+        let keyed: Hmac<Sha256> = Hmac::new(&block.into());
+        let mac = keyed.clone().chain_update(FINGERPRINT_DOMAIN).finalize().into_bytes();
+        let hex = |byte: &u8| format!("{byte:02x}");
+        let fingerprint = mac.iter().take(FINGERPRINT_BYTES).map(hex).collect();
+        Self { keyed, fingerprint }
+    }
+
+    /// Tells this secret from others: 16 characters `0-9a-f`. It says nothing about the secret itself.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The token for this generation of the invitation: 48 characters of `A-Za-z0-9_-`.

@@ -22,7 +22,10 @@ type TemplateKindKey = u8;
 /// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
 /// external worker will report.
 pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Option<MailOutcome>> {
-    let claims = events.iter().filter(|event| is_claim(event)).cloned().collect();
+    let claims: Vec<Event> = events.iter().filter(|event| is_claim(event)).cloned().collect();
+    if let Err(why) = check_secret(manager).await {
+        return claims.iter().map(|_| Some(MailOutcome::unavailable(why.clone()))).collect();
+    }
     let (mut renderers, at) = (Renderers::default(), manager.context.clock.now());
     let (mut reports, mut mails) = (Vec::new(), Vec::new());
     for draft in drafts(manager, claims).await {
@@ -48,6 +51,21 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
         })
     };
     reports.into_iter().map(answered).collect()
+}
+
+/// Checks that the secret has made the links mailed before, and that it is on disk. A claim of an earlier process may
+/// belong to another secret.
+///
+/// # Errors
+/// Why no link can be mailed, for people.
+async fn check_secret(manager: &ManagerContext) -> Result<(), String> {
+    let ours = manager.context.tokens.fingerprint().to_owned();
+    let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
+    if known.is_some_and(|known| known != ours) {
+        return Err("the secret of the links is missing or was changed".to_owned());
+    }
+    let kept = manager.context.keep_secret();
+    kept.map_err(|error| format!("the secret of the links cannot be written: {error}"))
 }
 
 /// Whether the event is the claim of a mail.

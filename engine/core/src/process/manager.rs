@@ -40,6 +40,7 @@ impl ManagerContext {
             correlation: Some(correlation),
             traceparent: None,
             by_mail_server: self.context.channel.is_mail_server(),
+            link_secret: Some(self.context.tokens.fingerprint().to_owned()),
             sends_texts: self.context.channel.texts().is_some(),
             expected_version: None,
             planned_at: None,

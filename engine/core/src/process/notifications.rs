@@ -16,6 +16,7 @@ use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let since = manager.context.clock.now();
+    warn_of_secret(&manager).await;
     recover(&manager, since).await;
     let mut pending = manager.handle.pending_work();
     let mut tries = 0;
@@ -41,6 +42,14 @@ pub(super) async fn manage(manager: ManagerContext) {
             }
             Err(_) => return,
         }
+    }
+}
+
+/// Logs that no link of earlier mails works, because the secret is another one.
+async fn warn_of_secret(manager: &ManagerContext) {
+    let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
+    if known.is_some_and(|known| known != manager.context.tokens.fingerprint()) {
+        tracing::error!(company = %manager.company, "the secret of the links is missing or was changed, no link works and none is mailed: put the file `secret` back, or accept the new one with `boarding config unset link_secret`");
     }
 }
 

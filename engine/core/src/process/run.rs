@@ -178,6 +178,9 @@ impl RunWork {
             Reply::Refused(refusal) if refusal.code == Code::ConfigLinkBaseUrlUnset => {
                 Claimed::Refused(Obstacle { what: "settings", last_words: refusal.message })
             }
+            Reply::Refused(refusal) if refusal.code == Code::LinkSecretChanged => {
+                Claimed::Refused(Obstacle { what: "link secret", last_words: refusal.message })
+            }
             Reply::Refused(_) => Claimed::Nothing,
             Reply::Failed { why, .. } => {
                 tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");

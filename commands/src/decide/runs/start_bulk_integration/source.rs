@@ -109,7 +109,10 @@ impl SourceBody {
 
 /// The people whom the link invites, as long as the link is valid.
 fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
-    let (import, generation) = context.facts.import().ok_or(Code::InvitationNotFound)?;
+    let Some((import, generation)) = context.facts.import() else {
+        context.require_link_secret(company)?;
+        return Err(Code::InvitationNotFound.into());
+    };
     let link = company.imports.get(&import).and_then(|import| import.link);
     match link.ok_or(Code::InvitationNotFound)? {
         link if link.generation != generation => Err(Code::InvitationSuperseded.into()),

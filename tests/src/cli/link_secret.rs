@@ -1,0 +1,76 @@
+//! The secret of links: a changed or missing one is noticed before a dead link is mailed.
+
+use serde_json::{Value, json};
+
+use crate::support::mail_text::{decoded, link_tokens};
+use crate::support::program::Cli;
+
+/// A company that has mailed a link to ann.
+fn mailed() -> Cli {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", "+84923448001"), ("bob", "+84923448002")]));
+    cli.start(&["--user", "ann"]);
+    cli
+}
+
+fn tokens(cli: &Cli) -> Vec<String> {
+    let mut folders = vec![cli.outbox()];
+    let mut tokens = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let mail = decoded(&std::fs::read_to_string(path).unwrap());
+                tokens.extend(link_tokens(&mail).into_iter().next());
+            }
+        }
+    }
+    tokens
+}
+
+fn secret(cli: &Cli) -> std::path::PathBuf {
+    cli.data().join("secret")
+}
+
+fn follow(cli: &Cli, token: &str) -> Value {
+    let body = json!({"token": token}).to_string();
+    cli.run(&["command", "LinkCompleted", &body, "--json"]).json()
+}
+
+/// Without the secret nothing is mailed and no secret is made. The old one put back, all works as before.
+#[test]
+fn missing_secret_stops_mails_until_it_is_put_back() {
+    let cli = mailed();
+    let kept = std::fs::read(secret(&cli)).unwrap();
+    let token = tokens(&cli).remove(0);
+    std::fs::rename(secret(&cli), cli.path().join("kept")).unwrap();
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "bob", "--yes"];
+    let refused = cli.refused(&start);
+    assert_eq!(refused["code"], "link_secret.changed");
+    let remedy = "boarding config unset link_secret --company acme";
+    assert!(refused["message"].as_str().unwrap().contains(remedy), "{refused}");
+    assert_eq!(follow(&cli, &token)["code"], "link_secret.changed");
+    assert!(!secret(&cli).exists(), "no secret is made by itself");
+    assert_eq!(tokens(&cli).len(), 1, "nothing was mailed");
+    std::fs::rename(cli.path().join("kept"), secret(&cli)).unwrap();
+    cli.run(&start).expect_status(0);
+    assert_eq!(follow(&cli, &token)["outcome"], "accepted");
+    assert_eq!(std::fs::read(secret(&cli)).unwrap(), kept);
+}
+
+/// A new secret is accepted knowingly. The links of the old one end, and the new ones work.
+#[test]
+fn new_secret_is_accepted_by_a_command() {
+    let cli = mailed();
+    let token = tokens(&cli).remove(0);
+    std::fs::remove_file(secret(&cli)).unwrap();
+    cli.run(&["config", "unset", "link_secret"]).expect_status(0);
+    cli.start(&["--user", "bob"]);
+    assert!(secret(&cli).exists());
+    assert_eq!(follow(&cli, &token)["code"], "invitation.not_found");
+    let new = tokens(&cli).into_iter().find(|one| *one != token).unwrap();
+    assert_eq!(follow(&cli, &new)["outcome"], "accepted");
+    cli.start(&["--user", "ann"]);
+    assert_eq!(tokens(&cli).len(), 3);
+}
