@@ -237,8 +237,8 @@ fn rows_have_the_keys_of_the_contract() {
         (
             &["log", run][..],
             &[
-                "at", "attempt", "channel", "code", "delivery", "email", "org_unit", "reason",
-                "status", "username",
+                "at", "attempt", "channel", "code", "delivery", "device", "email", "org_unit",
+                "reason", "status", "username",
             ][..],
         ),
         (&["phones"], &["channels", "full_name", "phone", "updated_at", "user"]),

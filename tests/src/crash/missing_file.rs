@@ -29,7 +29,7 @@ fn import_resumes_when_its_missing_file_is_back() {
     for words in [&["imports", "show", &import][..], &["runs", "resume"]] {
         let output = folder.run(words);
         assert_eq!(output.status.code(), Some(4), "{words:?}: {output:?}");
-        for part in [&import, &sha256, "missing", "next start"] {
+        for part in [&import, &sha256, "missing", "start Boarding again"] {
             assert!(output.stderr.contains(part), "{words:?}: {part}: {}", output.stderr);
         }
     }
