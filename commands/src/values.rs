@@ -12,6 +12,8 @@ mod phone;
 pub mod text;
 mod time;
 
+pub use boarding_csv::nearest;
+
 pub use actor::{ENGINE, check_actor};
 pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;

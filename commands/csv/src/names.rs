@@ -23,6 +23,20 @@ pub(crate) fn similarity(one: &str, other: &str) -> Option<f64> {
     (similarity >= SIMILARITY_MIN).then_some(similarity)
 }
 
+/// The known name that is most similar to a mistyped one; of equally similar names the first. None if none is similar
+/// enough.
+pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let name = plain(name);
+    let mut best: Option<(f64, &'n str)> = None;
+    for known in known {
+        let Some(similarity) = similarity(&name, &plain(known)) else { continue };
+        if best.is_none_or(|(most, _)| similarity > most) {
+            best = Some((similarity, known));
+        }
+    }
+    best.filter(|_| !name.is_empty()).map(|(_, known)| known)
+}
+
 /// The known names, for finding the one that a person meant.
 #[derive(Debug)]
 pub struct KnownNames<'n> {
@@ -88,6 +102,20 @@ pub fn same_name(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nearest_name_is_similar_or_absent() {
+        let known = ["channels.whatsapp", "language", "locale"];
+        for (written, meant) in [
+            ("channel.whatsap", Some("channels.whatsapp")),
+            ("Language", Some("language")),
+            ("langauge", Some("language")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+    }
 
     /// OCM-09, N75: other spellings and typing errors find the known name; an unrelated name finds none.
     #[test]

@@ -84,12 +84,14 @@ impl Company {
         if let Some(unit) = org_unit
             && !self.org_units.contains_key(unit)
         {
-            return Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [unit]})));
+            let refusal = Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [unit]}));
+            return Err(refusal.hinting(unit, self.org_units.keys().map(String::as_str)));
         }
         if let Some(role) = role
             && !self.roles.contains_key(role)
         {
-            return Err(Refusal::new(Code::ReferenceRoleNotFound).with(json!({"roles": [role]})));
+            let refusal = Refusal::new(Code::ReferenceRoleNotFound).with(json!({"roles": [role]}));
+            return Err(refusal.hinting(role, self.roles.keys().map(String::as_str)));
         }
         let fits = |(_, user): &(UserId, &User)| {
             user.is_created()

@@ -10,7 +10,7 @@ use crate::decide::numbers::pool;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::envelope::read;
 use crate::mail_kinds;
-use crate::values::{Code, Refusal};
+use crate::values::{Code, Refusal, nearest};
 
 /// A command that may be asked from outside, as the contract describes it.
 #[derive(Debug)]
@@ -184,11 +184,9 @@ fn check_and_decide<C: Decide>(
 }
 
 fn unknown_command(name: &str) -> Refusal {
-    let nearest = NAMES
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    let hint = nearest.map_or("", |nearest| *nearest);
+    let near = nearest(name, NAMES.iter().copied());
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     Refusal::new(Code::EnvelopeMalformed)
-        .saying(&format!("there is no command of this name; did you mean {hint}?"))
+        .saying(&format!("there is no command of this name{hint}"))
         .with(json!({"known": NAMES}))
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Settings;
 use super::allowed::{description, fits};
-use crate::values::{Code, Refusal};
+use crate::values::{Code, Refusal, nearest};
 
 /// A vendor's key for one of our settings.
 pub(super) const ALIASES: [(&str, &str); 4] = [
@@ -60,12 +60,10 @@ impl Settings {
                     .with(json!({"setting": name, "takes": expected}))
             };
             let Some((_, current)) = known.iter().find(|(known, _)| known == name) else {
-                let nearest = known
-                    .iter()
-                    .max_by(|a, b| likeness(name, &a.0).total_cmp(&likeness(name, &b.0)));
-                let hint =
-                    nearest.map(|(near, _)| format!("did you mean {near}?")).unwrap_or_default();
-                return Err(refuse(Code::ConfigUnknownSetting, &hint));
+                let near = nearest(name, known.iter().map(|(path, _)| path.as_str()));
+                let hint = near.map(|near| format!("did you mean {near}?"));
+                let hint = hint.as_deref().unwrap_or("there is no such setting");
+                return Err(refuse(Code::ConfigUnknownSetting, hint));
             };
             let expected = description(name, current);
             if !fits(name, current, value) || after.set(name, value).is_none() {
@@ -84,10 +82,6 @@ impl Settings {
         *self = serde_json::from_value(all).ok()?;
         Some(())
     }
-}
-
-fn likeness(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b)
 }
 
 fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {

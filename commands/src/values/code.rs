@@ -352,6 +352,15 @@ impl Refusal {
         self.message = format!("{} ({more})", self.message);
         self
     }
+
+    /// Adds the known name that a mistyped one means, if there is one.
+    #[must_use]
+    pub fn hinting<'n>(self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
+        match boarding_csv::nearest(name, known) {
+            Some(near) => self.saying(&format!("did you mean {near}?")),
+            None => self,
+        }
+    }
 }
 
 impl From<Code> for Refusal {

@@ -176,6 +176,7 @@ pub(crate) fn read(
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect)
             .saying(&known.join(", "))
+            .hinting(&import.dialect, known.iter().copied())
             .with(json!({"known": known}))
     })?;
     let csv = Options {

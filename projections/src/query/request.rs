@@ -47,7 +47,10 @@ impl<'a> QueryRequest<'a> {
         let is_own = |name: &str| own.iter().any(|param| param.name == name);
         match self.params.keys().find(|name| !is_own(name) && !is_paging(name)) {
             Some(unknown) => {
-                Err(malformed(unknown, &format!("the query {query} has no such parameter")))
+                let paging = if paged { &["limit", "cursor"][..] } else { &[] };
+                let known = own.iter().map(|param| param.name).chain(paging.iter().copied());
+                let words = format!("the query {query} has no such parameter");
+                Err(malformed(unknown, &words).hinting(unknown, known))
             }
             None => Ok(()),
         }
@@ -105,7 +108,9 @@ impl<'a> QueryRequest<'a> {
     pub(crate) fn one_of<E: WireEnum>(&self, name: &str) -> Result<Option<E>, Refusal> {
         let read = |text: &str| {
             E::all().find(|variant| variant.as_str() == text).ok_or_else(|| {
-                malformed(name, &format!("expected one of {}", wire_names::<E>().join(", ")))
+                let known = wire_names::<E>();
+                malformed(name, &format!("expected one of {}", known.join(", ")))
+                    .hinting(text, known)
             })
         };
         self.text(name)?.map(read).transpose()

@@ -149,3 +149,45 @@ fn missing_network_administrator_is_said_after_import() {
     cli.run(&["config", "set", "network_admin_email", "una@acme.example"]).expect_status(0);
     assert!(!import("bob").contains(hint));
 }
+
+/// A mistyped name gets the name that is meant, or no suggestion at all.
+#[test]
+fn suggestion_is_right_or_absent() {
+    let cli = Cli::with_company_of("company/field.json");
+    let start = ["runs", "start", "--channel", "whatsapp", "--yes", "--org-unit"];
+    for (words, near) in [
+        (&["config", "set", "channel.whatsap", "true"][..], Some("channels.whatsapp")),
+        (&["config", "set", "colour", "red"], None),
+        (&["command", "ArchivUser", "{}"], Some("ArchiveUser")),
+        (&["command", "Explode", "{}"], None),
+        (&["query", "import_row"], Some("import_rows")),
+        (&["query", "weather"], None),
+        (&["query", "users", "serch=ann"], Some("search")),
+        (&["query", "users", "state=activ"], Some("active")),
+        (&["query", "users", "state=asleep"], None),
+        (&["template", "leapexpert"], Some("leapxpert")),
+        (&[&start[..], &["Sale"]].concat(), Some("Sales")),
+        (&[&start[..], &["Moon"]].concat(), None),
+        (&["users", "add", "kim", "--role", "Account Manger"], Some("Account Manager")),
+    ] {
+        let message = cli.refused(words)["message"].as_str().unwrap().to_owned();
+        match near {
+            Some(near) => {
+                assert!(message.contains(&format!("did you mean {near}?")), "{words:?}: {message}");
+            }
+            None => assert!(!message.contains("did you mean"), "{words:?}: {message}"),
+        }
+    }
+}
+
+/// The log of a run has null where a person has no reason, and a dash in the table.
+#[test]
+fn person_without_a_reason_has_null_in_json() {
+    let cli = Cli::with_company_of("company/field.json");
+    cli.import(&crate::support::paths::fixture("field/01-email-swap-1.csv"));
+    cli.start(&["--user", "ann"]);
+    let log = cli.rows(&["log", "latest"]);
+    assert_eq!((&log[0]["status"], &log[0]["reason"]), (&json!("success"), &json!(null)));
+    let answer = cli.json(&["query", "integration_log", "run=latest"]);
+    assert_eq!(answer["rows"][0]["reason"], json!(null));
+}

@@ -68,7 +68,9 @@ impl DefineOrgUnit {
             }
             let unit = company.org_units.get(name);
             let unit = unit.ok_or_else(|| {
-                Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]}))
+                let refusal = Refusal::new(Code::OrgUnitNotFound);
+                let known = company.org_units.keys().map(String::as_str);
+                refusal.hinting(name, known).with(json!({"org_units": [name]}))
             })?;
             above = unit.parent.as_deref();
         }

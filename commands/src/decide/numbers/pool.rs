@@ -68,7 +68,8 @@ pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusa
     if company.org_units.contains_key(name) {
         return Ok(());
     }
-    Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]})))
+    let refusal = Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]}));
+    Err(refusal.hinting(name, company.org_units.keys().map(String::as_str)))
 }
 
 /// Checks that the company has this group of user permissions.
@@ -79,7 +80,9 @@ pub(crate) fn check_permission_group(company: &Company, name: &str) -> Result<()
     if company.permission_groups.contains_key(name) {
         return Ok(());
     }
-    Err(Refusal::new(Code::PermissionGroupNotFound).with(json!({"permission_group": name})))
+    let refusal = Refusal::new(Code::PermissionGroupNotFound);
+    let known = company.permission_groups.keys().map(String::as_str);
+    Err(refusal.hinting(name, known).with(json!({"permission_group": name})))
 }
 
 /// The refusal `number.not_available`, with the state of the number.

@@ -68,7 +68,9 @@ fn check_org_units(
     let is_unknown = |name: &&&str| !company.org_units.contains_key(**name);
     let unknown: Vec<_> = named.iter().filter(is_unknown).collect();
     if !unknown.is_empty() {
-        return Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": unknown})));
+        let first = unknown.first().map_or("", |name| **name);
+        let refusal = Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": unknown}));
+        return Err(refusal.hinting(first, company.org_units.keys().map(String::as_str)));
     }
     let mut units: BTreeSet<&str> = named.iter().copied().collect();
     if include_descendants {

@@ -141,11 +141,13 @@ pub(crate) fn check_references(
         && !company.org_units.contains_key(unit)
     {
         let details = json!({"org_unit": unit});
-        return Err(Refusal::new(Code::ReferenceOrgUnitNotFound).with(details));
+        let refusal = Refusal::new(Code::ReferenceOrgUnitNotFound).with(details);
+        return Err(refusal.hinting(unit, company.org_units.keys().map(String::as_str)));
     }
     let unknown: Vec<_> = roles.iter().filter(|role| !company.roles.contains_key(*role)).collect();
-    if !unknown.is_empty() {
-        return Err(Refusal::new(Code::ReferenceRoleNotFound).with(json!({"roles": unknown})));
+    if let Some(first) = unknown.first() {
+        let refusal = Refusal::new(Code::ReferenceRoleNotFound).with(json!({"roles": unknown}));
+        return Err(refusal.hinting(first, company.roles.keys().map(String::as_str)));
     }
     Ok(())
 }

@@ -25,7 +25,9 @@ pub(super) enum ListedQuery {
 pub(super) fn find(name: &str) -> Result<ListedQuery, Refusal> {
     match ENGINE_QUERIES.iter().find(|query| query.schema.name == name) {
         Some(query) => Ok(ListedQuery::Engine(query)),
-        None => boarding_projections::find_query(name).map(ListedQuery::Rows),
+        None => boarding_projections::find_query(name).map(ListedQuery::Rows).map_err(|refusal| {
+            refusal.hinting(name, query_schemas().iter().map(|query| query.name))
+        }),
     }
 }
 

@@ -54,7 +54,10 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
 pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Result<Value, Refusal> {
     let dialect = dialect::find(name).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+        Refusal::new(Code::ImportUnknownDialect)
+            .saying(&known.join(", "))
+            .hinting(name, known.iter().copied())
+            .with(json!({"known": known}))
     })?;
     let parts = dialect.format().parts;
     let part = match file {

@@ -289,7 +289,10 @@ impl<'a> Session<'a> {
     /// The JSON answer of a query.
     pub(super) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
         match self.query(name, params).await? {
-            QueryAnswer::Json(answer) => Ok(answer),
+            QueryAnswer::Json(mut answer) => {
+                clear_dashes(name, &mut answer);
+                Ok(answer)
+            }
             QueryAnswer::Csv(bytes) => {
                 Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
             }
@@ -347,6 +350,20 @@ impl<'a> Session<'a> {
         let mut all = Vec::new();
         self.pages(name, params, limit, |rows| all.extend(rows)).await?;
         Ok(all)
+    }
+}
+
+/// Replaces the dash of people without a reason by null. The contract keeps the dash of the vendor's screen; tables show
+/// null as a dash.
+pub(super) fn clear_dashes(query: &str, answer: &mut Value) {
+    if query != "integration_log" {
+        return;
+    }
+    let rows = answer.get_mut("rows").and_then(Value::as_array_mut);
+    for reason in rows.into_iter().flatten().filter_map(|row| row.get_mut("reason")) {
+        if *reason == "-" {
+            *reason = Value::Null;
+        }
     }
 }
 

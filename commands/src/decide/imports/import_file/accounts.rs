@@ -49,7 +49,9 @@ impl ImportFile {
         let organization = self.organization.clone().unwrap_or_default();
         if !company.org_units.contains_key(&organization) {
             let details = json!({"org_units": [organization]});
-            return Err(Refusal::new(Code::OrgUnitNotFound).saying("organization").with(details));
+            let refusal = Refusal::new(Code::OrgUnitNotFound).saying("organization");
+            let known = company.org_units.keys().map(String::as_str);
+            return Err(refusal.hinting(&organization, known).with(details));
         }
         let permission_group = self.permission_group.clone().unwrap_or_default();
         check_permission_group(company, &permission_group)?;
