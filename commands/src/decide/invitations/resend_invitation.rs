@@ -16,7 +16,7 @@ use crate::decide::runs::unfinished;
 use crate::event::{Channel, ChannelName};
 use crate::event::{Permission, ResendFilter, Source};
 use crate::schema::exactly_one_of;
-use crate::values::{Code, Refusal, RunId};
+use crate::values::{Code, Phone, Refusal, RunId};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -122,14 +122,14 @@ impl Decide for ResendInvitation {
     }
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let named = self.named(company);
         if self.filter.is_none() {
-            context.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
+            context.require_to_invite(company, &named)?;
         } else if context.require(company, Permission::BulkIntegrateUsers).is_err() {
             // The filter finds the people below. If all of them have accounts, this permission is enough.
             context.require(company, Permission::Accounts)?;
         }
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
-        let named = self.users.as_deref().unwrap_or_default();
         if self.users.is_some() == self.filter.is_some() {
             return Err(malformed("name either users or a filter"));
         }
@@ -144,7 +144,7 @@ impl Decide for ResendInvitation {
             }
             filter => {
                 let filter = filter.and_then(ResendBy::stored);
-                Source::Resend { users: keys(named), filter }
+                Source::Resend { users: keys(&named), filter }
             }
         };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
@@ -166,6 +166,19 @@ impl Decide for ResendInvitation {
             Plan::of(company, channel, &selection).check(Some(hash), None)?;
         }
         Ok(request.confirm(company, &selection, None))
+    }
+}
+
+impl ResendInvitation {
+    /// The keys of the people who are named. A device may be named by its number in any spelling.
+    fn named(&self, company: &Company) -> Vec<String> {
+        let key = |given: &String| {
+            let number = || Phone::parse(given).ok().map(|number| number.to_string());
+            let is_known = |key: &String| company.users.created(key).is_some();
+            let spelled = if is_known(given) { None } else { number().filter(is_known) };
+            spelled.unwrap_or_else(|| given.clone())
+        };
+        self.users.iter().flatten().map(key).collect()
     }
 }
 
