@@ -159,7 +159,7 @@ events! {
         ImportUndone: affects_imports {
             import: ImportId,
             counts: UndoCounts,
-            /// Who is left without a supervisor. Absent if nobody is, and in older events.
+            /// Who is left without a supervisor. Absent if all have one, and in older events.
             #[serde(default, skip_serializing_if = "Unsupervised::is_none")]
             unsupervised: Unsupervised,
         }

@@ -91,7 +91,7 @@ struct ImportShown<'a> {
 struct UndoShown<'a> {
     #[serde(flatten)]
     counts: UndoCounts,
-    /// Whom the undo left without a supervisor. Absent if nobody is, and until the undo has ended.
+    /// The people that the undo left without a supervisor. Absent if there are none, and until the undo has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsupervised: Option<&'a Unsupervised>,
 }

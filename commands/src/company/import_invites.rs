@@ -23,7 +23,7 @@ pub struct ImportInvites {
     pub with_reason: u64,
 }
 
-/// What became of one person of an import.
+/// The result for one person of an import.
 enum Invited {
     Yes,
     Failed(Code),
@@ -80,7 +80,7 @@ impl Company {
         Some(found)
     }
 
-    /// What became of a person. `None` for a row that created no person and was not a recipient of the run.
+    /// The result for a person. `None` for a row that created no person and was not a recipient of the run.
     fn invited(&self, id: UserId, run: Option<&Run>, refused: Option<Code>) -> Option<Invited> {
         let recipient = run.and_then(|run| run.recipient(id)).map(|(_, recipient)| recipient);
         let user = self.users.get(id).filter(|user| user.is_created());

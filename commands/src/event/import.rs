@@ -241,7 +241,7 @@ impl UndoCounts {
     }
 }
 
-/// The people whom an undo left without a supervisor, because it removed the supervisor.
+/// The people that an undo left without a supervisor, because it removed the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Unsupervised {
     pub total: u64,

@@ -6,7 +6,7 @@ use minijinja::{Error, Output, State, Value};
 use super::part::MailPart;
 use super::text::escaped;
 
-/// FIRST STRONG ISOLATE: what follows has a writing direction of its own.
+/// FIRST STRONG ISOLATE: what follows has its own writing direction.
 const START: char = '\u{2068}';
 /// POP DIRECTIONAL ISOLATE: ends it.
 const END: char = '\u{2069}';

@@ -164,7 +164,7 @@ pub(super) fn environment(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL_INSTRUCTIONS));
     environment.set_recursion_limit(RECURSION_LIMIT_CALLS);
-    // With a mode of its own, a text that a template has collected stays as it is when it is shown.
+    // With its own mode, a text that a template has collected stays as it is when it is shown.
     let plain = AutoEscape::Custom("plain".into());
     let escape = if part == MailPart::Html { AutoEscape::Html } else { plain };
     environment.set_auto_escape_callback(move |_| escape.clone());

@@ -1,7 +1,7 @@
 //! Answers the calls of the JetStream API that the users of other accounts need: for their bucket of files, and for
 //! the consumers by which they follow events.
 //!
-//! In `nats.conf` each user has an account of its own. A call that could reach more than the user may see comes
+//! In `nats.conf` each user has its own account. A call that could reach more than the user may see comes
 //! here. It is checked, and passed on with the engine's rights.
 
 use std::sync::Arc;
@@ -120,8 +120,8 @@ async fn pass_on(state: &ServerState, call: &str, payload: &[u8]) -> Result<Vec<
     Ok(answer.map_err(|error| CallError::unavailable(&error))?.payload.to_vec())
 }
 
-/// Client libraries ask for the account to see whether it has JetStream. The numbers of the engine's account concern
-/// nobody else.
+/// Client libraries ask for the account to see whether it has JetStream. The numbers of the engine's account are
+/// not for others.
 fn account_info() -> Vec<u8> {
     let limits = json!({
         "max_memory": -1, "max_storage": -1, "max_streams": -1, "max_consumers": -1,
@@ -203,7 +203,7 @@ async fn make_consumer(
     made.map(|_| ()).map_err(|error| CallError::unavailable(&error))
 }
 
-/// Refuses a consumer that delivers by itself: it would deliver to any subject of the engine's account.
+/// Refuses a push consumer: it would deliver to any subject of the engine's account.
 fn check_consumer(payload: &[u8]) -> Result<(), CallError> {
     #[derive(Deserialize)]
     struct Wanted {

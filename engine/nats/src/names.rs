@@ -86,7 +86,7 @@ pub fn answer(user: &str, inbox: &str) -> String {
 /// What the subject of a request says. Each part may be empty or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'a> {
-    /// The user whom the server has authenticated; none if its accounts do not tell.
+    /// The user that the server has authenticated; none if its accounts do not tell.
     pub user: Option<&'a str>,
     pub company: &'a str,
     pub kind: &'a str,

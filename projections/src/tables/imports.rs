@@ -30,7 +30,7 @@ pub(crate) struct ImportRow {
     pub counts: Counts,
     /// Updated with every undone row; none until an undo starts.
     pub undo: Option<UndoCounts>,
-    /// Whom the undo left without a supervisor.
+    /// The people that the undo left without a supervisor.
     pub unsupervised: Unsupervised,
     pub requested_by: Personal<String>,
     pub started_at: Time,

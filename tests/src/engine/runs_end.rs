@@ -1,4 +1,4 @@
-//! The law of runs: whatever the channel does and whatever commands come between, each run ends.
+//! The law of runs: each run ends, for every behaviour of the channel and with other commands between.
 //!
 //! The time is simulated: it stands still until the engine has nothing to do, and then goes on.
 

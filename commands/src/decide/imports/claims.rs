@@ -26,7 +26,7 @@ pub struct Claims {
     /// What rows would take that are invalid for another reason.
     asks: Vec<Take>,
     releases: HashMap<ValueMark, (u64, Part)>,
-    /// The users whom rows of the file archive.
+    /// The users that rows of the file archive.
     leaving: HashSet<UserId>,
 }
 
@@ -166,7 +166,7 @@ impl Claims {
         }
     }
 
-    /// A row that is invalid for another reason takes nothing. Its values are judged all the same, so that one report
+    /// A row that is invalid for another reason takes nothing. Its values are still judged, so that one report
     /// names all of its problems.
     fn note_invalid(&mut self, company: &Company, row: &ParsedRow, user: &UserKey) {
         let own = company.users.created(user.as_str()).map(|(id, _)| id);

@@ -148,7 +148,7 @@ impl<'a> Rows<'a> {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
         let known = self.company.users.created(folded);
-        // A row that leaves its user alone takes no value, so nobody can have it already.
+        // A row that leaves its user alone takes no value, so it cannot be taken already.
         let refusal = known.filter(|_| problems.is_empty());
         let refusal = refusal.and_then(|(id, user)| self.refusal(id, user, row));
         if let Some((outcome, problem)) = refusal {

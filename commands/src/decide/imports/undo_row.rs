@@ -199,7 +199,7 @@ impl<'a> Reversals<'a> {
         }
     }
 
-    /// Gives a phone back to the archived person whom the row took it from. A person whose own row is reversed gets it
+    /// Gives a phone back to the archived person that the row took it from. A person whose own row is reversed gets it
     /// by that.
     fn return_phone(&mut self, effect: &RowEffect, phone: Phone) {
         let Some(taken) = effect.taken.iter().find(|taken| taken.phone == phone) else { return };
@@ -279,7 +279,7 @@ impl<'a> Reversals<'a> {
         self.replaced(effect, id)
     }
 
-    /// Why an archived user cannot come back: a user whom this import does not name has taken a value or the phone.
+    /// Why an archived user cannot come back: a user that this import does not name has taken a value or the phone.
     fn replaced(&self, effect: &RowEffect, id: UserId) -> Option<Code> {
         let archived = Some(UserState::Archived);
         let archives = effect.after.state == archived && effect.before.state != archived;

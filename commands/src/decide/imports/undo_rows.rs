@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(snapshots(&story.company()), was);
     }
 
-    /// A41: a person whom a row archived is not restored while another person has the phone.
+    /// A41: a person that a row archived is not restored while another person has the phone.
     #[test]
     fn archived_person_stays_when_another_took_the_phone() {
         let listed = |key: &str, import| Event::CorporatePhoneAdded {

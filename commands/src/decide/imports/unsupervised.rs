@@ -1,4 +1,4 @@
-//! The people whom the undo of an import leaves without a supervisor.
+//! The people that the undo of an import leaves without a supervisor.
 
 use std::collections::HashSet;
 

@@ -41,7 +41,7 @@ pub struct ResendInvitation {
     pub plan_hash: Option<String>,
 }
 
-/// The people to invite: active people without a link, by what became of their last mail or link.
+/// The people to invite: active people without a link, by the state of their last mail or link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResendBy {

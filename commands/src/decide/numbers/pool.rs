@@ -132,7 +132,7 @@ pub(crate) fn why_not(
         return Some(Code::NumberAllocatedToOtherOrg.into());
     }
     if leaver(company, known).is_some() {
-        // Nobody else waits for this number, so no promise is broken.
+        // No other account waits for this number, so no promise is broken.
         return None;
     }
     if !is_free {

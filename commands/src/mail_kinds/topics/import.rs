@@ -11,7 +11,7 @@ use crate::values::{Code, ImportId, RunId};
 /// The dialect whose imports have a report of each account.
 const ACCOUNTS: &str = "multiline";
 /// The most people that a mail names as invited, and as not invited: a reader sees them at a glance, and a larger batch
-/// has a list of its own.
+/// has its own list.
 const NAMED_PEOPLE: usize = 50;
 
 pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
@@ -31,7 +31,7 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
     })
 }
 
-/// The command that shows what became of each person of an import.
+/// The command that shows the result for each person of an import.
 fn show_all(company: &Company, id: ImportId) -> String {
     let dialect = company.imports.get(&id).map(|import| import.options.dialect.as_str());
     let opens_accounts = dialect.is_some_and(|dialect| dialect == ACCOUNTS);

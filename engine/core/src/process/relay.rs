@@ -72,7 +72,7 @@ pub(super) fn pause_seconds(tries: u32) -> u64 {
     CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
 }
 
-/// Marks whether a temporary refusal uses up the time of its recipient. A run that waits uses up nobody's time.
+/// Marks whether a temporary refusal uses up the time of its recipient. A run that waits uses up no time of its people.
 pub(super) fn counted(outcome: MailOutcome, counts: bool) -> MailOutcome {
     match outcome {
         MailOutcome::Retry { detail, .. } => {

@@ -203,7 +203,7 @@ fn list_follows_the_file_except_for_numbers_added_by_hand() {
     assert_eq!(warned.map(|one| one.code).collect::<Vec<_>>(), [Code::PhoneKept]);
 }
 
-/// A32: a person whom a row archives keeps id and phone from the other rows of the file, before and after it.
+/// A32: a person that a row archives keeps id and phone from the other rows of the file, before and after it.
 #[test]
 fn leaver_keeps_values_from_rows_of_the_same_file() {
     let mut lines = parsed(&[(0, None, None), (4, Some(0), None), (5, None, Some(0))]);
@@ -223,7 +223,7 @@ fn leaver_keeps_values_from_rows_of_the_same_file() {
     }
 }
 
-/// A32: a row that is invalid for another reason is told of its taken id too, in any order.
+/// A32: a row that is invalid for another reason names its taken id too, in any order.
 #[test]
 fn invalid_row_names_its_taken_id_in_any_order() {
     let mut rows = parsed(&[(4, Some(1), None), (1, Some(8), None), (5, Some(2), None)]);

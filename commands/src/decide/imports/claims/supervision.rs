@@ -14,7 +14,7 @@ pub(super) struct Supervised {
 #[derive(Debug, Default)]
 pub(super) struct Supervision {
     pub(super) supervised: Vec<Supervised>,
-    /// The folded keys of the people whom rows create, each with whether the person may be a supervisor.
+    /// The folded keys of the people that rows create, each with whether the person may be a supervisor.
     pub(super) created: HashMap<String, bool>,
     /// The folded keys in the rows, each with its first valid row.
     pub(super) rows: HashMap<String, u64>,
@@ -34,7 +34,7 @@ impl Supervision {
         }
     }
 
-    /// The supervisors whom no row creates.
+    /// The supervisors that no row creates.
     pub(super) fn absent(&self, failed: &HashSet<u64>) -> HashSet<String> {
         self.unsupervised(failed).map(|one| one.supervisor.clone()).collect()
     }

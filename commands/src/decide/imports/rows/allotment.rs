@@ -14,9 +14,9 @@ pub struct Allotment {
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
     /// Values that a row would not get if it were valid, because this user keeps them.
     pub(crate) kept: HashMap<(u64, ValueMark), UserId>,
-    /// The users whom rows of the file archive. They keep their values until the file is done.
+    /// The users that rows of the file archive. They keep their values until the file is done.
     pub(crate) leaving: HashSet<UserId>,
-    /// The folded keys of supervisors whom no row of the file creates, though the file names them.
+    /// The folded keys of supervisors that no row of the file creates, though the file names them.
     pub(crate) absent: HashSet<String>,
 }
 

@@ -107,7 +107,7 @@ impl SourceBody {
     }
 }
 
-/// The people whom the link invites, as long as the link is valid.
+/// The people that the link invites, as long as the link is valid.
 fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
     let Some((import, generation)) = context.facts.import() else {
         context.require_link_secret(company)?;
