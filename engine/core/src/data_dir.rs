@@ -75,6 +75,8 @@ pub enum DataDirError {
         path.display()
     )]
     SecretExposed { path: PathBuf, mode: u32 },
+    #[error("the secret in {path} was put back while the program ran: start the program again")]
+    SecretPutBack { path: PathBuf },
     #[error("use the secret in {}: it has {bytes} bytes and not {SECRET_BYTES}", path.display())]
     SecretLength { path: PathBuf, bytes: usize },
 }
@@ -144,7 +146,11 @@ impl DataDir {
         if self.is_kept.load(Ordering::Acquire) {
             return Ok(());
         }
-        write_once(&self.path.join("secret"), self.secret.bytes())?;
+        let path = self.path.join("secret");
+        if path.exists() {
+            return Err(DataDirError::SecretPutBack { path });
+        }
+        write_once(&path, self.secret.bytes())?;
         sync(&self.path)?;
         self.is_kept.store(true, Ordering::Release);
         Ok(())

@@ -87,11 +87,8 @@ async fn answer(state: &ServerState, call: &Message) -> Result<Vec<u8>, CallErro
         ["STREAM", verb @ ("INFO" | "CREATE"), FILES_STREAM] => {
             bucket(state, company, verb, &call.payload).await
         }
-        // A file that replaces another is a new object. The bytes of the older are removed by their age.
-        ["STREAM", "PURGE", FILES_STREAM] => {
-            let kind = format!("{KIND}.stream_purge_response");
-            Ok(json!({"type": kind, "success": true, "purged": 0}).to_string().into())
-        }
+        ["STREAM", "MSG", "GET", FILES_STREAM] => message(state, company, &call.payload).await,
+        ["STREAM", "PURGE", FILES_STREAM] => purge(state, company, &call.payload).await,
         ["CONSUMER", "INFO", EVENT_STREAM, consumer] => {
             make_consumer(state, company, consumer).await?;
             pass_on(state, name, &call.payload).await
@@ -149,15 +146,63 @@ async fn bucket(
     // A request to create the bucket holds a configuration. It is the engine that decides about it.
     let payload = if verb == "INFO" { payload } else { b"" };
     let answer = pass_on(state, &format!("STREAM.INFO.OBJ_{bucket}"), payload).await?;
-    if verb == "INFO" {
-        return Ok(answer);
-    }
     let mut info: Value =
         serde_json::from_slice(&answer).map_err(|error| CallError::unavailable(&error))?;
-    if let Some(info) = info.as_object_mut() {
+    if let Some(info) = info.as_object_mut()
+        && verb == "CREATE"
+    {
         info.insert("type".to_owned(), json!(format!("{KIND}.stream_create_response")));
     }
+    // Client libraries use the name for their next calls, and the user may only use the one it knows.
+    if let Some(config) = info.get_mut("config").and_then(Value::as_object_mut) {
+        let subjects = ["C", "M"].map(|part| format!("$O.{FILES_BUCKET}.{part}.>"));
+        config.insert("name".to_owned(), json!(FILES_STREAM));
+        config.insert("subjects".to_owned(), json!(subjects));
+    }
     Ok(info.to_string().into())
+}
+
+/// The entry of an object, for clients that name its subject in the request.
+async fn message(
+    state: &ServerState,
+    company: Option<&CompanyId>,
+    payload: &[u8],
+) -> Result<Vec<u8>, CallError> {
+    #[derive(Deserialize)]
+    struct Wanted {
+        last_by_subj: String,
+    }
+    let wanted = serde_json::from_slice::<Wanted>(payload).ok();
+    let entries = format!("$O.{FILES_BUCKET}.M.");
+    let entry = wanted.as_ref().and_then(|wanted| wanted.last_by_subj.strip_prefix(&entries));
+    let Some(entry) = entry.filter(|entry| !entry.contains(['.', '*', '>'])) else {
+        return Err(CallError::forbidden("only the entry of one object can be read"));
+    };
+    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
+    let wanted = json!({"last_by_subj": format!("$O.{bucket}.M.{entry}")}).to_string();
+    pass_on(state, &format!("STREAM.MSG.GET.OBJ_{bucket}"), wanted.as_bytes()).await
+}
+
+/// Removes the bytes of one object. Clients do so after an object was deleted or replaced.
+async fn purge(
+    state: &ServerState,
+    company: Option<&CompanyId>,
+    payload: &[u8],
+) -> Result<Vec<u8>, CallError> {
+    #[derive(Deserialize)]
+    struct Wanted {
+        filter: String,
+    }
+    let wanted = serde_json::from_slice::<Wanted>(payload).ok();
+    let chunks = format!("$O.{FILES_BUCKET}.C.");
+    let object = wanted.as_ref().and_then(|wanted| wanted.filter.strip_prefix(&chunks));
+    let is_plain = |id: &&str| !id.is_empty() && id.bytes().all(|it| it.is_ascii_alphanumeric());
+    let Some(object) = object.filter(is_plain) else {
+        return Err(CallError::forbidden("only the bytes of one object can be removed"));
+    };
+    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
+    let wanted = json!({"filter": format!("$O.{bucket}.C.{object}")}).to_string();
+    pass_on(state, &format!("STREAM.PURGE.OBJ_{bucket}"), wanted.as_bytes()).await
 }
 
 /// Creates a consumer of events if it is missing and has the name of one: that of the company, of its auditor, or
@@ -215,8 +260,15 @@ fn check_consumer(payload: &[u8]) -> Result<(), CallError> {
         #[serde(default)]
         deliver_subject: String,
     }
-    let wanted: Wanted = serde_json::from_slice(payload)
-        .map_err(|_| CallError::forbidden("the consumer's settings are malformed"))?;
+    let malformed = |_| CallError::forbidden("the consumer's settings are malformed");
+    let wanted: Wanted = serde_json::from_slice(payload).map_err(malformed)?;
+    // The server reads keys in any case, so a key in another case could hide from this check.
+    let keys: Value = serde_json::from_slice(payload).map_err(malformed)?;
+    let is_usual = |key: &String| key.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let all = [Some(&keys), keys.get("config")].into_iter().flatten().filter_map(Value::as_object);
+    if !all.flat_map(|keys| keys.keys()).all(is_usual) {
+        return Err(CallError::forbidden("the consumer's settings have an unknown key"));
+    }
     if wanted.stream_name != EVENT_STREAM {
         return Err(CallError::forbidden("the consumer belongs to another stream"));
     }
@@ -242,6 +294,10 @@ mod tests {
         assert!(wanted(json!({"durable_name": "acme", "deliver_subject": ""})).is_ok());
         assert!(wanted(json!({"deliver_subject": "boarding.log.v1.acme"})).is_err());
         assert!(check_consumer(br#"{"stream_name":"BOARDING_LOG","config":{}}"#).is_err());
+        assert!(wanted(json!({"Deliver_Subject": "boarding.log.v1.acme"})).is_err());
+        let other =
+            br#"{"stream_name":"BOARDING_EVENTS","config":{},"Config":{"deliver_subject":"x"}}"#;
+        assert!(check_consumer(other).is_err());
         // A key given twice hides nothing.
         let twice =
             br#"{"stream_name":"BOARDING_EVENTS","config":{},"config":{"deliver_subject":"x"}}"#;

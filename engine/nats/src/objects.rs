@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::object_store::{Config, GetErrorKind, Object, ObjectStore};
+use async_nats::jetstream::object_store::{
+    Config, GetErrorKind, InfoErrorKind, Object, ObjectStore,
+};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use boarding_commands::event::FileRef;
 use boarding_commands::values::{Code, Refusal};
@@ -82,7 +84,20 @@ impl ObjectBucket {
 
     async fn find(&self, bucket: &str, name: &str) -> Result<Option<Object>, Refusal> {
         let store = self.open(bucket).await.map_err(|error| unavailable(&*error))?;
-        let mut object = match store.get(name).await {
+        // The client library follows links, also those of an object to itself, so they are refused before.
+        match store.info(name).await {
+            Ok(info) if info.options.as_ref().is_some_and(|it| it.link.is_some()) => {
+                return Ok(None);
+            }
+            Ok(_) => {}
+            Err(error) => match error.kind() {
+                InfoErrorKind::NotFound | InfoErrorKind::InvalidName => return Ok(None),
+                InfoErrorKind::Other | InfoErrorKind::TimedOut => return Err(unavailable(&error)),
+            },
+        }
+        let silence = Duration::from_secs(OBJECT_SILENCE_SECONDS_MAX);
+        let got = tokio::time::timeout(silence, store.get(name)).await;
+        let mut object = match got.map_err(|error| unavailable(&error))? {
             Ok(object) => object,
             Err(error) => match error.kind() {
                 GetErrorKind::NotFound | GetErrorKind::InvalidName | GetErrorKind::BucketLink => {

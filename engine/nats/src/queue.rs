@@ -80,8 +80,14 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
     if wanted.subjects.iter().any(|one| !stream.cached_info().config.subjects.contains(one)) {
         let subjects = wanted.subjects;
         let config = stream::Config { subjects, ..stream.cached_info().config.clone() };
-        jetstream.update_stream(config).await?;
-        stream = jetstream.get_stream(QUEUE_STREAM).await?;
+        match jetstream.update_stream(config).await {
+            Ok(_) => stream = jetstream.get_stream(QUEUE_STREAM).await?,
+            // An earlier configuration of the server does not permit it. It has no users with accounts either.
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "command queue takes no commands of users with accounts"
+            ),
+        }
     }
     if stream.cached_info().config.retention != stream::RetentionPolicy::WorkQueue {
         let why = format!("the stream {QUEUE_STREAM} exists but is not a work queue: remove it");

@@ -4,6 +4,8 @@
 
 use boarding_commands::values::CompanyId;
 
+use crate::names;
+
 const SERVER: &str = include_str!("server_config/server.conf");
 const ACCOUNTS: &str = include_str!("server_config/accounts.conf");
 const COMPANY: &str = include_str!("server_config/company.conf");
@@ -11,7 +13,12 @@ const COMPANY: &str = include_str!("server_config/company.conf");
 /// The configuration for a server with users for these companies.
 #[must_use]
 pub fn nats_conf(companies: &[CompanyId]) -> String {
-    let mut text = [SERVER, ACCOUNTS].concat();
+    let purge = |company: &CompanyId| {
+        let bucket = names::files_bucket(company);
+        format!("                    \"$JS.API.STREAM.PURGE.OBJ_{bucket}\"\n")
+    };
+    let purges: String = companies.iter().map(purge).collect();
+    let mut text = [SERVER, &ACCOUNTS.replace("{purges}", &purges)].concat();
     for company in companies {
         // The environment has no names with a hyphen.
         let variable = company.as_str().to_uppercase().replace('-', "_");
@@ -40,7 +47,7 @@ mod tests {
         let passwords = passwords(&config);
         assert_eq!(passwords.len(), 3 + 2 * 3);
         assert!(passwords.contains(&"BOARDING_NATS_ACME_TWO_AUDITOR_PASSWORD"));
-        assert!(config.contains("user: acme-two-publisher\n"));
+        assert!(config.contains("user: \"acme-two-publisher\"\n"));
         assert!(config.contains("$O.BOARDING_FILES_acme-two.C.*"));
     }
 }

@@ -188,7 +188,7 @@ fn invitations_are_resent_moved_and_revoked() {
     assert_eq!(refusal["code"], "number.insufficient_in_destination");
     cli.run(&["numbers", "add", "+12125550021", "--org-unit", "APAC"]).expect_status(0);
     let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
-    assert_eq!(check, "the accounts can be moved\n");
+    assert!(check.starts_with("the accounts can be moved\n"), "{check}");
     let stdout = cli.run(&moving).expect_status(0).stdout;
     assert!(
         stdout.starts_with("1 account moved to APAC\n") && stdout.contains("Traders"),

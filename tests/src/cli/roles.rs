@@ -21,7 +21,7 @@ fn role_verbs_assign_and_remove_roles() {
         cli.rows(&["roles"]),
         [json!({"role": "Lead", "permissions": ["bulk_integration"]})]
     );
-    let unit = json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"]});
+    let unit = json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"], "default_permission_group": null});
     assert_eq!(cli.rows(&["org-units"]), [unit]);
 
     let stdout = cli

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull};
 use async_nats::{Client, HeaderMap, Subscriber};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use boarding_nats::server_config::nats_conf;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -101,7 +103,10 @@ fn calls(user: &str) -> Vec<(String, String)> {
             for verb in ["INFO", "CREATE", "PURGE"] {
                 call(&format!("$JS.API.STREAM.{verb}.OBJ_BOARDING_FILES"), "{}");
             }
-            call("$JS.API.STREAM.MSG.GET.OBJ_BOARDING_FILES", r#"{"seq":1}"#);
+            call(
+                "$JS.API.STREAM.MSG.GET.OBJ_BOARDING_FILES",
+                r#"{"last_by_subj":"$O.BOARDING_FILES.M.own"}"#,
+            );
             call("$JS.API.DIRECT.GET.OBJ_BOARDING_FILES.$O.BOARDING_FILES.M.own", "");
             consumer(&mut call, "BOARDING_EVENTS", "COMPANY");
         }
@@ -249,6 +254,16 @@ async fn engine(server: &Server) -> ServeProcess {
     serving
 }
 
+/// Adds what the spies have seen of attackers of other accounts. What an attacker sends within its own account harms no
+/// other.
+async fn collect(spies: &mut [Spy], leaks: &mut BTreeSet<String>) {
+    for spy in spies {
+        let own = format!("stolen-by-{}", spy.account);
+        let others = spy.stolen().await.into_iter().filter(|subject| !subject.contains(&own));
+        leaks.extend(others.map(|subject| format!("{}: {subject}", spy.account)));
+    }
+}
+
 /// Each user tries each of its calls with each subject of others as reply and in headers, and publishes to it.
 #[tokio::test]
 async fn nothing_reaches_another_account_by_reply_or_header() {
@@ -266,7 +281,11 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
         let attacker = client(&server, user).await;
         let other = if user.starts_with("globex") { "acme" } else { "globex" };
         let own = user.split_once('-').map_or("acme", |(company, _)| company);
+        // Each attacker has subjects of its own, so that late answers are known as its own.
+        let stolen = format!("stolen-by-{user}");
         let targets = TARGETS.map(|target| target.replace("OTHER", other).replace("MINE", own));
+        let targets =
+            targets.map(|target| target.replace("Stolen", "stolen").replace("stolen", &stolen));
         for target in targets.iter().filter(|target| !is_own_right(user, target)) {
             attacker.publish(target.clone(), "{}".into()).await.unwrap();
             for (call, payload) in calls(user) {
@@ -297,21 +316,13 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
             let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
             assert!(answer.is_ok(), "{user} {call}: no answer");
         }
-        for spy in &mut spies {
-            let stolen = spy.stolen().await;
-            // What an attacker sends within its own account harms nobody.
-            if spy.account != user {
-                leaks.extend(stolen.iter().map(|it| format!("{user} -> {}: {it}", spy.account)));
-            }
-        }
+        collect(&mut spies, &mut leaks).await;
     }
     // The engine answers what it has accepted before it stops.
     serving.signal("-TERM");
     let last = client(&server, "operator").await;
     while last.request("$SRV.PING.boarding", "".into()).await.is_ok() {}
-    for spy in spies.iter_mut().filter(|spy| spy.account == "BOARDING") {
-        leaks.extend(spy.stolen().await);
-    }
+    collect(&mut spies, &mut leaks).await;
     assert!(leaks.is_empty(), "{} leaks:\n{leaks:#?}", leaks.len());
     assert!(cells >= 3_000, "{cells}");
 }
@@ -370,7 +381,35 @@ async fn company_imports_a_file_that_only_its_users_reach() {
         let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
         let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}], "existing": "update"});
         publisher.command("ImportFile", body).await.accepted();
+        // A deleted file leaves no bytes.
+        let context = jetstream::new(publisher.client.clone());
+        let bucket = context.get_object_store("BOARDING_FILES").await.unwrap();
+        bucket.delete(format!("acme/{user}")).await.unwrap();
+        let mut stream = context.get_stream("OBJ_BOARDING_FILES").await.unwrap();
+        let bytes = stream.info().await.unwrap().state.bytes;
+        assert!(bytes < 64 * 1024, "{language:?}: {bytes}");
     }
+}
+
+/// An object that is a link to itself is refused at once. It would be followed without end.
+#[tokio::test]
+async fn object_that_links_to_itself_is_refused() {
+    let server = server(&two_companies());
+    let _serving = engine(&server).await;
+    let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    let context = jetstream::new(publisher.client.clone());
+    context.get_object_store("BOARDING_FILES").await.unwrap();
+    let link = json!({"bucket": "BOARDING_FILES_acme", "name": "acme/x"});
+    let entry = json!({
+        "name": "acme/x", "bucket": "BOARDING_FILES", "nuid": "x", "size": 0, "chunks": 0, "mtime": "2026-11-29T08:00:00Z",
+        "digest": "", "options": {"link": link},
+    });
+    let subject = format!("$O.BOARDING_FILES.M.{}", URL_SAFE.encode("acme/x"));
+    let stored = context.publish(subject, entry.to_string().into()).await.unwrap();
+    stored.await.unwrap();
+    let object = json!({"bucket": "BOARDING_FILES", "name": "acme/x"});
+    let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
+    publisher.command("ImportFile", body).await.error("import.object_not_found", 400);
 }
 
 /// A server without accounts, as the earlier file had it.

@@ -58,7 +58,7 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
 ///
 /// # Errors
 /// Why no link can be mailed, for people.
-async fn check_secret(manager: &ManagerContext) -> Result<(), String> {
+pub(super) async fn check_secret(manager: &ManagerContext) -> Result<(), String> {
     let ours = manager.context.tokens.fingerprint().to_owned();
     let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
     if known.is_some_and(|known| known != ours) {

@@ -92,8 +92,15 @@ impl RunWork {
             let is_text = mails::is_text(&claim.claim);
             self.manager.context.repeats_within_seconds(Purpose::Run(run), is_text)
         };
-        let again =
-            |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within(claim));
+        // With another secret nothing can be sent again. What an earlier process handed over may be sent all the same:
+        // its worker reports it, or its deadline ends it.
+        let has_secret = mails::check_secret(&self.manager).await.is_ok();
+        if !has_secret && self.manager.context.channel.hands_over() {
+            return;
+        }
+        let again = |claim: &OpenClaim| {
+            has_secret && claim.may_go_on && now < claim.since.plus_seconds(within(claim))
+        };
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
