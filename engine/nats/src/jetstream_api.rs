@@ -87,8 +87,12 @@ async fn answer(state: &ServerState, call: &Message) -> Result<Vec<u8>, CallErro
         ["STREAM", verb @ ("INFO" | "CREATE"), FILES_STREAM] => {
             bucket(state, company, verb, &call.payload).await
         }
-        ["STREAM", "MSG", "GET", FILES_STREAM] => message(state, company, &call.payload).await,
-        ["STREAM", "PURGE", FILES_STREAM] => purge(state, company, &call.payload).await,
+        ["STREAM", "MSG", "GET", FILES_STREAM] => {
+            on_object(state, company, READ_ENTRY, &call.payload).await
+        }
+        ["STREAM", "PURGE", FILES_STREAM] => {
+            on_object(state, company, REMOVE_BYTES, &call.payload).await
+        }
         ["CONSUMER", "INFO", EVENT_STREAM, consumer] => {
             make_consumer(state, company, consumer).await?;
             pass_on(state, name, &call.payload).await
@@ -140,7 +144,7 @@ async fn bucket(
     verb: &str,
     payload: &[u8],
 ) -> Result<Vec<u8>, CallError> {
-    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
+    let bucket = bucket_of(company);
     let opened = state.bucket.open(&bucket).await;
     opened.map_err(|error| CallError::unavailable(&*error))?;
     // A request to create the bucket holds a configuration. It is the engine that decides about it.
@@ -162,47 +166,48 @@ async fn bucket(
     Ok(info.to_string().into())
 }
 
-/// The entry of an object, for clients that name its subject in the request.
-async fn message(
-    state: &ServerState,
-    company: Option<&CompanyId>,
-    payload: &[u8],
-) -> Result<Vec<u8>, CallError> {
-    #[derive(Deserialize)]
-    struct Wanted {
-        last_by_subj: String,
-    }
-    let wanted = serde_json::from_slice::<Wanted>(payload).ok();
-    let entries = format!("$O.{FILES_BUCKET}.M.");
-    let entry = wanted.as_ref().and_then(|wanted| wanted.last_by_subj.strip_prefix(&entries));
-    let Some(entry) = entry.filter(|entry| !entry.contains(['.', '*', '>'])) else {
-        return Err(CallError::forbidden("only the entry of one object can be read"));
-    };
-    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
-    let wanted = json!({"last_by_subj": format!("$O.{bucket}.M.{entry}")}).to_string();
-    pass_on(state, &format!("STREAM.MSG.GET.OBJ_{bucket}"), wanted.as_bytes()).await
+/// A call about one object, whose subject stands in the request.
+struct ObjectCall {
+    name: &'static str,
+    /// The key of the subject in the request.
+    key: &'static str,
+    /// The part of the bucket: `M` for entries, `C` for bytes.
+    part: &'static str,
+    /// The characters of the object's name in the subject, besides letters and digits.
+    others: &'static [u8],
 }
 
-/// Removes the bytes of one object. Clients do so after an object was deleted or replaced.
-async fn purge(
+const READ_ENTRY: ObjectCall =
+    ObjectCall { name: "STREAM.MSG.GET", key: "last_by_subj", part: "M", others: b"-_=" };
+
+/// Clients remove the bytes after an object was deleted or replaced.
+const REMOVE_BYTES: ObjectCall =
+    ObjectCall { name: "STREAM.PURGE", key: "filter", part: "C", others: b"" };
+
+/// Passes a call on for the user's own bucket. The client names the bucket that it knows.
+async fn on_object(
     state: &ServerState,
     company: Option<&CompanyId>,
+    call: ObjectCall,
     payload: &[u8],
 ) -> Result<Vec<u8>, CallError> {
-    #[derive(Deserialize)]
-    struct Wanted {
-        filter: String,
-    }
-    let wanted = serde_json::from_slice::<Wanted>(payload).ok();
-    let chunks = format!("$O.{FILES_BUCKET}.C.");
-    let object = wanted.as_ref().and_then(|wanted| wanted.filter.strip_prefix(&chunks));
-    let is_plain = |id: &&str| !id.is_empty() && id.bytes().all(|it| it.is_ascii_alphanumeric());
-    let Some(object) = object.filter(is_plain) else {
-        return Err(CallError::forbidden("only the bytes of one object can be removed"));
+    let ObjectCall { name, key, part, others } = call;
+    let wanted = serde_json::from_slice::<Value>(payload).ok();
+    let known = format!("$O.{FILES_BUCKET}.{part}.");
+    let object = wanted.as_ref().and_then(|it| it.get(key)?.as_str()?.strip_prefix(&known));
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
+    let is_one = |object: &&str| !object.is_empty() && object.bytes().all(is_usual);
+    let Some(object) = object.filter(is_one) else {
+        return Err(CallError::forbidden("the call has to name one object of the bucket"));
     };
-    let bucket = company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket);
-    let wanted = json!({"filter": format!("$O.{bucket}.C.{object}")}).to_string();
-    pass_on(state, &format!("STREAM.PURGE.OBJ_{bucket}"), wanted.as_bytes()).await
+    let bucket = bucket_of(company);
+    let wanted = json!({key: format!("$O.{bucket}.{part}.{object}")}).to_string();
+    pass_on(state, &format!("{name}.OBJ_{bucket}"), wanted.as_bytes()).await
+}
+
+/// The bucket of a company's user, or that of the users of no company.
+fn bucket_of(company: Option<&CompanyId>) -> String {
+    company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket)
 }
 
 /// Creates a consumer of events if it is missing and has the name of one: that of the company, of its auditor, or
