@@ -5,7 +5,7 @@ use ulid::Ulid;
 
 use crate::commit::{Commit, SCHEMA};
 use crate::company::Company;
-use crate::decide::{Authority, Command, Context, Decision, Facts};
+use crate::decide::{Authority, Command, Context, Decision, Facts, MailSetup};
 use crate::event::Event;
 use crate::values::{CommandId, Digest, Personal, Refusal, Time};
 
@@ -22,12 +22,7 @@ pub struct Request {
     pub at: Time,
     pub correlation: Option<Ulid>,
     pub traceparent: Option<String>,
-    /// Whether the engine sends its mails by a mail server, as opposed to files or workers.
-    pub by_mail_server: bool,
-    /// The fingerprint of the engine's secret for links; `None` in tests without one.
-    pub link_secret: Option<String>,
-    /// Whether the engine can send text messages.
-    pub sends_texts: bool,
+    pub mail_setup: MailSetup,
     /// The version that the client expects. The owner of the state checks it before the step.
     pub expected_version: Option<u64>,
     /// The version at which an import was planned. The owner of the state checks it before the step.
@@ -68,19 +63,8 @@ pub fn step<E: AsRef<Commit>, F>(
     purpose: Purpose,
     encode: impl FnOnce(Commit) -> Result<E, F>,
 ) -> Outcome<E, F> {
-    let Request {
-        id, actor, authority, at, facts, by_mail_server, sends_texts, link_secret, ..
-    } = request;
-    let context = Context {
-        id: *id,
-        actor,
-        authority: *authority,
-        at: *at,
-        facts,
-        by_mail_server: *by_mail_server,
-        link_secret: link_secret.as_deref(),
-        sends_texts: *sends_texts,
-    };
+    let Request { id, actor, authority, at, facts, mail_setup, .. } = request;
+    let context = Context { id: *id, actor, authority: *authority, at: *at, facts, mail_setup };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
         Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),

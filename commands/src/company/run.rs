@@ -22,6 +22,8 @@ pub struct Run {
     pub starter: Option<Box<str>>,
     /// The channel that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
+    /// The channel that its claims of text messages were handed to. An open claim goes on through no other.
+    pub texts_via: Option<Box<str>>,
     /// People of the frozen list whose `RecipientQueued` is still to come, in order.
     pub unlisted: VecDeque<UserId>,
     pub recipients: Vec<Recipient>,
@@ -133,6 +135,7 @@ impl Run {
             resend,
             starter: None,
             via: None,
+            texts_via: None,
             unlisted: VecDeque::new(),
             recipients: Vec::new(),
             places: BTreeMap::new(),
@@ -209,7 +212,8 @@ impl Run {
         self.in_flight.insert(place, at);
         self.wordings.extend(template.iter().map(|wording| (place, wording.clone())));
         if !via.is_empty() {
-            self.via = Some(via.as_str().into());
+            let channel = if device.is_some() { &mut self.texts_via } else { &mut self.via };
+            *channel = Some(via.as_str().into());
         }
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
             recipient.generation = *generation;

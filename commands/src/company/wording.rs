@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn claimed_mail_keeps_its_template_after_a_change() {
         use crate::decide::outcome::MailOutcome;
-        use crate::decide::runs::recipients::open_claims;
+        use crate::decide::runs::recipients::{Channels, open_claims};
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
         use crate::decide::{ClaimRecipients, ReportRecipients};
         let kind = TemplateKind::ChannelInvitation;
@@ -207,7 +207,8 @@ mod tests {
 
         let mut company = given(a_running_run().into_iter().chain([set("one")])).after(claim);
         company.append(NOW, "jane", &[set("two")]);
-        let open = open_claims(&company.0, run_id(1), "outbox", true, NOW);
+        let channels = Channels { mails: "outbox", texts: None };
+        let open = open_claims(&company.0, run_id(1), channels, NOW);
         assert_eq!(wording(&open[0].claim), Some(en(1)));
         assert_eq!(company.0.worded(kind, &en(1)).unwrap().subject, "one");
         let next = company.when(claim).events();

@@ -38,12 +38,18 @@ pub struct Context<'a> {
     pub authority: Authority,
     pub at: Time,
     pub facts: &'a Facts,
-    /// Whether the engine sends its mails by a mail server.
+    pub mail_setup: &'a MailSetup,
+}
+
+/// How the engine sends mails and text messages.
+#[derive(Debug, Clone, Default)]
+pub struct MailSetup {
+    /// Whether mails leave by a mail server, as opposed to files or workers.
     pub by_mail_server: bool,
     /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
-    pub link_secret: Option<&'a str>,
-    /// Whether the engine can send text messages.
-    pub sends_texts: bool,
+    pub link_secret: Option<String>,
+    /// The channel of text messages, by name. `None` if the engine can send none.
+    pub texts_via: Option<&'static str>,
 }
 
 /// The source of an actor's permissions.
@@ -154,7 +160,7 @@ impl Context<'_> {
     /// `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
         self.require_link_secret(company)?;
-        if self.by_mail_server { check_mail_settings(company) } else { Ok(()) }
+        if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
@@ -162,7 +168,7 @@ impl Context<'_> {
     /// # Errors
     /// `link_secret.changed`, with the command that accepts the engine's secret.
     pub(crate) fn require_link_secret(&self, company: &Company) -> Result<(), Refusal> {
-        match (self.link_secret, &company.settings.link_secret) {
+        match (&self.mail_setup.link_secret, &company.settings.link_secret) {
             (Some(ours), Some(known)) if ours != known => {
                 let command = format!("boarding config unset link_secret --company {}", company.id);
                 let more = format!(
@@ -177,7 +183,8 @@ impl Context<'_> {
 
     /// The event that records the engine's secret with the first mail that has a link.
     pub(crate) fn link_secret_recorded(&self, company: &Company) -> Option<Event> {
-        let ours = self.link_secret.filter(|_| company.settings.link_secret.is_none())?;
+        let known = company.settings.link_secret.is_some();
+        let ours = self.mail_setup.link_secret.as_ref().filter(|_| !known)?;
         let setting = "link_secret".to_owned();
         Some(Event::CompanyConfigChanged { setting, value: json!(ours) })
     }

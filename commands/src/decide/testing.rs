@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ulid::Ulid;
 
-use super::{Authority, Command, Context, Decision, Facts};
+use super::{Authority, Command, Context, Decision, Facts, MailSetup};
 use crate::company::Company;
 use crate::event::{Channel, Event, Person, Source};
 use crate::values::{Code, CommandId, CompanyId, Personal, Phone, Refusal, RunId, Time, UserKey};
@@ -82,9 +82,11 @@ impl Given {
             authority,
             at,
             facts: &facts,
-            by_mail_server: self.1,
-            link_secret: None,
-            sends_texts: !self.1,
+            mail_setup: &MailSetup {
+                by_mail_server: self.1,
+                link_secret: None,
+                texts_via: (!self.1).then_some("outbox"),
+            },
         };
         Then(command.decide(&self.0, &context))
     }
@@ -210,4 +212,18 @@ pub fn a_running_run() -> Vec<Event> {
     }
     events.extend(run_started(run_id(1), &["ann", "bob"]));
     events
+}
+
+/// An account that is a device, with a number of its organization for it, and an enabled channel.
+pub fn device_account(key: &str) -> Vec<Event> {
+    use super::numbers::pool::testing::{number_added, unit};
+    let person = Personal(Person { phone: Phone::parse(key).ok(), ..Person::default() });
+    let (org_unit, roles, active, row) = (Some("EMEA".to_owned()), vec![], true, None);
+    vec![
+        unit("EMEA", None),
+        number_added(1, Some("EMEA")),
+        Event::UserCreated { user: who(key), person, org_unit, roles, active, row },
+        Event::AccountOpened { user: who(key), import: None },
+        channel_enabled(),
+    ]
 }

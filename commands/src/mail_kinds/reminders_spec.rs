@@ -209,23 +209,14 @@ fn expired_digest_is_requested_after_a_day() {
 /// A44: a device is reminded by a text message with the same link.
 #[test]
 fn device_is_reminded_by_text() {
-    use crate::decide::numbers::pool::testing::{number_added, unit};
-    use crate::event::Person;
-    use crate::values::{Personal, Phone};
-    let number = Phone::parse("+84923448071").unwrap();
-    let person = Personal(Person { phone: Some(number), ..Person::default() });
-    let (org_unit, roles, active, row) = (Some("EMEA".to_owned()), vec![], true, None);
-    let events = vec![
-        unit("EMEA", None),
-        number_added(1, Some("EMEA")),
-        Event::UserCreated { user: who("+84923448071"), person, org_unit, roles, active, row },
-        Event::AccountOpened { user: who("+84923448071"), import: None },
-        crate::decide::testing::channel_enabled(),
+    let number = crate::values::Phone::parse("+84923448071").unwrap();
+    let settings = [
         setting("reminder_after_days", json!(2)),
         setting("invitation_ttl_hours.whatsapp", json!(24 * 9)),
     ];
     let run = run_started(run_id(1), &["+84923448071"]);
-    let events: Vec<Event> = events.into_iter().chain(run).collect();
+    let device = crate::decide::testing::device_account("+84923448071");
+    let events: Vec<Event> = device.into_iter().chain(settings).chain(run).collect();
     let fence = events.len() as u64;
     let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
     let company = given(events).after(claim);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use boarding_commands::decide::MailSetup;
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
 
 use crate::clock::Clock;
@@ -58,6 +59,15 @@ impl Drop for EngineContext {
 }
 
 impl EngineContext {
+    /// How this engine sends mails and text messages, for the rules.
+    pub(crate) fn mail_setup(&self) -> MailSetup {
+        MailSetup {
+            by_mail_server: self.channel.is_mail_server(),
+            link_secret: Some(self.tokens.fingerprint().to_owned()),
+            texts_via: self.channel.texts().map(|texts| texts.name()),
+        }
+    }
+
     /// Writes the secret of the links, if it is a new one.
     ///
     /// # Errors

@@ -170,15 +170,12 @@ impl Engine {
         envelope: Envelope,
         authority: Authority,
     ) -> Submission {
-        let channel = &self.context.channel;
         Submission {
             company: company.clone(),
             body,
             envelope,
             authority,
-            by_mail_server: channel.is_mail_server(),
-            link_secret: self.context.tokens.fingerprint().to_owned(),
-            sends_texts: channel.texts().is_some(),
+            mail_setup: self.context.mail_setup(),
         }
     }
 

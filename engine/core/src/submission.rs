@@ -1,7 +1,7 @@
 //! Submits a prepared command to its company.
 
 use boarding_commands::decide::facts::Facts;
-use boarding_commands::decide::{Authority, Command};
+use boarding_commands::decide::{Authority, Command, MailSetup};
 use boarding_commands::envelope::Envelope;
 use boarding_commands::step::Request;
 use boarding_commands::values::{CompanyId, Digest, Time};
@@ -17,12 +17,7 @@ pub(crate) struct Submission {
     pub body: Digest,
     pub envelope: Envelope,
     pub authority: Authority,
-    /// Whether the engine sends its mails by a mail server.
-    pub by_mail_server: bool,
-    /// The fingerprint of the engine's secret for links.
-    pub link_secret: String,
-    /// Whether the engine can send text messages.
-    pub sends_texts: bool,
+    pub mail_setup: MailSetup,
 }
 
 impl Submission {
@@ -38,9 +33,7 @@ impl Submission {
             at,
             correlation: envelope.correlation,
             traceparent: envelope.traceparent.clone(),
-            by_mail_server: self.by_mail_server,
-            link_secret: Some(self.link_secret.clone()),
-            sends_texts: self.sends_texts,
+            mail_setup: self.mail_setup.clone(),
             expected_version: envelope.expected_version,
             planned_at: None,
         }

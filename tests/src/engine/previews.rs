@@ -1,6 +1,6 @@
 //! P16: previews of imports. A commit does what its preview showed, or nothing.
 
-use boarding_commands::decide::{Authority, Command, Facts};
+use boarding_commands::decide::{Authority, Command, Facts, MailSetup};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::step::Request;
 use boarding_commands::values::Code;
@@ -308,9 +308,7 @@ async fn commit_with_outdated_plan_is_refused() {
             at: harness.now(),
             correlation: None,
             traceparent: None,
-            by_mail_server: false,
-            link_secret: None,
-            sends_texts: true,
+            mail_setup: MailSetup { texts_via: Some("outbox"), ..MailSetup::default() },
             expected_version: None,
             planned_at: Some(version),
         };

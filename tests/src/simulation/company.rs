@@ -8,7 +8,7 @@ use boarding_commands::decide::facts::{
     ArchiveContents, ArchivePicture, FileContents, StoredPicture,
 };
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::{Authority, Command, Facts};
+use boarding_commands::decide::{Authority, Command, Facts, MailSetup};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
 use boarding_commands::step::{self, Outcome, Purpose};
@@ -176,9 +176,7 @@ impl SimulatedCompany {
             at: env.now,
             correlation: None,
             traceparent: None,
-            by_mail_server: false,
-            link_secret: None,
-            sends_texts: true,
+            mail_setup: MailSetup { texts_via: Some("outbox"), ..MailSetup::default() },
             expected_version: None,
             planned_at: None,
         };

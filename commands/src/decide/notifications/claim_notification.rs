@@ -28,7 +28,8 @@ impl Decide for ClaimNotification {
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            let address = address(company, notification, context.sends_texts, context.at);
+            let sends_texts = context.mail_setup.texts_via.is_some();
+            let address = address(company, notification, sends_texts, context.at);
             let has_link = shows_link(notification);
             let refusal = context.require_link_secret(company).err().filter(|_| has_link);
             let event = match (address, refusal) {

@@ -6,7 +6,7 @@ use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{
-    Found, InviteRules, dispatched, outcome_without_mail, report_events, running,
+    Channels, Found, InviteRules, dispatched, outcome_without_mail, report_events, running,
 };
 use crate::event::Permission;
 use crate::values::{Refusal, RunId};
@@ -33,12 +33,13 @@ impl Decide for ClaimRecipients {
         if run.given_up.is_none() {
             context.require_mail_settings(company)?;
         }
+        let texts_via = context.mail_setup.texts_via;
         let mut events = Vec::new();
         let mut promises = Promises::default();
         for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let rules = InviteRules::of(run, recipient.user, context.sends_texts);
+            let rules = InviteRules::of(run, recipient.user, texts_via.is_some());
             let outcome = run
                 .given_up
                 .map(MailOutcome::failed)
@@ -46,7 +47,10 @@ impl Decide for ClaimRecipients {
             let outcome = outcome
                 .or_else(|| promises.make(company, recipient.user).err().map(MailOutcome::failed));
             match outcome {
-                None => events.push(dispatched(company, &found, self.via, context.at)),
+                None => {
+                    let channels = Channels { mails: self.via, texts: texts_via };
+                    events.push(dispatched(company, &found, channels, context.at));
+                }
                 Some(outcome) => {
                     events.extend(report_events(company, &found, &outcome, context.at));
                 }

@@ -17,7 +17,7 @@ use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
 use crate::event::{Channel, Event, SentOn, Wording};
 use crate::settings::Settings;
-use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time, email};
+use crate::values::{Code, InvitationId, Personal, Phone, Refusal, RunId, Time, email};
 
 /// The running run of a worker with this fence.
 ///
@@ -116,7 +116,7 @@ pub(crate) fn report_events(
             if recipient.state != RecipientState::Dispatching {
                 // A worker sent it without a claim of ours: the claim is recorded with the report.
                 attempt += 1;
-                events.push(dispatched(company, found, "", at));
+                events.push(dispatched(company, found, Channels { mails: "", texts: None }, at));
             }
             let message_id =
                 message_id.clone().unwrap_or_else(|| own_message_id(company, run, found.place));
@@ -174,8 +174,28 @@ fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     attempts_left.then(|| pause(refusals.saturating_add(1)).min(time - waited))
 }
 
+/// The channels that claims are handed to, by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Channels<'a> {
+    pub mails: &'a str,
+    /// `None` if the engine can send no text messages.
+    pub texts: Option<&'a str>,
+}
+
+impl<'a> Channels<'a> {
+    /// The channel for a mail, or for the text message to a device.
+    fn of(self, device: Option<&Personal<Phone>>) -> &'a str {
+        self.texts.filter(|_| device.is_some()).unwrap_or(self.mails)
+    }
+}
+
 /// Claims a recipient. A retry keeps the invitation's generation; every other claim gets a new one.
-pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Time) -> Event {
+pub(crate) fn dispatched(
+    company: &Company,
+    found: &Found<'_>,
+    channels: Channels<'_>,
+    at: Time,
+) -> Event {
     let Found { id: run, run: known, place, recipient, user } = *found;
     let link = user.link(known.channel);
     let current = link.invitation;
@@ -186,6 +206,8 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
     let generation = repeated.map_or(link.generation + 1, |one| one.generation);
     let phone = company.corporate_phone(recipient.user);
     let on_record = phone.is_some() && user.phone == phone;
+    let device = company.device(recipient.user, user).map(Personal);
+    let via = channels.of(device.as_ref());
     Event::InviteDispatched {
         run,
         user: Personal(user.key()),
@@ -193,7 +215,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
         invitation,
         generation,
         email: Personal(user.email().unwrap_or_default().to_owned()),
-        device: company.device(recipient.user, user).map(Personal),
+        device,
         message_id: own_message_id(company, run, place),
         via: via.to_owned(),
         template: wording(company, recipient.user, user).filter(|_| !via.is_empty()),
@@ -309,12 +331,11 @@ pub struct OpenClaim {
 
 /// The claims of a run that have no report, in the order of its list.
 ///
-/// They may go on only through `via`, the channel they were handed to.
+/// They may go on only through the channels they were handed to: another channel does not know whether they were sent.
 pub fn open_claims(
     company: &Company,
     id: RunId,
-    via: &str,
-    sends_texts: bool,
+    channels: Channels<'_>,
     now: Time,
 ) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
@@ -327,6 +348,8 @@ pub fn open_claims(
         let device = company.device(recipient.user, user).map(Personal);
         let mark = AddressMark::of_claim(email, device.as_ref());
         let same_address = recipient.mailed_to == Some(mark);
+        let via = channels.of(device.as_ref());
+        let handed_to = if device.is_some() { &run.texts_via } else { &run.via };
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
@@ -340,13 +363,13 @@ pub fn open_claims(
             template: run.wordings.get(&place).cloned(),
             sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
         };
-        let same_channel = run.via.as_deref() == Some(via);
+        let same_channel = handed_to.as_deref() == Some(via);
         let may_go_on = same_channel
             && same_address
             && run.given_up.is_none()
             && outcome_without_mail(
                 company,
-                &InviteRules::of(run, recipient.user, sends_texts),
+                &InviteRules::of(run, recipient.user, channels.texts.is_some()),
                 recipient.user,
                 now,
             )

@@ -201,7 +201,7 @@ impl Request {
     /// What the run says about whether a person is invited.
     pub(crate) fn rules(&self, context: &Context<'_>) -> InviteRules {
         let resend = self.source.replaces_live_links();
-        let sends_texts = context.sends_texts;
+        let sends_texts = context.mail_setup.texts_via.is_some();
         InviteRules { channel: self.channel, resend, sends_texts, own: None }
     }
 

@@ -57,7 +57,8 @@ pub(super) fn plan(
         let total = dry_run.tally.preview.counts().total;
         std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
-    let invites = forecast::invites(&dry_run.state.company, id, request.sends_texts, request.at);
+    let sends_texts = request.mail_setup.texts_via.is_some();
+    let invites = forecast::invites(&dry_run.state.company, id, sends_texts, request.at);
     let numbers = forecast::numbers(&dry_run.state.company, id);
     let mut plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
     plan.warnings.extend(numbers.as_ref().and_then(numbers_short));

@@ -39,9 +39,7 @@ impl ManagerContext {
             at: self.context.clock.now(),
             correlation: Some(correlation),
             traceparent: None,
-            by_mail_server: self.context.channel.is_mail_server(),
-            link_secret: Some(self.context.tokens.fingerprint().to_owned()),
-            sends_texts: self.context.channel.texts().is_some(),
+            mail_setup: self.context.mail_setup(),
             expected_version: None,
             planned_at: None,
         };

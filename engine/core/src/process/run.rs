@@ -4,7 +4,7 @@ mod waiting;
 mod work;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
+use boarding_commands::decide::runs::recipients::{Channels, OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::Code;
@@ -79,10 +79,11 @@ impl RunWork {
     /// All others are reported as uncertain and never sent again.
     async fn recover(&self) {
         let (run, now) = (self.run, self.manager.context.clock.now());
-        let via = self.manager.context.channel.name();
-        let texts = self.manager.context.channel.texts().is_some();
+        let channel = &self.manager.context.channel;
+        let channels =
+            Channels { mails: channel.name(), texts: channel.texts().map(|texts| texts.name()) };
         let open =
-            self.manager.inspect(move |company| open_claims(company, run, via, texts, now)).await;
+            self.manager.inspect(move |company| open_claims(company, run, channels, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
@@ -92,7 +93,7 @@ impl RunWork {
             let is_text = mails::is_text(&claim.claim);
             self.manager.context.repeats_within_seconds(Purpose::Run(run), is_text)
         };
-        // With another secret nothing can be sent again. What an earlier process handed over may be sent all the same:
+        // With another secret nothing can be sent again. What an earlier process handed over may still be sent:
         // its worker reports it, or its deadline ends it.
         let has_secret = mails::check_secret(&self.manager).await.is_ok();
         if !has_secret && self.manager.context.channel.hands_over() {

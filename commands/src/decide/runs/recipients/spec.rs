@@ -1,7 +1,8 @@
 //! Reports in any order, and links that must stay dead: what chance's histories found broken once.
 
 use crate::company::AddressMark;
-use crate::decide::testing::{NOW, a_running_run, given, run_id};
+use crate::decide::runs::recipients::{Channels, open_claims};
+use crate::decide::testing::{NOW, a_running_run, device_account, given, run_id, run_started};
 use crate::decide::{
     Authority, ClaimRecipients, InviteFailed, InviteSent, RecordDelivery, RevokeInvitation, Tick,
 };
@@ -122,4 +123,23 @@ fn bounce_suppresses_the_address_of_the_mail() {
     let company = company.after(bounced).0;
     assert!(company.is_suppressed(AddressMark::of("ann@acme.example")));
     assert!(!company.is_suppressed(AddressMark::of("right@acme.example")));
+}
+
+/// A44, P7: the open claim of a text goes on only through the text channel that it was handed to. Another one does not
+/// know whether the text was sent.
+#[test]
+fn text_goes_on_only_through_its_own_channel() {
+    let device = "+84923448071";
+    let events: Vec<Event> =
+        device_account(device).into_iter().chain(run_started(run_id(1), &[device])).collect();
+    let claim = ClaimRecipients { fence: events.len() as u64, via: "smtp", ..claim() };
+    let company = given(events).after(claim).0;
+    let may_go_on = |mails, texts| {
+        let open = open_claims(&company, run_id(1), Channels { mails, texts }, NOW);
+        assert_eq!(open.len(), 1);
+        open[0].may_go_on
+    };
+    // The engine of the claim had the outbox for texts.
+    assert!(may_go_on("smtp", Some("outbox")) && may_go_on("nats", Some("outbox")));
+    assert!(!may_go_on("smtp", Some("nats-text")) && !may_go_on("smtp", None));
 }

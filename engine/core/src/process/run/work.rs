@@ -26,7 +26,10 @@ pub(super) struct RunWork {
 impl RunWork {
     pub(super) async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
         let state = manager.inspect(move |company| {
-            company.runs.get(&run).map(|run| (run.waits_since, run.via.is_none()))
+            company
+                .runs
+                .get(&run)
+                .map(|run| (run.waits_since, run.via.is_none() && run.texts_via.is_none()))
         });
         let (since, is_unbound) = state.await.flatten().unwrap_or_default();
         let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
