@@ -136,7 +136,7 @@ async fn temporarily_refused_mail_is_a_temporary_failure() {
     for name in ["r450", "r451", "r452", "d451", "d452"] {
         is_temporary(&send(&server, name).await, Code::DeliveryTemporaryFailure);
     }
-    // With 421 the server closes the connection, whoever the recipient is.
+    // With 421 the server closes the connection, for any recipient.
     for name in ["r421", "bye"] {
         is_temporary(&send(&server, name).await, Code::DeliveryServerUnavailable);
     }

@@ -27,7 +27,7 @@ pub(super) fn has_right_to_left(text: &str) -> bool {
 
 /// Writes a value in a part. A text of people's data is isolated; a safe string is our own.
 ///
-/// `both_ways` says that the part has text from right to left of its own. Otherwise a value in ASCII needs no marks in
+/// `both_ways` says that the part itself has text from right to left. Otherwise a value in ASCII needs no marks in
 /// plain text. There they would be copied with a user name.
 pub(super) fn write_value(
     part: MailPart,

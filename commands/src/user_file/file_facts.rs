@@ -32,7 +32,7 @@ impl FileFacts {
     }
 
     /// Where the other keys are that look like this one: the first line of each key of such a group, as words, without
-    /// `line`, the row's own one. A later row of a key has the first line of its own key too.
+    /// `line`, the row's own one. A later row of a key also has the line of the first row with that key.
     pub(super) fn alike(&self, key: &UserKey, line: u64) -> Option<String> {
         if self.alike.is_empty() {
             return None;

@@ -179,7 +179,7 @@ codes! {
     PermissionGroupNotFound "permission_group.not_found" "The company has no such group of user permissions; define it first."
     ConfigInvalidValue "config.invalid_value" "The value is not valid here; use a different value."
     ConfigLinkBaseUrlUnset "config.link_base_url_unset" "The mails would have a dead link or a sender that does not exist; set your link page and your sender first."
-    ConfigNetworkAdminEmailUnset "config.network_admin_email_unset" "No administrator's address is set, so nobody can be sent the link; set network_admin_email first."
+    ConfigNetworkAdminEmailUnset "config.network_admin_email_unset" "No administrator's address is set, so the link cannot be sent; set network_admin_email first."
     ConfigUnknownSetting "config.unknown_setting" "There is no setting of this name; check the name."
     TemplateMissingRequiredVariable "template.missing_required_variable" "The template lacks required variables; add each variable that is named."
     TemplateInvalid "template.invalid" "The template is not valid; correct it."

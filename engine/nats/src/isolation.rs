@@ -26,7 +26,7 @@ struct User {
 /// Warns if the engine shares its account with other users. Their rights do not keep them apart then: the server
 /// sends answers to any reply subject that a message names.
 pub(super) async fn check(client: Client) {
-    // A server without users keeps nobody apart on purpose.
+    // On a server without users every client may do everything, as its owner has chosen.
     if !client.server_info().auth_required {
         return;
     }

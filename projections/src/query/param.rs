@@ -18,7 +18,7 @@ pub struct Param {
     kind: ParamKind,
 }
 
-/// What `latest` stands for.
+/// The entity that `latest` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newest {
     Run,
@@ -68,7 +68,7 @@ impl Param {
         Self::new(name, ParamKind::IdOrLatest(newest))
     }
 
-    /// What `latest` stands for in this parameter; none if the parameter does not take the word.
+    /// The entity that `latest` means in this parameter; none if the parameter does not take the word.
     pub fn newest(&self) -> Option<Newest> {
         match self.kind {
             ParamKind::IdOrLatest(newest) => Some(newest),

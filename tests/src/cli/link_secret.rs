@@ -51,7 +51,7 @@ fn missing_secret_stops_mails_until_it_is_put_back() {
     let remedy = "boarding config unset link_secret --company acme";
     assert!(refused["message"].as_str().unwrap().contains(remedy), "{refused}");
     assert_eq!(follow(&cli, &token)["code"], "link_secret.changed");
-    assert!(!secret(&cli).exists(), "no secret is made by itself");
+    assert!(!secret(&cli).exists(), "the program makes no secret");
     assert_eq!(tokens(&cli).len(), 1, "nothing was mailed");
     std::fs::rename(cli.path().join("kept"), secret(&cli)).unwrap();
     cli.run(&start).expect_status(0);

@@ -319,7 +319,7 @@ fn profile_pictures_are_imported_after_the_users() {
     let early = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
     assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
     let files = std::fs::read_dir(cli.data().join("files")).unwrap().count();
-    assert_eq!(files, 1, "pictures of nobody are not kept, only their archive is");
+    assert_eq!(files, 1, "pictures of unknown people are not kept, only their archive is");
     import(&cli, &THREE);
     let output = cli.run(&["pictures", &archive]).expect_status(5);
     assert!(output.stdout.contains("2 inserted, 4 invalid"), "{}", output.stdout);
@@ -364,7 +364,7 @@ fn profile_pictures_are_imported_after_the_users() {
 #[test]
 fn cut_list_of_pictures_names_the_rest() {
     let cli = Cli::with_company();
-    let names: Vec<String> = (1..=12).map(|n| format!("nobody{n}.png")).collect();
+    let names: Vec<String> = (1..=12).map(|n| format!("unknown{n}.png")).collect();
     names.iter().for_each(|name| drop(cli.file(name, "no picture")));
     let mut zip = std::process::Command::new(crate::support::clients::python());
     zip.current_dir(cli.path()).args(["-m", "zipfile", "-c", "Twelve.zip"]).args(&names);
@@ -376,7 +376,7 @@ fn cut_list_of_pictures_names_the_rest() {
 /// A41: A leaver releases the PBX ID. Restoring the leaver is refused while another person has it, and names her.
 #[test]
 fn leaver_releases_the_pbx_id_until_restored() {
-    let (cli, [features, channels]) = desk();
+    let (cli, [features, channels]) = dealing_floor();
     let import = |file: &str| {
         let file = fixture(&format!("field/{file}.csv"));
         cli.run(&["import", &file, &features, &channels, "--dialect", "ocm"]).expect_status(0);
@@ -394,7 +394,7 @@ fn leaver_releases_the_pbx_id_until_restored() {
 }
 
 /// A company with a department and a team, and the two files that go with every file of people.
-fn desk() -> (Cli, [String; 2]) {
+fn dealing_floor() -> (Cli, [String; 2]) {
     let cli = Cli::with_company_of("company/field.json");
     cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
     let team = ["org-units", "define", "TeamA", "--parent", "Desk", "--level", "team"];
@@ -404,10 +404,10 @@ fn desk() -> (Cli, [String; 2]) {
     (cli, others)
 }
 
-/// OCM-08: With two passes nobody is created under a supervisor whose own row, a later one, fails.
+/// OCM-08: With two passes no person is created under a supervisor whose own row, a later one, fails.
 #[test]
 fn person_is_not_created_under_a_supervisor_whose_row_fails() {
-    let (cli, [features, channels]) = desk();
+    let (cli, [features, channels]) = dealing_floor();
     cli.run(&["config", "set", "reference_resolution", "two_pass"]).expect_status(0);
     let rows = "ann,Ann,Lee,,2001,agent,king,TeamA,Agent\nbob,Bob,Ray,,2002,agent,boss,TeamA,Agent\n\
         king,Kay,Ing,,1001,supervisor,,Desk,King\nboss,Bo,Ss,,1002,supervisor,,Desk,Agent\n";
@@ -420,10 +420,10 @@ fn person_is_not_created_under_a_supervisor_whose_row_fails() {
     assert_eq!(rows[0]["problems"][0]["code"], "reference.supervisor_not_found");
 }
 
-/// P23: The undo of a file says whom it leaves without a supervisor, before and after.
+/// P23: The undo of a file names the people that it leaves without a supervisor, before and after.
 #[test]
 fn undo_names_who_is_left_without_a_supervisor() {
-    let (cli, [features, channels]) = desk();
+    let (cli, [features, channels]) = dealing_floor();
     let import = |name: &str, row: &str| {
         let people = cli.file(name, &format!("{HEADER}{row}\n"));
         let import = ["import", &people, &features, &channels, "--dialect", "ocm", "--json"];

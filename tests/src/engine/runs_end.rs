@@ -43,7 +43,7 @@ enum Mood {
     /// Refuses some people for now.
     RefusesSome,
     RefusesForGood,
-    /// Closes the connection: nobody gets anything.
+    /// Closes the connection: no mail is taken.
     Breaks,
     /// Cannot be reached.
     Gone,

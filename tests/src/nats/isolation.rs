@@ -30,7 +30,7 @@ const USERS: [&str; 8] = [
     "globex-worker",
 ];
 
-/// The subjects of others, each named so that nobody else uses it. `OTHER` is a company that is not
+/// The subjects of others, each with a name that is used nowhere else. `OTHER` is a company that is not
 /// the user's, `MINE` is the user's.
 const TARGETS: [&str; 30] = [
     "boarding.v1.MINE.command.Stolen",
@@ -281,7 +281,7 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
         let attacker = client(&server, user).await;
         let other = if user.starts_with("globex") { "acme" } else { "globex" };
         let own = user.split_once('-').map_or("acme", |(company, _)| company);
-        // Each attacker has subjects of its own, so that late answers are known as its own.
+        // The subject names the attacker, so a late answer is known as the attacker's.
         let stolen = format!("stolen-by-{user}");
         let targets = TARGETS.map(|target| target.replace("OTHER", other).replace("MINE", own));
         let targets =

@@ -14,7 +14,7 @@ use super::sample_values::{POOL, ROLES, UNITS};
 use super::steps::{self, request};
 use crate::support::random::SeededRandom;
 
-/// The people whom the files name. The first of them exist before.
+/// The people in the files. The first of them exist before.
 const PEOPLE: usize = 9;
 const EXISTING: usize = 6;
 /// Left before the file, and has released what was theirs.
@@ -142,7 +142,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     lines.prop_shuffle()
 }
 
-/// A company with the people of each dialect, one of whom has left.
+/// A company with the people of each dialect. One of them has left.
 struct World {
     env: Environment,
     company: SimulatedCompany,

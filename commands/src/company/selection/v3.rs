@@ -8,7 +8,7 @@ use crate::company::Company;
 use crate::event::{Channel, Source};
 use crate::values::Time;
 
-/// The people of the source. Of an import those who are not linked, and to whom no mail was sent or may have been.
+/// The people of the source. Of an import: people without a link who have no sent mail, and none that may have been sent.
 pub(super) fn select(company: &Company, source: &Source, channel: Channel, at: Time) -> Selection {
     let Source::Import(id) = source else { return v2::select(company, source, channel, at) };
     let Some(import) = company.imports.get(id) else { return Selection::default() };

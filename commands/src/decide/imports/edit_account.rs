@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(address(&by_mail), (Some("ann.lee@acme.example".to_owned()), None));
     }
 
-    /// A41: an address is one account's, whatever its key is. An archived account has released its address, and is not
+    /// A41: an address belongs to one account, also if its key is another text. An archived account has released its address, and is not
     /// restored while another account has it.
     #[test]
     fn address_of_another_account_is_refused_unless_it_left() {

@@ -124,7 +124,7 @@ impl ImportPictures {
     }
 }
 
-/// The extensions of pictures, in lower case. The content says the format, whatever the extension.
+/// The extensions of pictures, in lower case. Only the content says the format.
 const EXTENSIONS: [&str; 12] =
     ["jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "heic", "heif", "tif", "tiff"];
 

@@ -285,12 +285,12 @@ mod tests {
             let Event::UserUpdated { person, org_unit, .. } = &then.events()[0] else { panic!() };
             assert_eq!(org_unit.as_deref(), Some("APAC"));
             let group = person.attributes[PERMISSION_GROUP].clone();
-            let told = then.result()["accounts"][0].clone();
+            let account = then.result()["accounts"][0].clone();
             assert_eq!(
-                (&told["account"], &told["permission_group"]),
+                (&account["account"], &account["permission_group"]),
                 (&json!("ann"), &json!(group))
             );
-            (group, told["permission_group_from"].as_str().unwrap().to_owned())
+            (group, account["permission_group_from"].as_str().unwrap().to_owned())
         };
         let of = |group: &str, from: &str| (group.to_owned(), from.to_owned());
         assert_eq!(group(&company, to_apac(&["ann"])), of("Traders", "kept"));

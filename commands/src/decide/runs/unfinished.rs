@@ -97,7 +97,7 @@ mod tests {
         let runs = runs.map(|(run, state, n)| json!({"run": run, "state": state, "people": n}));
         assert_eq!(refusal.details["runs"], json!(runs));
 
-        // The running run has changed the plan since the preview. The refusal names the run all the same.
+        // The running run has changed the plan since the preview. The refusal still names the run.
         let mut changed = body.clone();
         changed["expected_recipients"] = json!(2);
         given(history())

@@ -159,7 +159,7 @@ fn name_that_is_a_link_is_in_no_mail() {
     assert_eq!(names.full, "J.\u{2060}Li Lee", "a mail program may see a domain in it");
 }
 
-/// A value cannot change the writing direction of the mail around it, whatever it holds and whatever a template does.
+/// No value can change the writing direction of the mail around it, in any template.
 #[test]
 fn values_are_isolated_in_every_part() {
     let rtl = "\u{202e}ליאת\u{2069} \u{2066}(QA)";

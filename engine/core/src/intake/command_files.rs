@@ -15,7 +15,7 @@ pub(crate) struct CommandFiles {
     all: Vec<String>,
     /// Those whose content the command carried or named in an object store.
     brought: Vec<String>,
-    /// The pictures of an archive that were stored one by one. Those that nobody gets go, whatever the outcome.
+    /// The pictures of an archive that were stored one by one. Those that no person gets are always removed.
     pictures: Vec<String>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     newest: Newest,
 }
 
-/// What `latest` stands for in these parameters; none if the word is not used.
+/// The entity that `latest` means in these parameters; none if the word is not used.
 pub(super) fn wanted(params: &[Param], given: &Value) -> Option<Wanted> {
     let text = |parameter: &str| given.get(parameter).and_then(Value::as_str);
     let takes = params.iter().filter_map(|param| Some((param.name, param.newest()?)));

@@ -296,7 +296,7 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
             let code = row.pointer("/not_invited/code").and_then(Value::as_str);
             // The words of this code are for a person who selects people. Here the file has selected them.
             let is_empty = code == Some("run.empty_selection");
-            let why = if is_empty { "the import has nobody to invite" } else { why };
+            let why = if is_empty { "the import has no person to invite" } else { why };
             session.out.note(&format!("no invitations were sent: {why}"));
             if let Some(advice) = code.and_then(|code| advice::on(code, &Value::Null)) {
                 session.out.note(&format!(

@@ -123,7 +123,8 @@ impl Imports {
                 list::show_row(session.out, &row)
             }
             Verb::Link { id } => {
-                let done = "a new link is on its way to network_admin_email; older links of the import end";
+                let done =
+                    "a new link is mailed to network_admin_email; older links of the import end";
                 let body = json!({"import": id});
                 list::submit_and_print(session, "RenewImportLink", body, done).await
             }

@@ -264,7 +264,7 @@ fn undo_gives_swapped_values_back() {
     assert_laws(&after.0);
 }
 
-/// A41, P23: an undo gives a phone back to the archived person from whom a row took it.
+/// A41, P23: an undo gives a phone back to the archived person who had it before the row took it.
 #[test]
 fn undo_gives_phones_back_to_archived_people() {
     let archived = Event::UserArchived { user: who("ann") };

@@ -61,7 +61,7 @@ fn recipients(company: Before) -> Vec<UserKey> {
     listed.map(|one| company.users.get(one.user).unwrap().key()).collect()
 }
 
-/// OC-13, A42: a person whose first row is invalid and whose later row is valid is invited, and nobody twice.
+/// OC-13, A42: a person with an invalid row and a later valid one is invited, and no person twice.
 #[test]
 fn person_created_by_a_later_row_is_invited_once() {
     let mut bad = row(1, "bob");

@@ -22,7 +22,7 @@ static DECODER: Mutex<()> = Mutex::new(());
 pub(super) fn check(content: &[u8]) -> Result<PictureFormat, Code> {
     let format = format_of(content).ok_or(Code::PictureUnsupportedFormat)?;
     let _one_at_a_time = DECODER.lock().unwrap_or_else(PoisonError::into_inner);
-    // The decoders are not ours: an error of theirs must not stop the engine.
+    // The decoders are libraries: a fault in one must not stop the engine.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
         PictureFormat::Jpeg => jpeg(content),
         PictureFormat::Png => png(content),

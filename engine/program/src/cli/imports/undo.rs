@@ -99,7 +99,7 @@ fn count(row: &Value, outcome: &str) -> u64 {
     row.get("undo").map_or(0, |undo| number(undo, outcome))
 }
 
-/// Who is left without a supervisor, as a sentence. None if nobody is.
+/// Who is left without a supervisor, as a sentence. `None` if all have one.
 fn unsupervised(undo: &Value, are: &str) -> Option<String> {
     let left = undo.get("unsupervised").filter(|left| number(left, "total") > 0)?;
     let users = left["users"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -184,7 +184,7 @@ fn outcomes_in_parts(mut company: Given, lines: &[&str], per_commit: usize) -> V
     outcomes
 }
 
-/// OCM-08: with two passes nobody is created under a supervisor whose own row fails, for whatever reason.
+/// OCM-08: with two passes no person is created under a supervisor whose own row fails, for any reason.
 #[test]
 fn person_fails_when_the_row_of_the_supervisor_fails() {
     let mut events = company(12);
