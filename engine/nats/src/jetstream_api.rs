@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::{self};
 use async_nats::{Message, Request, Subscriber};
 use boarding_commands::values::CompanyId;
 use futures_util::StreamExt as _;
@@ -210,27 +210,13 @@ fn bucket_of(company: Option<&CompanyId>) -> String {
     company.map_or_else(|| FILES_BUCKET.to_owned(), names::files_bucket)
 }
 
-/// Creates a consumer of events if it is missing and has the name of one: that of the company, of its auditor, or
-/// of the auditor of all companies.
+/// Creates a consumer of events if it is missing and the engine makes those of its name.
 async fn make_consumer(
     state: &ServerState,
     own: Option<&CompanyId>,
     consumer: &str,
 ) -> Result<(), CallError> {
-    let name = consumer.strip_suffix(&names::auditor("")).unwrap_or(consumer);
-    let company: Option<CompanyId> = match name {
-        "" => None,
-        name => match name.parse() {
-            Ok(company) => Some(company),
-            // It is a consumer that the operator has created, or there is none.
-            Err(_) if own.is_none() => return Ok(()),
-            Err(_) => return Err(CallError::forbidden("no consumer of this company")),
-        },
-    };
-    if own.is_some() && company.as_ref() != own {
-        return Err(CallError::forbidden("no consumer of this company"));
-    }
-    let filter = company.map_or_else(names::all_events, |company| names::event(&company, "*"));
+    let Some(filter) = filter_of(own, consumer)? else { return Ok(()) };
     let config = pull::Config {
         durable_name: Some(consumer.to_owned()),
         filter_subject: filter,
@@ -245,12 +231,24 @@ async fn make_consumer(
         Ok(stream) => stream,
         Err(error) => return Err(CallError::unavailable(&error)),
     };
-    if stream.consumer_info(consumer).await.is_ok() {
-        return Ok(());
-    }
     // Another engine may create it at the same moment, with the same settings.
-    let made = stream.create_consumer(config).await;
+    let made = stream.get_or_create_consumer(consumer, config).await;
     made.map(|_| ()).map_err(|error| CallError::unavailable(&error))
+}
+
+/// The events of a consumer that the engine makes. `None` for one that only its user can create.
+fn filter_of(own: Option<&CompanyId>, consumer: &str) -> Result<Option<String>, CallError> {
+    let audited = consumer.strip_suffix(&names::auditor(""));
+    match (own, audited) {
+        (Some(own), _) if audited.unwrap_or(consumer) == own.as_str() => {
+            Ok(Some(names::event(own, "*")))
+        }
+        (Some(_), _) => Err(CallError::forbidden("no consumer of this company")),
+        (None, Some("")) => Ok(Some(names::all_events())),
+        (None, Some(name)) => Ok(name.parse().ok().map(|it: CompanyId| names::event(&it, "*"))),
+        // Programs of the operator create consumers of any name, and first ask whether theirs is there.
+        (None, None) => Ok(None),
+    }
 }
 
 /// Refuses a push consumer: it would deliver to any subject of the engine's account.
@@ -288,6 +286,21 @@ fn check_consumer(payload: &[u8]) -> Result<(), CallError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn consumer_is_made_for_its_own_company_and_for_auditors() {
+        let acme: CompanyId = "acme".parse().unwrap();
+        let of = |own, name| filter_of(own, name).ok();
+        let (events, all) = (names::event(&acme, "*"), names::all_events());
+        assert_eq!(of(Some(&acme), "acme"), Some(Some(events.clone())));
+        assert_eq!(of(Some(&acme), "acme_auditor"), Some(Some(events.clone())));
+        for other in ["globex", "globex_auditor", "_auditor"] {
+            assert_eq!(of(Some(&acme), other), None, "{other}");
+        }
+        assert_eq!(of(None, "_auditor"), Some(Some(all)));
+        assert_eq!(of(None, "acme_auditor"), Some(Some(events)));
+        assert_eq!(of(None, "reports"), Some(None));
+    }
 
     #[test]
     fn consumer_that_delivers_by_itself_is_refused() {

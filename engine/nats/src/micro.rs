@@ -73,11 +73,6 @@ impl Service {
         self.endpoints.len() - 1
     }
 
-    /// The name of an endpoint.
-    pub(super) fn name(&self, endpoint: usize) -> String {
-        self.endpoints.get(endpoint).map(|one| one.info.name.clone()).unwrap_or_default()
-    }
-
     /// Counts a response: its duration in milliseconds, and the code of a refusal or failure.
     pub(super) fn count(&self, endpoint: usize, millis: u64, code: Option<Code>) {
         let Some(endpoint) = self.endpoints.get(endpoint) else { return };

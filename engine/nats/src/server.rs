@@ -15,7 +15,7 @@ use super::forward;
 use super::isolation;
 use super::jetstream_api;
 use super::micro::{self, Service};
-use super::names::{self, ROOT};
+use super::names;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
@@ -91,8 +91,9 @@ impl NatsServer {
         let id = owners.as_ref().map_or_else(|| engine.clock().id().0, CompanyOwners::me);
         let feed = feed.map(|options| Feed::start(&engine, client.clone(), options));
         let mut service = Service::new(id.to_string(), engine.clock().now());
-        let commands = service.add("command", format!("{ROOT}.*.command.*"), &COMMAND);
-        let queries = service.add("query", format!("{ROOT}.*.query.*"), &QUERY);
+        let (command_subjects, query_subjects) = (names::all("command"), names::all("query"));
+        let commands = service.add("command", command_subjects[0].clone(), &COMMAND);
+        let queries = service.add("query", query_subjects[0].clone(), &QUERY);
         let (phase, watched) = watch::channel(Phase::Open);
         let state = Arc::new(ServerState {
             engine: Arc::new(engine),
@@ -106,8 +107,8 @@ impl NatsServer {
             owners,
         });
         let mut tasks = JoinSet::new();
-        for endpoint in [commands, queries] {
-            for subject in names::all(&state.service.name(endpoint)) {
+        for (endpoint, subjects) in [(commands, command_subjects), (queries, query_subjects)] {
+            for subject in subjects {
                 let requests = state.subscribe(&subject, true).await?;
                 tasks.spawn(Arc::clone(&state).serve(endpoint, requests));
             }
@@ -196,8 +197,7 @@ const QUERY: [(&str, &str); 4] = [
 async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
     let queue = queue::open(state).await;
     tasks.spawn(queue::run(Arc::clone(state), queue));
-    let client = state.client.clone();
-    tasks.spawn(async move { isolation::check(client).await });
+    tasks.spawn(isolation::check(state.client.clone()));
     if let Some(owners) = state.owners.clone() {
         let state = Arc::clone(state);
         tasks.spawn(async move {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use boarding_commands::company::InvitationClaim;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::{Code, CompanyId, Phone, RunId, Time, UserKey};
 use futures_util::{StreamExt as _, stream};
@@ -61,10 +60,10 @@ impl TextItem {
     pub fn of(mail: Mail) -> Option<Self> {
         let text = mail.text_message?;
         let claim = mail.invitation.map(|invitation| invitation.claim);
-        let report = claim.as_ref().map(|InvitationClaim { run, attempt, fence, .. }| ReportKeys {
-            run: *run,
-            attempt: *attempt,
-            fence: *fence,
+        let report = claim.as_ref().map(|claim| ReportKeys {
+            run: claim.run,
+            attempt: claim.attempt,
+            fence: claim.fence,
         });
         Some(Self {
             company: mail.company,

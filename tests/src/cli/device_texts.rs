@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::mail_server::MailServer;
 use crate::support::mail_text::link_token;
+use crate::support::paths::files_under;
 use crate::support::program::Cli;
 
 const DEVICE: &str = "+84923448071";
@@ -35,17 +36,11 @@ fn invited(cli: &Cli, options: &[&str], status: i32) -> Value {
 
 /// The files of text messages in a folder and its folders.
 fn texts(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(texts(&path));
-        } else if path.extension().is_some_and(|end| end == "txt") {
-            found.push(std::fs::read_to_string(path).unwrap());
-        }
-    }
-    found.sort();
-    found
+    let files = files_under(folder).into_iter();
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "txt"));
+    let mut texts: Vec<_> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    texts.sort();
+    texts
 }
 
 fn account(cli: &Cli, key: &str) -> Value {

@@ -246,15 +246,12 @@ fn key_that_is_given_twice_is_refused_by_name() {
     }
 }
 
-/// A38: A start in the past is refused, with the time of the clock. Up to a minute ago is now.
+/// A38: A start in the past is refused, with the time of the clock.
 #[test]
 fn start_in_the_past_is_refused_with_the_time() {
     let cli = company();
-    let start = |at: &'static str| {
-        let start = ["runs", "start", "--channel", "whatsapp", "--user", "kim", "--yes"];
-        [&start[..], &["--not-before", at]].concat()
-    };
-    let refusal = cli.refused(&start("2020-01-01T00:00:00Z"));
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "kim", "--yes"];
+    let refusal = cli.refused(&[&start[..], &["--not-before", "2020-01-01T00:00:00Z"]].concat());
     assert_eq!(refusal["code"], "run.not_before_in_past");
     assert!(refusal["details"]["now"].as_str().is_some_and(|now| now.starts_with("20")));
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::mail_text::{decoded, link_tokens};
+use crate::support::paths::files_under;
 use crate::support::program::Cli;
 
 /// A company that has mailed a link to ann.
@@ -14,19 +15,9 @@ fn mailed() -> Cli {
 }
 
 fn tokens(cli: &Cli) -> Vec<String> {
-    let mut folders = vec![cli.outbox()];
-    let mut tokens = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let mail = decoded(&std::fs::read_to_string(path).unwrap());
-                tokens.extend(link_tokens(&mail).into_iter().next());
-            }
-        }
-    }
-    tokens
+    let mails = files_under(&cli.outbox()).into_iter();
+    let mails = mails.map(|path| decoded(&std::fs::read_to_string(path).unwrap()));
+    mails.filter_map(|mail| link_tokens(&mail).into_iter().next()).collect()
 }
 
 fn secret(cli: &Cli) -> std::path::PathBuf {

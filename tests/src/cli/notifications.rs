@@ -48,4 +48,7 @@ fn missing_administrator_is_said_after_an_import() {
     let rows = cli.rows(&["notifications"]);
     let mail = (&rows[0]["kind"], &rows[0]["to"], &rows[0]["state"]);
     assert_eq!(mail, (&json!("import_completed"), &json!("admin@people.example"), &json!("sent")));
+    let file = cli.file("more.csv", "email/login\nbob@people.example\n");
+    let output = cli.run(&["import", &file, "--dialect", "officechat"]).expect_status(0);
+    assert!(!output.stderr.contains(advice), "{}", output.stderr);
 }

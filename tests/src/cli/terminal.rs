@@ -136,20 +136,6 @@ fn failed_rows_for_spreadsheet_are_guarded() {
     assert_eq!(cli.json(&["users", "show", "ann"])["first_name"], "=1+1");
 }
 
-/// OC-14: After an import of Office Chat the program says that no administrator is notified, as long as none is set.
-#[test]
-fn missing_network_administrator_is_said_after_import() {
-    let cli = Cli::new();
-    let import = |name: &str| {
-        let file = cli.file(name, &format!("name,email/login\n{name},{name}@acme.example\n"));
-        cli.run(&["import", &file, "--dialect", "officechat"]).expect_status(0).stderr
-    };
-    let hint = "boarding config set network_admin_email ADDRESS";
-    assert!(import("ann").contains(hint));
-    cli.run(&["config", "set", "network_admin_email", "una@acme.example"]).expect_status(0);
-    assert!(!import("bob").contains(hint));
-}
-
 /// A mistyped name gets the name that is meant, or no suggestion at all.
 #[test]
 fn suggestion_is_right_or_absent() {

@@ -1,13 +1,13 @@
 //! The mails of an outbox folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::support::mail_text::decoded;
+use crate::support::paths::files_under;
 
 /// The decoded text of every mail below a folder, oldest first.
 pub(super) fn mails_under(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    find(folder, &mut files);
+    let mut files = files_under(folder);
     // File names start with an id, and ids increase with time.
     files.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
     files
@@ -15,13 +15,6 @@ pub(super) fn mails_under(folder: &Path) -> Vec<String> {
         .filter_map(|path| std::fs::read_to_string(path).ok())
         .map(|mail| decoded(&mail))
         .collect()
-}
-
-fn find(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() { find(&path, found) } else { found.push(path) }
-    }
 }
 
 /// The `To` header of a mail.

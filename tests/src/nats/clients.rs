@@ -9,16 +9,11 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::caller::{Caller, HEADER, people};
-use super::permissions::{config, server};
+use super::permissions::{config, server, url};
 use super::serve_process::ServeProcess;
 use crate::support::clients::{ChildProcess, Clients, Language};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
-
-/// The address of the test server of `nats.conf` with a user, whose password is the user's name.
-fn url(server: &Server, user: &str) -> String {
-    format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
-}
 
 async fn client(server: &Server, user: &str) -> Client {
     Address { url: url(server, user), ..Address::default() }.connect("test").await.unwrap()

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull};
-use async_nats::{Client, HeaderMap, Subscriber};
+use async_nats::{Client, HeaderMap, StatusCode, Subscriber};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use boarding_nats::server_config::nats_conf;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::caller::{Caller, HEADER, people};
-use super::permissions::{config, lines, server};
+use super::caller::{Caller, HEADER, Response, people};
+use super::permissions::{config, lines, server, url};
 use super::serve_process::ServeProcess;
 use crate::support::clients::{Clients, Language};
 use crate::support::nats::Server;
@@ -214,10 +214,6 @@ async fn client(server: &Server, user: &str) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-fn url(server: &Server, user: &str) -> String {
-    format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
-}
-
 fn two_companies() -> String {
     nats_conf(&["acme", "globex"].map(|name| name.parse().unwrap()))
 }
@@ -227,8 +223,7 @@ async fn engine(server: &Server) -> ServeProcess {
     let mut serving = ServeProcess::at(url(server, "engine"));
     serving.restart(&[]);
     for company in ["acme", "globex"] {
-        let mut caller = Caller::connect(&url(server, "operator")).await;
-        caller.company = company.to_owned();
+        let caller = Caller::connect(&url(server, "operator")).await.for_company(company);
         caller.define_company().await;
         let files = json!([{"name": "people.csv", "text": people(100)}]);
         caller
@@ -256,12 +251,20 @@ async fn engine(server: &Server) -> ServeProcess {
 
 /// Adds what the spies have seen of attackers of other accounts. What an attacker sends within its own account harms no
 /// other.
-async fn collect(spies: &mut [Spy], leaks: &mut BTreeSet<String>) {
+/// Returns the accounts whose spies have seen their own attacker.
+async fn collect(spies: &mut [Spy], leaks: &mut BTreeSet<String>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
     for spy in spies {
         let own = format!("stolen-by-{}", spy.account);
-        let others = spy.stolen().await.into_iter().filter(|subject| !subject.contains(&own));
-        leaks.extend(others.map(|subject| format!("{}: {subject}", spy.account)));
+        for subject in spy.stolen().await {
+            if subject.contains(&own) {
+                seen.insert(spy.account.clone());
+            } else {
+                leaks.insert(format!("{}: {subject}", spy.account));
+            }
+        }
     }
+    seen
 }
 
 /// Each user tries each of its calls with each subject of others as reply and in headers, and publishes to it.
@@ -271,7 +274,7 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
     let config = two_companies().replace("sync_interval: always", "");
     let (config, accounts) = with_spies(&config);
     let server = server(&config);
-    let serving = engine(&server).await;
+    let mut serving = engine(&server).await;
     let mut spies = Vec::new();
     for account in &accounts {
         spies.push(Spy::start(&server, account).await);
@@ -314,15 +317,16 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
             let mut answers = attacker.subscribe(inbox.clone()).await.unwrap();
             attacker.publish_with_reply(call.clone(), inbox, payload.into()).await.unwrap();
             let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
-            assert!(answer.is_ok(), "{user} {call}: no answer");
+            let answer = answer.unwrap_or_else(|_| panic!("{user} {call}: no answer")).unwrap();
+            assert_ne!(answer.status, Some(StatusCode::NO_RESPONDERS), "{user} {call}");
         }
-        collect(&mut spies, &mut leaks).await;
+        let seen = collect(&mut spies, &mut leaks).await;
+        assert!(seen.contains(user), "{user}: the spy of its account has seen nothing");
     }
     // The engine answers what it has accepted before it stops.
     serving.signal("-TERM");
-    let last = client(&server, "operator").await;
-    while last.request("$SRV.PING.boarding", "".into()).await.is_ok() {}
-    collect(&mut spies, &mut leaks).await;
+    eventually("the engine stops", async || serving.exit_status()).await;
+    drop(collect(&mut spies, &mut leaks).await);
     assert!(leaks.is_empty(), "{} leaks:\n{leaks:#?}", leaks.len());
     assert!(cells >= 3_000, "{cells}");
 }
@@ -340,6 +344,10 @@ async fn company_imports_a_file_that_only_its_users_reach() {
     let server = server(&two_companies());
     let _serving = engine(&server).await;
     let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    let body = |object: &Value| {
+        let files = json!([{"name": "people.csv", "object": object}]);
+        json!({"dialect": "leapxpert", "files": files, "existing": "update"})
+    };
     for (language, user) in Language::ALL.into_iter().zip(["una", "duo"]) {
         let clients = Clients::of(language, &server);
         std::fs::write(clients.file("people.csv"), large_file(user)).unwrap();
@@ -350,8 +358,7 @@ async fn company_imports_a_file_that_only_its_users_reach() {
             upload.exits_with(0).await;
             let object: Value = serde_json::from_str(&upload.stdout()).unwrap();
             assert_eq!(object["name"], format!("acme/{user}"));
-            let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}], "existing": "update"});
-            publisher.command("ImportFile", body).await.accepted();
+            publisher.command("ImportFile", body(&object)).await.accepted();
         }
         eventually("the person is there", async || {
             let row = publisher.query("user", json!({"user": user, "actor": "hr"})).await.value;
@@ -359,12 +366,9 @@ async fn company_imports_a_file_that_only_its_users_reach() {
         })
         .await;
         // The same name in the other company is another file, or none.
-        let mut other = Caller::connect(&url(&server, "globex-publisher")).await;
-        other.company = "globex".to_owned();
+        let other = Caller::connect(&url(&server, "globex-publisher")).await.for_company("globex");
         let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
-        let body =
-            json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
-        other.command("ImportFile", body).await.error("envelope.malformed", 400);
+        other.command("ImportFile", body(&object)).await.error("envelope.malformed", 400);
         let context = jetstream::new(other.client.clone());
         let bucket = context.get_object_store("BOARDING_FILES").await.unwrap();
         let found = bucket.info(format!("acme/{user}")).await;
@@ -378,9 +382,7 @@ async fn company_imports_a_file_that_only_its_users_reach() {
             other.client.publish_with_headers(subject, headers, "".into()).await.unwrap();
         }
         other.client.flush().await.unwrap();
-        let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
-        let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}], "existing": "update"});
-        publisher.command("ImportFile", body).await.accepted();
+        publisher.command("ImportFile", body(&object)).await.accepted();
         // A deleted file leaves no bytes.
         let context = jetstream::new(publisher.client.clone());
         let bucket = context.get_object_store("BOARDING_FILES").await.unwrap();
@@ -429,9 +431,8 @@ async fn installation_without_accounts_moves_with_its_streams() {
     caller.define_company().await;
     let named = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
     let history = async |caller: &Caller| {
-        let position = &named["position"];
-        let params = json!({"actor": "admin", "limit": 500, "min_position": position});
-        caller.query("history", params).await.value["rows"].clone()
+        let params = json!({"actor": "admin", "limit": 500});
+        caller.rows("history", params, &named["position"]).await
     };
     let before = history(&caller).await;
     eventually("the engine warns", async || {
@@ -450,19 +451,17 @@ async fn installation_without_accounts_moves_with_its_streams() {
     assert_eq!(history(&caller).await, before);
     let named =
         caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
-    assert_eq!(named["version"], before.as_array().unwrap().len() + 1);
+    assert_eq!(named["version"], before.len() + 1);
     // The queue of before takes commands of users with accounts, and answers them.
     let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
     let inbox = publisher.client.new_inbox();
     let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
-    let mut headers = HeaderMap::new();
+    let (mut headers, bytes) = publisher.encode(&publisher.envelope(&json!({"company_name": "B"})));
     headers.insert("Boarding-Reply-To", inbox.as_str());
-    let command = publisher.envelope(&json!({"company_name": "Acme II"})).to_string();
-    let subject = "boarding.v1.acme.queue.SetCompanyConfig";
-    publisher.client.publish_with_headers(subject, headers, command.into()).await.unwrap();
-    let answer = answers.next().await.unwrap();
-    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
-    assert_eq!(answer["outcome"], "accepted", "{answer}");
+    let subject = publisher.subject("queue", "SetCompanyConfig");
+    publisher.client.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await.expect("no answer");
+    Response::of(&answer.unwrap()).accepted();
 }
 
 /// The shipped file is what the program writes for one company.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
-use boarding_nats::server_config::nats_conf;
+use boarding_nats::server_config::{nats_conf, passwords};
 
 use crate::support::nats::Server;
 use crate::support::paths::repository;
@@ -42,11 +42,15 @@ pub(super) fn server(config: &str) -> Server {
     Server::with(&lines(config))
 }
 
+/// The address of a server of [`server`] for this user.
+pub(super) fn url(server: &Server, user: &str) -> String {
+    format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
+}
+
 /// The lines of a configuration for a test server. Each password is the user's name.
 pub(super) fn lines(config: &str) -> String {
-    let passwords = config.lines().filter_map(|line| line.trim().strip_prefix("password: $"));
     let mut text = config.replace("store_dir: \"nats-data\"", "store_dir: \"STORE\"");
-    for variable in passwords.collect::<BTreeSet<_>>() {
+    for variable in passwords(config).into_iter().collect::<BTreeSet<_>>() {
         let user = variable.trim_start_matches("BOARDING_NATS_").trim_end_matches("_PASSWORD");
         let user = user.to_lowercase().replace('_', "-");
         text = text.replace(&format!("${variable}\n"), &format!("\"{user}\"\n"));

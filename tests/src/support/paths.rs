@@ -22,6 +22,16 @@ pub(crate) fn fixture(path: &str) -> String {
     format!("{}/fixtures/{path}", repository().display())
 }
 
+/// The files below a folder, sorted by path. None if the folder is missing.
+pub(crate) fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() { found.extend(files_under(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
 /// The virtual environment with `nats-server`, `nats-py` and `aiosmtpd`: `BOARDING_TEST_VENV`, or
 /// `target/test-venv`.
 pub(crate) fn test_venv() -> PathBuf {

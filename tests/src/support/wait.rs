@@ -21,7 +21,7 @@ pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Op
     }
 }
 
-/// Measures durations that a test prints and does not assert.
+/// Measures the machine's time, also while the simulated time stands still.
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {

@@ -15,7 +15,6 @@ use super::output::Out;
 Examples:
   boarding nats-config acme globex > nats.conf
   nats-server -c nats.conf                      the passwords come from the environment, see the file
-  nats-server --signal reload                   after a company was added to the file
 
 With --json: the configuration, and the names of the environment variables with the passwords")]
 pub(super) struct NatsConfig {
