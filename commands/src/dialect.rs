@@ -7,6 +7,7 @@ mod ocm;
 mod officechat;
 
 use boarding_csv::Limits;
+use serde_json::json;
 
 use crate::event::Person;
 use crate::schema::{json_schema, scalar};
@@ -41,6 +42,20 @@ fn names() -> Vec<&'static str> {
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect of that name.
+///
+/// # Errors
+/// `import.unknown_dialect`, with the known names.
+pub fn known(name: &str) -> Result<&'static dyn Dialect, Refusal> {
+    find(name).ok_or_else(|| {
+        let known = names();
+        Refusal::new(Code::ImportUnknownDialect)
+            .saying(&known.join(", "))
+            .hinting(name, known.iter().copied())
+            .with(json!({"known": known}))
+    })
 }
 
 /// Reads one row of a dialect from its cells, as a file with these columns would be read.

@@ -120,7 +120,16 @@ impl EngineHarness {
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
         let log = self.log.clone();
         let data = self.data();
-        Options { data, log, channel, adopt_runs, carries_runs: true, secret: None, clock }
+        Options {
+            data,
+            log,
+            channel,
+            texts: None,
+            adopt_runs,
+            carries_runs: true,
+            secret: None,
+            clock,
+        }
     }
 
     /// Opens the folder, as soon as a dropped engine has released it.

@@ -31,6 +31,7 @@ impl Sample {
             data: folder.path().join("data"),
             log: LogChoice::Files,
             channel: None,
+            texts: None,
             adopt_runs: false,
             carries_runs: true,
             secret: None,

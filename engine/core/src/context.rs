@@ -22,7 +22,7 @@ use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
 
 /// The actor name of commands of the engine itself.
-pub(crate) const ENGINE: &str = boarding_commands::values::ENGINE;
+pub(crate) use boarding_commands::values::ENGINE;
 
 #[derive(Debug)]
 pub(crate) struct EngineContext {

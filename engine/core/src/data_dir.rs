@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use boarding_log::random_bytes;
 
@@ -29,7 +29,7 @@ pub struct DataDir {
     path: PathBuf,
     secret: Secret,
     /// Whether the file of the secret exists.
-    is_kept: AtomicBool,
+    is_kept: Mutex<bool>,
     _lock: [File; 2],
 }
 
@@ -105,7 +105,7 @@ impl DataDir {
         let has_log = has_entries(&path.join("log"))?;
         let (secret, is_kept) = secret(&path.join("secret"), !has_log)?;
         sync(&path)?;
-        Ok(Self { path, secret, is_kept: AtomicBool::new(is_kept), _lock: lock })
+        Ok(Self { path, secret, is_kept: Mutex::new(is_kept), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -143,7 +143,9 @@ impl DataDir {
     /// # Errors
     /// Those of the file system.
     pub fn keep_secret(&self) -> Result<(), DataDirError> {
-        if self.is_kept.load(Ordering::Acquire) {
+        // The workers of all companies come here at once, and only the first writes.
+        let mut is_kept = self.is_kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_kept {
             return Ok(());
         }
         let path = self.path.join("secret");
@@ -152,7 +154,7 @@ impl DataDir {
         }
         write_once(&path, self.secret.bytes())?;
         sync(&self.path)?;
-        self.is_kept.store(true, Ordering::Release);
+        *is_kept = true;
         Ok(())
     }
 }

@@ -131,13 +131,14 @@ impl Files {
     /// Like [`Files::settle`]. A new file is pending, and so is one that another command has brought meanwhile.
     fn settle_pending(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
         // The slow part comes before the lock, because the outcomes of other commands wait for the lock.
-        if !self.path(sha256).exists() {
+        let is_synced = !self.path(sha256).exists();
+        if is_synced {
             draft.1.sync_all()?;
         }
         // The lock keeps a refused command from removing the file meanwhile.
         let mut pending = self.pending();
         let is_new = !self.path(sha256).exists();
-        self.settle(draft, sha256)?;
+        self.settle(draft, sha256, is_synced)?;
         match pending.get_mut(sha256) {
             Some(commands) => *commands += 1,
             None if is_new => drop(pending.insert(sha256.to_owned(), 1)),
@@ -146,12 +147,14 @@ impl Files {
         Ok(())
     }
 
-    fn settle(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
+    fn settle(&self, draft: &(PathBuf, File), sha256: &str, is_synced: bool) -> io::Result<()> {
         let target = self.path(sha256);
         if target.exists() {
             return fs::remove_file(&draft.0);
         }
-        draft.1.sync_all()?;
+        if !is_synced {
+            draft.1.sync_all()?;
+        }
         fs::rename(&draft.0, &target)?;
         File::open(&self.folder)?.sync_all()
     }
@@ -176,7 +179,7 @@ impl Files {
         let mut draft = new_draft(&self.folder)?;
         let settled = copy(content, &mut draft.1, u64::MAX).and_then(|(found, _)| {
             if found == sha256 {
-                self.settle(&draft, sha256)
+                self.settle(&draft, sha256, false)
             } else {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something else"))
             }

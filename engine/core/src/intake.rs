@@ -172,13 +172,7 @@ pub(crate) fn read(
     kept: Vec<FileRef>,
     company: CompanySays,
 ) -> Result<FileContents, Refusal> {
-    let dialect = dialect::find(&import.dialect).ok_or_else(|| {
-        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect)
-            .saying(&known.join(", "))
-            .hinting(&import.dialect, known.iter().copied())
-            .with(json!({"known": known}))
-    })?;
+    let dialect = dialect::known(&import.dialect)?;
     let csv = Options {
         encoding: import.encoding.clone(),
         delimiter: import.delimiter,

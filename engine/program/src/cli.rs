@@ -15,7 +15,6 @@ mod completions;
 mod config;
 mod consent;
 mod demo;
-mod did_you_mean;
 mod due;
 mod examples;
 mod exit_counts;

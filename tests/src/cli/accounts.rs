@@ -26,7 +26,10 @@ fn add<'a>(address: &'a str, options: &[&'a str]) -> Vec<&'a str> {
 fn account_added_alone_is_invited_and_shows_its_status() {
     let cli = meridian();
     let ann = ["--first-name", "Ann", "--number", "+1 212 555 0001", "--invite", "--json"];
+    let ann = [&ann[..], &["--id", "01JD0000000000000000000001"]].concat();
     let account = cli.run(&add("ann@meridian.example", &ann)).expect_status(0).json();
+    let again = cli.run(&add("ann@meridian.example", &ann)).expect_status(0).json();
+    assert_eq!(again["number"], account["number"], "a repeat gets the first answer");
     let shown = ["name", "status", "number", "organization", "permission_group", "code"];
     assert_eq!(
         json!(shown.map(|name| account[name].clone())),

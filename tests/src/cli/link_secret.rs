@@ -44,6 +44,13 @@ fn missing_secret_stops_mails_until_it_is_put_back() {
     assert_eq!(follow(&cli, &token)["code"], "link_secret.changed");
     assert!(!secret(&cli).exists(), "the program makes no secret");
     assert_eq!(tokens(&cli).len(), 1, "nothing was mailed");
+    // A mail without a link leaves as before, and makes no secret.
+    let file = cli.people("new.csv", &[("cid", "+84923448003")]);
+    let words = ["import", &file, "--dialect", "leapxpert", "--send-welcome-email"];
+    cli.run(&words).expect_status(0);
+    let welcome = cli.rows(&["notifications", "--kind", "welcome"]);
+    assert_eq!((welcome.len(), &welcome[0]["state"]), (1, &json!("sent")));
+    assert!(!secret(&cli).exists(), "the program makes no secret");
     std::fs::rename(cli.path().join("kept"), secret(&cli)).unwrap();
     cli.run(&start).expect_status(0);
     assert_eq!(follow(&cli, &token)["outcome"], "accepted");

@@ -26,6 +26,7 @@ async fn serve_with(server: &Server, limits: AdmissionLimits) -> (tempfile::Temp
     let options = Options {
         data,
         channel: None,
+        texts: None,
         adopt_runs: false,
         carries_runs: true,
         secret: None,

@@ -34,6 +34,7 @@ impl TestEngine {
         let engine = Engine::open(Options {
             data,
             channel: None,
+            texts: None,
             adopt_runs: false,
             carries_runs: true,
             secret: None,

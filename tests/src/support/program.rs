@@ -192,6 +192,7 @@ async fn define_company(data: PathBuf, commands: &str) {
         data,
         log: LogChoice::Files,
         channel: None,
+        texts: None,
         adopt_runs: false,
         carries_runs: true,
         secret: None,

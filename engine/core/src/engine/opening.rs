@@ -10,6 +10,7 @@ use crate::context::EngineContext;
 use crate::data_dir::{DataDir, DataDirError, Secret};
 use crate::delivery::Channel;
 use crate::delivery::outbox::Outbox;
+use crate::delivery::text_gateway::WithTextGateway;
 use crate::delivery::token::Tokens;
 use crate::files::{self, Files};
 use crate::pending_work::BlockedImports;
@@ -29,6 +30,8 @@ pub struct Options {
     pub log: LogChoice,
     /// The channel for mails; by default the outbox in the data folder.
     pub channel: Option<Arc<dyn Channel>>,
+    /// The channel for text messages; by default that of the channel for mails.
+    pub texts: Option<Arc<dyn Channel>>,
     /// Whether runs that started with another channel continue with this one; otherwise they wait.
     pub adopt_runs: bool,
     /// Whether runs are carried on. Without it they rest, and the engine only changes and shows them.
@@ -129,6 +132,10 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
             let opened = Outbox::open(&outbox);
             Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
         }
+    };
+    let channel: Arc<dyn Channel> = match options.texts {
+        Some(texts) => Arc::new(WithTextGateway::new(channel, texts)),
+        None => channel,
     };
     let set_aside = match opened {
         store::Opened::Empty { set_aside } => set_aside,

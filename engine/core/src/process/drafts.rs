@@ -214,10 +214,14 @@ impl Draft {
         })
     }
 
+    /// Whether the mail shows a link that the secret has made.
+    pub(super) fn shows_link(&self) -> bool {
+        mail_kinds::of(self.kind).facts().link != Link::None
+    }
+
     /// The address of the link; only the base address if the mail has no link target.
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
-        let shows_link = mail_kinds::of(self.kind).facts().link != Link::None;
-        let target = self.topic.link.filter(|_| shows_link);
+        let target = self.topic.link.filter(|_| self.shows_link());
         let token = target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import, generation) => {

@@ -23,12 +23,21 @@ type TemplateKindKey = u8;
 /// external worker will report.
 pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Option<MailOutcome>> {
     let claims: Vec<Event> = events.iter().filter(|event| is_claim(event)).cloned().collect();
-    if let Err(why) = check_secret(manager).await {
-        return claims.iter().map(|_| Some(MailOutcome::unavailable(why.clone()))).collect();
-    }
+    let drafts = drafts(manager, claims).await;
+    // A mail without a link does not need the secret.
+    let secret = match drafts.iter().flatten().any(Draft::shows_link) {
+        true => check_secret(manager).await,
+        false => Ok(()),
+    };
     let (mut renderers, at) = (Renderers::default(), manager.context.clock.now());
     let (mut reports, mut mails) = (Vec::new(), Vec::new());
-    for draft in drafts(manager, claims).await {
+    for draft in drafts {
+        if let (Some(draft), Err(why)) = (&draft, &secret)
+            && draft.shows_link()
+        {
+            reports.push(Some(MailOutcome::unavailable(why.clone())));
+            continue;
+        }
         let rendered = match draft {
             Some(draft) => render(manager, draft, &mut renderers, at),
             None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
@@ -59,13 +68,17 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
 /// # Errors
 /// Why no link can be mailed, for people.
 pub(super) async fn check_secret(manager: &ManagerContext) -> Result<(), String> {
-    let ours = manager.context.tokens.fingerprint().to_owned();
-    let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
-    if known.is_some_and(|known| known != ours) {
+    if has_other_secret(manager).await {
         return Err("the secret of the links is missing or was changed".to_owned());
     }
     let kept = manager.context.keep_secret();
     kept.map_err(|error| format!("the secret of the links cannot be written: {error}"))
+}
+
+/// Whether the links mailed before were made with another secret.
+pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
+    let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
+    known.is_some_and(|known| known != manager.context.tokens.fingerprint())
 }
 
 /// Whether the event is the claim of a mail.

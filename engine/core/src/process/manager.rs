@@ -151,6 +151,7 @@ mod tests {
             data: folder.path().to_owned(),
             log: LogChoice::Files,
             channel: None,
+            texts: None,
             adopt_runs: false,
             carries_runs: true,
             secret: None,

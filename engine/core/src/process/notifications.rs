@@ -47,8 +47,7 @@ pub(super) async fn manage(manager: ManagerContext) {
 
 /// Logs that no link of earlier mails works, because the secret is another one.
 async fn warn_of_secret(manager: &ManagerContext) {
-    let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
-    if known.is_some_and(|known| known != manager.context.tokens.fingerprint()) {
+    if mails::has_other_secret(manager).await {
         tracing::error!(company = %manager.company, "the secret of the links is missing or was changed, no link works and none is mailed: put the file `secret` back, or accept the new one with `boarding config unset link_secret`");
     }
 }

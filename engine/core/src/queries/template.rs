@@ -2,7 +2,7 @@
 
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
-use boarding_commands::values::{Code, Refusal};
+use boarding_commands::values::Refusal;
 use boarding_projections::query::{Access, Param};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,13 +52,7 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
 /// # Errors
 /// `import.unknown_dialect` or `query.malformed`, with the known names.
 pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Result<Value, Refusal> {
-    let dialect = dialect::find(name).ok_or_else(|| {
-        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect)
-            .saying(&known.join(", "))
-            .hinting(name, known.iter().copied())
-            .with(json!({"known": known}))
-    })?;
+    let dialect = dialect::known(name)?;
     let parts = dialect.format().parts;
     let part = match file {
         None => parts.first(),

@@ -157,6 +157,7 @@ impl Bench<'_> {
             data: self.job.data.join(folder),
             log,
             channel: Some(Arc::new(NullChannel)),
+            texts: None,
             adopt_runs: false,
             carries_runs: true,
             secret: None,

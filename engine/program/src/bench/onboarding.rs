@@ -73,6 +73,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
         data: job.data.to_owned(),
         log: job.log,
         channel: job.channel,
+        texts: None,
         adopt_runs: false,
         carries_runs: true,
         secret: None,

@@ -221,17 +221,27 @@ impl Add {
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
-        // A row that cannot be added would leave an import behind, so it is refused before.
-        let plan = session.preview(body.clone()).await?;
-        let planned = plan.rows.first().cloned().unwrap_or_default();
-        if text(&planned, "outcome") != "created" {
-            return Err(refused(&planned).into());
+        // A repeat gets the first answer. Its account exists already, so it cannot be planned again.
+        let is_repeat = match session.given_id() {
+            Some(id) => session.row("import", json!({"import": id.to_string()})).await.is_ok(),
+            None => false,
+        };
+        if !is_repeat {
+            // A row that cannot be added would leave an import behind, so it is refused before.
+            let plan = session.preview(body.clone()).await?;
+            let planned = plan.rows.first().cloned().unwrap_or_default();
+            if text(&planned, "outcome") != "created" {
+                return Err(refused(&planned).into());
+            }
         }
         let accepted = session.submit("ImportFile", body).await?;
         let import = import::wait(session, &accepted).await?;
-        let account = session.row("account", json!({"user": text(&planned, "key")})).await?;
+        let of_import = json!({"import": text(&import, "import")});
+        let rows = session.rows("import_rows", of_import, Some(1)).await?;
+        let row = rows.first().cloned().unwrap_or_default();
+        let account = session.row("account", json!({"user": text(&row, "key")})).await?;
         list::show_row(session.out, &account)?;
-        list::warn_of_values(session.out, &planned);
+        list::warn_of_values(session.out, &row);
         let invited = !self.invite || text(&account, "status") == "invited";
         if !invited {
             session

@@ -12,7 +12,6 @@ use super::failure::Failure;
 use boarding_core::delivery::Channel;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::smtp::SmtpChannel;
-use boarding_core::delivery::text_gateway::WithTextGateway;
 
 /// The names of all dialects for a help text: `a, b or c`.
 pub(super) fn one_of_the_dialects() -> String {
@@ -53,10 +52,9 @@ pub(super) struct Common {
     /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox overrides it
     #[arg(long, global = true, env = "BOARDING_SMTP", hide_env_values = true, value_name = "URL")]
     pub smtp: Option<String>,
-    /// Writes text messages to devices as files into this folder, beside mails by --smtp [default: with --outbox, the
-    /// same folder]
-    #[arg(long, global = true, env = "BOARDING_TEXT_OUTBOX", value_name = "DIR")]
-    pub text_outbox: Option<PathBuf>,
+    /// Writes text messages to devices as files into this folder [default: the outbox of the mails; none beside --smtp]
+    #[arg(long, global = true, env = "BOARDING_TEXT_OUTBOX", value_name = "DIR", value_parser = optional::<PathBuf>)]
+    pub text_outbox: Option<Optional<PathBuf>>,
     /// Continues runs that were started with another channel (--smtp or an outbox); mails that may have been
     /// sent are not sent again
     #[arg(long, global = true)]
@@ -140,16 +138,21 @@ impl Common {
         Ok(actor)
     }
 
-    /// The channel of mails, or none for the outbox in the data folder.
-    pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
-        let mails = self.mail_channel()?;
-        let Some(folder) = &self.text_outbox else { return Ok(mails) };
-        let texts = open_outbox(folder)?;
-        let mails = match mails {
-            Some(mails) => mails,
-            None => open_outbox(&self.own_outbox())?,
-        };
-        Ok(Some(Arc::new(WithTextGateway::new(mails, texts))))
+    /// The channel of text messages, or none for that of the mails.
+    pub(super) fn texts(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+        self.given_text_outbox().map(|folder| open_outbox(&folder)).transpose()
+    }
+
+    /// The folder of text messages that is given.
+    pub(super) fn given_text_outbox(&self) -> Option<PathBuf> {
+        self.text_outbox.clone().and_then(|folder| folder.0)
+    }
+
+    /// Sets the folder of text messages, unless one is given.
+    pub(super) fn fill_text_outbox(&mut self, folder: Option<PathBuf>) {
+        if self.given_text_outbox().is_none() {
+            self.text_outbox = Some(Optional(folder));
+        }
     }
 
     /// The outbox in the data folder.
@@ -157,7 +160,8 @@ impl Common {
         self.data().join("outbox")
     }
 
-    fn mail_channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+    /// The channel of mails, or none for the outbox in the data folder.
+    pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
         if let Some(folder) = &self.outbox {
             return open_outbox(folder).map(Some);
         }

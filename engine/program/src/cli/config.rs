@@ -5,11 +5,11 @@ use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::did_you_mean::nearest;
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::list;
 use super::session::Session;
+use boarding_commands::values::nearest;
 
 /// Shows and changes the company's settings
 #[derive(Debug, Args)]

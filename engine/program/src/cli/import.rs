@@ -302,7 +302,7 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
                 session.out.note(&format!(
                     "  {advice}; then: boarding runs start --channel CHANNEL --import {} {}",
                     text(row, "import"),
-                    session.location_options()
+                    session.sending_options()
                 ));
             }
         }

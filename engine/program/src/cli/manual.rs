@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::did_you_mean::nearest;
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
+use boarding_commands::values::nearest;
 
 /// Guides for administrators, operators, auditors and developers: lists them, or prints one
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
         data: common.data(),
         log: LogChoice::Files,
         channel: common.channel()?,
+        texts: common.texts()?,
         adopt_runs: common.adopt_runs,
         carries_runs: true,
         secret: None,

@@ -87,10 +87,11 @@ impl Pictures {
             if invalid > 0 {
                 let rows = session.rows("picture_rows", params, Some(SHOWN_ROWS)).await?;
                 out.table(columns::PICTURES, &rows);
-                let rest = invalid - rows.len() as u64;
+                let rest = invalid.saturating_sub(rows.len() as u64);
                 if rest > 0 {
                     out.line(&format!(
-                        "… and {rest} more: boarding pictures --rows {import} --outcome invalid"
+                        "… and {rest} more: boarding pictures --rows {import} --outcome invalid {}",
+                        session.location_options()
                     ));
                 }
             }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::output::Out;
-use super::session::{Session, clear_dashes};
+use super::session::Session;
 use super::words;
 use boarding_core::queries::{self, QueryAnswer};
 
@@ -57,10 +57,7 @@ impl Query {
         // Without a name the queries are listed before a folder is opened.
         let name = self.name.as_deref().unwrap_or_default();
         match session.query(name, Value::Object(self.params()?)).await? {
-            QueryAnswer::Json(mut answer) => {
-                clear_dashes(name, &mut answer);
-                session.out.document(&answer);
-            }
+            QueryAnswer::Json(answer) => session.out.document(&answer),
             QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
         }
         Ok(Done::Completely)

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::did_you_mean::nearest;
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
+use boarding_commands::values::nearest;
 use boarding_nats::schema;
 
 /// Prints the contract: JSON Schema of commands, queries and events, AsyncAPI of the NATS subjects

@@ -13,11 +13,8 @@ use super::failure::{self, CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
 use super::output::Out;
-use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDir;
-use boarding_core::delivery::Channel;
-use boarding_core::delivery::text_gateway::WithTextGateway;
-use boarding_core::engine::{Engine, EngineError, LogChoice};
+use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::channel::NatsChannel;
 use boarding_nats::feed;
@@ -126,7 +123,7 @@ impl Serve {
         client: Client,
     ) -> Result<NatsServer, Failure> {
         let mut options = opening::options(common)?;
-        options.channel = self.channel(options.channel, &client, &options.clock, common)?;
+        self.use_workers(&mut options, &client, common)?;
         let copies = self.copies(&client);
         let engine = open_engine(options, out).await?;
         let options = self.server_options(None, copies);
@@ -148,7 +145,7 @@ impl Serve {
             shared::secret(&context, &own_secret, copies).await.map_err(|e| unavailable(&e))?;
         options.secret = Some(secret);
         options.log = LogChoice::JetStream(self.nats.log()?);
-        options.channel = self.channel(options.channel, &client, &options.clock, common)?;
+        self.use_workers(&mut options, &client, common)?;
         let engine_id = options.clock.id().0;
         let engine = open_engine(options, out).await?;
         let files = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
@@ -162,27 +159,32 @@ impl Serve {
         open_server(engine, client, options).await
     }
 
-    /// The channel of mails. With `--workers` it is the worker queue for invitations, and `mail` for other mails. With
-    /// `--text-workers` only text messages go to the worker queue.
-    fn channel(
+    /// Replaces the channels of mails and texts, as `--workers` and `--text-workers` ask. With `--workers` invitations and
+    /// texts go to the worker queue, and other mails leave as before. With `--text-workers` only texts go there.
+    fn use_workers(
         &self,
-        mail: Option<Arc<dyn Channel>>,
+        options: &mut Options,
         client: &Client,
-        clock: &Clock,
         common: &Common,
-    ) -> Result<Option<Arc<dyn Channel>>, Failure> {
+    ) -> Result<(), Failure> {
         if !self.workers && !self.text_workers {
-            return Ok(mail);
+            return Ok(());
         }
-        let mail = match mail {
-            Some(mail) => mail,
-            None => open_outbox(&common.own_outbox())?,
-        };
-        let work = WorkQueue::new(client.clone(), clock.clone(), self.copies(client));
-        Ok(Some(match self.workers {
-            true => Arc::new(NatsChannel::new(work, mail)),
-            false => Arc::new(WithTextGateway::new(mail, Arc::new(TextQueue::new(work)))),
-        }))
+        if options.texts.is_some() {
+            let text = "--text-outbox writes texts into a folder, and --workers and --text-workers queue them on NATS; leave out one";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let work = WorkQueue::new(client.clone(), options.clock.clone(), self.copies(client));
+        if self.workers {
+            let mail = match options.channel.take() {
+                Some(mail) => mail,
+                None => open_outbox(&common.own_outbox())?,
+            };
+            options.channel = Some(Arc::new(NatsChannel::new(work, mail)));
+        } else {
+            options.texts = Some(Arc::new(TextQueue::new(work)));
+        }
+        Ok(())
     }
 
     fn server_options(&self, owners: Option<CompanyOwners>, copies: usize) -> server::Options {

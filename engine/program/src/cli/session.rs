@@ -283,16 +283,17 @@ impl<'a> Session<'a> {
         if let Some(as_of) = &self.as_of {
             params.entry("as_of").or_insert_with(|| json!(as_of));
         }
-        Ok(self.engine.query(&self.company, name, params, &self.caller).await?)
+        let mut answer = self.engine.query(&self.company, name, params, &self.caller).await?;
+        if let QueryAnswer::Json(answer) = &mut answer {
+            clear_dashes(name, answer);
+        }
+        Ok(answer)
     }
 
     /// The JSON answer of a query.
     pub(super) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
         match self.query(name, params).await? {
-            QueryAnswer::Json(mut answer) => {
-                clear_dashes(name, &mut answer);
-                Ok(answer)
-            }
+            QueryAnswer::Json(answer) => Ok(answer),
             QueryAnswer::Csv(bytes) => {
                 Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
             }
@@ -355,7 +356,7 @@ impl<'a> Session<'a> {
 
 /// Replaces the dash of people without a reason by null. The contract keeps the dash of the vendor's screen; tables show
 /// null as a dash.
-pub(super) fn clear_dashes(query: &str, answer: &mut Value) {
+fn clear_dashes(query: &str, answer: &mut Value) {
     if query != "integration_log" {
         return;
     }

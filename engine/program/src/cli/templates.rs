@@ -15,12 +15,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::TEMPLATES;
-use super::did_you_mean::nearest;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{self, text};
 use super::input;
 use super::list::{self, Limit};
 use super::session::Session;
+use boarding_commands::values::nearest;
 
 /// The start of a text file: its first line is the subject.
 const SUBJECT: &str = "Subject: ";

@@ -52,6 +52,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
         data: data.to_owned(),
         log: LogChoice::Files,
         channel: None,
+        texts: None,
         adopt_runs: false,
         carries_runs: true,
         secret: None,

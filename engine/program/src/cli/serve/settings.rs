@@ -71,7 +71,7 @@ impl Settings {
     /// Fills in options that neither the command line nor the environment gives.
     pub(super) fn fill(&mut self, common: &mut Common) {
         common.fill_data(self.data.take());
-        common.text_outbox = common.text_outbox.take().or(self.text_outbox.take());
+        common.fill_text_outbox(self.text_outbox.take());
         common.adopt_runs |= self.adopt_runs.unwrap_or(false);
         // `outbox` and `smtp` exclude each other, so one on the command line overrides both in the file.
         if common.outbox.is_none() && common.smtp.as_ref().is_none_or(String::is_empty) {
