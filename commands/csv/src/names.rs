@@ -27,14 +27,25 @@ pub(crate) fn similarity(one: &str, other: &str) -> Option<f64> {
 /// enough.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let name = plain(name);
+    if name.is_empty() {
+        return None;
+    }
+    most_similar(&name, known.into_iter().map(|known| (plain(known), known)))
+}
+
+/// The most similar of the known names, each with its plain form; of equally similar names the first.
+fn most_similar<'n>(
+    name: &str,
+    known: impl Iterator<Item = (impl AsRef<str>, &'n str)>,
+) -> Option<&'n str> {
     let mut best: Option<(f64, &'n str)> = None;
-    for known in known {
-        let Some(similarity) = similarity(&name, &plain(known)) else { continue };
+    for (plain, known) in known {
+        let Some(similarity) = similarity(name, plain.as_ref()) else { continue };
         if best.is_none_or(|(most, _)| similarity > most) {
             best = Some((similarity, known));
         }
     }
-    best.filter(|_| !name.is_empty()).map(|(_, known)| known)
+    best.map(|(_, known)| known)
 }
 
 /// The known names, for finding the one that a person meant.
@@ -75,14 +86,8 @@ impl<'n> KnownNames<'n> {
         if let Some(known) = self.searched.get(&name) {
             return *known;
         }
-        let mut best: Option<(f64, &'n str)> = None;
-        for (plain, known) in &self.by_plain_name {
-            let Some(similarity) = similarity(&name, plain) else { continue };
-            if best.is_none_or(|(most, _)| similarity > most) {
-                best = Some((similarity, known));
-            }
-        }
-        let best = best.map(|(_, known)| known);
+        let best =
+            most_similar(&name, self.by_plain_name.iter().map(|(plain, known)| (plain, *known)));
         self.searched.insert(name, best);
         best
     }

@@ -121,15 +121,14 @@ impl<R: Read> Reader<R> {
                 }
                 Err(defect) => {
                     let used = Used { delimiter, named: named.is_some() };
-                    let other = wrong_delimiter(&head, &names, used, limits);
-                    return Err(other
-                        .filter(|_| options.delimiter.is_none())
-                        .unwrap_or(defect)
-                        .into());
+                    // A delimiter that the caller has given is not doubted.
+                    let is_open = options.delimiter.is_none();
+                    let other = is_open.then(|| wrong_delimiter(&head, &names, used, limits));
+                    return Err(other.flatten().unwrap_or(defect).into());
                 }
             }
         };
-        records.is_header();
+        records.begin_rows();
         header.check_keys(&names, format.key_columns)?;
         if options.known_columns_only {
             header.check_known(&names)?;

@@ -157,8 +157,9 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Notes that the record is the header. A later record may have as many fields, and as many as the limit allows.
-    pub(crate) fn is_header(&mut self) {
+    /// Takes the current record as the header. A later record may have as many fields as it, and as many as the limit
+    /// allows.
+    pub(crate) fn begin_rows(&mut self) {
         self.fields_max = self.limits.columns.max(self.record.len());
     }
 

@@ -84,7 +84,10 @@ impl Company {
     fn invited(&self, id: UserId, run: Option<&Run>, refused: Option<Code>) -> Option<Invited> {
         let recipient = run.and_then(|run| run.recipient(id)).map(|(_, recipient)| recipient);
         let user = self.users.get(id).filter(|user| user.is_created());
-        let channels = run.map_or(Channel::ALL.to_vec(), |run| vec![run.channel]);
+        let channels: &[Channel] = match run {
+            Some(run) => std::slice::from_ref(&run.channel),
+            None => &Channel::ALL,
+        };
         let failed = recipient.filter(|one| one.state == RecipientState::Failed);
         let code = recipient.and_then(|one| one.code);
         let is_uncertain = channels.iter().any(|channel| {

@@ -18,7 +18,7 @@ use super::value_mark::ValueMark;
 use crate::event::{Channel, TemplateKind};
 use crate::lock::Lock;
 use crate::settings::Settings;
-use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId};
+use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, RunId};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,17 @@ pub struct OrgUnit {
 }
 
 impl Company {
+    /// The import that a command names: by its id, or `latest`.
+    ///
+    /// # Errors
+    /// `import.none_available`, `import.not_found`.
+    pub(crate) fn import_named(&self, named: &str) -> Result<ImportId, Code> {
+        match named {
+            "latest" => self.latest_import.ok_or(Code::ImportNoneAvailable),
+            id => id.parse().map_err(|_| Code::ImportNotFound),
+        }
+    }
+
     /// A company before its first event.
     pub fn new(id: CompanyId) -> Self {
         let settings = Settings::default();

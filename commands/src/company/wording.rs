@@ -45,10 +45,7 @@ impl Company {
             template::candidates(person, &self.settings.language)
                 .any(|tag| tag.eq_ignore_ascii_case(language))
         };
-        let of_person = |user: &User| {
-            let person = user.person();
-            person.attributes.get("language").is_some_and(|tag| has(Some(tag)))
-        };
+        let of_person = |user: &User| user.attribute("language").is_some_and(|tag| has(Some(tag)));
         has(None) || self.users.iter().any(|(_, user)| of_person(user))
     }
 
@@ -74,8 +71,7 @@ impl Company {
         if !self.is_to_activate(id, user) {
             return TemplateKind::ChannelInvitation;
         }
-        let person = user.person();
-        let language = person.attributes.get("language").map(String::as_str);
+        let language = user.attribute("language");
         let is_own = |kind| self.wording(kind, language).is_some_and(|wording| wording.version > 0);
         if is_own(TemplateKind::ChannelInvitation) && !is_own(TemplateKind::AccountInvitation) {
             TemplateKind::ChannelInvitation

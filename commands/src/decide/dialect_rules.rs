@@ -60,22 +60,17 @@ pub(super) fn run_limit(dialect: &str) -> RunLimit {
 }
 
 /// How an administrator gives the user another e-mail address, by the product of the user's file.
-pub(super) fn address_remedy(company: &Company, id: UserId, user: &User) -> &'static str {
+pub(super) fn address_remedy(company: &Company, id: UserId, user: &User) -> String {
     if company.numbers.is_account(id) {
-        return "boarding accounts edit ACCOUNT --address ADDRESS";
+        return "boarding accounts edit ACCOUNT --address ADDRESS".to_owned();
     }
     match last_dialect(company, user).map(|dialect| dialect.name()) {
         // The key of a user is the address, so another address is another user.
-        Some("officechat") => {
-            "import a row with the new address, and one that sets Enabled of the old one to FALSE: boarding import FILE --dialect officechat --existing update"
-        }
-        Some("mangoapps") => {
-            "import a row with the new address, and one that sets Enabled of the old one to FALSE: boarding import FILE --dialect mangoapps --existing update"
-        }
+        Some(dialect @ ("officechat" | "mangoapps")) => format!(
+            "import a row with the new address, and one that sets Enabled of the old one to FALSE: boarding import FILE --dialect {dialect} --existing update"
+        ),
         // Files of OCM have no addresses. A file of user names and addresses updates every user.
-        _ => {
-            "import a file with the columns username and email: boarding import FILE --dialect leapxpert --existing update"
-        }
+        _ => "import a file with the columns username and email: boarding import FILE --dialect leapxpert --existing update".to_owned(),
     }
 }
 

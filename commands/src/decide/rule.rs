@@ -154,10 +154,11 @@ impl Context<'_> {
         Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
     }
 
-    /// Refuses to invite by a mail server while the link or the sender is a placeholder: every link would be dead.
+    /// Refuses to invite with another secret for links than before and, by a mail server, while the link or the sender
+    /// is a placeholder: every link would be dead.
     ///
     /// # Errors
-    /// `config.link_base_url_unset`, with the commands that set both.
+    /// `link_secret.changed`; `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
         self.require_link_secret(company)?;
         if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }

@@ -35,7 +35,6 @@ pub(crate) struct RecipientRow {
     /// The address of the last mail; none before the first claim.
     pub email: Option<Personal<String>>,
     /// The number of a device that got a text in place of a mail.
-    #[serde(default)]
     pub device: Option<Personal<Phone>>,
     pub status: RecipientStatus,
     pub code: Option<Code>,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Company, OrgUnit};
-use crate::decide::numbers::pool::check_permission_group;
+use crate::decide::numbers::pool::{check_org_unit, check_permission_group};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::users::add_user::check_references;
 use crate::event::{Event, Permission};
@@ -66,13 +66,8 @@ impl DefineOrgUnit {
                     .saying("a unit cannot be above itself")
                     .with(details));
             }
-            let unit = company.org_units.get(name);
-            let unit = unit.ok_or_else(|| {
-                let refusal = Refusal::new(Code::OrgUnitNotFound);
-                let known = company.org_units.keys().map(String::as_str);
-                refusal.hinting(name, known).with(json!({"org_units": [name]}))
-            })?;
-            above = unit.parent.as_deref();
+            check_org_unit(company, name)?;
+            above = company.org_units.get(name).and_then(|unit| unit.parent.as_deref());
         }
         Ok(())
     }

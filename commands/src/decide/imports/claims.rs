@@ -169,12 +169,15 @@ impl Claims {
     /// A row that is invalid for another reason takes nothing. Its values are still judged, so that one report
     /// names all of its problems.
     fn note_invalid(&mut self, company: &Company, row: &ParsedRow, user: &UserKey) {
+        if row.values.archived {
+            return;
+        }
         let own = company.users.created(user.as_str()).map(|(id, _)| id);
-        for (name, cell) in &row.values.attributes {
+        let unique = row.values.attributes.iter().filter(|(name, _)| dialect::is_unique(name));
+        for (name, cell) in unique {
             let CellValue::Value(value) = cell else { continue };
             let holder = company.holder(name, value).map(Holder::new);
-            let is_own = holder.is_some_and(|holder| Some(holder.id) == own);
-            if dialect::is_unique(name) && !is_own && !row.values.archived {
+            if holder.is_none_or(|holder| Some(holder.id) != own) {
                 let (mark, part) = (ValueMark::of(name, value), Part::Ids);
                 self.asks.push(Take { mark, row: row.row, part, holder });
             }
@@ -243,10 +246,11 @@ impl Claims {
         // A row that fails for its supervisor takes no value from others.
         let mut failed = HashSet::new();
         self.supervision.add_failed(&mut failed);
-        let takes = std::mem::take(&mut self.takes).into_iter();
-        let (invalid, takes) = takes.partition(|take| failed.contains(&take.row));
+        let takes = std::mem::take(&mut self.takes);
+        let (invalid, takes): (Vec<_>, Vec<_>) =
+            takes.into_iter().partition(|take| failed.contains(&take.row));
         self.takes = takes;
-        self.asks.extend(Vec::into_iter(invalid).filter(|take| take.part == Part::Ids));
+        self.asks.extend(invalid.into_iter().filter(|take| take.part == Part::Ids));
         self.releases.retain(|_, (row, _)| !failed.contains(row));
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));

@@ -37,10 +37,7 @@ impl Decide for RenewImportLink {
     }
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let id = match self.import.as_str() {
-            "latest" => company.latest_import.ok_or(Code::ImportNoneAvailable)?,
-            id => id.parse().map_err(|_| Code::ImportNotFound)?,
-        };
+        let id = company.import_named(&self.import)?;
         let import = company.imports.get(&id).ok_or(Code::ImportNotFound)?;
         if !import.completed {
             return Err(Code::ImportNotCompleted.into());
@@ -54,7 +51,9 @@ impl Decide for RenewImportLink {
         let generation = import.link.map_or(1, |link| link.generation + 1);
         if generation > LINKS_MAX {
             let details = json!({"limit": LINKS_MAX});
-            return Err(Refusal::new(Code::ConfigInvalidValue).saying("links").with(details));
+            return Err(Refusal::new(Code::ConfigInvalidValue)
+                .saying("the import has had all links that it may have; import the file again")
+                .with(details));
         }
         let expires_at = context.at.plus_seconds(3600 * company.settings.import_link_ttl_hours);
         let requested = Event::ImportNotificationRequested {

@@ -4,10 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::company::{Company, Undo};
+use crate::company::{Company, ImportState, Undo};
 use crate::decide::imports::import_file::{ImportMode, needed};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, Permission, UndoCounts, Unsupervised};
+use crate::event::{Event, Permission, UndoCounts, Unsupervised, import_completed_key};
 use crate::values::{Code, ImportId, Refusal};
 
 /// Undoes an import row by row: removes the people that it created, restores old values, and removes the phones that
@@ -40,7 +40,8 @@ impl Decide for UndoImport {
         if import.undo != Undo::No {
             return Err(Code::ImportAlreadyUndone.into());
         }
-        let events = vec![Event::ImportUndoStarted { import: self.import }];
+        let mut events = vec![Event::ImportUndoStarted { import: self.import }];
+        events.extend(dropped_mails(company, self.import, import));
         let (import, state) = (self.import, State::Undoing);
         let result = json!(Undoing { import, state, counts: None, unsupervised: None });
         Ok(match self.mode {
@@ -48,6 +49,22 @@ impl Decide for UndoImport {
             ImportMode::Preview => Decision::Preview { events, result },
         })
     }
+}
+
+/// The mails about the import that are not sent any more, but for the first. `ImportUndoStarted` drops them all, and its row
+/// in the read model is that of the first.
+fn dropped_mails(company: &Company, id: ImportId, import: &ImportState) -> Vec<Event> {
+    let last = import.link.map_or(1, |link| link.generation);
+    let keys = (2..=last).map(|generation| import_completed_key(id, generation));
+    let waits = |key: &String| {
+        company.notifications.get(key).is_some_and(|mail| !mail.dispatched)
+            || company.deferred_notifications.has(key)
+    };
+    let dropped = |key| {
+        let code = Code::ImportAlreadyUndone;
+        Event::NotificationFailed { key, code, detail: None }
+    };
+    keys.filter(waits).map(dropped).collect()
 }
 
 /// The `result` of a preview.
@@ -118,6 +135,23 @@ mod tests {
             .into_iter()
             .chain([Event::ImportUndoStarted { import: import_id() }, undone]);
         given(events).when(undo).then_refused(Code::ImportAlreadyUndone);
+    }
+
+    /// Each mail about the import that still waits is dropped, and each has an event that says so.
+    #[test]
+    fn waiting_mails_of_renewed_links_are_dropped_by_an_undo() {
+        let requested = |generation| Event::ImportNotificationRequested {
+            import: import_id(),
+            email: Personal("una@acme.example".to_owned()),
+            expires_at: crate::decide::testing::NOW,
+            generation,
+        };
+        let events = imported().into_iter().chain([requested(None), requested(Some(2))]);
+        let company = given(events);
+        let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
+        assert_eq!(company.when(undo.clone()).names(), ["ImportUndoStarted", "NotificationFailed"]);
+        let company = company.after(undo).0;
+        assert!(company.notifications.is_empty() && company.failed_notifications.is_empty());
     }
 
     /// ML-01: the permission to import such a file is the permission to undo it.

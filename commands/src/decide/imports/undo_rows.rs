@@ -38,14 +38,15 @@ impl Decide for UndoRows {
             let (import, counts) = (self.import, counted(counts, &events));
             // An import whose rows all stand is still there: it is no undone import.
             let stands = counts.reversed == 0 && counts.kept + counts.errored > 0;
-            let after =
-                (!events.is_empty()).then(|| company.after(context.at, context.actor, &events));
-            events.push(if stands {
+            let end = if stands {
                 Event::ImportUndoKept { import, counts }
             } else {
+                let after =
+                    (!events.is_empty()).then(|| company.after(context.at, context.actor, &events));
                 let unsupervised = unsupervised(after.as_ref().unwrap_or(company), import);
                 Event::ImportUndone { import, counts, unsupervised }
-            });
+            };
+            events.push(end);
         }
         Ok(Decision::append_if_any(events))
     }

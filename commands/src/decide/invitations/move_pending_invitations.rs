@@ -11,7 +11,7 @@ use crate::company::{Company, User, UserId};
 use crate::decide::numbers::pool::{at, check_org_unit, check_permission_group, too_few};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
-use crate::event::{Event, Permission, Person, Who};
+use crate::event::{Event, Permission, Who};
 use crate::values::{Code, Personal, Refusal};
 
 /// The most accounts moved at once, in accounts: each is one person's values in one commit.
@@ -100,7 +100,8 @@ impl Decide for MovePendingInvitations {
         }
         let events = movers.iter().flat_map(|(id, user)| self.moved(company, *id, user)).collect();
         let accounts = movers.iter().map(|(_, user)| {
-            let (permission_group, from) = self.group_after(company, &user.person());
+            let (permission_group, from) = self.group_after(company, user);
+            let permission_group = permission_group.map(str::to_owned);
             let account = Personal(user.key());
             MovedAccount { account, permission_group, permission_group_from: from }
         });
@@ -128,18 +129,20 @@ impl MovePendingInvitations {
     }
 
     /// The permission group of a person after the move.
-    fn group_after(&self, company: &Company, person: &Person) -> (Option<String>, GroupSource) {
+    fn group_after<'a>(
+        &'a self,
+        company: &'a Company,
+        user: &'a User,
+    ) -> (Option<&'a str>, GroupSource) {
         let unit = company.org_units.get(&self.dest);
         let default = unit.and_then(|unit| unit.default_permission_group.as_deref());
-        let own = person.attributes.get(PERMISSION_GROUP).map(String::as_str);
-        let (group, from) = group_after(self.permission_group.as_deref(), default, own);
-        (group.map(str::to_owned), from)
+        group_after(self.permission_group.as_deref(), default, user.attribute(PERMISSION_GROUP))
     }
 
     fn moved(&self, company: &Company, id: UserId, user: &User) -> Vec<Event> {
         let mut person = user.person();
         let mut changed = vec!["org_unit".to_owned()];
-        let (group, _) = self.group_after(company, &person);
+        let group = self.group_after(company, user).0.map(str::to_owned);
         if person.attributes.get(PERMISSION_GROUP) != group.as_ref() {
             changed.push("attributes".to_owned());
             person.attributes.extend(group.map(|group| (PERMISSION_GROUP.to_owned(), group)));

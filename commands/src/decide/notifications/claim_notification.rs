@@ -26,29 +26,24 @@ impl Decide for ClaimNotification {
         let deferred = company.deferred_notifications.of(self.via);
         let due = deferred.take_while(|(retry_at, ..)| *retry_at <= context.at);
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
-        let mut events = Vec::new();
-        for (key, notification) in waiting.take(self.most) {
-            let sends_texts = context.mail_setup.texts_via.is_some();
-            let address = address(company, notification, sends_texts, context.at);
-            let has_link = shows_link(notification);
-            let refusal = context.require_link_secret(company).err().filter(|_| has_link);
-            let event = match (address, refusal) {
-                (Ok(to), None) => {
-                    let is_first = has_link && !events.iter().any(records_secret);
-                    let secret = is_first.then(|| context.link_secret_recorded(company));
-                    events.extend(secret.flatten());
+        let sends_texts = context.mail_setup.texts_via.is_some();
+        let (mut events, mut mails_link) = (Vec::new(), false);
+        for (key, mail) in waiting.take(self.most) {
+            let has_link = shows_link(mail);
+            let to = address(company, mail, sends_texts, context.at).and_then(|to| {
+                let known = if has_link { context.require_link_secret(company) } else { Ok(()) };
+                known.map(|()| to).map_err(|refusal| refusal.code)
+            });
+            events.push(match to {
+                Ok(to) => {
+                    mails_link |= has_link;
                     dispatched(company, key, to)
                 }
-                (Ok(_), Some(refusal)) => {
-                    let (code, detail) = (refusal.code, None);
-                    Event::NotificationFailed { key: key.clone(), code, detail }
-                }
-                (Err(code), _) => {
-                    Event::NotificationFailed { key: key.clone(), code, detail: None }
-                }
-            };
-            events.push(event);
+                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
+            });
         }
+        let secret = context.link_secret_recorded(company).filter(|_| mails_link);
+        let events = secret.into_iter().chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
 }
@@ -57,10 +52,6 @@ impl Decide for ClaimNotification {
 fn shows_link(mail: &Notification) -> bool {
     let notice = mail.notice.as_deref();
     notice.is_some_and(|notice| mail_kinds::of(notice.kind).facts().link != Link::None)
-}
-
-fn records_secret(event: &Event) -> bool {
-    matches!(event, Event::CompanyConfigChanged { .. })
 }
 
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.

@@ -8,7 +8,7 @@ use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{
     Channels, Found, InviteRules, dispatched, outcome_without_mail, report_events, running,
 };
-use crate::event::Permission;
+use crate::event::{Event, Permission};
 use crate::values::{Refusal, RunId};
 
 /// Claims are durable before a mail is sent. A claimed recipient is claimed again only
@@ -57,11 +57,9 @@ impl Decide for ClaimRecipients {
             }
         }
         end_if_done(company, self.run, run, &mut events);
-        if events.iter().any(|event| matches!(event, crate::event::Event::InviteDispatched { .. }))
-        {
-            let first = context.link_secret_recorded(company).into_iter();
-            events = first.chain(events).collect();
-        }
+        let mails_link = events.iter().any(|event| matches!(event, Event::InviteDispatched { .. }));
+        let secret = context.link_secret_recorded(company).filter(|_| mails_link);
+        let events = secret.into_iter().chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
 }

@@ -279,7 +279,7 @@ pub(crate) fn outcome_without_mail(
     }
     if let Some(code) = why_unreachable(company, rules, id, user) {
         let is_suppressed = code == Code::DeliverySuppressed;
-        let detail = is_suppressed.then(|| address_remedy(company, id, user).to_owned());
+        let detail = is_suppressed.then(|| address_remedy(company, id, user));
         return Some(MailOutcome::Failed { code, detail });
     }
     // A live invitation of this run's own failed attempt does not count: it was not received.

@@ -4,12 +4,11 @@ use ulid::Ulid;
 
 use super::facts::{LinkTarget, TopicFacts};
 use crate::company::{Company, ImportInvites, UserId};
+use crate::dialect;
 use crate::event::{Counts, Topic};
 use crate::template::TopicVariables;
 use crate::values::{Code, ImportId, RunId};
 
-/// The dialect whose imports have a report of each account.
-const ACCOUNTS: &str = "multiline";
 /// The most people that a mail names as invited, and as not invited: a reader sees them at a glance, and a larger batch
 /// has its own list.
 const NAMED_PEOPLE: usize = 50;
@@ -19,10 +18,11 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
     let file_name = import.files.first().map(|file| file.name.as_str()).unwrap_or_default();
     let invites = company.import_invites(id, NAMED_PEOPLE)?;
     let key = |user: UserId| company.users.get(user).map(|user| user.key().as_str().to_owned());
-    let asked = company.runs.contains_key(&RunId(id.0)) || import.invites_refused.is_some();
+    let has_run = company.runs.contains_key(&RunId(id.0));
+    let asked = has_run || import.invites_refused.is_some();
     let variables = variables(id, file_name, import.counts)
         .flag("invites", asked)
-        .id("show_all", &show_all(company, id));
+        .id("show_all", &show_all(id, &import.options.dialect, has_run));
     Some(TopicFacts {
         variables: invite_variables(variables, &invites, key),
         link: import.link.map(|link| LinkTarget::Import(id, link.generation)),
@@ -32,10 +32,9 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
 }
 
 /// The command that shows the result for each person of an import.
-fn show_all(company: &Company, id: ImportId) -> String {
-    let dialect = company.imports.get(&id).map(|import| import.options.dialect.as_str());
-    let opens_accounts = dialect.is_some_and(|dialect| dialect == ACCOUNTS);
-    match company.runs.contains_key(&RunId(id.0)) {
+fn show_all(id: ImportId, dialect: &str, has_run: bool) -> String {
+    let opens_accounts = dialect::find(dialect).is_some_and(|dialect| dialect.opens_accounts());
+    match has_run {
         _ if opens_accounts => format!("boarding reports show {id}"),
         true => format!("boarding log {id}"),
         false => format!("boarding imports rows {id}"),

@@ -61,13 +61,7 @@ impl SourceBody {
             (None, None) => {}
         }
         match (&self.import, &self.org_units, &self.users) {
-            (Some(import), None, None) if import == "latest" => company
-                .latest_import
-                .map(Source::Import)
-                .ok_or_else(|| Code::ImportNoneAvailable.into()),
-            (Some(import), None, None) => {
-                import.parse().map(Source::Import).map_err(|_| Code::ImportNotFound.into())
-            }
+            (Some(import), None, None) => Ok(Source::Import(company.import_named(import)?)),
             (None, Some(org_units), None) if !org_units.is_empty() => Ok(Source::OrgUnits {
                 org_units: org_units.clone(),
                 include_descendants: self.include_descendants.unwrap_or(false),
