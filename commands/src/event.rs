@@ -16,8 +16,8 @@ pub use import::{
     RowOutcome, RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
 pub use mail::{
-    FirstMail, MailTo, TemplateKind, Topic, Wording, import_completed_key, message_id,
-    recipient_of, welcome_key,
+    FirstMail, HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording, import_completed_key,
+    message_id, recipient_of, welcome_key,
 };
 pub use permission::Permission;
 pub use person::{Person, Who};
@@ -257,6 +257,12 @@ events! {
         RunResumed: neutral { run: RunId }
         /// The run waits no longer for its mails to be sent: recipients without an outcome fail with this code.
         RunGivenUp: neutral { run: RunId, code: Code }
+        /// The outboxes that get the mails and texts of the claims that follow; none for a channel that is no outbox.
+        RunOutboxesRecorded: neutral {
+            run: RunId,
+            mails: Option<OutboxId>,
+            texts: Option<OutboxId>,
+        }
     }
 
     /// Recipients of a run.
@@ -363,6 +369,8 @@ events! {
             detail: Option<String>,
             retry_at: Time,
         }
+        /// The channels that get the mails and texts of the claims that follow; none for texts if none can be sent.
+        NotificationChannelsRecorded: neutral { mails: HandedTo, texts: Option<HandedTo> }
         /// The mail is sent again, by request.
         NotificationRequeued: neutral { key: String }
         NotificationSent: neutral { key: String }

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::event::OutboxId;
+use boarding_commands::values::CompanyId;
 
 use crate::delivery::mail::{Mail, MailError, Purpose};
 
@@ -45,6 +47,28 @@ impl From<MailError> for MailOutcome {
 /// The future of a batch: outcomes in the order of the mails.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
 
+/// A mail or text of an earlier process, by its Message-ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailId {
+    pub company: CompanyId,
+    pub purpose: Purpose,
+    pub message_id: String,
+    pub is_text: bool,
+}
+
+/// What a channel knows about a mail of an earlier process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The receiver has stored the whole mail durably.
+    Delivered,
+    /// The mail was certainly not delivered, and may be sent again.
+    NotDelivered,
+    Unknown,
+}
+
+/// The future of a lookup: answers in the order of the mails.
+pub type LookupFuture<'a> = Pin<Box<dyn Future<Output = Vec<Lookup>> + Send + 'a>>;
+
 /// The future of a check: the cause, if the channel cannot send now.
 pub type ReadyFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
@@ -76,6 +100,22 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Whether deduplication covers mails of other engines too.
     fn remembers_for_all_engines(&self, _: Purpose) -> bool {
         false
+    }
+
+    /// The id of the outbox that keeps its mails; none for a channel that keeps none.
+    fn outbox(&self) -> Option<OutboxId> {
+        None
+    }
+
+    /// The channel of mails that are no invitations, if another one sends them.
+    fn notices(&self) -> Option<&dyn Channel> {
+        None
+    }
+
+    /// Looks up mails that an earlier process may have handed over. It reads only what these mails may have written,
+    /// so its cost does not depend on the number of mails that were delivered before.
+    fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {
+        Box::pin(std::future::ready(vec![Lookup::Unknown; mails.len()]))
     }
 
     /// The channel of text messages to devices; none if it can send none.

@@ -15,7 +15,7 @@ use crate::decide::dialect_rules::{
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
-use crate::event::{Channel, Event, SentOn, Wording};
+use crate::event::{Channel, Event, OutboxId, SentOn, Wording};
 use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, RunId, Time, email};
 
@@ -323,8 +323,10 @@ fn is_without_social_messaging(company: &Company, id: UserId, user: &User) -> bo
 pub struct OpenClaim {
     /// The claim, as its `InviteDispatched` told it.
     pub claim: Event,
-    /// Whether the person may still be written to, at the address that was claimed.
+    /// Whether the same channel may still write to the person, at the address that was claimed.
     pub may_go_on: bool,
+    /// The outbox that got the mail; none if it is not known, or the channel is no outbox.
+    pub outbox: Option<OutboxId>,
     /// When it was claimed.
     pub since: Time,
 }
@@ -349,7 +351,10 @@ pub fn open_claims(
         let mark = AddressMark::of_claim(email, device.as_ref());
         let same_address = recipient.mailed_to == Some(mark);
         let via = channels.of(device.as_ref());
-        let handed_to = if device.is_some() { &run.texts_via } else { &run.via };
+        let (handed_to, outbox) = match device {
+            Some(_) => (&run.texts_via, run.texts_outbox),
+            None => (&run.via, run.outbox),
+        };
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
@@ -374,7 +379,7 @@ pub fn open_claims(
                 now,
             )
             .is_none();
-        Some(OpenClaim { claim, may_go_on, since })
+        Some(OpenClaim { claim, may_go_on, outbox, since })
     };
     run.in_flight.iter().filter_map(open).collect()
 }
