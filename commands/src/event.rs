@@ -5,6 +5,7 @@ mod import;
 mod mail;
 mod permission;
 mod person;
+mod row;
 mod run;
 mod subject;
 
@@ -385,20 +386,5 @@ events! {
         }
         /// A mail was requested. It is sent once.
         NotificationRequested: neutral { kind: TemplateKind, key: String, to: MailTo, about: Topic }
-    }
-}
-
-impl Event {
-    /// The outcome of a row and the row, if the event is one. Each row has exactly one such event.
-    pub fn row(&self) -> Option<(RowOutcome, &RowRef)> {
-        match self {
-            Self::UserCreated { row, .. } => Some((RowOutcome::Created, row.as_ref()?)),
-            Self::UserUpdated { row, .. } => Some((RowOutcome::Updated, row.as_ref()?)),
-            Self::UserActivated { row, .. } => Some((RowOutcome::Activated, row.as_ref()?)),
-            Self::UserDeactivated { row, .. } => Some((RowOutcome::Deactivated, row.as_ref()?)),
-            Self::RowUnchanged { row, .. } => Some((RowOutcome::Unchanged, row)),
-            Self::RowRefused { row, outcome, .. } => Some((*outcome, row)),
-            _ => None,
-        }
     }
 }

@@ -8,10 +8,10 @@ use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::delivery::mail::Purpose;
+use crate::delivery::mail::{MailId, Purpose};
 use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
-use crate::delivery::{Channel, Lookup, MailId};
+use crate::delivery::{Channel, Lookup};
 use crate::files::Files;
 use crate::object_store::Objects;
 use crate::ownership::Ownership;

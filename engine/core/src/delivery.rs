@@ -6,9 +6,8 @@ use std::pin::Pin;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::OutboxId;
-use boarding_commands::values::CompanyId;
 
-use crate::delivery::mail::{Mail, MailError, Purpose};
+use crate::delivery::mail::{Mail, MailError, MailId, Purpose};
 
 pub mod mail;
 pub mod null;
@@ -46,15 +45,6 @@ impl From<MailError> for MailOutcome {
 
 /// The future of a batch: outcomes in the order of the mails.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
-
-/// A mail or text of an earlier process, by its Message-ID.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailId {
-    pub company: CompanyId,
-    pub purpose: Purpose,
-    pub message_id: String,
-    pub is_text: bool,
-}
 
 /// What a channel knows about a mail of an earlier process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -124,6 +124,8 @@ async fn wait_for_recovery(
     if manager.context.channel.hands_over() {
         return;
     }
+    // The pending work is known once the company is loaded.
+    manager.inspect(|_| ()).await;
     tokio::select! {
         _ = recovered.wait_for(|recovered| *recovered) => {}
         _ = pending.wait_for(|pending| pending.run.is_none()) => {}

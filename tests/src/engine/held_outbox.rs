@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use boarding_commands::event::OutboxId;
-use boarding_core::delivery::mail::Mail;
+use boarding_core::delivery::mail::{Mail, MailId};
 use boarding_core::delivery::outbox::Outbox;
-use boarding_core::delivery::{Channel, DeliveryFuture, LookupFuture, MailId};
+use boarding_core::delivery::{Channel, DeliveryFuture, LookupFuture};
 use tokio::sync::watch;
 
 /// Writes every second mail of a batch, from the first, and never answers.

@@ -1,7 +1,10 @@
 //! The rules of recipients: who may be invited at the claim, and the events of a report.
 
+mod ids;
 #[cfg(test)]
 mod spec;
+
+pub use ids::own_message_id;
 
 use serde_json::json;
 
@@ -14,10 +17,10 @@ use crate::decide::dialect_rules::{
 };
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
-use crate::event::message_id;
 use crate::event::{Channel, Event, OutboxId, SentOn, Wording};
 use crate::settings::Settings;
-use crate::values::{Code, InvitationId, Personal, Phone, Refusal, RunId, Time, email};
+use crate::values::{Code, Personal, Phone, Refusal, RunId, Time, email};
+use ids::invitation_id;
 
 /// The running run of a worker with this fence.
 ///
@@ -382,23 +385,4 @@ pub fn open_claims(
         Some(OpenClaim { claim, may_go_on, outbox, since })
     };
     run.in_flight.iter().filter_map(open).collect()
-}
-
-/// The id of a person's invitation to a channel: derived from company, user, channel and time, so that
-/// the rule stays deterministic.
-fn invitation_id(company: &Company, user: &User, channel: Channel, at: Time) -> InvitationId {
-    let mut hasher = blake3::Hasher::new();
-    for part in [company.id.as_str(), &user.key().folded(), channel.as_str()] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let mut random = [0u8; 16];
-    hasher.finalize_xof().fill(&mut random);
-    let millis = u64::try_from(at.0).unwrap_or(0);
-    InvitationId(ulid::Ulid::from_parts(millis, u128::from_le_bytes(random)))
-}
-
-/// The Message-ID of a run's mail to the recipient at this place: the same at every attempt.
-pub fn own_message_id(company: &Company, run: RunId, place: u32) -> String {
-    format!("{}@{}.boarding.invalid", message_id(run, place), company.id)
 }

@@ -12,7 +12,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use thiserror::Error;
 
-use super::{MailId, qr_code};
+use super::qr_code;
 
 /// The longest Message-ID, in characters: it fits in one header line of RFC 5322.
 const MAX_MESSAGE_ID_CHARS: usize = 250;
@@ -38,6 +38,15 @@ impl fmt::Display for Purpose {
             Self::Notice => f.write_str("notices"),
         }
     }
+}
+
+/// A mail or text of an earlier process, by its Message-ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailId {
+    pub company: CompanyId,
+    pub purpose: Purpose,
+    pub message_id: String,
+    pub is_text: bool,
 }
 
 /// A mail to one person.

@@ -12,10 +12,8 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::OutboxId;
 use boarding_commands::values::Digest;
 
-use super::{
-    Channel, ChannelAnswer, DeliveryFuture, Lookup, LookupFuture, MailId, ReadyFuture, text_file,
-};
-use crate::delivery::mail::{Mail, last_line};
+use super::{Channel, ChannelAnswer, DeliveryFuture, Lookup, LookupFuture, ReadyFuture, text_file};
+use crate::delivery::mail::{Mail, MailId, last_line};
 
 mod id;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use boarding_commands::event::OutboxId;
 
-use super::{Channel, DeliveryFuture, LookupFuture, MailId, ReadyFuture};
-use crate::delivery::mail::{Mail, Purpose};
+use super::{Channel, DeliveryFuture, LookupFuture, ReadyFuture};
+use crate::delivery::mail::{Mail, MailId, Purpose};
 
 /// Sends mails by one channel and text messages by another. Its name is the name of the channel of mails.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use boarding_commands::values::{Code, Personal, Time};
 
 use super::drafts::Draft;
 use super::manager::ManagerContext;
-use crate::delivery::mail::{Mail, Purpose};
-use crate::delivery::{Channel, ChannelAnswer, Lookup, MailId};
+use crate::delivery::mail::{Mail, MailId, Purpose};
+use crate::delivery::{Channel, ChannelAnswer, Lookup};
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use ulid::Ulid;
 use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
 use super::relay::pause_seconds;
-use crate::delivery::mail::Purpose;
-use crate::delivery::{Lookup, MailId};
+use crate::delivery::Lookup;
+use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
 use crate::reply::Reply;
 

@@ -6,8 +6,8 @@ use boarding_commands::event::Event;
 use boarding_commands::values::Code;
 
 use super::work::RunWork;
-use crate::delivery::mail::Purpose;
-use crate::delivery::{Lookup, MailId};
+use crate::delivery::Lookup;
+use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::CLAIM_MAX;
 use crate::process::mails::{self, NOT_WRITTEN, is_text};
 
