@@ -77,6 +77,8 @@ pub struct Company {
     pub(crate) pictures: BTreeMap<UserId, u32>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
+    /// The accounts that have another address than their key, by that address.
+    pub(crate) readdressed: BTreeSet<(AddressMark, UserId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +142,7 @@ impl Company {
             picture_imports: BTreeSet::new(),
             pictures: BTreeMap::new(),
             holders: BTreeMap::new(),
+            readdressed: BTreeSet::new(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
-use crate::company::{Address, Addressee, Company, Notification, UserState};
+use crate::company::{Address, Addressee, Company, Notice, Notification, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, HandedTo, Permission};
+use crate::event::{Event, HandedTo, Permission, TemplateKind, Topic, import_completed_key};
 use crate::mail_kinds::{self, obsolete, waits};
 use crate::template::Link;
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
@@ -30,7 +30,7 @@ impl Decide for ClaimNotification {
         let (mut events, mut mails_link) = (Vec::new(), false);
         for (key, mail) in waiting.take(self.most) {
             let has_link = shows_link(mail);
-            let to = address(company, mail, sends_texts, context.at).and_then(|to| {
+            let to = address(company, key, mail, sends_texts, context.at).and_then(|to| {
                 let known = if has_link { context.require_link_secret(company) } else { Ok(()) };
                 known.map(|()| to).map_err(|refusal| refusal.code)
             });
@@ -74,6 +74,7 @@ fn shows_link(mail: &Notification) -> bool {
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.
 fn address(
     company: &Company,
+    key: &str,
     mail: &Notification,
     sends_texts: bool,
     now: Time,
@@ -96,8 +97,19 @@ fn address(
     if company.is_suppressed(address.mark()) {
         return Err(Code::DeliverySuppressed);
     }
-    let obsolete = notice.and_then(|notice| obsolete(company, &mail.to, notice, now));
+    let obsolete = notice.and_then(|notice| {
+        let replaced = is_replaced(company, key, notice).then_some(Code::InvitationSuperseded);
+        replaced.or_else(|| obsolete(company, &mail.to, notice, now))
+    });
     obsolete.map_or(Ok(to), Err)
+}
+
+/// Whether a newer mail about the import has replaced this one: every such mail shows the newest link.
+fn is_replaced(company: &Company, key: &str, notice: &Notice) -> bool {
+    let Topic::Import(import) = notice.about else { return false };
+    let link = company.imports.get(&import).and_then(|import| import.link);
+    notice.kind == TemplateKind::ImportCompleted
+        && link.is_some_and(|link| key != import_completed_key(import, link.generation))
 }
 
 /// A claim of a notification without a report that an earlier process left.
@@ -130,7 +142,8 @@ pub fn open_claims(company: &Company, sends_texts: bool, now: Time) -> Vec<OpenN
             is_text,
             is_welcome: notice.is_none(),
             handed_to: if is_text { texts } else { mails }.cloned(),
-            claim: address(company, mail, sends_texts, now).map(|to| dispatched(company, key, to)),
+            claim: address(company, key, mail, sends_texts, now)
+                .map(|to| dispatched(company, key, to)),
         }
     };
     open.map(claim).collect()
