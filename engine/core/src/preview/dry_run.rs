@@ -17,6 +17,7 @@ use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::losses::Losses;
 use super::moves::Moves;
 use super::plan::{Attention, ImportPlan};
 use crate::actor::decide_step::State;
@@ -183,6 +184,7 @@ struct Tally {
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,
+    losses: Losses,
     warnings: Vec<Problem>,
     not_invited: Option<Problem>,
     changed: Vec<Value>,
@@ -228,6 +230,7 @@ impl Tally {
                 }
                 self.digest.add(&row);
                 self.attention.note(&row);
+                self.losses.add(&row);
                 self.keep(row);
             }
         }
@@ -269,6 +272,7 @@ impl Tally {
             rows,
             next,
             attention,
+            losses: self.losses,
             warnings,
             changed: self.changed,
             changed_rows: self.changed_rows,
