@@ -166,7 +166,7 @@ async fn adopted_run_knows_the_mails_of_its_outbox() {
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [6, 5, 0, 1, 0]);
     let users = channel.mails().into_iter().map(|mail| mail.to).collect::<Vec<_>>();
-    assert_eq!(users, ["user3@example.com", "user5@example.com"]);
+    assert_eq!(users, ["user3@people.example", "user5@people.example"]);
     assert_eq!(harness.outbox().len(), 3);
 }
 
