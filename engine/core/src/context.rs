@@ -18,6 +18,7 @@ use crate::ownership::Ownership;
 use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
 use crate::read::store::Store;
+use crate::refused_commands::RefusedCommands;
 use crate::reply::Reply;
 use crate::waiting::WaitingRuns;
 use boarding_log::{EventLog, Location};
@@ -49,6 +50,8 @@ pub(crate) struct EngineContext {
     pub(crate) ownership: OnceLock<Arc<dyn Ownership>>,
     /// The source of files that commands only name; unset without an object store.
     pub(crate) objects: OnceLock<Arc<dyn Objects>>,
+    /// The queued commands that were refused; unset without a queue.
+    pub(crate) refused: OnceLock<Arc<dyn RefusedCommands>>,
     /// Whether the engine is closing: process managers start nothing new.
     pub(crate) closing: watch::Sender<bool>,
     // The last field, so it is dropped last: the lock of the folder must be released after all users of it.

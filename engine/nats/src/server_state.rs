@@ -14,6 +14,7 @@ use super::forward;
 use super::micro::Service;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
+use super::refused_commands::RefusedStream;
 use super::requests::{self, Request, broken};
 use super::wire::WireResponse;
 
@@ -33,6 +34,7 @@ pub(super) struct ServerState {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
     pub(super) bucket: Arc<ObjectBucket>,
+    pub(super) refused: Arc<RefusedStream>,
     /// The number of replicas of a new queue.
     pub(super) copies: usize,
     pub(super) phase: watch::Receiver<Phase>,

@@ -160,6 +160,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
         objects: OnceLock::new(),
+        refused: OnceLock::new(),
         closing: watch::Sender::new(false),
         folder,
     };
