@@ -81,9 +81,10 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
         ("john1", "J2", "1002", "agent", "boss1"),
         ("lone1", "L1", "1003", "agent", "boss2"),
     ] {
-        let attributes = json!({
-            "agent_id": agent_id, "pbx_id": pbx_id, "profile": profile, "supervisor": supervisor,
-        });
+        let mut attributes = json!({"agent_id": agent_id, "pbx_id": pbx_id, "profile": profile});
+        if !supervisor.is_empty() {
+            attributes["supervisor"] = json!(supervisor);
+        }
         let user = json!({"user": user, "attributes": attributes}).to_string();
         cli.run(&["command", "AddUser", &user]).expect_status(0);
     }
