@@ -103,6 +103,7 @@ impl NatsServer {
             client,
             bucket,
             refused,
+            faults: std::sync::Mutex::default(),
             copies,
             phase: watched,
             service,
