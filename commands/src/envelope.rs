@@ -21,6 +21,9 @@ pub struct Envelope {
     /// The idempotency key, for as long as the log lasts.
     pub id: CommandId,
     pub actor: Option<String>,
+    /// The user that the NATS server has authenticated. The front door sets it; no caller can send it.
+    #[serde(skip)]
+    pub authenticated: Option<String>,
     pub issued_at: Option<Time>,
     #[schemars(with = "Option<AnyId>")]
     pub correlation: Option<Ulid>,
@@ -42,6 +45,7 @@ impl Envelope {
         Self {
             id,
             actor: None,
+            authenticated: None,
             issued_at: None,
             correlation: None,
             expected_version: None,

@@ -14,7 +14,7 @@ mod time;
 
 pub use boarding_csv::nearest;
 
-pub use actor::{ENGINE, check_actor};
+pub use actor::{ENGINE, check_actor, check_nats_user};
 pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;
 pub use id::{CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold};

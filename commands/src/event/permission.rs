@@ -1,4 +1,4 @@
-//! What an actor may do in a company.
+//! What an actor may do in a company, and for whom a NATS user may speak.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,4 +26,12 @@ impl Permission {
             Self::Administer => "administer",
         }
     }
+}
+
+/// For whom a NATS user may speak beside the actors that it is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeaksFor {
+    /// Every actor of the company.
+    Anyone,
 }

@@ -33,6 +33,29 @@ pub fn check_actor(actor: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The longest name of a NATS user, in bytes: it is one token of a subject.
+const NATS_USER_MAX_BYTES: usize = 256;
+
+/// Checks the name of a NATS user: one token of a subject.
+///
+/// # Errors
+/// `envelope.malformed` with the key.
+pub fn check_nats_user(name: &str) -> Result<(), Refusal> {
+    let is_plain = |c: char| {
+        !c.is_whitespace()
+            && !c.is_control()
+            && !is_bidirectional(c)
+            && !matches!(c, '.' | '*' | '>')
+    };
+    if (1..=NATS_USER_MAX_BYTES).contains(&name.len()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    let words = format!(
+        "nats_user: expected 1 to {NATS_USER_MAX_BYTES} bytes without blanks, dots and wildcards"
+    );
+    Err(Refusal::new(Code::EnvelopeMalformed).saying(&words).with(json!({"key": "nats_user"})))
+}
+
 /// Whether a character changes the direction of the text around it.
 fn is_bidirectional(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

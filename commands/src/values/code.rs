@@ -39,6 +39,9 @@ codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
     AuthActorReserved "auth.actor_reserved" "The engine uses this name for its own commands; name another actor."
+    AuthActorNotBound "auth.actor_not_bound" "The NATS user may not name this actor; name one that it is bound to, or ask an administrator to bind it."
+    AuthUserNotBound "auth.user_not_bound" "The company accepts bound NATS users only; ask an administrator to bind this one."
+    AuthAdministratorNotBound "auth.administrator_not_bound" "No bound NATS user could administer the company; bind one to an administrator first."
     AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
@@ -251,7 +254,7 @@ codes! {
 
 /// The status of each code that does not have the status 400. NATS services and HTTP use the same numbers.
 const STATUSES: [(u16, &[Code]); 6] = [
-    (403, &[Code::AuthPermissionDenied]),
+    (403, &[Code::AuthPermissionDenied, Code::AuthActorNotBound, Code::AuthUserNotBound]),
     // The thing exists already, or has changed.
     (
         409,

@@ -143,8 +143,8 @@ async fn work(
 // first answer.
 async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
-    let request =
-        Request { subject: &command.subject, headers, payload: &command.payload, forwarded: false };
+    let (subject, payload) = (&command.subject, &command.payload);
+    let request = Request { subject, headers, payload, user: None, forwarded: false };
     let response = with_progress(&command, state.command(request)).await;
     let tries = command.info().map_or(1, |info| info.delivered);
     if response.may_be_retried() {

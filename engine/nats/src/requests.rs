@@ -19,6 +19,8 @@ pub(super) struct Request<'a> {
     pub(super) subject: &'a str,
     pub(super) headers: Option<&'a HeaderMap>,
     pub(super) payload: &'a [u8],
+    /// The user that the server has authenticated; none where the set-up cannot tell.
+    pub(super) user: Option<&'a str>,
     /// Whether another engine forwarded it.
     pub(super) forwarded: bool,
 }
@@ -80,7 +82,7 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     };
     let id = id_in(&value);
     let RequestTarget { company, name } = request.target();
-    let read = company.and_then(|company| Ok((company, envelope(value, request.headers)?)));
+    let read = company.and_then(|company| Ok((company, envelope(value, request)?)));
     match read {
         Ok((company, envelope)) => {
             // The future is large, so it lives on the heap and not on the stack of the task.
@@ -92,15 +94,16 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     }
 }
 
-/// Parses the envelope and adds the trace from the headers. On NATS an actor is required.
-fn envelope(value: Value, headers: Option<&HeaderMap>) -> Result<Envelope, Refusal> {
+/// Parses the envelope and adds the user, and the trace from the headers. On NATS an actor is required.
+fn envelope(value: Value, request: Request<'_>) -> Result<Envelope, Refusal> {
     let mut envelope = Envelope::read(value)?;
+    envelope.authenticated = request.user.map(str::to_owned);
     if envelope.actor.as_ref().is_none_or(|actor| actor.trim().is_empty()) {
         let refusal = Refusal::new(Code::EnvelopeMalformed).saying("actor: is required");
         return Err(refusal.with(json!({"key": "actor"})));
     }
     if envelope.traceparent.is_none() {
-        let sent = header(headers, "traceparent").filter(|text| is_traceparent(text));
+        let sent = header(request.headers, "traceparent").filter(|text| is_traceparent(text));
         envelope.traceparent = sent.map(str::to_owned);
     }
     Ok(envelope)
@@ -123,10 +126,12 @@ pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usiz
     };
     let RequestTarget { company, name } = request.target();
     let asked = company.and_then(|company| Ok((company, parameters(encoding, request.payload)?)));
-    let (company, params, asker) = match asked {
-        Ok((company, (params, asker))) => (company, params, asker),
+    let (company, params, actor) = match asked {
+        Ok((company, (params, actor))) => (company, params, actor),
         Err(refusal) => return WireResponse::refused(encoding, None, refusal),
     };
+    let authenticated = request.user.map(str::to_owned);
+    let asker = QueryCaller { actor, authenticated, authority: Authority::Granted };
     let response = match Box::pin(engine.query(&company, name, params, &asker)).await {
         Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, &found),
         Ok(QueryAnswer::Csv(bytes)) => WireResponse::csv(bytes),
@@ -142,11 +147,8 @@ pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usiz
     WireResponse::refused(encoding, None, refusal)
 }
 
-/// The parameters of a query and its caller. An empty payload means no parameters.
-fn parameters(
-    encoding: Encoding,
-    payload: &[u8],
-) -> Result<(Map<String, Value>, QueryCaller), Refusal> {
+/// The parameters of a query and its actor, empty if none is named. An empty payload means no parameters.
+fn parameters(encoding: Encoding, payload: &[u8]) -> Result<(Map<String, Value>, String), Refusal> {
     let malformed = |why: &str| Refusal::new(Code::QueryMalformed).saying(why);
     let read = match payload {
         [] => Value::Null,
@@ -165,7 +167,7 @@ fn parameters(
             return Err(malformed("actor: expected a text").with(details));
         }
     };
-    Ok((params, QueryCaller { actor, authority: Authority::Granted }))
+    Ok((params, actor))
 }
 
 /// The response after a panic.
@@ -218,8 +220,9 @@ mod tests {
 
     #[test]
     fn the_subject_names_company_and_command() {
-        let target =
-            |subject| Request { subject, headers: None, payload: &[], forwarded: false }.target();
+        let target = |subject| {
+            Request { subject, headers: None, payload: &[], user: None, forwarded: false }.target()
+        };
         let good = target("boarding.v1.acme.command.AddUser");
         assert_eq!((good.company.unwrap().as_str(), good.name), ("acme", "AddUser"));
         assert!(target("boarding.v1.Acme.command.AddUser").company.is_err());
@@ -234,7 +237,8 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&value).unwrap();
         let json = value.to_string();
         for (headers, payload) in [(None, json.as_bytes()), (Some(&headers), &packed)] {
-            let summary = Request { subject: "", headers, payload, forwarded: false }.summary();
+            let summary =
+                Request { subject: "", headers, payload, user: None, forwarded: false }.summary();
             assert_eq!(summary.id, Some("01JD0000000000000000000000".parse().unwrap()));
         }
     }

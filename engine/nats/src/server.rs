@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 use super::admission::{Admission, AdmissionLimits};
 use super::feed::{self, Feed};
 use super::forward;
-use super::isolation;
+use super::isolation::Isolation;
 use super::jetstream_api;
 use super::micro::{self, Service};
 use super::names;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
-use super::requests::{self, Request, may_answer};
+use super::requests::{Request, may_answer};
 use super::server_state::{Phase, ServerState};
 use super::takeover;
 use super::wire::WireResponse;
@@ -104,6 +104,7 @@ impl NatsServer {
             service,
             commands,
             admission: Admission::new(limits),
+            isolation: Isolation::default(),
             owners,
         });
         let mut tasks = JoinSet::new();
@@ -197,7 +198,8 @@ const QUERY: [(&str, &str); 4] = [
 async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
     let queue = queue::open(state).await;
     tasks.spawn(queue::run(Arc::clone(state), queue));
-    tasks.spawn(isolation::check(state.client.clone()));
+    let watched = Arc::clone(state);
+    tasks.spawn(async move { watched.isolation.warn(&watched.client).await });
     if let Some(owners) = state.owners.clone() {
         let state = Arc::clone(state);
         tasks.spawn(async move {
@@ -285,8 +287,7 @@ impl ServerState {
         let response = if endpoint == self.commands {
             self.command(request).await
         } else {
-            let most = self.client.max_payload();
-            self.guarded(request, requests::query(&self.engine, request, most)).await
+            self.query(request).await
         };
         let millis = self.engine.clock().now().0 - began.0;
         self.service.count(endpoint, u64::try_from(millis).unwrap_or(0), response.code);
@@ -319,6 +320,7 @@ fn request(message: &Message) -> Request<'_> {
         subject: forwarded.unwrap_or(&message.subject),
         headers,
         payload: &message.payload,
+        user: None,
         forwarded: forwarded.is_some(),
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::forward;
+use super::isolation::Isolation;
 use super::micro::Service;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
@@ -40,6 +41,7 @@ pub(super) struct ServerState {
     /// The index of the service's endpoint for commands.
     pub(super) commands: usize,
     pub(super) admission: Admission,
+    pub(super) isolation: Isolation,
     /// The ownership of companies; none if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
 }
@@ -52,15 +54,50 @@ impl ServerState {
 
     /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
-        if request.forwarded {
-            // It is executed here in any case: two engines must not forward it to each other without end.
-            self.guarded(request, requests::command(&self.engine, request)).await
-        } else {
-            self.guarded(
-                request,
-                forward::command(&self.engine, self.owners.as_ref(), &self.client, request),
-            )
-            .await
+        let work = async {
+            let request = match self.with_user(request).await {
+                Ok(request) => request,
+                Err(response) => return response,
+            };
+            // A forwarded command is executed here in any case: two engines must not forward it to each other
+            // without end.
+            match request.forwarded {
+                true => requests::command(&self.engine, request).await,
+                false => {
+                    let (engine, owners) = (&self.engine, self.owners.as_ref());
+                    forward::command(engine, owners, &self.client, request).await
+                }
+            }
+        };
+        self.guarded(request, work).await
+    }
+
+    /// Answers a query.
+    pub(super) async fn query(&self, request: Request<'_>) -> WireResponse {
+        let work = async {
+            match self.with_user(request).await {
+                Ok(request) => {
+                    requests::query(&self.engine, request, self.client.max_payload()).await
+                }
+                Err(response) => response,
+            }
+        };
+        self.guarded(request, work).await
+    }
+
+    /// The request with the user that the server has authenticated. A user in the subject counts only if no other
+    /// client can write such subjects.
+    async fn with_user<'a>(&self, request: Request<'a>) -> Result<Request<'a>, WireResponse> {
+        let Some(user) = request.address().user else { return Ok(request) };
+        match self.isolation.tells_users(&self.client).await {
+            Some(true) => Ok(Request { user: Some(user), ..request }),
+            Some(false) => Ok(request),
+            None => {
+                let summary = request.summary();
+                let why = "the NATS server does not say which account the engine has";
+                let (encoding, id) = (summary.encoding, summary.id);
+                Err(WireResponse::failed(encoding, id, Code::Unavailable, why))
+            }
         }
     }
 

@@ -256,6 +256,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
     };
     let caller = boarding_core::queries::QueryCaller {
         actor: "admin".to_owned(),
+        authenticated: None,
         authority: boarding_commands::decide::Authority::All,
     };
     let mut queries = 0;

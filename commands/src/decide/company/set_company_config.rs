@@ -37,7 +37,15 @@ impl Decide for SetCompanyConfig {
         let today = company.settings.flat();
         let changes = company.settings.check(&self.0)?;
         let differs = |change: &(String, Value)| !today.contains(change);
-        let events = changes.into_iter().filter(differs);
+        let events: Vec<_> = changes.into_iter().filter(differs).collect();
+        let requires_binding = |(name, value): &(String, Value)| {
+            name == "require_bound_users" && value == &Value::Bool(true)
+        };
+        let reachable = company.bindings.reach_administrator(&company.grants);
+        if !reachable && events.iter().any(requires_binding) {
+            return Err(Code::AuthAdministratorNotBound.into());
+        }
+        let events = events.into_iter();
         let events = events.map(|(setting, value)| Event::CompanyConfigChanged { setting, value });
         Ok(Decision::append(events.collect()))
     }
