@@ -10,6 +10,7 @@ mod files;
 mod isolation;
 mod log;
 mod migration;
+mod operator_mode;
 mod ownership;
 mod permissions;
 mod queue;

@@ -173,6 +173,14 @@ impl Context<'_> {
     /// `link_secret.changed`; `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
         self.require_link_secret(company)?;
+        self.require_mail_server_settings(company)
+    }
+
+    /// Refuses to send by a mail server while the sender or the base of links is a placeholder.
+    ///
+    /// # Errors
+    /// `config.link_base_url_unset`, with the commands that set both.
+    pub(crate) fn require_mail_server_settings(&self, company: &Company) -> Result<(), Refusal> {
         if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }
     }
 

@@ -132,7 +132,9 @@ impl Dialect for Ocm {
 
 impl ImportRules for Ocm {
     fn check_key(&self, key: &UserKey, settings: &Settings) -> Option<Problem> {
-        (!settings.takes_id(key.as_str())).then(|| special_characters(LAN_ID))
+        let is_allowed = |c: char| settings.takes_id(c.encode_utf8(&mut [0; 4]));
+        let key = key.as_str();
+        (!settings.takes_id(key)).then(|| special_characters(LAN_ID, key, is_allowed))
     }
 
     fn check(&self, row: &RowValues, known: &dyn Known) -> Vec<Problem> {
@@ -143,8 +145,10 @@ impl ImportRules for Ocm {
         };
         // An Agent ID that replaces a blank cell is checked as a LAN ID.
         let same_as_key = |id: &str| row.user.as_ref().is_some_and(|key| key.folded() == fold(id));
-        if attribute("agent_id").is_some_and(|id| !same_as_key(id) && !known.takes_id(id)) {
-            problems.push(special_characters(AGENT_ID));
+        let agent_id = attribute("agent_id").filter(|id| !same_as_key(id) && !known.takes_id(id));
+        if let Some(id) = agent_id {
+            let is_allowed = |c: char| known.takes_id(c.encode_utf8(&mut [0; 4]));
+            problems.push(special_characters(AGENT_ID, id, is_allowed));
         }
         let lost = |other: &UserRef| same_as_key(other.key.as_str()) || !known.may_refer_to(other);
         if row.supervisor.as_ref().is_some_and(lost) {
@@ -196,7 +200,8 @@ fn login(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     let id = cells.id(column, MAX_ID_CHARS);
     match &id {
         CellValue::Value(text) if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            cells.problem(column, Code::FieldSpecialCharacters);
+            let is_allowed = |c: char| c.is_ascii_graphic();
+            cells.invalid(special_characters(column, text, is_allowed));
             CellValue::Absent
         }
         _ => id,
@@ -222,8 +227,17 @@ fn number(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     }
 }
 
-fn special_characters(column: usize) -> Problem {
-    in_column(column, Code::FieldSpecialCharacters)
+/// The problem of an id with the characters that it may not have.
+fn special_characters(column: usize, id: &str, is_allowed: impl Fn(char) -> bool) -> Problem {
+    let mut found = Vec::new();
+    for c in id.chars().filter(|c| !is_allowed(*c)) {
+        let shown = if c.is_whitespace() { "blank".to_owned() } else { c.to_string() };
+        if !found.contains(&shown) {
+            found.push(shown);
+        }
+    }
+    let problem = in_column(column, Code::FieldSpecialCharacters);
+    problem.saying(&format!("not allowed: {}", found.join(" ")))
 }
 
 fn in_column(column: usize, code: Code) -> Problem {
@@ -291,6 +305,8 @@ mod tests {
         // The referenced person is a key like any other.
         let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
         assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
+        let shown = read("j#h n\u{f6},J,D,,1,agent,x,T,R,,,").problems.remove(0).message;
+        assert!(shown.ends_with("(not allowed: blank \u{f6})"), "{shown}");
         let agent = problems("john,J,D,jöhn,1,agent,x,T,R,,,");
         assert_eq!(agent, one("Agent ID", Code::FieldSpecialCharacters));
     }

@@ -1,9 +1,9 @@
 //! `reminder`: an invitation is still open, to the person invited, with the same link. A device gets a text.
 
-use super::{MailKind, Turn};
+use super::{MailKind, Turn, topics};
 use crate::company::{Addressee, Company, InvitationState};
 use crate::event::{Event, MailTo, TemplateKind, Topic};
-use crate::template::{Link, MailFacts};
+use crate::template::{Link, MailFacts, TopicVariables};
 use crate::values::{Code, Personal, Time};
 
 #[derive(Debug)]
@@ -12,13 +12,16 @@ pub(super) struct Reminder;
 impl MailKind for Reminder {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
-            link: Link::Account,
+            link: Link::AccountOrActivation,
             names_person: true,
-            names_channel: true,
             shows_phone: true,
             ..MailFacts::PLAIN
         };
         &FACTS
+    }
+
+    fn sample(&self) -> TopicVariables {
+        topics::invitation::sample()
     }
 
     fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {

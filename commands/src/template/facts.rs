@@ -10,6 +10,8 @@ pub enum Link {
     Account,
     /// Activates the person's account of the product.
     Activation,
+    /// Activates the account if the topic names no channel, otherwise links it on that channel.
+    AccountOrActivation,
     /// Invites the users of an import.
     Invite,
 }

@@ -74,6 +74,10 @@ pub(super) fn known_values(
         Link::None => return known,
         Link::Account => button_label(language, values.channel),
         Link::Activation => activation_label(language).to_owned(),
+        Link::AccountOrActivation => match known.get("channel_name") {
+            Some(name) if name.is_true() => button_label(language, values.channel),
+            _ => activation_label(language).to_owned(),
+        },
         Link::Invite => invite_label(language).to_owned(),
     };
     known.insert("link_url", own(part, values.link_url));

@@ -285,6 +285,11 @@ impl<'a> Cells<'a> {
         self.problems.push(Problem::in_column(self.name(column), code));
     }
 
+    /// Notes a problem that makes the row invalid.
+    pub fn invalid(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     /// Notes that a number makes the row invalid, under this code, with the text of the cell.
     pub fn phone_problem(&mut self, column: usize, not: NotPhone, code: Code) {
         let text = self.raw(column).value().unwrap_or_default();

@@ -159,7 +159,11 @@ impl DataDir {
     }
 }
 
-fn make_folder(path: &Path) -> Result<(), DataDirError> {
+/// Makes a folder and those above it, for its owner only.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn make_folder(path: &Path) -> Result<(), DataDirError> {
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path);
     made.map_err(|source| failed("make the folder", path, source))
 }
@@ -264,9 +268,12 @@ fn secret(path: &Path, may_write: bool) -> Result<(Secret, bool), DataDirError> 
     bytes.try_into().map(|bytes| (Secret(bytes), true)).map_err(wrong)
 }
 
-/// Writes a file atomically: to a temporary file, synced, then renamed. The sync must come before the rename,
-/// or a loss of power could leave the name with an empty file.
-fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
+/// Writes a file atomically, for its owner only: to a temporary file, synced, then renamed. The sync must come before
+/// the rename, or a loss of power could leave the name with an empty file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
     let unfinished = path.with_extension("tmp");
     let written = OpenOptions::new()
         .write(true)

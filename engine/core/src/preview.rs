@@ -22,10 +22,12 @@ use crate::reply::Reply;
 use crate::submission::Submission;
 
 mod dry_run;
+mod losses;
 mod moves;
 mod plan;
 mod undo;
 
+pub use losses::Losses;
 pub use plan::{Attention, ImportPlan};
 
 /// Plans imports and undos on copies of their companies.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use percent_encoding::percent_decode_str;
 
@@ -112,7 +114,10 @@ impl ServerAddress {
             .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
             .reconnect_delay_callback(reconnect_delay)
             .event_callback(log_events());
-        if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
+        let credentials = self.credentials().await?;
+        let of_user =
+            || inbox_of(&addresses).or_else(|| inbox_of_credentials(credentials.as_deref()?));
+        if let Some(prefix) = self.inbox.clone().or_else(of_user) {
             options = options.custom_inbox_prefix(prefix);
         }
         // async-nats uses only host and port of an address, so user and password are set here.
@@ -121,9 +126,9 @@ impl ServerAddress {
             Some((token, None)) => options.token(token),
             None => options,
         };
-        if let Some(file) = &self.credentials {
+        if let (Some(file), Some(text)) = (&self.credentials, &credentials) {
             let failed = |source| ConnectError::Credentials { file: file.clone(), source };
-            options = options.credentials_file(file).await.map_err(failed)?;
+            options = options.credentials(text).map_err(failed)?;
         }
         if let Some(file) = &self.authorities {
             options = options.add_root_certificates(file.clone());
@@ -140,6 +145,13 @@ impl ServerAddress {
     pub fn shown(&self) -> Result<Vec<String>, ConnectError> {
         let show = |one: &ServerAddr| format!("{}://{}:{}", one.scheme(), one.host(), one.port());
         Ok(self.addresses()?.iter().map(show).collect())
+    }
+
+    /// The text of the file of credentials.
+    async fn credentials(&self) -> Result<Option<String>, ConnectError> {
+        let Some(file) = &self.credentials else { return Ok(None) };
+        let failed = |source| ConnectError::Credentials { file: file.clone(), source };
+        tokio::fs::read_to_string(file).await.map(Some).map_err(failed)
     }
 
     fn addresses(&self) -> Result<Vec<ServerAddr>, ConnectError> {
@@ -192,8 +204,25 @@ fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
     let (user, password) = credentials_of(addresses)?;
     // A token is a secret: it must not be part of a subject.
     password?;
+    inbox_named(&user)
+}
+
+/// The prefix of an inbox that only the user of these credentials may read: the name in their JWT.
+fn inbox_of_credentials(credentials: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        name: String,
+    }
+    let jwt =
+        credentials.lines().skip_while(|line| !line.contains("BEGIN NATS USER JWT")).nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(jwt.trim().split('.').nth(1)?).ok()?;
+    inbox_named(&serde_json::from_slice::<Claims>(&claims).ok()?.name)
+}
+
+fn inbox_named(user: &str) -> Option<String> {
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
+    let is_plain = !user.is_empty() && user.chars().all(is_token);
+    is_plain.then(|| format!("_INBOX.{user}"))
 }
 
 /// Hosts and ports only, for messages.
@@ -261,5 +290,13 @@ mod tests {
         assert_eq!(inbox_of(&token), None, "a token is secret");
         let wild = server("nats://a%3E:x@localhost").addresses().unwrap();
         assert_eq!(inbox_of(&wild), None, "a user's name may not widen what is listened to");
+        let file = |name: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(serde_json::json!({"name": name}).to_string());
+            format!("-----BEGIN NATS USER JWT-----\nheader.{claims}.signature\n")
+        };
+        assert_eq!(inbox_of_credentials(&file("engine")).as_deref(), Some("_INBOX.engine"));
+        for bad in [file(">"), file(""), "no JWT".to_owned()] {
+            assert_eq!(inbox_of_credentials(&bad), None, "{bad}");
+        }
     }
 }

@@ -97,6 +97,29 @@ fn bad_mobile_of_office_chat_ends_with_status_5() {
     assert_eq!((&row["warnings"], &row["lost"]), (&json!(1), &json!(1)));
 }
 
+/// LX-12, N91, A42: an import and its preview say how many cells, phones and rows were lost, and on which lines.
+#[test]
+fn losses_are_told_by_kind_and_line() {
+    let cli = company();
+    let rows = [
+        "ann,#N/A,ann@acme.example,+84923448071",
+        "bob,Bob,bob@acme.example,12",
+        "ann,Ann,ann@acme.example,+84923448073",
+        "cid,Cid,cid@acme.example,+84923448071",
+    ];
+    let text = format!("username,first_name,email,phone_number\n{}\n", rows.join("\n"));
+    let file = cli.file("lost.csv", &text);
+    let import = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
+    let lost = "lost: 1 cell (line 2), 2 phones (lines 3, 5), 1 row (line 4)\n";
+    let preview = cli.run(&[&import[..], &["--preview"]].concat()).expect_status(5);
+    assert!(preview.stdout.contains(lost), "{}", preview.stdout);
+    let output = cli.run(&import).expect_status(5);
+    assert!(output.stdout.contains(lost), "{}", output.stdout);
+    assert!(output.stderr.contains("--with losses"), "{}", output.stderr);
+    let listed = cli.rows(&["imports", "rows", "latest", "--with", "losses"]);
+    assert_eq!(listed.len(), 4);
+}
+
 /// A42: the first valid row takes the key. A later row names its line and what differs, and is a loss.
 #[test]
 fn rows_of_one_key_are_reported() {

@@ -7,6 +7,21 @@ use crate::support::program::Cli;
 const HEADER: &str =
     "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number";
 
+/// N90: A range or a file with more numbers than one command takes is added in parts. A mistyped end is refused.
+#[test]
+fn many_numbers_are_added_in_parts() {
+    let cli = Cli::new();
+    let add = |from: &str, to: &str| cli.run(&["numbers", "add", "--from", from, "--to", to]);
+    let output = add("+44 20 7100 0000", "+44 20 7100 1499").expect_status(0);
+    assert!(output.stdout.starts_with("1500 numbers added, 0 already"), "{}", output.stdout);
+    let list: String = (0..2_500).map(|n| format!("+44207100{n:04}\n")).collect();
+    let list = cli.file("numbers.txt", &list);
+    let output = cli.run(&["numbers", "add", "--file", &list]).expect_status(0);
+    assert!(output.stdout.starts_with("1000 numbers added, 1500 already"), "{}", output.stdout);
+    let refused = add("+44 20 7100 0000", "+44 21 7100 0000").expect_status(1);
+    assert!(refused.stderr.contains("this one has 100000001"), "{}", refused.stderr);
+}
+
 /// A company with two organizations, a group, and three numbers for one of them.
 fn meridian() -> Cli {
     let cli = Cli::new();

@@ -21,6 +21,9 @@ fn retry_invites_the_failed_people_of_a_run() {
     assert_eq!(uncertain["code"], "run.empty_selection");
 
     cli.run(&["phones", "add", "+84923448002", "bob"]).expect_status(0);
+    let preview = cli.run(&["runs", "retry", "latest", "--failed", "--preview"]).expect_status(0);
+    assert!(preview.stdout.contains("invitation emails to 1 user "), "{}", preview.stdout);
+    assert_eq!(cli.rows(&["runs"]).len(), 1, "a preview starts no run");
     let output = cli.run(&["runs", "retry", "latest", "--failed", "--yes"]).expect_status(0);
     let shown = [output.stdout, output.stderr].concat();
     assert!(shown.contains("invitation emails to 1 user "), "{shown}");
@@ -84,4 +87,27 @@ fn resume_ends_a_scheduled_run_whose_time_has_come() {
         }
         assert_eq!((resumed.len(), &state), (0, &json!("scheduled")));
     }
+}
+
+/// LX-07: A filter that finds more people than a run may have is invited in parts.
+#[test]
+fn filter_over_the_limit_is_invited_in_parts() {
+    let cli = Cli::with_company();
+    let people = [("ann", "+84923448001"), ("bob", "+84923448002"), ("cid", "+84923448003")];
+    cli.import(&cli.people("people.csv", &people));
+    cli.run(&["config", "set", "bulk_integration_max_records", "2"]).expect_status(0);
+    let resend = ["invitations", "resend", "--channel", "whatsapp", "--filter", "not_invited"];
+    let refused = cli.run(&[&resend[..], &["--yes"]].concat()).expect_status(1);
+    assert!(refused.stderr.contains("add --limit 2"), "{}", refused.stderr);
+    let mut parts = Vec::new();
+    for _ in 0..2 {
+        cli.run(&[&resend[..], &["--limit", "2", "--yes"]].concat()).expect_status(0);
+        parts.push(log(&cli, "latest"));
+    }
+    assert_eq!(
+        json!(parts),
+        json!([[["ann", "success"], ["bob", "success"]], [["cid", "success"]]])
+    );
+    let nobody = cli.run(&[&resend[..], &["--yes"]].concat()).expect_status(1);
+    assert!(nobody.stderr.contains("the filter not_invited finds nobody"), "{}", nobody.stderr);
 }

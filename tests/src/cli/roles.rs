@@ -40,8 +40,19 @@ fn role_verbs_assign_and_remove_roles() {
     let with_role = |user: &str| cli.json(&["users", "show", user])["roles"] == json!(["Lead"]);
     assert_eq!(["ann", "bob", "cid"].map(with_role), [false, true, false]);
 
+    cli.run(&["roles", "define", "Chief"]).expect_status(0);
+    let stdout =
+        cli.run(&["roles", "assign", "Lead", "Chief", "--user", "bob"]).expect_status(0).stdout;
+    let lines: Vec<_> = stdout.lines().filter(|line| line.contains("bob")).collect();
+    assert!(lines[0].contains("Lead") && lines[0].contains("role.already_assigned"), "{stdout}");
+    assert!(lines[1].contains("Chief") && lines[1].contains(" assigned"), "{stdout}");
+    let nobody = cli.run(&["roles", "assign", "Lead", "--pbx-id", "9"]).expect_status(0);
+    assert!(nobody.stderr.contains("the filter finds no people"), "{}", nobody.stderr);
+
     for words in [
         &["roles", "assign", "Lead"][..],
+        &["roles", "assign", "Lead", "--profile", "agnt"],
+        &["roles", "assign", "Lead", "--state", "archive"],
         &["roles", "assign", "--user", "ann"],
         &["roles", "assign", "Lead", "--user", "ann", "--org-unit", "Sales"],
         &["roles", "--limit", "1", "list"],

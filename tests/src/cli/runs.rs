@@ -408,6 +408,8 @@ fn same_command_after_a_kill_sends_no_second_mail() {
 fn people_of_a_scheduled_run_need_a_second_consent() {
     let cli = with_three_people();
     cli.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
+    let queue = cli.run(&["runs", "queue"]).expect_status(0).stderr;
+    assert!(queue.contains("1 run is scheduled for later: boarding runs list"), "{queue}");
     assert_eq!(cli.refused(&START)["code"], "run.people_in_unfinished_run");
     let again = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes-again"];
     cli.run(&again).expect_status(0);

@@ -47,7 +47,9 @@ fn setting_is_read_by_every_name_and_unset() {
     let cli = Cli::new();
     let vendors = "com.leapxpert.user.bulkintegration.records";
     cli.run(&["config", "set", vendors, "7", "channels.whatsapp", "true"]).expect_status(0);
-    for name in [vendors, "bulk_integration_max_records"] {
+    let in_words = "Define maximum number of records (users) per Bulk Integration run";
+    let spelled = "Bulk integration max-records";
+    for name in [vendors, in_words, spelled, "bulk_integration_max_records"] {
         let shown = cli.run(&["config", "get", name]).expect_status(0);
         assert_eq!(shown.stdout, "7\n");
         assert!(shown.stderr.contains("default: 100"), "{}", shown.stderr);
@@ -57,7 +59,10 @@ fn setting_is_read_by_every_name_and_unset() {
             shown.stderr
         );
     }
-    cli.run(&["config", "unset", vendors, "channels"]).expect_status(0);
+    cli.run(&["config", "set", in_words, "8", "Channels.WhatsApp", "true"]).expect_status(0);
+    assert_eq!(cli.json(&["config", "get", vendors]), 8);
+    cli.run(&["config", "set", vendors, "9", spelled, "9"]).expect_status(2);
+    cli.run(&["config", "unset", spelled, "channels"]).expect_status(0);
     assert_eq!(cli.json(&["config", "get", vendors]), 100);
     assert_eq!(cli.json(&["config", "get", "channels.whatsapp"]), false);
     for verb in ["get", "unset"] {

@@ -258,3 +258,29 @@ async fn plan_is_refused_after_invitations_took_the_last_number() {
     let details = refused(&harness.submit("ImportFile", body).await, Code::ImportPlanChanged);
     assert_eq!(details["counts"]["invalid"], 1);
 }
+
+/// A43: a reminder of an account that is not activated yet speaks of the activation, in the person's language.
+#[tokio::test]
+async fn reminder_of_an_account_speaks_of_activation() {
+    let harness = EngineHarness::meridian().await;
+    let on = json!({"reminder_after_days": 1, "invitation_ttl_hours.whatsapp": 72});
+    ok(&harness.submit("SetCompanyConfig", on).await);
+    let rows = [
+        "Ann,Lee,ann@meridian.example,Yes,,off,off,,,",
+        "Uwe,Zen,uwe@meridian.example,No,,off,off,,,German",
+    ];
+    import(&harness, &rows, "APAC").await;
+    invite(&harness, &["ann@meridian.example", "uwe@meridian.example"]).await;
+    harness.advance_clock(24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    let mails = harness.outbox();
+    for (subject, text) in [
+        ("Subject: Reminder: activate your MultiLine account", ">Activate MultiLine</a>"),
+        ("Subject: Erinnerung: Aktivieren Sie Ihr MultiLine-Konto", ">MultiLine aktivieren</a>"),
+    ] {
+        let found = mails.iter().find(|mail| mail.contains(subject));
+        assert!(found.is_some_and(|mail| mail.contains(text)), "{subject}: {mails:#?}");
+    }
+    assert!(!mails.concat().contains("WhatsApp"));
+}

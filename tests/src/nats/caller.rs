@@ -73,7 +73,11 @@ impl Response {
 impl Caller {
     /// A client for the company `acme` that encodes in JSON.
     pub(crate) async fn connect(url: &str) -> Self {
-        let address = ServerAddress { url: url.to_owned(), ..ServerAddress::default() };
+        Self::at(&ServerAddress { url: url.to_owned(), ..ServerAddress::default() }).await
+    }
+
+    /// As `connect`, with other ways to log in.
+    pub(crate) async fn at(address: &ServerAddress) -> Self {
         let client = address.connect("caller").await.unwrap();
         Self { client, clock: Clock::system(), company: "acme".to_owned(), msgpack: false }
     }

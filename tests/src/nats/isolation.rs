@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, HEADER, Response, people};
-use super::permissions::{ONE_ACCOUNT, config, lines, server, url};
+use super::permissions::{ONE_ACCOUNT, Site, config, lines, url};
 use super::serve_process::ServeProcess;
 use crate::support::clients::{Clients, Language};
 use crate::support::nats::Server;
@@ -179,8 +179,8 @@ struct Spy {
 }
 
 impl Spy {
-    async fn start(server: &Server, account: &str) -> Self {
-        let client = client(server, &format!("spy-{account}")).await;
+    async fn start(site: &Site, account: &str) -> Self {
+        let client = client(site, &format!("spy-{account}")).await;
         let seen = client.subscribe(">").await.unwrap();
         let mut spy = Self { account: account.to_owned(), client, seen };
         spy.stolen().await;
@@ -205,13 +205,8 @@ impl Spy {
     }
 }
 
-async fn client(server: &Server, user: &str) -> Client {
-    let options = async_nats::ConnectOptions::new()
-        .user_and_password(user.to_owned(), user.to_owned())
-        .custom_inbox_prefix(format!("_INBOX.{user}"))
-        // Publishing what is not permitted is a part of the attack.
-        .event_callback(|_| async {});
-    options.connect(server.url()).await.unwrap()
+async fn client(site: &Site, user: &str) -> Client {
+    site.address(user).connect("test").await.unwrap()
 }
 
 fn two_companies() -> String {
@@ -219,11 +214,14 @@ fn two_companies() -> String {
 }
 
 /// An engine with both companies, so that each call has something to answer with.
-async fn engine(server: &Server) -> ServeProcess {
-    let mut serving = ServeProcess::at(url(server, "engine"));
-    serving.restart(&[]);
+async fn engine(site: &Site) -> ServeProcess {
+    let mut serving = ServeProcess::at(site.address("engine").url);
+    match site.credentials("engine") {
+        Some(file) => serving.restart(&["--nats-credentials", &file.display().to_string()]),
+        None => serving.restart(&[]),
+    }
     for company in ["acme", "globex"] {
-        let caller = Caller::connect(&url(server, "operator")).await.for_company(company);
+        let caller = Caller::at(&site.address("operator")).await.for_company(company);
         caller.define_company().await;
         let files = json!([{"name": "people.csv", "text": people(100)}]);
         caller
@@ -232,7 +230,7 @@ async fn engine(server: &Server) -> ServeProcess {
             .accepted();
     }
     // Consumers that deliver many events before one is acknowledged, so that each fetch is answered.
-    let context = jetstream::new(client(server, "operator").await);
+    let context = jetstream::new(client(site, "operator").await);
     let stream =
         eventually("there are events", async || context.get_stream("BOARDING_EVENTS").await.ok())
             .await;
@@ -273,15 +271,25 @@ async fn nothing_reaches_another_account_by_reply_or_header() {
     // The messages need not survive a power failure. Without the syncs the test takes a third of the time.
     let config = two_companies().replace("sync_interval: always", "");
     let (config, accounts) = with_spies(&config);
-    let server = server(&config);
-    let mut serving = engine(&server).await;
+    attack(&Site::with_passwords(&config), &accounts).await;
+}
+
+/// The same attack on a server in operator mode.
+#[tokio::test]
+async fn nothing_reaches_another_account_in_operator_mode() {
+    let (config, accounts) = with_spies(&two_companies());
+    attack(&Site::in_operator_mode(&config), &accounts).await;
+}
+
+async fn attack(site: &Site, accounts: &[String]) {
+    let mut serving = engine(site).await;
     let mut spies = Vec::new();
-    for account in &accounts {
-        spies.push(Spy::start(&server, account).await);
+    for account in accounts {
+        spies.push(Spy::start(site, account).await);
     }
     let (mut cells, mut leaks) = (0, BTreeSet::new());
     for user in USERS {
-        let attacker = client(&server, user).await;
+        let attacker = client(site, user).await;
         let other = if user.starts_with("globex") { "acme" } else { "globex" };
         let own = user.split_once('-').map_or("acme", |(company, _)| company);
         // The subject names the attacker, so a late answer is known as the attacker's.
@@ -341,15 +349,15 @@ fn large_file(user: &str) -> String {
 /// another company cannot see, replace or remove it.
 #[tokio::test]
 async fn company_imports_a_file_that_only_its_users_reach() {
-    let server = server(&two_companies());
-    let _serving = engine(&server).await;
-    let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    let site = Site::with_passwords(&two_companies());
+    let _serving = engine(&site).await;
+    let publisher = Caller::at(&site.address("acme-publisher")).await;
     let body = |object: &Value| {
         let files = json!([{"name": "people.csv", "object": object}]);
         json!({"dialect": "leapxpert", "files": files, "existing": "update"})
     };
     for (language, user) in Language::ALL.into_iter().zip(["una", "duo"]) {
-        let clients = Clients::of(language, &server);
+        let clients = Clients::of(language, &site.server);
         std::fs::write(clients.file("people.csv"), large_file(user)).unwrap();
         let file = clients.file("people.csv").display().to_string();
         // The second time it replaces the first.
@@ -366,7 +374,7 @@ async fn company_imports_a_file_that_only_its_users_reach() {
         })
         .await;
         // The same name in the other company is another file, or none.
-        let other = Caller::connect(&url(&server, "globex-publisher")).await.for_company("globex");
+        let other = Caller::at(&site.address("globex-publisher")).await.for_company("globex");
         let object = json!({"bucket": "BOARDING_FILES", "name": format!("acme/{user}")});
         other.command("ImportFile", body(&object)).await.error("envelope.malformed", 400);
         let context = jetstream::new(other.client.clone());
@@ -396,9 +404,9 @@ async fn company_imports_a_file_that_only_its_users_reach() {
 /// An object that is a link to itself is refused at once. It would be followed without end.
 #[tokio::test]
 async fn object_that_links_to_itself_is_refused() {
-    let server = server(&two_companies());
-    let _serving = engine(&server).await;
-    let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
+    let site = Site::with_passwords(&two_companies());
+    let _serving = engine(&site).await;
+    let publisher = Caller::at(&site.address("acme-publisher")).await;
     let context = jetstream::new(publisher.client.clone());
     context.get_object_store("BOARDING_FILES").await.unwrap();
     let link = json!({"bucket": "BOARDING_FILES_acme", "name": "acme/x"});

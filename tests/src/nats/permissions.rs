@@ -1,10 +1,16 @@
 //! The permissions in `nats.conf`: each cell of the table in its comment, and the separation of companies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
-use boarding_nats::server_config::{nats_conf, passwords};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boarding_commands::values::Time;
+use boarding_log::connect::ServerAddress;
+use boarding_nats::server_config::{KeyOwner, nats_conf, operator_mode, passwords};
+use nkeys::KeyPair;
+use serde_json::{Value, json};
 
 use crate::support::nats::Server;
 use crate::support::paths::repository;
@@ -64,16 +70,72 @@ pub(super) fn lines(config: &str) -> String {
     text.lines().filter(ours).collect::<Vec<_>>().join("\n")
 }
 
+/// A server with accounts, and how its users log in.
+pub(super) struct Site {
+    pub(super) server: Server,
+    /// The credentials of each user; without them each password is the user's name.
+    credentials: Option<BTreeMap<String, String>>,
+    files: tempfile::TempDir,
+}
+
+impl Site {
+    pub(super) fn with_passwords(config: &str) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        Self { server: server(config), credentials: None, files }
+    }
+
+    /// With the same users and rights in operator mode.
+    pub(super) fn in_operator_mode(config: &str) -> Self {
+        let seed = |owner: KeyOwner, _: &str| Ok(owner.new_seed().unwrap());
+        let made = operator_mode(config, Time(0), seed).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        for (user, text) in &made.credentials {
+            std::fs::write(files.path().join(user), text).unwrap();
+        }
+        // The messages need not survive a power failure.
+        let text = made.config.replace("sync_interval: always", "");
+        Self { server: server(&text), credentials: Some(made.credentials), files }
+    }
+
+    /// The file of a user's credentials, if the site has some.
+    pub(super) fn credentials(&self, user: &str) -> Option<std::path::PathBuf> {
+        self.credentials.as_ref().map(|_| self.files.path().join(user))
+    }
+
+    pub(super) fn address(&self, user: &str) -> ServerAddress {
+        let credentials = self.credentials(user);
+        let url = match credentials {
+            Some(_) => self.server.url(),
+            None => url(&self.server, user),
+        };
+        ServerAddress { url, credentials, ..ServerAddress::default() }
+    }
+
+    /// What a user of the site sends to log in, after the server has sent this value to sign.
+    fn login(&self, user: &str, nonce: &str) -> Value {
+        let Some(credentials) = &self.credentials else {
+            return json!({"user": user, "pass": user, "verbose": false});
+        };
+        let find = |start| credentials[user].lines().find(|line| line.starts_with(start)).unwrap();
+        let (jwt, seed) = (find("ey"), find("SU"));
+        let signature = KeyPair::from_seed(seed).unwrap().sign(nonce.as_bytes()).unwrap();
+        json!({"jwt": jwt, "sig": URL_SAFE_NO_PAD.encode(signature), "verbose": false})
+    }
+}
+
 /// A connection in the NATS protocol. The server reports a refused operation before the next PONG.
 struct Connection {
     lines: BufReader<TcpStream>,
 }
 
 impl Connection {
-    fn connect(server: &Server, name: &str) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    fn connect(site: &Site, name: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", site.server.port)).unwrap();
         let mut connection = Self { lines: BufReader::new(stream) };
-        let login = serde_json::json!({"user": name, "pass": name, "verbose": false});
+        let mut info = String::new();
+        connection.lines.read_line(&mut info).unwrap();
+        let info: Value = serde_json::from_str(info.trim_start_matches("INFO ")).unwrap();
+        let login = site.login(name, info["nonce"].as_str().unwrap_or_default());
         let errors = connection.send(&format!("CONNECT {login}\r\n"));
         assert!(errors.is_empty(), "{name} cannot connect: {errors:?}");
         connection
@@ -114,13 +176,21 @@ impl Connection {
 
 #[test]
 fn each_cell_of_the_permission_table_is_true() {
-    let config = config();
-    let (users, rows) = table(&config);
-    let server = server(&config);
+    check_table(&Site::with_passwords(&config()));
+}
+
+/// The rights in JWTs are those of the file.
+#[test]
+fn each_cell_is_true_in_operator_mode() {
+    check_table(&Site::in_operator_mode(&config()));
+}
+
+fn check_table(site: &Site) {
+    let (users, rows) = table(&config());
     assert!(users.len() == 6 && rows.len() > 40, "the table is not found");
     let mut wrong = Vec::new();
     for (n, name) in users.iter().enumerate() {
-        let mut connection = Connection::connect(&server, name);
+        let mut connection = Connection::connect(site, name);
         for row in &rows {
             let allowed = connection.is_allowed(row);
             if allowed != row.allowed[n] {
@@ -138,13 +208,13 @@ fn users_have_the_same_rights_for_their_company_only() {
     let config = config();
     let both = nats_conf(&["acme", "globex"].map(|name| name.parse().unwrap()));
     let (users, rows) = table(&config);
-    let server = server(&both);
+    let site = Site::with_passwords(&both);
     let swap =
         |text: &str| text.replace("acme", "\0").replace("globex", "acme").replace('\0', "globex");
     let mut wrong = Vec::new();
     for (n, name) in users.iter().enumerate().filter(|(_, name)| name.starts_with("acme")) {
         let name = swap(name);
-        let mut connection = Connection::connect(&server, &name);
+        let mut connection = Connection::connect(&site, &name);
         for row in &rows {
             let other = Row { subject: swap(&row.subject), allowed: Vec::new(), ..*row };
             let allowed = connection.is_allowed(&other);

@@ -73,6 +73,13 @@ impl Server {
         self.restart();
     }
 
+    /// Lets the running server read other lines of configuration.
+    pub(crate) fn reload(&self, lines: &str) {
+        write_config(&self.config, [self.port, self.monitor], self.folder.path(), lines);
+        let pid = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     fn spawn(&mut self) {
         self.kill();
         let log = std::fs::OpenOptions::new()

@@ -151,8 +151,10 @@ impl Decide for ImportFile {
         self.check_limit(company, read.summary.rows)?;
         self.check_options()?;
         let invites = self.invites(company, context, import)?;
-        if invites.is_some() || self.send_welcome_email {
+        if invites.is_some() {
             context.require_mail_settings(company)?;
+        } else if self.send_welcome_email {
+            context.require_mail_server_settings(company)?;
         }
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();

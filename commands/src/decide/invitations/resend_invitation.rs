@@ -10,13 +10,13 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::start_bulk_integration::{
-    Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys,
+    Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys, too_many,
 };
 use crate::decide::runs::unfinished;
 use crate::event::{Channel, ChannelName};
 use crate::event::{Permission, ResendFilter, Source};
 use crate::schema::exactly_one_of;
-use crate::values::{Code, Phone, Refusal, RunId};
+use crate::values::{Code, Phone, Refusal, RunId, Time};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct ResendInvitation {
     pub users: Option<Vec<String>>,
     /// … or those in this state.
     pub filter: Option<ResendBy>,
+    /// With a filter: only the first people that it finds.
+    #[schemars(range(min = 1, max = MAX_NAMED_USERS))]
+    pub limit: Option<usize>,
     /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
     /// are invited again.
     pub again: Option<bool>,
@@ -79,7 +82,7 @@ impl ResendBy {
 /// The people whose last link has ended by its reason and who may be invited again.
 ///
 /// # Errors
-/// `run.empty_selection`, `run.too_many_recipients`.
+/// `run.empty_selection`.
 fn ended(company: &Company, channel: Channel) -> Result<Vec<String>, Refusal> {
     let has_ended = |(_, user): &(UserId, &User)| {
         let link = user.link(channel);
@@ -89,14 +92,7 @@ fn ended(company: &Company, channel: Channel) -> Result<Vec<String>, Refusal> {
     };
     let people = company.users.iter().filter(has_ended);
     let people: Vec<String> = people.map(|(_, user)| user.key().as_str().to_owned()).collect();
-    match people.len() {
-        0 => Err(Code::RunEmptySelection.into()),
-        actual if actual > MAX_NAMED_USERS => {
-            let details = json!({"limit": MAX_NAMED_USERS, "actual": actual});
-            Err(Refusal::new(Code::RunTooManyRecipients).with(details))
-        }
-        _ => Ok(people),
-    }
+    if people.is_empty() { Err(Code::RunEmptySelection.into()) } else { Ok(people) }
 }
 
 /// The run; a preview says which it would be.
@@ -136,17 +132,15 @@ impl Decide for ResendInvitation {
         if named.len() > MAX_NAMED_USERS {
             return Err(malformed("too many users are named"));
         }
+        if self
+            .limit
+            .is_some_and(|limit| self.filter.is_none() || !(1..=MAX_NAMED_USERS).contains(&limit))
+        {
+            return Err(malformed(&format!("limit: 1 to {MAX_NAMED_USERS}, with a filter")));
+        }
         let channel = channel_of(company, self.channel.as_deref())?;
         context.require_mail_settings(company)?;
-        let source = match self.filter {
-            Some(ResendBy::Ended) => {
-                Source::Resend { users: keys(&ended(company, channel)?), filter: None }
-            }
-            filter => {
-                let filter = filter.and_then(ResendBy::stored);
-                Source::Resend { users: keys(&named), filter }
-            }
-        };
+        let source = self.source(company, &named, channel, context.at)?;
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source, list: SelectionVersion::CURRENT };
         let selection = request.check(company, context.at)?;
@@ -170,6 +164,39 @@ impl Decide for ResendInvitation {
 }
 
 impl ResendInvitation {
+    /// The people of the run. The first people of a filter are named, as are those whose link has ended.
+    ///
+    /// # Errors
+    /// `run.empty_selection`, `run.too_many_recipients`.
+    fn source(
+        &self,
+        company: &Company,
+        named: &[String],
+        channel: Channel,
+        at: Time,
+    ) -> Result<Source, Refusal> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let mut people = match self.filter {
+            None => named.to_vec(),
+            Some(ResendBy::Ended) => ended(company, channel)?,
+            Some(filter) => {
+                let filtered = Source::Resend { users: Vec::new(), filter: filter.stored() };
+                if self.limit.is_none() {
+                    return Ok(filtered);
+                }
+                let found = company.select(SelectionVersion::CURRENT, &filtered, channel, at);
+                found.picks.iter().map(|pick| company.key_of(pick).as_str().to_owned()).collect()
+            }
+        };
+        people.truncate(limit);
+        if people.len() > MAX_NAMED_USERS {
+            let (limit, actual) = (MAX_NAMED_USERS, people.len());
+            let refusal = too_many(limit as u64, actual as u64);
+            return Err(refusal.with(json!({"limit": limit, "actual": actual})));
+        }
+        Ok(Source::Resend { users: keys(&people), filter: None })
+    }
+
     /// The keys of the people who are named. A device may be named by its number in any spelling.
     fn named(&self, company: &Company) -> Vec<String> {
         let key = |given: &String| {
@@ -234,6 +261,32 @@ mod tests {
         company
             .when_json("ResendInvitation", body(json!({"plan_hash": "ab"})))
             .then_refused(Code::RunPlanChanged);
+    }
+
+    /// A part of the people of a filter is invited: a product's limit does not lock out the others.
+    #[test]
+    fn limit_invites_the_first_people_of_a_filter() {
+        let people = ["ann", "bob", "cid"].map(user_created);
+        let company = given([channel_enabled()].into_iter().chain(people));
+        let body = |filter: &str, limit: u64| json!({"filter": filter, "limit": limit});
+        let then = company.when_json("ResendInvitation", body("not_invited", 2));
+        let Event::RunRequested {
+            source: Source::Resend { users, filter: None }, total: 2, ..
+        } = &then.events()[0]
+        else {
+            panic!("{:?}", then.events())
+        };
+        assert_eq!(users, &[who("ann"), who("bob")]);
+        for bad in [
+            body("not_invited", 0),
+            body("not_invited", MAX_NAMED_USERS as u64 + 1),
+            json!({"users": ["ann"], "limit": 1}),
+        ] {
+            company.when_json("ResendInvitation", bad).then_refused(Code::EnvelopeMalformed);
+        }
+        company
+            .when_json("ResendInvitation", body("ended", 1))
+            .then_refused(Code::RunEmptySelection);
     }
 
     #[test]

@@ -77,8 +77,9 @@ fn range(company: &Company, from: &str, to: &str) -> Result<Vec<Phone>, Refusal>
     let is_range = from.number().ilog10() == to.number().ilog10();
     if !is_range || count == 0 || count > MAX_NUMBERS as u64 {
         let refusal = Refusal::new(Code::EnvelopeMalformed);
-        let words =
-            format!("to: the last number, not before from; a range has at most {MAX_NUMBERS}");
+        let words = format!(
+            "to: a range ends at its first number or after it, and has at most {MAX_NUMBERS} numbers; this one has {count}"
+        );
         return Err(refusal.saying(&words).with(json!({"limit": MAX_NUMBERS, "actual": count})));
     }
     let numbers = from.number()..=to.number();

@@ -145,8 +145,9 @@ fn name_that_is_a_link_is_in_no_mail() {
     let greets =
         |kind: &TemplateKind| mail_kinds::of(*kind).facts().names_person && !kind.is_text_message();
     for kind in TemplateKind::ALL.into_iter().filter(greets) {
+        let about = mail_kinds::of(kind).sample();
         for (first_name, last_name) in evil {
-            let values = MailValues { first_name, last_name, ..values() };
+            let values = MailValues { first_name, last_name, about: &about, ..values() };
             let mail = render(kind, &builtin(kind, "en").unwrap(), &values).unwrap();
             let all = [mail.subject, mail.text, mail.html].concat();
             assert!(all.contains("janeuser115"), "{kind:?}: {all}");

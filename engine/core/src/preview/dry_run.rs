@@ -17,6 +17,7 @@ use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::losses::Losses;
 use super::moves::Moves;
 use super::plan::{Attention, ImportPlan};
 use crate::actor::decide_step::State;
@@ -184,6 +185,7 @@ struct Tally {
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,
+    losses: Losses,
     warnings: Vec<Problem>,
     not_invited: Option<Problem>,
     changed: Vec<Value>,
@@ -229,6 +231,7 @@ impl Tally {
                 }
                 self.digest.add(&row);
                 self.attention.note(&row);
+                self.losses.add(&row);
                 self.keep(row);
             }
         }
@@ -270,6 +273,7 @@ impl Tally {
             rows,
             next,
             attention,
+            losses: self.losses,
             warnings,
             changed: self.changed,
             changed_rows: self.changed_rows,

@@ -7,6 +7,8 @@ use boarding_commands::event::Counts;
 use boarding_commands::values::Problem;
 use serde_json::{Value, json};
 
+use super::losses::Losses;
+
 /// What an import would do in the current state of the company.
 pub struct ImportPlan {
     /// The digest of the plan. An import that names it does exactly what the plan shows, or is refused.
@@ -18,6 +20,8 @@ pub struct ImportPlan {
     /// further pages; the query `import_rows` shows all rows after the import.
     pub next: Option<u64>,
     pub attention: Attention,
+    /// What the rows would lose.
+    pub losses: Losses,
     /// Warnings about the whole file. `counts` includes those that the import itself will record.
     pub warnings: Vec<Problem>,
     /// The first rows that change values of users: row, line, key, and the old and new values.

@@ -11,6 +11,7 @@ use super::fields::{set, text};
 use super::import;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::words::quoted;
 
 /// Lists, shows, adds and edits accounts of MultiLine
 #[derive(Debug, Args)]
@@ -231,7 +232,7 @@ impl Add {
             let plan = session.preview(body.clone()).await?;
             let planned = plan.rows.first().cloned().unwrap_or_default();
             if text(&planned, "outcome") != "created" {
-                return Err(refused(&planned).into());
+                return Err(refused(&planned, &self.address).into());
             }
         }
         let accepted = session.submit("ImportFile", body).await?;
@@ -244,16 +245,20 @@ impl Add {
         list::warn_of_values(session.out, &row);
         let invited = !self.invite || text(&account, "status") == "invited";
         if !invited {
-            session
-                .out
-                .warn(&format!("no invitation was sent: {}", not_invited(&import, &account)));
+            let why = not_invited(&import, &account);
+            let key = quoted(text(&row, "key"));
+            let options = session.sending_options();
+            session.out.warn(&format!(
+                "no invitation was sent: {why}\n  to invite the account later: boarding invitations resend --user {key} {options}"
+            ));
         }
         Ok(Done::with_failures(u64::from(!invited)))
     }
 }
 
-/// The refusal of an account whose row has problems: the code of the first, and the words of all.
-fn refused(row: &Value) -> Refusal {
+/// The refusal of an account whose row has problems: the code of the first, and the words of all. An account that
+/// exists can be changed.
+fn refused(row: &Value, address: &str) -> Refusal {
     let problems = row.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
     let code = problems.first().and_then(|problem| Code::find(text(problem, "code")));
     let words = |problem: &Value| match problem.get("column").and_then(Value::as_str) {
@@ -262,13 +267,22 @@ fn refused(row: &Value) -> Refusal {
     };
     let message = problems.iter().map(words).collect::<Vec<_>>().join(" ");
     let code = code.unwrap_or(Code::ImportInvalidRows);
+    let message = match code {
+        Code::RowUserExists => {
+            let edit = format!("boarding accounts edit {}", quoted(address));
+            format!("The account exists already.\n  to change it: {edit}")
+        }
+        _ => message,
+    };
     Refusal { message, ..Refusal::new(code) }
 }
 
 /// Why the account of this import has no invitation.
 fn not_invited(import: &Value, account: &Value) -> String {
     let refused = import.get("not_invited").filter(|problem| problem.is_object());
-    refused.or(account.get("code")).map(text_of).unwrap_or_default()
+    let code = text(account, "code");
+    let words = || Code::find(code).map(|known| format!("{} [{code}]", known.text()));
+    refused.map(text_of).or_else(words).unwrap_or_else(|| code.to_owned())
 }
 
 impl Edit {

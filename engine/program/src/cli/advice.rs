@@ -29,8 +29,31 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("run.too_many_recipients", ..) if details.get("legacy_code").is_some() => {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER".to_owned()
         }
+        ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
+        ("query.not_found", ..) => list_of(details)?.to_owned(),
         _ => fixed(code)?.to_owned(),
     })
+}
+
+/// The option that gives a field of a command.
+fn option_of(field: &str) -> Option<&'static str> {
+    match field {
+        "organization" => Some("--organization NAME"),
+        "permission_group" => Some("--permission-group NAME"),
+        "channel" => Some("--channel whatsapp or --channel imessage"),
+        _ => None,
+    }
+}
+
+/// The verb that finds what a query did not find.
+fn list_of(details: &Value) -> Option<&'static str> {
+    let lists = [
+        ("account", "find the account: boarding accounts --search TEXT"),
+        ("user", "find the user: boarding users --search TEXT"),
+        ("run", "list the runs: boarding runs list"),
+        ("import", "list the imports: boarding imports list"),
+    ];
+    lists.into_iter().find(|(name, _)| details.get(name).is_some()).map(|(_, text)| text)
 }
 
 /// Whether the advice for a refusal shows this detail.
@@ -147,6 +170,9 @@ mod tests {
         assert!(advice.ends_with(r"add --column 'Nom d'\''utilisateur=username'"), "{advice}");
         let not_enabled = on("channel.not_enabled", json!({"channel": "imessage"}));
         assert!(not_enabled.ends_with("channels.imessage true"));
+        let required = on("field.required", json!({"field": "organization"}));
+        assert_eq!(required, "add --organization NAME");
+        assert!(on("query.not_found", json!({"account": "ann"})).contains("boarding accounts"));
         let (own, product) = (json!({"legacy_code": 20001}), json!({"limit": 1000}));
         assert!(on("import.too_many_rows", own).contains("bulk_integration_max_records"));
         assert!(!on("import.too_many_rows", product).contains("bulk_integration_max_records"));

@@ -47,10 +47,22 @@ fn text_of_source(source: &Map<String, Value>) -> String {
         }
         "resend" => match given.get("filter") {
             Some(Value::String(filter)) => format!("resend {filter}"),
-            _ => format!("resend {}", list("users")),
+            _ => format!("resend {}", given.get("users").map(names).unwrap_or_default()),
         },
+        "users" => format!("users {}", names(given)),
         "failed_of" => format!("{} people of run {}", list("outcomes"), list("run")),
         _ => format!("{kind} {}", text_of(given)),
+    }
+}
+
+/// The first of many names, and how many more there are.
+fn names(list: &Value) -> String {
+    const SHOWN: usize = 5;
+    let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let shown = names.iter().take(SHOWN).map(text_of).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -273,8 +285,12 @@ pub(super) const ROLES: &[Column] =
     &[column("ROLE", "/role"), column("PERMISSIONS", "/permissions")];
 
 /// The outcome of a change of roles for each person.
-pub(super) const ROLES_OUTCOME: &[Column] =
-    &[column("USER", "/user"), column("OUTCOME", "/outcome"), column("CODE", "/code")];
+pub(super) const ROLES_OUTCOME: &[Column] = &[
+    column("USER", "/user"),
+    column("ROLE", "/role"),
+    column("OUTCOME", "/outcome"),
+    column("CODE", "/code"),
+];
 
 pub(super) const ORG_UNITS: &[Column] = &[
     column("ORG UNIT", "/org_unit"),

@@ -73,7 +73,10 @@ impl Config {
                 let mut body = Map::new();
                 for pair in pairs.chunks(2) {
                     if let [key, value] = pair {
-                        body.insert(key.clone(), fields::value(value));
+                        let name = Settings::meant(key);
+                        if body.insert(name.clone(), fields::value(value)).is_some() {
+                            return Err(Failure::Usage(format!("{name} is given twice")));
+                        }
                     }
                 }
                 let names: Vec<_> = body.keys().cloned().collect();
@@ -90,9 +93,10 @@ fn defaults(keys: &[String]) -> Result<Map<String, Value>, Failure> {
     let all = Settings::default().flat();
     let mut body = Map::new();
     for key in keys {
-        let name = Settings::own_name(key);
+        let name = Settings::meant(key);
         let is_named = |path: &str| {
-            path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            path.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let before = body.len();
         body.extend(all.iter().filter(|(path, _)| is_named(path)).cloned());
@@ -133,14 +137,14 @@ async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
         }
         return Ok(Done::Completely);
     };
-    let name = Settings::own_name(key);
+    let name = Settings::meant(key);
     let value = row.pointer(&format!("/{}", name.replace('.', "/"))).ok_or_else(|| unknown(key))?;
     match value {
         Value::Object(_) if !out.is_json() => out.fields(value),
         Value::String(text) if !out.is_json() => out.line(text),
         _ => out.document(value),
     }
-    explain(session, name);
+    explain(session, &name);
     Ok(Done::Completely)
 }
 

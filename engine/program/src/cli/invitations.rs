@@ -67,6 +67,9 @@ struct Resend {
     channel: Option<String>,
     #[command(flatten)]
     people: People,
+    /// With --filter: only the first people that it finds
+    #[arg(long, value_name = "PEOPLE", requires = "filter")]
+    limit: Option<u64>,
     #[command(flatten)]
     consent: Consent,
     /// Shows the number of people and its parts, and sends nothing
@@ -84,6 +87,23 @@ struct People {
     /// All people in this state
     #[arg(long)]
     filter: Option<Filter>,
+}
+
+/// The refusal of a filter that finds nobody, or too many people: with the way to invite a part of them.
+fn of_filter(failure: Failure, filter: Filter) -> Failure {
+    let Failure::Refused { document, code, mut message } = failure else { return failure };
+    let limit = document.pointer("/details/limit").and_then(Value::as_u64);
+    match (Code::find(&code), limit) {
+        (Some(Code::RunEmptySelection), _) => {
+            message.push_str(&format!(" (the filter {} finds nobody)", filter.name()));
+        }
+        (Some(Code::RunTooManyRecipients), Some(limit)) => {
+            let part = "\n  to invite a part of them: add --limit";
+            message.push_str(&format!("{part} {limit}, and repeat the command"));
+        }
+        _ => {}
+    }
+    Failure::Refused { document, code, message }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -157,7 +177,21 @@ impl Invitations {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let (mut body, consent) = (json!({}), self.consent);
+        let (filter, is_preview, consent) = (self.people.filter, self.preview, self.consent);
+        let body = self.body();
+        let done = if is_preview {
+            start::show_preview(session, "ResendInvitation", body).await
+        } else {
+            Self::send(session, consent, body).await
+        };
+        done.map_err(|failure| match filter {
+            Some(filter) => of_filter(failure, filter),
+            None => failure,
+        })
+    }
+
+    fn body(self) -> Value {
+        let mut body = json!({});
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
@@ -165,16 +199,13 @@ impl Resend {
             Some(filter) => set(&mut body, "filter", filter.name()),
             None => set(&mut body, "users", self.people.users),
         }
-        if self.preview {
-            let preview = start::previewed(session, "ResendInvitation", body).await?;
-            if session.out.is_json() {
-                session.out.document(&preview.document);
-            } else {
-                session.out.line(&start::question(&preview.result));
-                session.out.note("no invitations were sent: it was a preview");
-            }
-            return Ok(Done::Completely);
+        if let Some(limit) = self.limit {
+            set(&mut body, "limit", limit);
         }
+        body
+    }
+
+    async fn send(session: &Session<'_>, consent: Consent, mut body: Value) -> CliResult {
         // A repeat gets the first answer, also if the filter finds other people now.
         if start::repeated_total(session, None).await?.is_none() {
             let preview = start::previewed(session, "ResendInvitation", body.clone()).await?;

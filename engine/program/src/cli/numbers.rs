@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use boarding_commands::decide::numbers::pool::MAX_NUMBERS;
+use boarding_commands::values::Phone;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -12,6 +14,9 @@ use super::input;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::words::counted;
+
+/// The most numbers of a range, so that a mistyped end does not fill the pool.
+const RANGE_MAX: u64 = 100_000;
 
 /// The number pool: lists, adds, allocates, reserves and assigns numbers
 #[derive(Debug, Args)]
@@ -223,16 +228,57 @@ impl Add {
                 lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
             }
         };
-        let body = match (&self.from, &self.to) {
-            (Some(from), Some(to)) => json!({"from": from, "to": to, "org_unit": self.org_unit}),
-            _ => json!({"numbers": numbers, "org_unit": self.org_unit}),
+        let parts: Vec<(Value, &[String])> = match (&self.from, &self.to) {
+            (Some(from), Some(to)) => ranges(from, to)
+                .into_iter()
+                .map(|(from, to)| (json!({"from": from, "to": to}), &[][..]))
+                .collect(),
+            _ => numbers.chunks(MAX_NUMBERS).map(|part| (json!({"numbers": part}), part)).collect(),
         };
-        let done = submit_and_print(session, "AddNumbers", body, |result| {
-            let [added, present] = ["added", "already_there"].map(|name| number(result, name));
-            format!("{} added, {present} already in the pool", numbers_of(added))
-        });
-        done.await.map_err(|failure| naming(failure, &numbers))
+        let (mut added, mut present, mut last) = (0, 0, None);
+        for (mut body, given) in parts {
+            set(&mut body, "org_unit", self.org_unit.clone());
+            // The id of --id is that of the first part. Numbers of the parts before are in the pool already.
+            let accepted = match last {
+                None => session.submit("AddNumbers", body).await,
+                Some(_) => session.submit_new("AddNumbers", body).await,
+            };
+            let accepted = accepted.map_err(|failure| naming(failure, given))?;
+            added += number(&accepted.result, "added");
+            present += number(&accepted.result, "already_there");
+            last = Some(accepted);
+        }
+        let Some(mut accepted) = last else {
+            return Err(Failure::Usage("the file has no numbers".to_owned()));
+        };
+        session.settle().await?;
+        if let Some(result) = accepted.document.get_mut("result") {
+            set(result, "added", added);
+            set(result, "already_there", present);
+        }
+        let done = format!("{} added, {present} already in the pool", numbers_of(added));
+        list::print_accepted(session.out, &accepted, &done);
+        Ok(Done::Completely)
     }
+}
+
+/// A range in parts that one command each can add. A range that is not valid or too long stays whole: its refusal says
+/// why.
+fn ranges(from: &str, to: &str) -> Vec<(String, String)> {
+    let whole = || vec![(from.to_owned(), to.to_owned())];
+    let (Ok(first), Ok(last)) = (Phone::parse(from), Phone::parse(to)) else { return whole() };
+    let (first, last) = (first.number(), last.number());
+    let same_length = first.ilog10() == last.ilog10();
+    if first > last || last - first >= RANGE_MAX || !same_length {
+        return whole();
+    }
+    let text = |number: u64| Phone::of_number(number).map(|phone| phone.to_string());
+    let starts = (first..=last).step_by(MAX_NUMBERS);
+    let parts = starts.map(|start| {
+        let end = last.min(start + MAX_NUMBERS as u64 - 1);
+        Some((text(start)?, text(end)?))
+    });
+    parts.collect::<Option<_>>().unwrap_or_else(whole)
 }
 
 impl Allocate {

@@ -14,6 +14,7 @@ use super::start::{self, Request, RunOptions};
 #[command(after_help = "\
 Examples:
   boarding runs retry latest --company acme
+  boarding runs retry latest --preview --company acme
   boarding runs retry 01JD0000000000000000000000 --failed --yes --company acme
 
 The source of the new run names the old one. People who were mailed by a later run are left out.")]
@@ -31,8 +32,13 @@ pub(super) struct Retry {
 }
 
 impl Retry {
+    /// Whether the verb starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        !self.options.preview
+    }
+
     pub(super) fn check(&self) -> Result<(), Failure> {
-        start::check_can_ask("runs retry", self.options.consent.yes())
+        start::check_can_ask("runs retry", self.options.asks_nothing())
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {

@@ -72,14 +72,14 @@ struct People {
     /// All people of this org unit, by its exact name
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
-    /// All people in this state: active, deactivated, archived
-    #[arg(long, value_name = "STATE")]
+    /// All people in this state
+    #[arg(long, value_name = "STATE", ignore_case = true, value_parser = ["active", "deactivated", "archived"])]
     state: Option<String>,
     /// All people who have this role, by its exact name
     #[arg(long, value_name = "ROLE")]
     with_role: Option<String>,
-    /// All people with this profile: agent, supervisor
-    #[arg(long, value_name = "PROFILE")]
+    /// All people with this profile
+    #[arg(long, value_name = "PROFILE", ignore_case = true, value_parser = ["agent", "supervisor"])]
     profile: Option<String>,
     /// All people of this supervisor, by LAN ID
     #[arg(long, value_name = "USER")]
@@ -154,7 +154,12 @@ impl Change {
             }
         }
         if !session.out.is_json() {
-            session.out.table(ROLES_OUTCOME, &people);
+            let lines: Vec<Value> = people.iter().flat_map(lines).collect();
+            if lines.is_empty() {
+                session.out.note("the filter finds no people");
+            } else {
+                session.out.table(ROLES_OUTCOME, &lines);
+            }
         }
         let (done, changed) = if remove { (removed, "removed") } else { (assigned, "assigned") };
         let would = if self.preview { "nothing was changed; it would be: " } else { "" };
@@ -162,6 +167,26 @@ impl Change {
         list::print_accepted(session.out, &accepted, &done);
         Ok(Done::with_failures(failed))
     }
+}
+
+/// A line for each role of a person; one line for a person who does not exist.
+fn lines(person: &Value) -> Vec<Value> {
+    let roles = person.get("roles").and_then(Value::as_array).cloned().unwrap_or_default();
+    let of_role = |mut role: Value| {
+        set(&mut role, "user", person.get("user").cloned().unwrap_or_default());
+        role
+    };
+    if roles.is_empty() {
+        vec![person_alone(person)]
+    } else {
+        roles.into_iter().map(of_role).collect()
+    }
+}
+
+fn person_alone(person: &Value) -> Value {
+    let mut line = person.clone();
+    set(&mut line, "role", Value::Null);
+    line
 }
 
 impl People {

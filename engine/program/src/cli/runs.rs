@@ -11,6 +11,7 @@ use super::retry::Retry;
 use super::session::Session;
 use super::start::{self, Start};
 use super::watch;
+use super::words::counted;
 use super::{latest, notifications, run_report};
 
 /// Lists, starts, retries, withdraws and resumes runs, which invite many people
@@ -99,7 +100,9 @@ impl Runs {
                 | Verb::Withdraw { .. }
                 | Verb::GiveUp { .. },
             ) => false,
-            Some(Verb::Start(_) | Verb::Retry(_) | Verb::Resume) => true,
+            Some(Verb::Start(start)) => start.carries_runs(),
+            Some(Verb::Retry(retry)) => retry.carries_runs(),
+            Some(Verb::Resume) => true,
         }
     }
 
@@ -114,7 +117,7 @@ impl Runs {
                 let row = session.row("run", json!({"run": run})).await?;
                 list::show_row(session.out, &row)
             }
-            Verb::Queue(limit) => list::show(session, "queue", json!({}), limit, QUEUE).await,
+            Verb::Queue(limit) => queue(session, limit).await,
             Verb::Start(start) => start.run(session).await,
             Verb::Retry(retry) => retry.run(session).await,
             Verb::Withdraw { id } => {
@@ -126,6 +129,19 @@ impl Runs {
             Verb::Resume => resume(session).await,
         }
     }
+}
+
+/// Prints the queue, and the number of runs that enter it later.
+async fn queue(session: &Session<'_>, limit: Limit) -> CliResult {
+    let done = list::show(session, "queue", json!({}), limit, QUEUE).await?;
+    let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?.len() as u64;
+    if scheduled > 0 {
+        let runs = counted(scheduled, "run is", "runs are");
+        let options = session.location_options();
+        let list = format!("boarding runs list --state scheduled {options}");
+        session.out.note(&format!("{runs} scheduled for later: {list}"));
+    }
+    Ok(done)
 }
 
 async fn give_up(session: &Session<'_>, id: String) -> CliResult {

@@ -17,6 +17,7 @@ use super::watch;
 #[command(after_help = "\
 Examples:
   boarding runs start --company acme --channel whatsapp --import latest
+  boarding runs start --company acme --channel whatsapp --import latest --preview
   boarding runs start --company acme --channel whatsapp --org-unit 'Fixed Income Desk' --yes
   boarding runs start --company acme --channel whatsapp --import latest --not-before 2026-12-01T08:00:00Z
 
@@ -39,12 +40,22 @@ pub(super) struct Start {
 pub(super) struct RunOptions {
     #[command(flatten)]
     pub(super) consent: Consent,
+    /// Shows the number of people and its parts, and sends nothing
+    #[arg(long)]
+    pub(super) preview: bool,
     /// The id of the new run [default: the id of the command]
     #[arg(long, value_name = "ULID")]
     run: Option<RunId>,
     /// Schedules the run: it enters the queue at this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     not_before: Option<Time>,
+}
+
+impl RunOptions {
+    /// Whether the verb runs without a question.
+    pub(super) fn asks_nothing(&self) -> bool {
+        self.preview || self.consent.yes()
+    }
 }
 
 /// The people to invite: of an import, of org units, or named users.
@@ -64,7 +75,12 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("runs start", self.options.consent.yes())
+        check_can_ask("runs start", self.options.asks_nothing())
+    }
+
+    /// Whether the verb starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        !self.options.preview
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -95,6 +111,9 @@ pub(super) struct Request {
 impl Request {
     /// Shows the number of people, asks, starts the run and waits for its end.
     pub(super) async fn start(self, session: &Session<'_>) -> CliResult {
+        if self.options.preview {
+            return show_preview(session, "StartBulkIntegration", self.body()).await;
+        }
         let body = match repeated_total(session, self.options.run).await? {
             Some(total) => Some(self.confirmed_for(total)),
             None => self.preview(session).await?,
@@ -170,6 +189,18 @@ pub(super) async fn previewed(
 ) -> Result<Accepted, Failure> {
     set(&mut body, "mode", "preview");
     session.submit_new(command, body).await
+}
+
+/// Shows the number of people of a command that requests a run, and its parts. Sends nothing.
+pub(super) async fn show_preview(session: &Session<'_>, command: &str, body: Value) -> CliResult {
+    let preview = previewed(session, command, body).await?;
+    if session.out.is_json() {
+        session.out.document(&preview.document);
+    } else {
+        session.out.line(&question(&preview.result));
+        session.out.note("no invitations were sent: it was a preview");
+    }
+    Ok(Done::Completely)
 }
 
 /// Shows the number of people of a preview and asks. Returns whether the operator agrees.

@@ -41,6 +41,11 @@ pub(super) struct Template {
 impl Template {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         let row = if self.own { self.own(common, out).await? } else { self.default_row()? };
+        if !self.own && self.depends_on_settings() {
+            out.note(
+                "these are the columns of the default settings; --own prints those of the company",
+            );
+        }
         if out.is_json() {
             out.document(&row);
         } else {
@@ -53,6 +58,15 @@ impl Template {
     /// The template with default settings.
     fn default_row(&self) -> Result<Value, Failure> {
         Ok(queries::template_row(&self.dialect, self.file.as_deref(), &Settings::default())?)
+    }
+
+    /// Whether some settings add columns to the template.
+    fn depends_on_settings(&self) -> bool {
+        let all = Settings { social_messaging: true, ..Settings::default() };
+        let text = |settings: &Settings| {
+            queries::template_row(&self.dialect, self.file.as_deref(), settings).ok()
+        };
+        text(&all) != text(&Settings::default())
     }
 
     /// The template with the company's settings.

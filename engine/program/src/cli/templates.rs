@@ -34,7 +34,8 @@ Examples:
   boarding templates --company acme                                  lists your own wordings
   boarding templates show channel_invitation --company acme          prints the wording in force
   boarding templates show welcome --language de -o mails --company acme
-  boarding templates preview welcome --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
+  boarding templates preview welcome \\
+      --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
   boarding templates set welcome --language de \\
       --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
 

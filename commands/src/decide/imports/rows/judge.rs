@@ -71,7 +71,7 @@ impl Rows<'_> {
                 return Some(format!("separate several roles with ; instead of {shown}"));
             }
         }
-        known.find_same(text).map(|role| format!("did you mean {role}?"))
+        known.find_similar(text).map(|role| format!("did you mean {role}?"))
     }
 
     /// The problems of values that must be unique and that another row or another user keeps. `is_valid` says whether

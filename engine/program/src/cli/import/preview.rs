@@ -27,6 +27,9 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
 fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
     let out = session.out;
     out.table(COUNTS, &[json!(plan.counts)]);
+    if plan.counts.lost > 0 {
+        out.line(&format!("lost: {}", plan.losses.text()));
+    }
     for warning in &plan.warnings {
         out.line(&format!("warning: {}", text_of(&json!(warning))));
     }

@@ -1,5 +1,6 @@
 //! Prints the result of an import: counts, warnings, the first failed rows, the next commands.
 
+use boarding_core::preview::Losses;
 use serde_json::{Value, json};
 
 use crate::cli::columns::{PROBLEMS, text_of};
@@ -17,6 +18,7 @@ const SHOWN_ROWS: usize = 10;
 pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     session.out.line(&counts(row));
+    print_losses(session, row, import).await?;
     let about_the_file = warnings(session, import).await?;
     for warning in &about_the_file {
         session.out.line(&format!("warning: {}", text_of(warning)));
@@ -74,7 +76,6 @@ fn counts(row: &Value) -> String {
     let phones = if phones.is_empty() { phones } else { format!("; {phones}") };
     let others = [
         ("warnings", "warning", "warnings"),
-        ("lost", "cell, phone or row was lost", "cells, phones or rows were lost"),
         ("notes", "row of instructions", "rows of instructions"),
         ("blank_rows", "blank row", "blank rows"),
     ];
@@ -90,6 +91,23 @@ fn counts(row: &Value) -> String {
         list(&outcomes),
         others.concat(),
     )
+}
+
+/// Prints what the rows lost, with the lines.
+async fn print_losses(session: &Session<'_>, row: &Value, import: &str) -> Result<(), Failure> {
+    if number(row, "lost") == 0 {
+        return Ok(());
+    }
+    let mut losses = Losses::default();
+    let params = json!({"import": import, "with": "losses"});
+    let add = |rows: Vec<Value>| rows.iter().for_each(|row| losses.add(row));
+    session.pages("import_rows", params, None, add).await?;
+    session.out.line(&format!("lost: {}", losses.text()));
+    session.out.note(&format!(
+        "to list them: boarding imports rows {import} --with losses {}",
+        session.location_options()
+    ));
+    Ok(())
 }
 
 /// The warnings about the file, which are in the first event of the import.

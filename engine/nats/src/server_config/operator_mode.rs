@@ -1,0 +1,282 @@
+//! The configuration of a NATS server in operator mode: accounts and users as signed JWTs, as the tool `nsc` makes them.
+//!
+//! No password is in the server's environment, so a reload is enough for a new company. The rights are those of
+//! [`super::nats_conf`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boarding_commands::values::Time;
+use data_encoding::BASE32_NOPAD;
+use nkeys::{KeyPair, KeyPairType};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::accounts::{Account, Export, Import, Subjects, User, read};
+use super::text::{SERVER, SERVER_BEGIN};
+
+/// The name of the operator in its JWT.
+const OPERATOR: &str = "boarding";
+
+/// The account of the server itself. Operator mode needs one.
+const SYSTEM: &str = "SYS";
+
+/// The version of the claims of NATS JWTs.
+const CLAIMS_VERSION: u8 = 2;
+
+/// No limit, in the claims of an account or user.
+const UNLIMITED: i8 = -1;
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyOwner {
+    Operator,
+    Account,
+    User,
+}
+
+impl KeyOwner {
+    const fn key_type(self) -> KeyPairType {
+        match self {
+            Self::Operator => KeyPairType::Operator,
+            Self::Account => KeyPairType::Account,
+            Self::User => KeyPairType::User,
+        }
+    }
+
+    /// A new seed, which is the secret part of a key.
+    ///
+    /// # Errors
+    /// When the seed cannot be encoded.
+    pub fn new_seed(self) -> Result<String, OperatorModeError> {
+        Ok(KeyPair::new(self.key_type()).seed()?)
+    }
+}
+
+impl fmt::Display for KeyOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "operator",
+            Self::Account => "account",
+            Self::User => "user",
+        })
+    }
+}
+
+/// Why the configuration cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorModeError {
+    #[error("read the accounts of the configuration")]
+    Accounts,
+    #[error("the configuration has no account {0}")]
+    NoAccount(String),
+    #[error("use the NATS key of the {owner} {name}: it is another kind of key")]
+    OtherKey { owner: KeyOwner, name: String },
+    #[error("use a NATS key")]
+    Key(#[from] nkeys::error::Error),
+    #[error("read or write the NATS key of the {owner} {name}")]
+    Seed { owner: KeyOwner, name: String, source: std::io::Error },
+}
+
+/// What a server in operator mode and its clients need.
+#[derive(Debug)]
+pub struct OperatorMode {
+    /// The configuration of the server.
+    pub config: String,
+    /// The credentials of each user, by name.
+    pub credentials: BTreeMap<String, String>,
+    /// The public key of each account, by name. The server names the folder of an account's streams after it.
+    pub accounts: BTreeMap<String, String>,
+}
+
+/// Turns the text of [`super::nats_conf`] into operator mode. `seed` returns the seed of a key that is kept, or a new one.
+///
+/// # Errors
+/// When the text is not of this crate, or a key cannot be used.
+pub fn operator_mode(
+    config: &str,
+    at: Time,
+    mut seed: impl FnMut(KeyOwner, &str) -> Result<String, std::io::Error>,
+) -> Result<OperatorMode, OperatorModeError> {
+    let mut key = |owner: KeyOwner, name: &str| {
+        let found = seed(owner, name);
+        let name = name.to_owned();
+        let seed = found.map_err(|source| OperatorModeError::Seed {
+            owner,
+            name: name.clone(),
+            source,
+        })?;
+        let pair = KeyPair::from_seed(seed.trim())?;
+        match pair.key_pair_type() == owner.key_type() {
+            true => Ok(pair),
+            false => Err(OperatorModeError::OtherKey { owner, name }),
+        }
+    };
+    let accounts = read(config).ok_or(OperatorModeError::Accounts)?;
+    let operator = key(KeyOwner::Operator, OPERATOR)?;
+    let system = key(KeyOwner::Account, SYSTEM)?;
+    let mut keys = BTreeMap::new();
+    for (name, _) in &accounts {
+        keys.insert(name.clone(), key(KeyOwner::Account, name)?);
+    }
+    let public = keys.iter().map(|(name, key)| (name.clone(), key.public_key())).collect();
+    let issue = Issue { at, accounts: public };
+    let system_claims = json!({"limits": limits(false), "type": "account"});
+    let mut preload = vec![(
+        SYSTEM,
+        system.public_key(),
+        issue.sign(&operator, SYSTEM, &system.public_key(), system_claims)?,
+    )];
+    let mut credentials = BTreeMap::new();
+    for (name, account) in &accounts {
+        let signer = keys.get(name).ok_or_else(|| OperatorModeError::NoAccount(name.clone()))?;
+        let claims = issue.account(account)?;
+        let jwt = issue.sign(&operator, name, &signer.public_key(), claims)?;
+        preload.push((name, signer.public_key(), jwt));
+        for user in &account.users {
+            let pair = key(KeyOwner::User, &user.user)?;
+            let jwt = issue.sign(signer, &user.user, &pair.public_key(), user_claims(user))?;
+            credentials.insert(user.user.clone(), credentials_file(&jwt, &pair.seed()?));
+        }
+    }
+    let operator_claims = json!({"type": "operator", "system_account": system.public_key()});
+    // Always the same text: a server refuses to load another operator without a restart.
+    let issue = Issue { at: Time(0), ..issue };
+    let operator_jwt = issue.sign(&operator, OPERATOR, &operator.public_key(), operator_claims)?;
+    let config = server_text(&operator_jwt, &system.public_key(), &preload);
+    Ok(OperatorMode { config, credentials, accounts: issue.accounts })
+}
+
+/// What all JWTs of one configuration share.
+struct Issue {
+    at: Time,
+    /// The public keys of the accounts by name.
+    accounts: BTreeMap<String, String>,
+}
+
+impl Issue {
+    /// A signed JWT for this key.
+    fn sign(
+        &self,
+        signer: &KeyPair,
+        name: &str,
+        subject: &str,
+        mut claims: Value,
+    ) -> Result<String, OperatorModeError> {
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("version".to_owned(), json!(CLAIMS_VERSION));
+        }
+        let mut payload = json!({
+            "iat": self.at.0.div_euclid(1000),
+            "iss": signer.public_key(),
+            "name": name,
+            "nats": claims,
+            "sub": subject,
+        });
+        // The id of a JWT is the digest of its other claims.
+        let id = BASE32_NOPAD.encode(&Sha256::digest(payload.to_string()));
+        if let Some(payload) = payload.as_object_mut() {
+            payload.insert("jti".to_owned(), json!(id));
+        }
+        let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", encode(&header), encode(&payload));
+        let signature = URL_SAFE_NO_PAD.encode(signer.sign(text.as_bytes())?);
+        Ok(format!("{text}.{signature}"))
+    }
+
+    fn account(&self, account: &Account) -> Result<Value, OperatorModeError> {
+        let imports: Result<Vec<_>, _> =
+            account.imports.iter().map(|import| self.import(import)).collect();
+        Ok(json!({
+            "exports": account.exports.iter().map(export).collect::<Vec<_>>(),
+            "imports": imports?,
+            "limits": limits(account.jetstream.is_some()),
+            "type": "account",
+        }))
+    }
+
+    fn import(&self, import: &Import) -> Result<Value, OperatorModeError> {
+        let (kind, from) = match (&import.service, &import.stream) {
+            (Some(service), None) => ("service", service),
+            (None, Some(stream)) => ("stream", stream),
+            _ => return Err(OperatorModeError::Accounts),
+        };
+        let known = self.accounts.get(&from.account);
+        let account = known.ok_or_else(|| OperatorModeError::NoAccount(from.account.clone()))?;
+        let local = import.to.as_ref().unwrap_or(&from.subject);
+        let mut claims = json!({
+            "name": local,
+            "subject": from.subject,
+            "account": account,
+            "type": kind,
+        });
+        if let (Some(claims), Some(to)) = (claims.as_object_mut(), &import.to) {
+            claims.insert("local_subject".to_owned(), json!(to));
+        }
+        Ok(claims)
+    }
+}
+
+fn export(export: &Export) -> Value {
+    let (kind, subject) = match &export.service {
+        Some(subject) => ("service", Some(subject)),
+        None => ("stream", export.stream.as_ref()),
+    };
+    let mut claims = json!({"name": subject, "subject": subject, "type": kind});
+    if let Some(claims) = claims.as_object_mut()
+        && export.response_type.is_some()
+    {
+        claims.insert("response_type".to_owned(), json!("Stream"));
+    }
+    claims
+}
+
+/// The limits of an account. Without those of storage it has no JetStream.
+fn limits(has_streams: bool) -> Value {
+    let names = ["subs", "data", "payload", "imports", "exports", "conn", "leaf"];
+    let of_streams = ["mem_storage", "disk_storage", "streams", "consumer", "max_ack_pending"];
+    let of_streams = of_streams.iter().filter(|_| has_streams);
+    let unlimited = names.iter().chain(of_streams);
+    let mut limits: serde_json::Map<_, _> =
+        unlimited.map(|name| ((*name).to_owned(), json!(UNLIMITED))).collect();
+    limits.insert("wildcards".to_owned(), json!(true));
+    Value::Object(limits)
+}
+
+fn user_claims(user: &User) -> Value {
+    let rights = |subjects: &Subjects| json!({"allow": subjects.allow, "deny": subjects.deny});
+    json!({
+        "pub": rights(&user.permissions.publish),
+        "sub": rights(&user.permissions.subscribe),
+        "subs": UNLIMITED,
+        "data": UNLIMITED,
+        "payload": UNLIMITED,
+        "type": "user",
+    })
+}
+
+/// A file with a JWT and its key, as the clients of NATS read it.
+fn credentials_file(jwt: &str, seed: &str) -> String {
+    format!(
+        "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
+         This file is a secret: who has it connects as this user.\n\n\
+         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+}
+
+fn server_text(operator: &str, system: &str, accounts: &[(&str, String, String)]) -> String {
+    let (_, settings) = SERVER.split_once(SERVER_BEGIN).unwrap_or_default();
+    let mut text = format!(
+        "# NATS for Boarding, in operator mode. `boarding nats-config COMPANY… --operator-mode FOLDER` writes this file.\n\
+         # Add a company with the same command and let the server read the file again: nats-server --signal reload\n\n\
+         {SERVER_BEGIN}{settings}\noperator: {operator}\nsystem_account: {system}\nresolver: MEMORY\nresolver_preload: {{\n"
+    );
+    for (name, key, jwt) in accounts {
+        text.push_str(&format!("  # {name}\n  {key}: {jwt}\n"));
+    }
+    text.push_str("}\n");
+    text
+}
