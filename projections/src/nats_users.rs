@@ -44,7 +44,6 @@ pub(crate) struct NatsUserProjection;
 impl Projection for NatsUserProjection {
     const TABLE: Table = Table::NatsUsers;
     const VERSION: u32 = 1;
-    const READS: bool = false;
     type Row = NatsUserRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {

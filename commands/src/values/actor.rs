@@ -1,5 +1,6 @@
 //! The names of actors: what a caller may say of who asks.
 
+use boarding_csv::without_invisible;
 use serde_json::json;
 
 use super::code::{Code, Refusal};
@@ -27,7 +28,7 @@ pub fn check_actor(actor: &str) -> Result<(), Refusal> {
     if actor.chars().any(|c| c.is_control() || is_bidirectional(c)) {
         return malformed("actor: has a control or bidirectional character".to_owned());
     }
-    if actor.trim().eq_ignore_ascii_case(ENGINE) {
+    if without_invisible(actor).trim().eq_ignore_ascii_case(ENGINE) {
         return Err(Code::AuthActorReserved.into());
     }
     Ok(())
@@ -76,7 +77,7 @@ mod tests {
         for bad in ["", " ", "a\nb", "a\u{202e}b", &long] {
             assert_eq!(code(bad), Some(Code::EnvelopeMalformed), "{bad}");
         }
-        for reserved in ["engine", "Engine", " engine "] {
+        for reserved in ["engine", "Engine", " engine ", "eng\u{200b}ine"] {
             assert_eq!(code(reserved), Some(Code::AuthActorReserved), "{reserved}");
         }
     }

@@ -80,13 +80,13 @@ async fn forged_actor_is_refused_once_the_user_is_bound() {
     // A user without a binding is recorded as it asserts.
     command_as(publisher, "boss", "AddUser", user("ann")).await.accepted();
     setup.bind(&["hr"]).await;
-    for caller in [publisher.clone(), publisher.with_msgpack()] {
-        let forged = command_as(&caller, "boss", "AddUser", user("bob")).await;
+    for (caller, added) in [(publisher.clone(), "bob"), (publisher.with_msgpack(), "cid")] {
+        let forged = command_as(&caller, "boss", "AddUser", user(added)).await;
         let refused = forged.error("auth.actor_not_bound", 403);
         let details = json!({"nats_user": "acme-publisher", "actors": ["hr"]});
         assert_eq!(refused["details"], details);
-        command_as(&caller, "HR", "AddUser", user("bob")).await.accepted();
-        let forged = queue_as(&caller, "boss", "AddUser", user("cid")).await;
+        command_as(&caller, "HR", "AddUser", user(added)).await.accepted();
+        let forged = queue_as(&caller, "boss", "AddUser", user("dan")).await;
         forged.error("auth.actor_not_bound", 403);
         let forged = caller.query("users", json!({"actor": "boss"})).await;
         forged.error("auth.actor_not_bound", 403);

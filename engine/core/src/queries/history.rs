@@ -82,6 +82,8 @@ impl Page {
         let malformed = |name: &str| malformed(name, "expected a whole number in its range");
         let number = |name: &str, unset: u64| match params.get(name) {
             None | Some(Value::Null) => Ok(unset),
+            // As in the other queries, an empty cursor is the first page.
+            Some(Value::String(text)) if text.is_empty() && name == "cursor" => Ok(unset),
             Some(value) => value
                 .as_u64()
                 .or_else(|| value.as_str()?.parse().ok())
