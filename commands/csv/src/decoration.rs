@@ -61,7 +61,7 @@ pub(crate) fn removed(name: &str) -> Undecorated {
                 rest.push(' ');
                 rest.push_str(text);
             }
-            Some(_) if is_duty(text) || plain(text).is_empty() => {}
+            Some(_) if is_duty(text) || is_choice(text) || plain(text).is_empty() => {}
             Some('[') => technical.push(text.to_owned()),
             Some(_) => qualifiers.push(text.to_owned()),
         }
@@ -92,6 +92,17 @@ fn pieces(name: &str) -> Vec<(&str, Option<char>)> {
     }
     pieces.push((rest, None));
     pieces
+}
+
+/// Values of cells. A header may list those that a column takes, as in `(auto/off)`.
+const VALUE_WORDS: [&str; 12] =
+    ["yes", "no", "true", "false", "on", "off", "auto", "y", "n", "agent", "supervisor", "blank"];
+
+/// Whether a text in brackets lists values of the column.
+fn is_choice(text: &str) -> bool {
+    let text = text.to_lowercase().replace(" or ", "/");
+    let words: Vec<&str> = text.split(['/', '|', ',']).map(str::trim).collect();
+    words.len() > 1 && words.iter().all(|word| VALUE_WORDS.contains(word))
 }
 
 fn is_duty(text: &str) -> bool {
@@ -140,11 +151,15 @@ mod tests {
             ("2. Last Name", "Last Name"),
             ("Block sign in (Yes/No) [accountEnabled] Required", "Block sign in"),
             ("Required", "Required"),
+            ("monitor_calls (auto/off)", "monitor calls"),
+            ("Profile (Agent or Supervisor)", "Profile"),
+            ("Enabled (TRUE, FALSE, blank)", "Enabled"),
         ] {
             let removed = removed(name);
             assert_eq!((removed.name.as_str(), removed.qualifiers.len()), (bare, 0));
         }
         assert_eq!(removed("Phone (private)").qualifiers, ["private"]);
+        assert_eq!(removed("Phone (private/work)").qualifiers, ["private/work"]);
         assert_eq!(removed("Name [displayName]").technical, ["displayName"]);
     }
 }

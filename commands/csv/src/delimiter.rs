@@ -6,8 +6,11 @@ use crate::options::{Limits, Options};
 use crate::record::{Record, Records};
 use crate::text::Text;
 
-/// The delimiters that spreadsheets write, each with its name in messages.
-const USUAL: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
+/// The delimiters that programs write, each with its name in messages. Of two that fit alike, the later one is found.
+const USUAL: [(u8, &str); 7] =
+    [(b'~', "~"), (b':', ":"), (b'^', "^"), (b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
+/// Wide marks that are typed in place of a comma. They are no delimiters: they stand in names as well.
+const WIDE: [&str; 3] = ["，", "；", "、"];
 /// The most records that are compared. They are enough to see whether all have as many fields as the first.
 const RECORDS_MAX: usize = 50;
 
@@ -52,6 +55,16 @@ pub(crate) fn other(
     let scores = others.map(|one| (score(head, one.0, names, limits), one));
     let (best, found) = scores.max_by_key(|(score, _)| *score)?;
     (best > before).then_some(found)
+}
+
+/// The wide mark that separates the columns in place of a comma.
+pub(crate) fn wide(head: &[u8], names: &ColumnNames, limits: &Limits) -> Option<&'static str> {
+    let text = std::str::from_utf8(head).ok()?;
+    let knows = |mark: &str| score(text.replace(mark, ",").as_bytes(), b',', names, limits).0;
+    let before = score(head, b',', names, limits).0;
+    let found = WIDE.into_iter().map(|mark| (knows(mark), mark));
+    let (best, mark) = found.max_by_key(|(known, _)| *known)?;
+    (best > before).then_some(mark)
 }
 
 /// The first record that is not blank, with this delimiter.

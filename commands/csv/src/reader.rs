@@ -66,8 +66,8 @@ pub fn scan<R: Read>(
     }
 }
 
-/// Columns that the export of failed rows adds to a file.
-const OWN_COLUMNS: [&str; 2] = ["_row", "_code"];
+/// Columns that only this program writes: of failed rows, and of users.
+const OWN_COLUMNS: [&str; 2] = ["_row", "_state"];
 
 /// An open file whose header is matched. [`Reader::advance`] goes from row to row.
 pub struct Reader<R> {
@@ -219,8 +219,8 @@ impl<R: Read> Reader<R> {
     /// The warnings about the file, as far as it was read.
     fn warnings(&self) -> Vec<Defect> {
         let mut warnings = Vec::new();
-        // A file of failed rows has our own mark.
-        let is_own = OWN_COLUMNS.iter().all(|own| self.header.names.iter().any(|name| name == own));
+        // A file that this program has written has its mark.
+        let is_own = self.header.names.iter().any(|name| OWN_COLUMNS.contains(&name.as_str()));
         if self.records.text().bom() && !is_own {
             warnings.push(Defect::new(DefectKind::BomRemoved));
         }
@@ -286,7 +286,12 @@ fn wrong_delimiter(
 ) -> Option<Defect> {
     // The line that names a delimiter is no record.
     let head = if used.named { preamble::after_first_line(head) } else { head };
-    let (byte, found) = delimiter::other(head, used.delimiter, names, limits)?;
+    let Some((byte, found)) = delimiter::other(head, used.delimiter, names, limits) else {
+        let mark = delimiter::wide(head, names, limits)?;
+        let words = format!("found {mark}; write commas in its place");
+        let details = json!({"found": mark});
+        return Some(Defect::detailed(DefectKind::WrongDelimiter, &words, details));
+    };
     let mut details = json!({"found": found});
     // The header may have a second defect. Both are said at once.
     let header = delimiter::first_record(head, byte, limits);

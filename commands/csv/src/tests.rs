@@ -127,6 +127,23 @@ fn names_of_too_many_columns_are_not_matched() {
     assert_eq!(refused(result).kind, DefectKind::MissingHeader);
 }
 
+/// N30: another mark than a comma is named, also a wide one, which is no delimiter.
+#[test]
+fn other_mark_between_columns_is_named() {
+    for mark in [";", "\t", "|", "^", ":", "~", "，", "；"] {
+        let text = "username,email\nann,ann@acme.example\n".replace(',', mark);
+        let defect = refused(scanned(&mut text.as_bytes()));
+        let found = if mark == "\t" { "tab" } else { mark };
+        assert_eq!(
+            (defect.kind, &defect.details["found"]),
+            (DefectKind::WrongDelimiter, &found.into())
+        );
+        let options = Options { delimiter: mark.chars().next(), ..Options::default() };
+        let named = scan(text.as_bytes(), &PLAIN, &options, &Limits::default());
+        assert_eq!(named.is_ok(), mark.is_ascii(), "{mark}");
+    }
+}
+
 /// N31, N30: the delimiter that the first line names is said to be wrong only where another one fits better.
 #[test]
 fn named_delimiter_is_not_found_to_be_wrong_by_itself() {

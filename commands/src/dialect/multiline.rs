@@ -49,7 +49,15 @@ const COLUMNS: [Column; 11] = [
     Column { aliases: &["given name", "forename"], ..column("firstname", false, "Jane") },
     Column { aliases: &["surname", "family name"], ..column("lastname", false, "Doe") },
     Column {
-        aliases: &["email address", "email", "device", "email or device", "email or phone"],
+        aliases: &[
+            "email address",
+            "email",
+            "device",
+            "email or device",
+            "email or phone",
+            "email address/device",
+            "email/device",
+        ],
         ..column(ACCOUNT_ADDRESS, true, "jane.doe@example.invalid")
     },
     column("social_messaging", true, "No"),

@@ -293,6 +293,8 @@ impl<'a> Cells<'a> {
     /// Notes that a number makes the row invalid, under this code, with the text of the cell.
     pub fn phone_problem(&mut self, column: usize, not: NotPhone, code: Code) {
         let text = self.raw(column).value().unwrap_or_default();
+        // A text with letters may be meant as something else than a number.
+        let not = if not == NotPhone::LETTERS { NotPhone::new(not.code) } else { not };
         let problem = self.not_phone(column, text, not);
         let message = problem.message.replacen(not.code.text(), code.text(), 1);
         self.problems.push(Problem { code, message, ..problem });
@@ -345,6 +347,7 @@ impl<'a> Cells<'a> {
             Code::FieldLength => {
                 self.problem_saying(column, code, &format!("1 to {max_chars} characters"));
             }
+            Code::FieldControlCharacter => self.control_character(column),
             _ => self.problem(column, code),
         }
     }
@@ -352,7 +355,7 @@ impl<'a> Cells<'a> {
     fn has_no_control(&mut self, column: usize, text: &str) -> bool {
         let clean = !has_control(text);
         if !clean {
-            self.problem(column, Code::FieldControlCharacter);
+            self.control_character(column);
         }
         clean
     }

@@ -20,7 +20,7 @@ const fn beside(
 pub(super) const HEADER_WORDS: &[HeaderWords] = &[
     of(
         &["username", "LAN ID", "email/login"],
-        "user; user logon name; samaccountname; user principal name; account; account name; \
+        "user; user id; user name; network id; user logon name; samaccountname; user principal name; account; account name; \
             Benutzername; Benutzer; Benutzerkennung; Benutzerkonto; Benutzer-ID; Nutzername; Nutzer; \
             Nutzerkennung; Anmeldename; Anmeldung; Kennung; Netzwerkkennung; Login-Name; nom d'utilisateur; \
             utilisateur; nom utilisateur; identifiant; identifiant utilisateur; nom de connexion; compte; \
@@ -38,6 +38,13 @@ pub(super) const HEADER_WORDS: &[HeaderWords] = &[
             indirizzo email; indirizzo mail; indirizzo di posta elettronica; correio eletrônico; \
             correio eletrónico; endereço de e-mail; endereço de email; endereço eletrônico; \
             endereço de correio eletrónico; メール; メールアドレス; Eメール; Eメールアドレス; 電子メール; 電子メールアドレス",
+    ),
+    of(
+        &["email address or device"],
+        "adresse e-mail ou appareil; e-mail ou appareil; E-Mail oder Gerät; E-Mail-Adresse oder Gerät; \
+            correo o dispositivo; correo electrónico o dispositivo; e-mail o dispositivo; \
+            indirizzo e-mail o dispositivo; e-mail ou dispositivo; endereço de e-mail ou dispositivo; \
+            メールアドレスまたはデバイス",
     ),
     of(
         &["name"],
@@ -109,14 +116,14 @@ pub(super) const HEADER_WORDS: &[HeaderWords] = &[
     ),
     of(
         &["manager", "Supervisor"],
-        "Vorgesetzter; Vorgesetzte; Führungskraft; Teamleiter; Leiter; responsable; \
+        "supervisor lan id; supervisor id; supervisor name; manager id; Vorgesetzter; Vorgesetzte; Führungskraft; Teamleiter; Leiter; responsable; \
             supérieur hiérarchique; supérieur; superviseur; gestionnaire; encadrant; gerente; jefe; \
             supervisor; responsabile; superiore; supervisore; gestor; chefe; responsável; 上司; マネージャー; \
             マネージャ; 上長; 管理者; スーパーバイザー; 責任者",
     ),
     of(
         &["employee id", "Agent ID"],
-        "staff id; staff number; personnel number; Personalnummer; Personal-Nr; Mitarbeiternummer; \
+        "emp id; emp no; employee number; employee no; staff id; staff number; personnel number; Personalnummer; Personal-Nr; Mitarbeiternummer; \
             Mitarbeiter-ID; Agenten-ID; matricule; numéro d'employé; identifiant employé; \
             numéro de salarié; ID agent; identifiant de l'agent; número de empleado; ID de empleado; \
             ID de agente; matricola; ID dipendente; numero dipendente; ID agente; matrícula; \
@@ -124,7 +131,7 @@ pub(super) const HEADER_WORDS: &[HeaderWords] = &[
     ),
     of(
         &["desktop_extension", "PBX ID"],
-        "ext; Durchwahl; Nebenstelle; TK-Nummer; PBX-Nummer; poste téléphonique; numéro de poste; \
+        "PBX; PBX number; PBX no; ext; Durchwahl; Nebenstelle; TK-Nummer; PBX-Nummer; poste téléphonique; numéro de poste; \
             identifiant PBX; extensión; anexo; ID de PBX; interno; numero interno; ID PBX; ramal; extensão; \
             ID do PBX; 内線; 内線番号; PBX番号",
     ),
@@ -135,7 +142,7 @@ pub(super) const HEADER_WORDS: &[HeaderWords] = &[
     ),
     of(
         &["Text Chat Greeting Template Name"],
-        "Begrüßungsvorlage; Chat-Begrüßungsvorlage; modèle d'accueil; modèle de message d'accueil; \
+        "greeting; Begrüßung; Begrüßungsvorlage; Chat-Begrüßungsvorlage; modèle d'accueil; modèle de message d'accueil; \
             plantilla de saludo; modello di saluto; modelo de saudação; 挨拶テンプレート; 挨拶テンプレート名",
     ),
     of(

@@ -29,10 +29,11 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     if text.contains(['。', '．', '｡']) {
         return Err("write a full stop . instead of the wide one");
     }
-    if text.contains(['，', '；', '、']) {
-        return Err("write one address only");
+    const MARKS: [char; 5] = [',', ';', '，', '；', '、'];
+    if text.contains(MARKS) && text.matches('@').count() == 1 {
+        return Err("remove the comma or semicolon, or write a full stop in its place");
     }
-    if text.contains([';', ',']) || text.matches('@').count() > 1 {
+    if text.contains(MARKS) || text.matches('@').count() > 1 {
         return Err("write one address only");
     }
     if text.contains('"') {
@@ -153,6 +154,12 @@ mod tests {
     fn several_or_decorated_addresses_get_a_hint() {
         assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
         assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
+        for mark in ["a@x.com,", "a@x.com;", "a@x，com"] {
+            assert!(
+                check(mark).unwrap_err().starts_with("remove the comma or semicolon"),
+                "{mark}"
+            );
+        }
         for text in ["kim＠acme.example", "kim@acme。example", "kim@acme．example"] {
             assert!(check(text).unwrap_err().contains("wide"), "{text}");
         }

@@ -43,8 +43,11 @@ impl Phone {
         let Typed { digits, plus } = Typed::read(text, Code::PhoneInvalid)?;
         let fits = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits.len());
         let number = digits.parse::<NonZeroU64>().map_err(|_| INVALID)?;
-        if !fits || digits.starts_with('0') {
-            return Err(INVALID);
+        if !fits {
+            return Err(NotPhone::LENGTH);
+        }
+        if digits.starts_with('0') {
+            return Err(NotPhone::NATIONAL);
         }
         if !plus && !assume_plus {
             return Err(NotPhone::LOST_PLUS);
@@ -224,6 +227,8 @@ mod tests {
             ("2026-11-28", "date"),
             ("28.11.2026", "date"),
             ("11/28/2026", "date"),
+            ("2026-11-28 00:00:00", "date"),
+            ("2026-11-28T00:00:00Z", "date"),
             ("192.168.10.20", "IP address"),
             ("+1 212 555 0001-0005", "range"),
             ("+1-212-555-0001-0005", "range"),
@@ -236,6 +241,13 @@ mod tests {
             ("+84923448071 (12)", "parentheses"),
             ("+1 212 555 0001 (4)", "parentheses"),
             ("(+84", "parentheses"),
+            ("+84 92344807l", "no letters"),
+            ("+1 212 555 0001 ext. 5", "no letters"),
+            ("+84_923_448_083", "between digits"),
+            ("+84 923 448 088,", "between digits"),
+            ("+84 12", "7 to 15 digits"),
+            ("0923448071", "country code"),
+            ("+0923448071", "country code"),
         ] {
             let not = Phone::read(text, true).expect_err(text);
             assert_eq!(not.code, Code::PhoneInvalid, "{text}");

@@ -25,6 +25,7 @@ use crate::ownership::Ownership;
 use crate::preview::{ImportPlan, ImportPlanner};
 use crate::queries::{Queries, QueryAnswer, QueryCaller, QueryFailure};
 use crate::read::verification::{self, Verified, VerifyError};
+use crate::refused_commands::RefusedCommands;
 use crate::registry::Companies;
 use crate::reply::Reply;
 use crate::submission::Submission;
@@ -78,6 +79,11 @@ impl Engine {
     /// Sets the source of files that commands only name. Only the first call has an effect.
     pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
         let _ = self.context.objects.set(objects);
+    }
+
+    /// Sets where the query `queued_commands` reads. Only the first call has an effect.
+    pub fn read_refused_from(&self, refused: Arc<dyn RefusedCommands>) {
+        let _ = self.context.refused.set(refused);
     }
 
     /// Shares imported files with other engines.

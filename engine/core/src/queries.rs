@@ -26,6 +26,7 @@ mod latest;
 mod list;
 mod log_facts;
 mod query_schema;
+mod queued_commands;
 mod template;
 
 use common_params::{AsOf, CommonParams};

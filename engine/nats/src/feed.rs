@@ -2,22 +2,29 @@
 
 mod error;
 mod message;
+mod mode;
 mod publisher;
 mod source;
 mod stream;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::stream::Stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::limits::{
-    FEED_ACK_SECONDS_MAX, FEED_ASK_MILLIS_MAX, FEED_IN_FLIGHT_EVENTS, FEED_RETRY_MILLIS,
-    FEED_RETRY_MILLIS_MAX, FEED_YIELD_MILLIS,
+    FEED_ACK_SECONDS_MAX, FEED_ALLOW_TRIES_MAX, FEED_ASK_MILLIS_MAX, FEED_IN_FLIGHT_EVENTS,
+    FEED_RETRY_MILLIS, FEED_RETRY_MILLIS_MAX, FEED_SINGLE_EVENTS, FEED_WARN_TRIES,
+    FEED_YIELD_MILLIS,
 };
+use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, EngineLog};
+
+use mode::Mode;
 
 pub use error::FeedError;
 pub use message::{Headers, Message};
@@ -58,7 +65,14 @@ impl Feed {
             .max_ack_inflight(FEED_IN_FLIGHT_EVENTS * 4)
             .backpressure_on_inflight(true)
             .build(client);
-        let feeder = Feeder { log: log.clone(), context, options, sender };
+        let feeder = Feeder {
+            log: log.clone(),
+            clock: engine.clock().clone(),
+            context,
+            options,
+            sender,
+            allow_tries: AtomicU32::new(0),
+        };
         Self { log, state, task: tokio::spawn(feeder.run()) }
     }
 
@@ -90,50 +104,78 @@ impl Drop for Feed {
 /// The task of the feed.
 struct Feeder {
     log: EngineLog,
+    /// Makes the ids of batches.
+    clock: Clock,
     context: async_nats::jetstream::Context,
     options: Options,
     sender: watch::Sender<State>,
+    /// How often the feed has tried to allow batches on the stream.
+    allow_tries: AtomicU32,
 }
 
 impl Feeder {
     /// Publishes while the log is open. After a fault it reads the end of the stream and continues there.
     async fn run(self) {
-        let mut wait_millis = FEED_RETRY_MILLIS;
+        let (mut wait_millis, mut tries, mut singles) = (FEED_RETRY_MILLIS, 0, 0);
         loop {
             let before = self.sender.borrow().published;
-            let Err(error) = self.follow().await;
+            let Err(error) = self.follow(singles).await;
             tracing::debug!(error = boarding_log::error_chain(&error), "feed interrupted");
             if matches!(error, FeedError::Stopping) {
                 return;
             }
+            if self.sender.borrow().published > before {
+                (wait_millis, tries) = (FEED_RETRY_MILLIS, 0);
+            }
+            tries += 1;
+            singles = if error.is_refused_batch() { FEED_SINGLE_EVENTS } else { 0 };
             if error.is_conflict() {
                 tracing::debug!("another engine publishes the events, waiting");
                 wait_millis = FEED_YIELD_MILLIS;
-            } else if self.sender.borrow().published > before {
-                wait_millis = FEED_RETRY_MILLIS;
-            }
-            if !error.is_conflict() {
-                self.report_trouble(&error);
+            } else if singles == 0 {
+                self.report_trouble(&error, tries);
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
             wait_millis = (wait_millis * 2).min(FEED_RETRY_MILLIS_MAX);
         }
     }
 
-    /// Continues at the end of the stream.
-    async fn follow(&self) -> Result<std::convert::Infallible, FeedError> {
+    /// Continues at the end of the stream. Publishes this many events one by one before the first batch.
+    async fn follow(&self, singles: usize) -> Result<std::convert::Infallible, FeedError> {
         let stream = stream::open(&self.context, self.options).await?;
+        let mode = Mode { batches: self.has_batches(&stream).await, singles };
         let last = stream::last(&self.context, &stream).await?;
         let max_bytes = self.context.client().server_info().max_payload;
         tracing::debug!(sequence = last.sequence, "end of the event stream read");
         let after = source::Source::after(self.log.clone(), last.event, max_bytes).await?;
         tracing::debug!(position = after.position(), "feed continues");
-        self.publish(after, last.sequence).await
+        self.publish(after, last.sequence, mode).await
+    }
+
+    /// Whether the stream takes batches. Allows them on a stream of an earlier version.
+    async fn has_batches(&self, stream: &Stream) -> bool {
+        if stream.cached_info().config.allow_atomic_publish {
+            return true;
+        }
+        if self.allow_tries.fetch_add(1, Ordering::Relaxed) >= FEED_ALLOW_TRIES_MAX {
+            return false;
+        }
+        let allowed = stream::allow_batches(&self.context, stream).await;
+        if let Err(error) = &allowed {
+            tracing::warn!(
+                error = boarding_log::error_chain(error),
+                "event stream takes no batches, publishing events one by one; write nats.conf again (boarding nats-config)"
+            );
+        }
+        allowed.is_ok()
     }
 
     /// Reports the position of the last published event. The feed has no trouble then.
     fn report_published(&self, published: u64) {
         self.sender.send_if_modified(|state| {
+            if state.trouble.is_some() {
+                tracing::info!("event feed continues");
+            }
             let now = State { published: published.max(state.published), trouble: None };
             let differs = *state != now;
             *state = now;
@@ -141,14 +183,17 @@ impl Feeder {
         });
     }
 
-    fn report_trouble(&self, error: &FeedError) {
+    /// Reports why the feed is interrupted. It warns of what a person has to end, and of a fault that does not pass.
+    fn report_trouble(&self, error: &FeedError, tries: u32) {
         let text = boarding_log::error_chain(error);
         self.sender.send_if_modified(|state| {
             let differs = state.trouble.as_ref() != Some(&text);
-            if differs {
+            if tries == FEED_WARN_TRIES || differs && error.needs_a_person() {
                 tracing::warn!(error = %text, "event feed interrupted, retrying");
-                state.trouble = Some(text);
+            } else if differs {
+                tracing::info!(error = %text, "event feed interrupted, retrying");
             }
+            state.trouble = Some(text);
             differs
         });
     }

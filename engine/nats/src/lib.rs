@@ -20,6 +20,7 @@ mod jetstream_api;
 mod micro;
 mod objects;
 mod queue;
+mod refused_commands;
 mod requests;
 mod server_state;
 mod takeover;

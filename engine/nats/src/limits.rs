@@ -21,14 +21,37 @@ pub const FORWARD_SECONDS_MAX: u64 = 8;
 /// How often an engine tries to acquire a company while its owner changes.
 pub const CLAIM_OWNER_TRIES: usize = 5;
 
-/// The most feed events in flight: with one millisecond per acknowledgement, far more than the log appends.
+/// The most single feed events in flight if the stream takes no batches: with one millisecond per
+/// acknowledgement, more than such a stream stores.
 pub const FEED_IN_FLIGHT_EVENTS: usize = 256;
+
+/// The most batches and single events in flight if the stream takes batches. While that many wait, further events
+/// collect for one large batch.
+pub const FEED_IN_FLIGHT_PUBLISHES: usize = 16;
 
 /// The most bytes of feed events in flight: four of the largest messages.
 pub const FEED_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most events in a batch: nats-server accepts 1,000 messages.
+pub const FEED_BATCH_EVENTS_MAX: usize = 1_000;
+
+/// The fewest events in a batch. A server that syncs each write needs as long for a batch as for this many messages.
+pub const FEED_BATCH_EVENTS_MIN: usize = 8;
+
+/// The most bytes in a batch, so that several are in flight. An event that is larger is published alone.
+pub const FEED_BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// How many events are published one by one after the server has refused a batch.
+pub const FEED_SINGLE_EVENTS: usize = 1_000;
+
+/// How often the feed tries to allow batches on the stream of an earlier version, until the engine starts again.
+pub const FEED_ALLOW_TRIES_MAX: u32 = 5;
+
 /// How many events the feed reads from the log at once; it does not split a commit.
-pub const FEED_READ_EVENTS: usize = 512;
+pub const FEED_READ_EVENTS: usize = FEED_BATCH_EVENTS_MAX;
+
+/// After how many tries without progress a fault that may pass becomes a warning: longer than an election.
+pub const FEED_WARN_TRIES: u32 = 50;
 
 /// How long an event waits for its acknowledgement, in seconds: then the feed reads the end of the stream.
 pub const FEED_ACK_SECONDS_MAX: u64 = 2;
@@ -123,6 +146,31 @@ pub const QUEUE_RETRY_MILLIS: u64 = 500;
 
 /// The longest wait before a failed queued command is retried, in milliseconds.
 pub const QUEUE_RETRY_MILLIS_MAX: u64 = 60_000;
+
+/// How often a queued command may fail by a fault of the engine itself (`internal`), before it is given up. By then it
+/// was tried for about ten minutes.
+pub const QUEUE_TRIES_MAX: i64 = 16;
+
+/// The most refused commands of one company that are kept: two pages of a query.
+pub const REFUSED_OF_COMPANY_MAX: i64 = 1_000;
+
+/// The most refused commands of all companies that are kept: 100 companies with as many as one may have.
+pub const REFUSED_COMMANDS_MAX: i64 = 100 * REFUSED_OF_COMPANY_MAX;
+
+/// The most bytes of kept refused commands: as many, each with the longest texts that are usual.
+pub const REFUSED_BYTES_MAX: i64 = 128 * 1024 * 1024;
+
+/// How long a refused command is kept, in days: as long as a file, because it names persons.
+pub const REFUSED_KEPT_DAYS: u64 = OBJECTS_KEPT_DAYS;
+
+/// The longest kept reason of a refused command, in characters: longer than any message of a refusal.
+pub const REFUSED_REASON_CHARS_MAX: usize = 1_000;
+
+/// The longest kept actor or command name, in characters.
+pub const REFUSED_ACTOR_CHARS_MAX: usize = 256;
+
+/// The longest wait for refused commands, in seconds: less than clients wait for an answer.
+pub const REFUSED_WAIT_SECONDS: u64 = 5;
 
 /// The wait before a retry after a fault of JetStream, in milliseconds.
 pub const JETSTREAM_RETRY_MILLIS: u64 = 2_000;

@@ -22,6 +22,9 @@ pub const LAST_EVENT_STREAM: &str = "BOARDING_EVENTS_LAST";
 /// The stream of queued commands.
 pub const QUEUE_STREAM: &str = "BOARDING_QUEUE";
 
+/// The stream of queued commands that were refused or given up. Only engines may use it.
+pub const REFUSED_STREAM: &str = "BOARDING_REFUSED";
+
 /// The stream of work for channel workers outside the engine.
 pub const WORK_STREAM: &str = "BOARDING_WORK";
 
@@ -117,6 +120,19 @@ pub fn files_bucket(company: &CompanyId) -> String {
 pub fn auditor(company: &str) -> String {
     format!("{company}_auditor")
 }
+
+/// The subject of a company's refused commands: `boarding.refused.v1.<company>`.
+pub fn refused(company: &CompanyId) -> String {
+    format!("{REFUSED_ROOT}.{company}")
+}
+
+/// The subject pattern of the refused commands of all companies.
+pub fn all_refused() -> String {
+    format!("{REFUSED_ROOT}.*")
+}
+
+/// The prefix of refused commands. Only engines may use it.
+const REFUSED_ROOT: &str = "boarding.refused.v1";
 
 /// The subject of an event: `boarding.v1.<company>.event.<EventName>`.
 pub fn event(company: &CompanyId, name: &str) -> String {

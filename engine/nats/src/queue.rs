@@ -17,8 +17,9 @@ use super::server_state::ServerState;
 use super::wire::{WireResponse, header};
 use crate::limits::{
     JETSTREAM_RETRY_MILLIS, QUEUE_ACK_SECONDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX,
-    QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX,
+    QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX, QUEUE_TRIES_MAX,
 };
+use boarding_core::refused_commands::{RefusedCommand, RefusedOutcome};
 
 /// The durable consumer that all engines share.
 const CONSUMER: &str = "engine";
@@ -146,8 +147,10 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let (subject, payload) = (&command.subject, &command.payload);
     let request = Request { subject, headers, payload, user: None, forwarded: false };
     let response = with_progress(&command, state.command(request)).await;
-    let tries = command.info().map_or(1, |info| info.delivered);
-    if response.may_be_retried() {
+    let (tries, number) =
+        command.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));
+    let gives_up = response.code == Some(Code::Internal) && tries >= QUEUE_TRIES_MAX;
+    if response.may_be_retried() && !gives_up {
         tracing::info!(subject = %command.subject, tries, code = %code(&response), "queued command failed, retrying");
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }
@@ -156,12 +159,12 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
             Code::EnvelopeMalformed
             | Code::EnvelopeUnsupportedVersion
             | Code::EnvelopeUnsupportedContentType,
-        ) => {
-            tracing::warn!(subject = %command.subject, code = %code(&response), "queued command is malformed, dropped");
-            AckKind::Term
-        }
+        ) => AckKind::Term,
         _ => AckKind::Ack,
     };
+    if response.code.is_some() {
+        keep_refused(&state, request, number, tries, &response).await;
+    }
     match header(headers, REPLY_TO) {
         Some(to) if may_answer(to) => match Address::read(&command.subject).user {
             // The asker's account imports only answers for its own user.
@@ -174,6 +177,55 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         None => {}
     }
     finish(&command, kind).await;
+}
+
+/// Keeps a command that was refused or given up for the query `queued_commands`. Its sender may not wait for an answer.
+async fn keep_refused(
+    state: &ServerState,
+    request: Request<'_>,
+    number: u64,
+    tries: i64,
+    response: &WireResponse,
+) {
+    let (address, code) = (request.address(), code(response));
+    let (id, reason) = response.refusal();
+    let gave_up = response.may_be_retried();
+    let shown = id.map(|id| id.to_string()).unwrap_or_default();
+    match code {
+        Code::EnvelopeMalformed
+        | Code::EnvelopeUnsupportedVersion
+        | Code::EnvelopeUnsupportedContentType => {
+            tracing::warn!(subject = request.subject, number, id = shown, %code, reason, "queued command is malformed, dropped");
+        }
+        _ if gave_up => {
+            tracing::warn!(subject = request.subject, number, id = shown, %code, reason, tries, "queued command failed at each try, dropped");
+        }
+        _ => {
+            tracing::info!(subject = request.subject, number, id = shown, %code, reason, "queued command refused");
+        }
+    }
+    // A malformed company has no users who could see the command.
+    let Ok(company) = address.company.parse() else { return };
+    let known = state.with_user(request).await.ok();
+    let user = known.and_then(|known| known.user).map(str::to_owned);
+    let command = RefusedCommand {
+        id,
+        name: address.name.to_owned(),
+        outcome: if gave_up { RefusedOutcome::GivenUp } else { RefusedOutcome::Refused },
+        code,
+        reason,
+        actor: request.actor(),
+        user,
+        tries: u64::try_from(tries).unwrap_or(1),
+        at: state.engine.clock().now(),
+    };
+    if let Err(error) = state.refused.keep(&company, number, command).await {
+        tracing::warn!(
+            subject = request.subject,
+            error = &*error as &dyn std::error::Error,
+            "keeping a refused command failed; queued_commands does not show it"
+        );
+    }
 }
 
 /// Runs the command and tells the server regularly that it is still in progress.

@@ -53,6 +53,12 @@ impl<'a> Request<'a> {
         RequestTarget { company, name }
     }
 
+    /// The actor that a command names, if the payload can be read.
+    pub(super) fn actor(&self) -> Option<String> {
+        let read = Encoding::of(self.headers).ok()?.read(self.payload, Code::EnvelopeMalformed);
+        Some(read.ok()?.get("actor")?.as_str()?.to_owned())
+    }
+
     /// Reads what a response needs, without parsing the whole request.
     pub(super) fn summary(&self) -> RequestSummary {
         /// The only key that a response repeats.

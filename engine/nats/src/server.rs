@@ -19,6 +19,7 @@ use super::names;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
+use super::refused_commands::RefusedStream;
 use super::requests::{Request, may_answer};
 use super::server_state::{Phase, ServerState};
 use super::takeover;
@@ -78,6 +79,8 @@ impl NatsServer {
         let copies = copies.unwrap_or_else(|| usual_copies(&client));
         let bucket = Arc::new(ObjectBucket::new(&client, copies));
         engine.fetch_from(Arc::<ObjectBucket>::clone(&bucket));
+        let refused = Arc::new(RefusedStream::new(&client, copies));
+        engine.read_refused_from(Arc::<RefusedStream>::clone(&refused));
         match &owners {
             // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
@@ -99,6 +102,7 @@ impl NatsServer {
             engine: Arc::new(engine),
             client,
             bucket,
+            refused,
             copies,
             phase: watched,
             service,

@@ -15,6 +15,7 @@ use super::isolation::Isolation;
 use super::micro::Service;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
+use super::refused_commands::RefusedStream;
 use super::requests::{self, Request, broken};
 use super::wire::WireResponse;
 
@@ -34,6 +35,7 @@ pub(super) struct ServerState {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
     pub(super) bucket: Arc<ObjectBucket>,
+    pub(super) refused: Arc<RefusedStream>,
     /// The number of replicas of a new queue.
     pub(super) copies: usize,
     pub(super) phase: watch::Receiver<Phase>,
@@ -87,7 +89,10 @@ impl ServerState {
 
     /// The request with the user that the server has authenticated. A user in the subject counts only if no other
     /// client can write such subjects.
-    async fn with_user<'a>(&self, request: Request<'a>) -> Result<Request<'a>, WireResponse> {
+    pub(super) async fn with_user<'a>(
+        &self,
+        request: Request<'a>,
+    ) -> Result<Request<'a>, WireResponse> {
         let Some(user) = request.address().user else { return Ok(request) };
         match self.isolation.tells_users(&self.client).await {
             Some(true) => Ok(Request { user: Some(user), ..request }),

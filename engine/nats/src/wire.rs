@@ -166,6 +166,16 @@ impl WireResponse {
         Self { body: encoding.write(document), content_type: encoding.content_type(), code }
     }
 
+    /// The command's id, if it could be read, and the message of a refusal or failure.
+    pub(super) fn refusal(&self) -> (Option<CommandId>, String) {
+        let packed = self.content_type == Encoding::MessagePack.content_type();
+        let encoding = if packed { Encoding::MessagePack } else { Encoding::Json };
+        let document = encoding.read(&self.body, Code::Internal).unwrap_or_default();
+        let id = document.get("command").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let message = document.get("message").and_then(Value::as_str).unwrap_or_default();
+        (id, message.to_owned())
+    }
+
     /// Whether the client should retry.
     pub(super) fn may_be_retried(&self) -> bool {
         matches!(

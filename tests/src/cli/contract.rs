@@ -304,6 +304,9 @@ fn query_prints_the_document_of_the_contract() {
     assert_eq!(keys(&answer), ["next", "position", "rows"]);
     assert_eq!(answer["rows"].as_array().unwrap().len(), 2);
     assert!(answer["next"].is_string());
+    // The queue lives on a NATS server. Without one, no queued command was refused.
+    let queued = cli.run(&["query", "queued_commands"]).expect_status(0).json();
+    assert_eq!((&queued["rows"], &queued["next"]), (&json!([]), &json!(null)));
     let answer = cli.run(&["query", "config"]).expect_status(0).json();
     assert_eq!(keys(&answer), ["position", "row"]);
     let searched = cli.run(&["query", "users", "search=123"]).expect_status(0).json();

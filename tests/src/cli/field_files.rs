@@ -106,18 +106,19 @@ fn losses_are_told_by_kind_and_line() {
         "bob,Bob,bob@acme.example,12",
         "ann,Ann,ann@acme.example,+84923448073",
         "cid,Cid,cid@acme.example,+84923448071",
+        "dan,Dan,dan@acme.example,#VALUE!",
     ];
     let text = format!("username,first_name,email,phone_number\n{}\n", rows.join("\n"));
     let file = cli.file("lost.csv", &text);
     let import = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
-    let lost = "lost: 1 cell (line 2), 2 phones (lines 3, 5), 1 row (line 4)\n";
+    let lost = "lost: 2 cells (lines 2, 6), 2 phones (lines 3, 5), 1 row (line 4)\n";
     let preview = cli.run(&[&import[..], &["--preview"]].concat()).expect_status(5);
     assert!(preview.stdout.contains(lost), "{}", preview.stdout);
     let output = cli.run(&import).expect_status(5);
     assert!(output.stdout.contains(lost), "{}", output.stdout);
     assert!(output.stderr.contains("--with losses"), "{}", output.stderr);
     let listed = cli.rows(&["imports", "rows", "latest", "--with", "losses"]);
-    assert_eq!(listed.len(), 4);
+    assert_eq!(listed.len(), 5);
 }
 
 /// A42: the first valid row takes the key. A later row names its line and what differs, and is a loss.

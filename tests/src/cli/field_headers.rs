@@ -34,6 +34,27 @@ fn decorated_headers_are_matched() {
     assert_eq!(cli.rows(&["phones"])[0]["phone"], json!("+84923448021"));
 }
 
+/// N95: A header may list the values of its column, in all products.
+#[test]
+fn headers_that_list_their_values_are_matched() {
+    let multiline = "firstname,E-mail address/device,Social Messaging (Yes/No),Monitor Calls (auto/off),\
+        Monitor SMS (on or off)\nAnn,ann@acme.example,Yes,auto,on\n";
+    let chat = "Email / Login,Enabled (TRUE, FALSE or blank)\nann@acme.example,TRUE\n";
+    let mango = "Employee-ID *,Enabled (TRUE/FALSE)\nE1,TRUE\n";
+    for (dialect, text) in [("multiline", multiline), ("officechat", chat), ("mangoapps", mango)] {
+        let cli = company();
+        let text =
+            text.replace("Enabled (TRUE, FALSE or blank)", "\"Enabled (TRUE, FALSE or blank)\"");
+        let file = cli.file("people.csv", &text);
+        let words = ["import", &file, "--dialect", dialect];
+        let place = ["--organization", "Sales", "--permission-group", "Traders"];
+        let place = if dialect == "multiline" { &place[..] } else { &[] };
+        let output = cli.run(&[&words[..], place].concat()).expect_status(0);
+        assert!(output.stdout.contains("1 created"), "{}", output.stdout);
+        assert!(!output.stdout.contains("csv.unknown_column"), "{}", output.stdout);
+    }
+}
+
 /// N34, N95: Words of six languages get the column that they mean, also where the delimiter is wrong too.
 #[test]
 fn headers_of_other_languages_get_suggestions() {

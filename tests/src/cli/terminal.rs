@@ -136,6 +136,9 @@ fn failed_rows_for_spreadsheet_are_guarded() {
     std::fs::write(&path, failed.replace("ann@@", "ann@acme.example")).unwrap();
     let again = cli.import("failed.csv");
     assert_eq!(again["created"], 1, "{again}");
+    cli.run(&["users", "--spreadsheet", "-o", "users.csv"]).expect_status(0);
+    let same = cli.run(&["import", "users.csv", "--dialect", "leapxpert", "--existing", "update"]);
+    assert!(!same.expect_status(0).stdout.contains("csv.bom_removed"));
     let accepted = cli.run(&["query", "history", "entity=import:latest"]).expect_status(0).stdout;
     assert!(!accepted.contains("csv.bom_removed"), "{accepted}");
     assert_eq!(cli.json(&["users", "show", "ann"])["first_name"], "=1+1");

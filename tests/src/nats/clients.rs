@@ -95,6 +95,34 @@ async fn command_repeated_after_a_late_answer_is_done_once() {
     }
 }
 
+/// A subject that the user may not use is an error at once, not a wait for an answer that never comes.
+#[tokio::test]
+async fn client_ends_at_once_when_nats_refuses_a_subject() {
+    let server = server(&config());
+    let mut serving = ServeProcess::at(url(&server, "engine"));
+    serving.restart(&[]);
+    for language in Language::ALL {
+        let clients = Clients::of(language, &server);
+        fs::write(clients.file("people.csv"), HEADER).unwrap();
+        let events = clients.file("events").display().to_string();
+        for (user, program, words) in [
+            ("acme-worker", "commands", &["acme", "SetCompanyConfig", "{}"][..]),
+            ("acme-publisher", "commands", &["globex", "SetCompanyConfig", "{}"]),
+            ("acme-auditor", "follow", &["globex", &events]),
+            ("acme-worker", "upload", &["acme", "people.csv"]),
+            ("acme-publisher", "worker", &["acme", "whatsapp"]),
+        ] {
+            // The wait for one answer is longer than this test may take.
+            let mut command = clients.command(user, program, words);
+            command.env("ANSWER_SECONDS", "3600");
+            let mut child = ChildProcess::start(command);
+            child.exits_with(1).await;
+            let errors = child.stderr();
+            assert!(errors.contains("not permitted: "), "{language:?} {program}: {errors}");
+        }
+    }
+}
+
 /// P10: The client repeats the command while the engine is overloaded or down. A refusal ends the client.
 #[tokio::test]
 async fn client_repeats_a_command_until_it_is_accepted_or_refused() {

@@ -1,5 +1,7 @@
 //! The event feed: other services read each event once and in order, even after kills.
 
+mod batches;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -70,7 +72,11 @@ impl Received {
 
 /// All events of the stream, in order, read with a durable consumer.
 async fn receive_all(url: &str) -> Vec<Received> {
-    let context = jetstream::new(client(url).await);
+    receive_from(client(url).await).await
+}
+
+async fn receive_from(client: Client) -> Vec<Received> {
+    let context = jetstream::new(client);
     let stream = context.get_stream("BOARDING_EVENTS").await.unwrap();
     let state = stream.get_info().await.unwrap().state;
     assert_eq!(state.messages, state.last_sequence, "messages were removed");
@@ -404,36 +410,4 @@ async fn feed_continues_on_a_stream_whose_events_expired() {
     );
     wait_until_published(&feed).await;
     assert_eq!(stream.get_info().await.unwrap().state.last_sequence, last + 1);
-}
-
-/// The default template with long text.
-fn long_template() -> Value {
-    let text = include_str!("../../../commands/src/template/channel_invitation.en.txt");
-    let html = include_str!("../../../commands/src/template/channel_invitation.en.html");
-    let long = "\"".repeat(4096);
-    json!({"kind": "channel_invitation", "language": "en", "subject": "s",
-        "text": format!("{text}{long}"), "html": format!("{html}<p>{long}</p>")})
-}
-
-/// An event larger than a message of the server is published without data and with a reference to the history.
-#[tokio::test]
-async fn event_too_large_for_the_server_becomes_a_reference() {
-    let server = Server::with(
-        "max_payload: 4096\njetstream { store_dir: \"STORE\", sync_interval: always }",
-    );
-    let harness = EngineHarness::acme(None).await;
-    let feed = feed(&harness, &server.url()).await;
-    ok(&harness.submit("SetTemplate", long_template()).await);
-    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
-    wait_until_published(&feed).await;
-    let received = receive_all(&server.url()).await;
-    let history = &histories(&harness, &["acme"]).await["acme"];
-    assert_eq!(received.len(), history.len());
-    let shortened: Vec<_> = received.iter().filter(|one| one.row["data"].is_null()).collect();
-    assert_eq!(shortened.len(), 1);
-    let version = shortened[0].header("Boarding-Version").unwrap();
-    let reference = format!("/v1/acme/history?cursor={version}&limit=1");
-    assert_eq!(shortened[0].header("ce-dataref"), Some(reference.as_str()));
-    let row = &harness.json("history", json!({"cursor": version, "limit": 1})).await["rows"][0];
-    assert_eq!((&row["hash"], &row["event"]), (&shortened[0].row["hash"], &json!("TemplateSet")));
 }

@@ -32,7 +32,7 @@ const USERS: [&str; 8] = [
 
 /// The subjects of others, each with a name that is used nowhere else. `OTHER` is a company that is not
 /// the user's, `MINE` is the user's.
-const TARGETS: [&str; 30] = [
+const TARGETS: [&str; 31] = [
     "boarding.v1.MINE.command.Stolen",
     "boarding.v1.MINE.queue.Stolen",
     "boarding.v1.MINE.query.stolen",
@@ -47,6 +47,7 @@ const TARGETS: [&str; 30] = [
     "boarding.answer.OTHER-publisher._INBOX.OTHER-publisher.stolen",
     "boarding.log.v1.stolen",
     "boarding.handed.v1.OTHER.stolen.1",
+    "boarding.refused.v1.OTHER",
     "boarding.engine.stolen.command",
     "$KV.BOARDING_OWNERS.stolen",
     "$KV.BOARDING_ENGINES.stolen",

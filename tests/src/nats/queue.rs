@@ -117,6 +117,64 @@ async fn commands_queued_without_an_engine_are_done_after_the_start() {
     assert!(event.await.is_err(), "an answer was published as an event");
 }
 
+/// Queues a payload without a subject for its answer.
+async fn leave(caller: &Caller, jetstream: &jetstream::Context, name: &str, payload: &str) {
+    let subject = caller.subject("queue", name);
+    let sent = jetstream.publish(subject, payload.to_owned().into()).await.unwrap();
+    sent.await.unwrap();
+}
+
+/// A queued command that was refused, or that nobody can read, leaves a trace that its company can query.
+#[tokio::test]
+async fn refused_queued_commands_are_listed_for_their_company() {
+    let server = Server::start();
+    let serving = ServeProcess::start(&server);
+    let queue = QueueClient::connect(&server).await;
+    let (acme, globex) = (queue.caller.clone(), queue.caller.for_company("globex"));
+    queue.stream().await;
+    let none = acme.query("queued_commands", json!({})).await.value;
+    assert_eq!((&none["rows"], &none["next"]), (&json!([]), &Value::Null));
+    let refused = acme.envelope(&json!({"colour": "red"}));
+    leave(&acme, &queue.jetstream, "SetCompanyConfig", &refused.to_string()).await;
+    queue.wait_until_empty().await;
+    leave(&acme, &queue.jetstream, "DefineRole", "{\"id\":").await;
+    let accepted = acme.envelope(&json!({"role": "Done", "permissions": []}));
+    leave(&acme, &queue.jetstream, "DefineRole", &accepted.to_string()).await;
+    leave(&globex, &queue.jetstream, "NoSuchCommand", &globex.envelope(&json!({})).to_string())
+        .await;
+    queue.wait_until_empty().await;
+
+    let answer = acme.query("queued_commands", json!({})).await.value;
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{answer}");
+    assert_eq!(rows[1]["id"], refused["id"]);
+    for (name, expected) in [
+        ("name", "SetCompanyConfig"),
+        ("outcome", "refused"),
+        ("code", "config.unknown_setting"),
+        ("actor", "admin"),
+    ] {
+        assert_eq!(rows[1][name], expected, "{answer}");
+    }
+    assert!(rows[1]["reason"].as_str().unwrap().contains("colour"), "{answer}");
+    assert_eq!((&rows[0]["id"], &rows[0]["code"]), (&Value::Null, &json!("envelope.malformed")));
+    let first = acme.query("queued_commands", json!({"limit": 1})).await.value;
+    let second =
+        acme.query("queued_commands", json!({"limit": 1, "cursor": first["next"]})).await.value;
+    assert_eq!([&first["rows"][0], &second["rows"][0]], [&rows[0], &rows[1]]);
+    assert_eq!(second["next"], Value::Null);
+    let others = globex.query("queued_commands", json!({})).await.value;
+    assert_eq!(others["rows"].as_array().unwrap().len(), 1, "{others}");
+    assert_eq!(others["rows"][0]["name"], "NoSuchCommand");
+    let log = serving.log();
+    assert!(log.contains("queued command is malformed, dropped"), "{log}");
+    assert!(log.contains(refused["id"].as_str().unwrap()), "{log}");
+    let kept = queue.jetstream.get_stream("BOARDING_REFUSED").await.unwrap();
+    let config = &kept.cached_info().config;
+    let bounds = [config.max_messages_per_subject, config.max_messages, config.max_bytes];
+    assert!(bounds.iter().all(|bound| *bound > 0) && !config.max_age.is_zero(), "{config:?}");
+}
+
 /// P10, P27: An engine that is killed between a command and its acknowledgement neither loses nor repeats it.
 #[tokio::test]
 async fn killed_engine_does_every_queued_command_once() {

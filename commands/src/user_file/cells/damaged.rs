@@ -30,6 +30,18 @@ impl Cells<'_> {
         }
     }
 
+    /// Notes a control character, and the encoding that writes such ones.
+    pub(super) fn control_character(&mut self, column: usize) {
+        // ISO-2022-JP switches between alphabets with these marks, and is valid ASCII otherwise.
+        let text = self.raw(column).value().unwrap_or_default();
+        if text.contains("\u{1b}$") || text.contains("\u{1b}(") {
+            let more = "the file may be saved as ISO-2022-JP: name the encoding iso-2022-jp";
+            self.problem_saying(column, Code::FieldControlCharacter, more);
+        } else {
+            self.problem(column, Code::FieldControlCharacter);
+        }
+    }
+
     /// Notes an error of a spreadsheet: a problem where a value is required, otherwise a lost cell.
     fn note_spreadsheet_error(&mut self, column: usize, text: &str) {
         let problem = Problem::in_column(self.name(column), Code::TextSpreadsheetError);

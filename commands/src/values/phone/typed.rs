@@ -32,6 +32,16 @@ impl NotPhone {
         Self { code, why: None }
     }
 
+    /// A text with letters in it.
+    pub const LETTERS: Self = Self::because("a number has no letters");
+    /// A text of digits that is too short or too long.
+    pub(super) const LENGTH: Self =
+        Self::because("a number has 7 to 15 digits with its country code");
+    /// A number as it is dialled within a country.
+    pub(super) const NATIONAL: Self = Self::because(
+        "a country code does not begin with 0; write the number with its country code",
+    );
+
     const fn because(why: &'static str) -> Self {
         Self { code: Code::PhoneInvalid, why: Some(why) }
     }
@@ -129,7 +139,7 @@ impl Groups {
                     }
                 }
                 c => {
-                    let digit = decimal(c).ok_or(NotPhone::new(other))?;
+                    let digit = decimal(c).ok_or_else(|| unexpected(c, other))?;
                     if has_digits && (is_apart || pending.is_some()) {
                         marks.push(pending.take());
                         groups.push(String::new());
@@ -177,6 +187,15 @@ impl Groups {
     }
 }
 
+/// Why a character is no part of a number. The caller of another code says so itself.
+fn unexpected(c: char, other: Code) -> NotPhone {
+    match other {
+        Code::PhoneInvalid if c.is_alphabetic() => NotPhone::LETTERS,
+        Code::PhoneInvalid => SEPARATOR,
+        _ => NotPhone::new(other),
+    }
+}
+
 /// Refuses what spreadsheets have in cells beside phone numbers. A text with a plus sign is none of that.
 fn refuse_other_kinds(text: &str) -> Result<(), NotPhone> {
     let split = |mark: char| -> Option<Vec<&str>> {
@@ -200,14 +219,16 @@ fn refuse_other_kinds(text: &str) -> Result<(), NotPhone> {
     if split('.').is_some_and(|parts| parts.len() == 4 && parts.iter().all(octet)) {
         return Err(ADDRESS);
     }
-    let is_date = ['-', '.', '/'].iter().filter_map(|mark| split(*mark)).any(|parts| date(&parts));
+    // A time may follow the date.
+    let day = text.split([' ', 'T']).next().unwrap_or(text);
+    let is_date = ['-', '.', '/'].iter().any(|mark| date(&day.split(*mark).collect::<Vec<_>>()));
     if is_date { Err(DATE) } else { Ok(()) }
 }
 
 /// Whether three numbers are a day, a month and a year, the year first or last.
 fn date(parts: &[&str]) -> bool {
     let [first, middle, last] = parts else { return false };
-    let year = |part: &str| part.len() == 4 && ("1900".."2200").contains(&part);
+    let year = |part: &str| part.len() == 4 && (1900..2200).contains(&part.parse().unwrap_or(0));
     let day = |part: &str| part.len() <= 2 && (1..=31).contains(&part.parse().unwrap_or(0));
     (year(first) && day(middle) && day(last)) || (day(first) && day(middle) && year(last))
 }

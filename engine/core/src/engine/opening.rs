@@ -125,6 +125,10 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         options.clock.not_before(last.recorded.commit.at);
     }
     let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
+    let former_outbox = match options.channel {
+        Some(_) => Outbox::existing(&folder.outbox()),
+        None => None,
+    };
     let channel = match options.channel {
         Some(channel) => channel,
         None => {
@@ -149,12 +153,14 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         files: Files::new(files),
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
         channel,
+        former_outbox,
         adopt_runs: options.adopt_runs,
         carries_runs: options.carries_runs,
         waiting: WaitingRuns::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
         objects: OnceLock::new(),
+        refused: OnceLock::new(),
         closing: watch::Sender::new(false),
         folder,
     };

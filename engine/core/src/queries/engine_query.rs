@@ -2,7 +2,7 @@
 
 use boarding_commands::values::{CompanyId, Refusal};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::Access;
+use boarding_projections::query::{Access, DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
 use boarding_projections::rows::Rows;
 use serde_json::{Map, Value};
 
@@ -57,3 +57,31 @@ impl EngineQuery {
         }
     }
 }
+
+/// The number in a parameter, also as text; `unset` if it is not given.
+///
+/// # Errors
+/// `query.malformed`.
+pub(super) fn number_of(params: &Value, name: &str, unset: u64) -> Result<u64, Refusal> {
+    match params.get(name) {
+        None | Some(Value::Null) => Ok(unset),
+        // As in the other queries, an empty cursor is the first page.
+        Some(Value::String(text)) if text.is_empty() && name == "cursor" => Ok(unset),
+        Some(value) => value
+            .as_u64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .ok_or_else(|| malformed(name, OUT_OF_RANGE)),
+    }
+}
+
+/// The maximum number of rows of a page.
+///
+/// # Errors
+/// `query.malformed`.
+pub(super) fn limit_of(params: &Value) -> Result<usize, Refusal> {
+    let limit = number_of(params, "limit", DEFAULT_LIMIT_ROWS as u64)?;
+    let limit = usize::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT_ROWS).contains(limit));
+    limit.ok_or_else(|| malformed("limit", OUT_OF_RANGE))
+}
+
+const OUT_OF_RANGE: &str = "expected a whole number in its range";

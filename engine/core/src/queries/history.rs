@@ -3,12 +3,12 @@
 use boarding_commands::commit::Fact;
 use boarding_commands::values::Refusal;
 use boarding_projections::history::{self, Entity, PublishedEvent};
-use boarding_projections::query::{self, Access, Param};
+use boarding_projections::query::{Access, Param};
 use schemars::JsonSchema as _;
 use serde_json::{Value, json};
 
-use super::engine_query::{EngineQuery, EngineQueryRequest};
-use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
+use super::failure::{QueryAnswer, QueryFailure, unavailable};
 use super::log_facts::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
 
@@ -79,19 +79,6 @@ struct Page {
 
 impl Page {
     fn of(params: &Value) -> Result<Self, Refusal> {
-        let malformed = |name: &str| malformed(name, "expected a whole number in its range");
-        let number = |name: &str, unset: u64| match params.get(name) {
-            None | Some(Value::Null) => Ok(unset),
-            // As in the other queries, an empty cursor is the first page.
-            Some(Value::String(text)) if text.is_empty() && name == "cursor" => Ok(unset),
-            Some(value) => value
-                .as_u64()
-                .or_else(|| value.as_str()?.parse().ok())
-                .ok_or_else(|| malformed(name)),
-        };
-        let limit = number("limit", query::DEFAULT_LIMIT_ROWS as u64)?;
-        let limit =
-            usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
-        Ok(Self { from: number("cursor", 1)?, limit: limit.ok_or_else(|| malformed("limit"))? })
+        Ok(Self { from: number_of(params, "cursor", 1)?, limit: limit_of(params)? })
     }
 }

@@ -1,7 +1,7 @@
 //! Errors of the feed: the failed operation, its stream or event, and the remedy.
 
-use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
 use boarding_commands::values::CompanyId;
 use boarding_log::ReadError;
 
@@ -49,17 +49,48 @@ impl FeedError {
     pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Publish { source, .. } => {
-                source.kind() == PublishErrorKind::WrongLastSequence || is_in_flight(source)
+                source.kind() == PublishErrorKind::WrongLastSequence
+                    || server_code(source).is_some_and(|code| PUBLISHED_FIRST.contains(&code))
             }
             Self::Misplaced { .. } => true,
             _ => false,
         }
     }
+
+    /// Whether the server refused a batch as a batch. It takes the same events one by one.
+    pub(super) fn is_refused_batch(&self) -> bool {
+        match self {
+            Self::Publish { source, .. } => {
+                server_code(source).is_some_and(|code| NO_BATCH.contains(&code))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the fault stays until a person ends it. Other faults may pass.
+    pub(super) fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Unsuitable { .. } | Self::NotOurs { .. } | Self::OtherLog { .. })
+    }
 }
 
-/// Whether another engine is publishing the same event at this moment.
-fn is_in_flight(error: &PublishError) -> bool {
-    let source = std::error::Error::source(error);
-    let answer = source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
-    answer.is_some_and(|error| error.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
+/// The answers of the server if another engine publishes, or has published, the same events.
+const PUBLISHED_FIRST: [ErrorCode; 3] = [
+    ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT,
+    ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
+    ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
+];
+
+/// The answers of the server to a batch that it does not take: its setting or its limit has changed, a restart lost the
+/// first part, or too many unfinished batches of dead engines wait for their timeout.
+const NO_BATCH: [ErrorCode; 4] = [
+    ErrorCode::ATOMIC_PUBLISH_DISABLED,
+    ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH,
+    ErrorCode::ATOMIC_PUBLISH_TOO_LARGE_BATCH,
+    ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT,
+];
+
+/// The error code in the server's answer to a publish.
+fn server_code(error: &PublishError) -> Option<ErrorCode> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<jetstream::Error>().map(jetstream::Error::error_code)
 }

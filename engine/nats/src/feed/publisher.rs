@@ -1,39 +1,46 @@
-//! Publishes events to the stream, many in flight at once, each with its expected sequence.
+//! Publishes events to the stream in batches, several in flight at once, each with its expected sequence.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use async_nats::jetstream::context::PublishAckFuture;
+use async_nats::header::{
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM,
+};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 
 use super::Feeder;
 use super::error::FeedError;
 use super::message::Message;
+use super::mode::Mode;
 use super::source::Source;
-use crate::limits::{FEED_IN_FLIGHT_BYTES, FEED_IN_FLIGHT_EVENTS};
+use crate::limits::FEED_IN_FLIGHT_BYTES;
 use crate::names::EVENT_STREAM;
 
-/// A published event that is not acknowledged yet.
+/// A published event or batch that is not acknowledged yet.
 struct InFlight {
+    /// The position of its last event.
     position: u64,
-    /// The sequence that the server must give to it.
+    /// The sequence that the server must give to its last event.
     sequence: u64,
     bytes: usize,
     ack: PublishAckFuture,
 }
 
-/// The events in flight, in order.
+/// What is in flight, in order.
 #[derive(Default)]
-struct InFlightEvents {
-    events: VecDeque<InFlight>,
+struct AllInFlight {
+    publishes: VecDeque<InFlight>,
     bytes: usize,
 }
 
-impl InFlightEvents {
-    /// Whether a message of this size may be sent now. A single message may have any size.
-    fn has_room(&self, bytes: usize) -> bool {
-        self.events.is_empty()
-            || self.events.len() < FEED_IN_FLIGHT_EVENTS
+impl AllInFlight {
+    /// Whether a publish of this size may be sent now. A single one may have any size.
+    fn has_room(&self, bytes: usize, mode: Mode) -> bool {
+        self.publishes.is_empty()
+            || self.publishes.len() < mode.in_flight_max()
                 && self.bytes + bytes <= FEED_IN_FLIGHT_BYTES
     }
 }
@@ -42,14 +49,16 @@ impl Feeder {
     /// Publishes events after this sequence, until a fault.
     ///
     /// A message without acknowledgement may arrive after this function has returned. That is harmless: it names
-    /// the sequence that it must follow, and every engine publishes the same event there.
+    /// the sequence that it must follow, and every engine publishes the same event there. The server stores a batch
+    /// completely or not at all.
     pub(super) async fn publish(
         &self,
         mut source: Source,
         mut sequence: u64,
+        mut mode: Mode,
     ) -> Result<Infallible, FeedError> {
         let mut log_end = self.log.watch();
-        let (mut ready, mut in_flight) = (VecDeque::<Message>::new(), InFlightEvents::default());
+        let (mut ready, mut in_flight) = (VecDeque::<Message>::new(), AllInFlight::default());
         let mut at_end = false;
         loop {
             if ready.is_empty() && (!at_end || log_end.has_changed().unwrap_or(true)) {
@@ -58,14 +67,20 @@ impl Feeder {
                 ready.extend(source.more().await?);
                 at_end = ready.is_empty();
             }
-            while ready.front().is_some_and(|next| in_flight.has_room(next.bytes()))
-                && let Some(message) = ready.pop_front()
-            {
-                in_flight.bytes += message.bytes();
-                in_flight.events.push_back(self.send(message, sequence).await?);
-                sequence += 1;
+            while !ready.is_empty() {
+                let count = mode.group(&ready);
+                let bytes = ready.iter().take(count).map(|message| message.bytes).sum();
+                if !in_flight.has_room(bytes, mode) {
+                    break;
+                }
+                let group = ready.drain(..count).collect();
+                let sent = self.send(group, sequence, bytes).await?;
+                sequence = sent.sequence;
+                in_flight.bytes += bytes;
+                in_flight.publishes.push_back(sent);
+                mode.singles = mode.singles.saturating_sub(count);
             }
-            if let Some(first) = in_flight.events.pop_front() {
+            if let Some(first) = in_flight.publishes.pop_front() {
                 in_flight.bytes -= first.bytes;
                 let position = first.position;
                 acknowledged(first).await?;
@@ -79,22 +94,62 @@ impl Feeder {
         }
     }
 
-    async fn send(&self, message: Message, after: u64) -> Result<InFlight, FeedError> {
-        let (position, bytes) = (message.position, message.bytes());
-        let publish = PublishMessage::build()
-            .headers(message.headers)
-            .payload(message.payload.into())
-            .expected_stream(EVENT_STREAM)
-            .expected_last_sequence(after);
-        let sent = self.context.send_publish(message.subject, publish).await;
-        let ack = sent.map_err(|source| FeedError::Publish { position, source })?;
-        Ok(InFlight { position, sequence: after + 1, bytes, ack })
+    /// Sends one event or a batch.
+    async fn send(
+        &self,
+        group: Vec<Message>,
+        after: u64,
+        bytes: usize,
+    ) -> Result<InFlight, FeedError> {
+        let position = group.last().map_or(0, |last| last.position);
+        let sequence = after + group.len() as u64;
+        let (context, batch) = (self.context.clone(), self.clock.id().to_string());
+        let sending = send_all(context, group, after, batch);
+        let ack = if sequence == after + 1 {
+            sending.await
+        } else {
+            // In a task of its own, so that a feed that is dropped does not leave half a batch to the server.
+            tokio::spawn(sending).await.map_err(|_| FeedError::Stopping)?
+        };
+        let ack = ack.map_err(|source| FeedError::Publish { position, source })?;
+        Ok(InFlight { position, sequence, bytes, ack })
     }
 }
 
-/// Waits until an event is durable at its expected sequence.
-async fn acknowledged(event: InFlight) -> Result<(), FeedError> {
-    let InFlight { position, sequence, ack, .. } = event;
+/// Sends the messages, as a batch if there are several. The last one gets the acknowledgement.
+async fn send_all(
+    context: Context,
+    messages: Vec<Message>,
+    after: u64,
+    batch: String,
+) -> Result<PublishAckFuture, PublishError> {
+    let count = messages.len();
+    for (number, message) in (1..).zip(messages) {
+        let Message { subject, mut headers, payload, .. } = message;
+        if count > 1 {
+            headers.insert(NATS_BATCH_ID, batch.as_str());
+            headers.insert(NATS_BATCH_SEQUENCE, number.to_string());
+        }
+        if number == 1 {
+            headers.insert(NATS_EXPECTED_STREAM, EVENT_STREAM);
+            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, after.to_string());
+        }
+        if number == count {
+            if count > 1 {
+                headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            }
+            let publish = PublishMessage::build().headers(headers).payload(payload.into());
+            return context.send_publish(subject, publish).await;
+        }
+        let sent = context.client().publish_with_headers(subject, headers, payload.into()).await;
+        sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+    }
+    Err(PublishError::new(PublishErrorKind::Other))
+}
+
+/// Waits until an event or batch is durable at its expected sequence.
+async fn acknowledged(published: InFlight) -> Result<(), FeedError> {
+    let InFlight { position, sequence, ack, .. } = published;
     let ack = ack.await.map_err(|source| FeedError::Publish { position, source })?;
     // For a duplicate the server returns the sequence of the stored message.
     if ack.stream == EVENT_STREAM && ack.sequence == sequence {

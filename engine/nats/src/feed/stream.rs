@@ -64,8 +64,19 @@ fn config(options: Options) -> Config {
         num_replicas: options.copies,
         deny_delete: true,
         deny_purge: true,
+        allow_atomic_publish: true,
         ..Config::default()
     }
+}
+
+/// Allows batches on a stream of an earlier version.
+///
+/// # Errors
+/// When the server does not permit it: an earlier `nats.conf` does not, and the request gets no answer.
+pub(super) async fn allow_batches(context: &Context, stream: &Stream) -> Result<(), FeedError> {
+    let config = Config { allow_atomic_publish: true, ..stream.cached_info().config.clone() };
+    let updated = context.update_stream(config).await;
+    updated.map(|_| ()).map_err(|error| failed("allow batches on", EVENT_STREAM, error))
 }
 
 /// The stream with a copy of the last event. It is needed if old events are removed: after a long time without

@@ -66,7 +66,7 @@ impl Bench<'_> {
         let mut lines = self.log(&raw).await?;
         lines.push(self.commands_on_files().await?);
         lines.extend(self.commands(&raw).await?);
-        lines.extend(self.feed().await?);
+        lines.extend(self.feed(&raw).await?);
         Ok((lines, memory))
     }
 

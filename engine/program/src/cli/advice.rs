@@ -12,10 +12,14 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("csv.wrong_delimiter", _, Some("tab")) => {
             format!("add --delimiter tab{}", column_options(details))
         }
+        // A wide mark is no delimiter, and the message says what to write.
+        ("csv.wrong_delimiter", _, Some(found)) if !found.is_ascii() => return None,
         ("csv.wrong_delimiter", _, Some(found)) => {
             format!("add --delimiter '{found}'{}", column_options(details))
         }
         ("csv.invalid_encoding", ..) if details.get("readings").is_some() => readings(details),
+        // No option reads UTF-32, and the message says how to save the file.
+        ("csv.invalid_encoding", ..) if detail("encoding") == Some("UTF-32") => return None,
         ("csv.missing_column" | "csv.unknown_column", ..)
             if details.get("did_you_mean").is_some() =>
         {

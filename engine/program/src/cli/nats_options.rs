@@ -12,7 +12,8 @@ use boarding_log::jetstream;
 #[derive(Clone, Default, Args)]
 #[command(next_help_heading = "NATS options")]
 pub(super) struct NatsOptions {
-    /// The NATS servers, separated by commas: nats://[user:password@]host[:port] or tls://…
+    /// The NATS servers, separated by commas: nats://[user:password@]host[:port] or tls://…; set BOARDING_NATS for an
+    /// address with a password, because ps shows the command line to all users
     #[arg(long, env = "BOARDING_NATS", hide_env_values = true, value_name = "URL")]
     pub nats: Option<String>,
     /// A credentials file of nsc, with a JWT and its key

@@ -34,9 +34,13 @@ impl Rows<'_> {
                     return;
                 }
                 // A blank cell loses nothing, but the person cannot be invited.
+                let is_error = |one: &Problem| {
+                    one.code == Code::TextSpreadsheetError && one.column.as_deref() == Some(column)
+                };
                 if values.phone == CellValue::Blank {
                     row.warnings.push(Problem::in_column(column, Code::PhoneMissing));
-                } else {
+                } else if !row.warnings.iter().any(is_error) {
+                    // An error of a spreadsheet was counted as a lost cell.
                     row.lost += 1;
                 }
             }

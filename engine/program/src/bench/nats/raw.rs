@@ -15,7 +15,7 @@ use boarding_log::jetstream::{Options, payload, stream_config};
 use boarding_log::{Encoded, EventLog};
 
 /// The largest number of different messages, which are repeated. It is enough for each kind of command.
-const PAYLOADS_MAX: usize = 1_000;
+pub(super) const PAYLOADS_MAX: usize = 1_000;
 
 /// A stream with the settings of a log.
 pub(super) struct Raw {

@@ -1,0 +1,137 @@
+//! The stream of queued commands that were refused or given up. Only engines read and write it.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{self, Context, ErrorCode};
+use async_nats::{Client, HeaderMap, header};
+use boarding_commands::values::CompanyId;
+use futures_util::TryStreamExt as _;
+use tokio::runtime::Handle;
+
+use super::names::{self, REFUSED_STREAM};
+use crate::limits::{
+    REFUSED_ACTOR_CHARS_MAX, REFUSED_BYTES_MAX, REFUSED_COMMANDS_MAX, REFUSED_KEPT_DAYS,
+    REFUSED_OF_COMPANY_MAX, REFUSED_REASON_CHARS_MAX, REFUSED_WAIT_SECONDS,
+};
+use boarding_core::refused_commands::{RefusedCommand, RefusedCommands};
+
+/// The refused commands of all companies in JetStream.
+#[derive(Debug)]
+pub(super) struct RefusedStream {
+    jetstream: Context,
+    /// The number of replicas of a new stream.
+    copies: usize,
+    runtime: Handle,
+}
+
+impl RefusedStream {
+    /// The stream on this server. Call it in the runtime.
+    pub(super) fn new(client: &Client, copies: usize) -> Self {
+        let jetstream = jetstream::new(client.clone());
+        Self { jetstream, copies, runtime: Handle::current() }
+    }
+
+    /// Opens the stream, or creates it.
+    async fn open(&self) -> Result<Stream, async_nats::Error> {
+        // Each company has a subject and a number of messages of its own, so none removes those of another.
+        let config = Config {
+            name: REFUSED_STREAM.to_owned(),
+            description: Some("Queued commands that were refused or given up".to_owned()),
+            subjects: vec![names::all_refused()],
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            discard: DiscardPolicy::Old,
+            max_messages_per_subject: REFUSED_OF_COMPANY_MAX,
+            max_messages: REFUSED_COMMANDS_MAX,
+            max_bytes: REFUSED_BYTES_MAX,
+            max_age: Duration::from_secs(REFUSED_KEPT_DAYS * 24 * 60 * 60),
+            num_replicas: self.copies,
+            ..Config::default()
+        };
+        Ok(self.jetstream.get_or_create_stream(config).await?)
+    }
+
+    /// Keeps a refused command. `number` is its place in the queue: a command that is delivered again after a crash is
+    /// kept once.
+    pub(super) async fn keep(
+        &self,
+        company: &CompanyId,
+        number: u64,
+        mut command: RefusedCommand,
+    ) -> Result<(), async_nats::Error> {
+        let cut = |text: String, chars: usize| text.chars().take(chars).collect::<String>();
+        command.name = cut(command.name, REFUSED_ACTOR_CHARS_MAX);
+        command.reason = cut(command.reason, REFUSED_REASON_CHARS_MAX);
+        command.actor = command.actor.map(|actor| cut(actor, REFUSED_ACTOR_CHARS_MAX));
+        let payload = serde_json::to_vec(&command)?;
+        self.open().await?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::NATS_MESSAGE_ID, format!("queue-{number}"));
+        let subject = names::refused(company);
+        let sent = self.jetstream.publish_with_headers(subject, headers, payload.into());
+        sent.await?.await?;
+        Ok(())
+    }
+
+    /// All refused commands of a company before a number, oldest first.
+    async fn read(
+        &self,
+        company: &CompanyId,
+        before: u64,
+    ) -> Result<Vec<(u64, RefusedCommand)>, async_nats::Error> {
+        let stream = match self.jetstream.get_stream(REFUSED_STREAM).await {
+            Ok(stream) => stream,
+            Err(error) => match error.kind() {
+                // No command was refused yet.
+                GetStreamErrorKind::JetStream(why)
+                    if why.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    return Ok(Vec::new());
+                }
+                _ => return Err(error.into()),
+            },
+        };
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::None,
+            filter_subject: names::refused(company),
+            inactive_threshold: Duration::from_secs(REFUSED_WAIT_SECONDS),
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let consumer = stream.create_consumer(config).await?;
+        let most = usize::try_from(REFUSED_OF_COMPANY_MAX).unwrap_or(usize::MAX);
+        let mut messages = consumer.fetch().max_messages(most).messages().await?;
+        let mut found = Vec::new();
+        while let Some(message) = messages.try_next().await? {
+            let number = message.info()?.stream_sequence;
+            // A later version may write other entries. They are not for this one.
+            if number < before
+                && let Ok(command) = serde_json::from_slice(&message.payload)
+            {
+                found.push((number, command));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl RefusedCommands for RefusedStream {
+    fn newest(
+        &self,
+        company: &CompanyId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, RefusedCommand)>, String> {
+        let longest = Duration::from_secs(REFUSED_WAIT_SECONDS);
+        let reading = async { tokio::time::timeout(longest, self.read(company, before)).await };
+        let unavailable = |why: &dyn std::fmt::Display| format!("read the refused commands: {why}");
+        let read = self.runtime.block_on(reading).map_err(|error| unavailable(&error))?;
+        let all = read.map_err(|error| unavailable(&boarding_log::error_chain(&*error)))?;
+        Ok(all.into_iter().rev().take(limit).collect())
+    }
+}
