@@ -1,8 +1,9 @@
 //! Checks whether the server keeps its users apart by accounts, so that it can say which user asks.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use async_nats::{Client, Request};
+use async_nats::{Client, Request, ServerInfo};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -24,9 +25,34 @@ struct User {
     account: String,
 }
 
-/// What is known of the accounts of the server.
-#[derive(Debug, Default)]
-pub(super) struct Isolation(OnceCell<Accounts>);
+/// Why the server does not keep companies apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotIsolated {
+    #[error(
+        "the users of this NATS server share one account, so companies are not kept apart: write its configuration with `boarding nats-config COMPANY…` (see `boarding manual nats`), or accept this with --accept-shared-account"
+    )]
+    SharedAccount,
+    #[error(
+        "this NATS server has no users and other machines reach it, so everybody may do everything: write its configuration with `boarding nats-config COMPANY…` (see `boarding manual nats`), or accept this with --accept-shared-account"
+    )]
+    NoUsers,
+}
+
+/// Checks that the engine does not share its account with other users. Their rights do not keep them apart then: the
+/// server sends answers to any reply subject that a message names.
+///
+/// A server without users on this machine passes: a developer starts it for herself.
+///
+/// # Errors
+/// Why companies are not kept apart.
+pub async fn check(client: &Client) -> Result<(), NotIsolated> {
+    match ask(client).await {
+        Some(Accounts::Own) => Ok(()),
+        Some(Accounts::NoUsers) if is_local(&client.server_info()) => Ok(()),
+        Some(Accounts::NoUsers) => Err(NotIsolated::NoUsers),
+        Some(Accounts::Shared) | None => Err(NotIsolated::SharedAccount),
+    }
+}
 
 /// How the server keeps its users apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,31 +65,8 @@ enum Accounts {
     NoUsers,
 }
 
-impl Isolation {
-    /// Whether the user in a subject was written by the server. `None` if the server does not answer now.
-    pub(super) async fn tells_users(&self, client: &Client) -> Option<bool> {
-        self.accounts(client).await.map(|accounts| accounts == Accounts::Own)
-    }
-
-    async fn accounts(&self, client: &Client) -> Option<Accounts> {
-        self.0.get_or_try_init(async || ask(client).await.ok_or(())).await.ok().copied()
-    }
-
-    /// Warns if the engine shares its account with other users. Their rights do not keep them apart then: the server
-    /// sends answers to any reply subject that a message names.
-    pub(super) async fn warn(&self, client: &Client) {
-        if matches!(self.accounts(client).await, None | Some(Accounts::Shared)) {
-            tracing::warn!(
-                "the users of this NATS server share one account, so companies are not kept apart: \
-                 write its configuration with `boarding nats-config` (see `boarding manual nats`)"
-            );
-        }
-    }
-}
-
 /// Asks the server for the engine's account. `None` without an answer.
 async fn ask(client: &Client) -> Option<Accounts> {
-    // On a server without users every client may do everything, as its owner has chosen.
     if !client.server_info().auth_required {
         return Some(Accounts::NoUsers);
     }
@@ -72,4 +75,34 @@ async fn ask(client: &Client) -> Option<Accounts> {
     let info = serde_json::from_slice::<UserInfo>(&answer.payload).ok()?;
     let is_shared = info.data.account == SHARED_ACCOUNT;
     Some(if is_shared { Accounts::Shared } else { Accounts::Own })
+}
+
+/// What is known of the accounts of the server.
+#[derive(Debug, Default)]
+pub(super) struct Isolation(OnceCell<Accounts>);
+
+impl Isolation {
+    /// Whether the user in a subject was written by the server. `None` if the server does not answer now.
+    pub(super) async fn tells_users(&self, client: &Client) -> Option<bool> {
+        let accounts = self.0.get_or_try_init(async || ask(client).await.ok_or(())).await;
+        accounts.ok().map(|accounts| *accounts == Accounts::Own)
+    }
+}
+
+/// Whether the server sees this client on its own machine.
+fn is_local(server: &ServerInfo) -> bool {
+    server.client_ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_local() {
+        let from =
+            |ip: &str| is_local(&ServerInfo { client_ip: ip.to_owned(), ..Default::default() });
+        assert!(from("127.0.0.1") && from("::1") && from("::ffff:127.0.0.1"));
+        assert!(!from("10.0.0.7") && !from("fe80::1") && !from(""));
+    }
 }

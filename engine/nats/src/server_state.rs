@@ -6,12 +6,14 @@ use std::sync::Arc;
 use async_nats::Client;
 use boarding_commands::values::Code;
 use boarding_core::engine::Engine;
+use boarding_core::ownership::AppendGuard;
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::forward;
 use super::isolation::Isolation;
+use super::log_lease::LogLease;
 use super::micro::Service;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
@@ -46,6 +48,8 @@ pub(super) struct ServerState {
     pub(super) isolation: Isolation,
     /// The ownership of companies; none if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
+    /// The lease on serving; none if only the start checks that no other engine serves here.
+    pub(super) lease: Option<LogLease>,
 }
 
 impl ServerState {
@@ -56,35 +60,21 @@ impl ServerState {
 
     /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
-        let work = async {
+        let executing = async {
             let request = match self.with_user(request).await {
                 Ok(request) => request,
                 Err(response) => return response,
             };
-            // A forwarded command is executed here in any case: two engines must not forward it to each other
-            // without end.
-            match request.forwarded {
-                true => requests::command(&self.engine, request).await,
-                false => {
-                    let (engine, owners) = (&self.engine, self.owners.as_ref());
-                    forward::command(engine, owners, &self.client, request).await
-                }
+            if request.forwarded {
+                // It is executed here in any case: two engines must not forward it to each other without end.
+                self.guarded(request, requests::command(&self.engine, request)).await
+            } else {
+                let owners = self.owners.as_ref();
+                let command = forward::command(&self.engine, owners, &self.client, request);
+                self.guarded(request, command).await
             }
         };
-        self.guarded(request, work).await
-    }
-
-    /// Answers a query.
-    pub(super) async fn query(&self, request: Request<'_>) -> WireResponse {
-        let work = async {
-            match self.with_user(request).await {
-                Ok(request) => {
-                    requests::query(&self.engine, request, self.client.max_payload()).await
-                }
-                Err(response) => response,
-            }
-        };
-        self.guarded(request, work).await
+        self.while_leased(request, Box::pin(executing)).await
     }
 
     /// The request with the user that the server has authenticated. A user in the subject counts only if no other
@@ -98,11 +88,27 @@ impl ServerState {
             Some(true) => Ok(Request { user: Some(user), ..request }),
             Some(false) => Ok(request),
             None => {
-                let summary = request.summary();
                 let why = "the NATS server does not say which account the engine has";
-                let (encoding, id) = (summary.encoding, summary.id);
-                Err(WireResponse::failed(encoding, id, Code::Unavailable, why))
+                Err(forward::later(request, why))
             }
+        }
+    }
+
+    /// Runs `work` while this engine has the lease on serving. Otherwise, and if the lease ended meanwhile, the response
+    /// is a failure: another engine may have answered other requests by its own log.
+    pub(super) async fn while_leased(
+        &self,
+        request: Request<'_>,
+        work: impl Future<Output = WireResponse>,
+    ) -> WireResponse {
+        let check = || self.lease.as_ref().map_or(Ok(()), AppendGuard::check);
+        if let Err(why) = check() {
+            return forward::later(request, &why);
+        }
+        let response = work.await;
+        match check() {
+            Ok(()) => response,
+            Err(why) => forward::later(request, &why),
         }
     }
 
