@@ -169,7 +169,7 @@ async fn company_that_requires_bindings_refuses_other_users() {
 async fn user_is_unknown_on_a_server_with_one_account() {
     let server = Server::with(ONE_ACCOUNT);
     let mut serving = ServeProcess::at(url(&server, "engine"));
-    serving.restart(&[]);
+    serving.restart(&["--accept-shared-account"]);
     let caller = Caller::connect(&url(&server, "operator")).await;
     caller.command("AddUser", user("ann")).await.accepted();
     let body = json!({"nats_user": "ceo", "actors": ["admin"]});
