@@ -92,6 +92,10 @@ impl Queries {
         let query = list::find(name)?;
         self.check_binding(company, asker).await?;
         let common = CommonParams::take(query.own_names(params)?)?;
+        if common.as_of.is_some() && name == queued_commands::QUERY.schema.name {
+            let why = "refused commands are not in the log, so there is no earlier list of them";
+            return Err(failure::malformed("as_of", why).into());
+        }
         let latest = latest::wanted(query.params(), &common.rest);
         if latest.is_none() {
             self.check_permission(company, query, &common.rest, asker).await?;

@@ -112,6 +112,7 @@ impl NatsServer {
             client,
             bucket,
             refused,
+            faults: std::sync::Mutex::default(),
             copies,
             phase: watched,
             service,
