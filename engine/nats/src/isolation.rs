@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_nats::{Client, Request, ServerInfo};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::limits::API_CALL_SECONDS_MAX;
 
@@ -77,15 +78,39 @@ async fn ask(client: &Client) -> Option<Accounts> {
     Some(if is_shared { Accounts::Shared } else { Accounts::Own })
 }
 
-/// What is known of the accounts of the server.
+/// What the server of the present connection said about the accounts.
 #[derive(Debug, Default)]
-pub(super) struct Isolation(OnceCell<Accounts>);
+pub(super) struct Isolation(Mutex<Option<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    /// The server and its number for the connection. Another server may have other accounts.
+    connection: (String, u64),
+    /// None if it did not answer.
+    accounts: Option<Accounts>,
+    at: Instant,
+}
 
 impl Isolation {
     /// Whether the user in a subject was written by the server. `None` if the server does not answer now.
     pub(super) async fn tells_users(&self, client: &Client) -> Option<bool> {
-        let accounts = self.0.get_or_try_init(async || ask(client).await.ok_or(())).await;
-        accounts.ok().map(|accounts| *accounts == Accounts::Own)
+        let mut known = self.0.lock().await;
+        let info = client.server_info();
+        let connection = (info.server_id, info.client_id);
+        let holds = |known: &Known| {
+            // Those who wait together share an answer that did not come.
+            let is_fresh = known.at.elapsed() < Duration::from_secs(API_CALL_SECONDS_MAX);
+            known.connection == connection && (known.accounts.is_some() || is_fresh)
+        };
+        let accounts = match known.as_ref().filter(|known| holds(known)) {
+            Some(known) => known.accounts,
+            None => {
+                let accounts = ask(client).await;
+                *known = Some(Known { connection, accounts, at: Instant::now() });
+                accounts
+            }
+        };
+        accounts.map(|accounts| accounts == Accounts::Own)
     }
 }
 

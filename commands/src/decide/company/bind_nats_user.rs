@@ -99,7 +99,7 @@ pub(super) fn check_reachable(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::testing::{Given, given};
+    use crate::decide::testing::{Given, NOW, given};
     use crate::decide::{GrantPermissions, RevokePermissions, SetCompanyConfig, UnbindNatsUser};
 
     fn bind(nats_user: &str, actors: &[&str]) -> BindNatsUser {
@@ -117,6 +117,14 @@ mod tests {
     fn require() -> SetCompanyConfig {
         let body = json!({"require_bound_users": true});
         SetCompanyConfig(body.as_object().unwrap().clone())
+    }
+
+    /// The company, which requires bindings.
+    fn requiring(mut company: Given) -> Given {
+        let setting = "require_bound_users".to_owned();
+        let value = json!(true);
+        company.append(NOW, "jane", &[Event::CompanyConfigChanged { setting, value }]);
+        company
     }
 
     fn administered_by(actor: &str) -> GrantPermissions {
@@ -152,8 +160,18 @@ mod tests {
 
     #[test]
     fn unbound_user_is_refused_once_bindings_are_required() {
-        given([]).when(require()).then_refused(Code::AuthAdministratorNotBound);
-        let company = given([]).after(bind("acme-hr", &["hr"])).after(require());
+        let refused = Code::AuthAdministratorNotBound;
+        given([]).when_locally(require()).then_refused(refused);
+        let company = given([]).after(bind("acme-hr", &["hr"]));
+        // Who requires it must get in afterwards, so its own user is bound too.
+        for shut_out in [Some("acme-it"), None] {
+            company.when_sent_by(shut_out, "hr", require()).then_refused(refused);
+        }
+        assert!(company.when_sent_by(Some("acme-hr"), "hr", require()).0.is_ok());
+        assert!(company.when_locally(require()).0.is_ok());
+        let company = requiring(company);
+        let unbind = company.when_sent_by(Some("acme-hr"), "hr", unbind("acme-hr"));
+        unbind.then_refused(refused);
         assert_eq!(refusal(&company, Some("acme-hr"), "hr"), None);
         for unbound in [Some("acme-it"), None] {
             assert_eq!(refusal(&company, unbound, "hr"), Some(Code::AuthUserNotBound));
@@ -166,8 +184,8 @@ mod tests {
         let company = given([])
             .after(administered_by("jane@acme.example"))
             .after(administered_by("ann"))
-            .after(bind("acme-hr", &["ann"]))
-            .after(require());
+            .after(bind("acme-hr", &["ann"]));
+        let company = requiring(company);
         let refused = Code::AuthAdministratorNotBound;
         company.when_locally(unbind("acme-hr")).then_refused(refused);
         company.when_locally(bind("acme-hr", &["bob"])).then_refused(refused);
@@ -177,7 +195,7 @@ mod tests {
         };
         company.when_locally(revoke).then_refused(refused);
         // Before the first grant everybody may administer; after it, only its actor.
-        let open = given([]).after(bind("acme-hr", &["ann"])).after(require());
+        let open = requiring(given([]).after(bind("acme-hr", &["ann"])));
         open.when_locally(administered_by("eve")).then_refused(refused);
         assert!(open.when_locally(administered_by("ann")).0.is_ok());
     }

@@ -7,7 +7,7 @@ use super::bind_nats_user::check_reachable;
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::values::{Personal, Refusal, check_nats_user};
+use crate::values::{Code, Personal, Refusal, check_nats_user};
 
 /// Removes the binding of a NATS user: it may name any actor then, unless the company requires bindings.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -21,10 +21,16 @@ pub struct UnbindNatsUser {
 impl Decide for UnbindNatsUser {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         check_nats_user(&self.nats_user)?;
         if company.bindings.of(&self.nats_user).is_none() {
             return Ok(Decision::append(vec![]));
+        }
+        if company.settings.require_bound_users
+            && context.authenticated == Some(self.nats_user.as_str())
+        {
+            let words = "the command would shut its own user out";
+            return Err(Refusal::new(Code::AuthAdministratorNotBound).saying(words));
         }
         let mut bindings = company.bindings.clone();
         bindings.unbind(&self.nats_user);

@@ -18,7 +18,8 @@ Examples:
   boarding nats-users unbind acme-publisher --company acme
 
 A bound user may name only its actors, in commands and queries. A user that is not bound may name any actor, and the
-history shows both. This refuses every user that is not bound:
+history shows both. Grant permissions first: until then everybody may administer the company, also a bound user its own
+binding. This refuses every user that is not bound:
 
   boarding config set require_bound_users true --company acme
 
