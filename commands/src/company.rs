@@ -4,6 +4,7 @@
 
 mod account_addresses;
 mod address;
+mod bindings;
 mod claim;
 pub mod effects;
 pub mod filter;
@@ -28,6 +29,7 @@ mod value_mark;
 mod wording;
 
 pub use address::Address;
+pub use bindings::{Binding, Bindings};
 pub use claim::InvitationClaim;
 pub use effects::{Effects, RowEffect, TakenPhone, UserSnapshot};
 pub use grants::Grants;

@@ -1,12 +1,12 @@
 //! The envelope of a command, and its answer.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
 use crate::schema::AnyId;
-use crate::values::{Code, CommandId, Refusal, Time};
+use crate::values::{Code, CommandId, Refusal, Time, is_traceparent, read_ulid};
 
 mod malformed;
 mod request_value;
@@ -21,7 +21,11 @@ pub struct Envelope {
     /// The idempotency key, for as long as the log lasts.
     pub id: CommandId,
     pub actor: Option<String>,
+    /// The user that the NATS server has authenticated. The front door sets it; no caller can send it.
+    #[serde(skip)]
+    pub authenticated: Option<String>,
     pub issued_at: Option<Time>,
+    #[serde(default, deserialize_with = "optional_ulid")]
     #[schemars(with = "Option<AnyId>")]
     pub correlation: Option<Ulid>,
     pub expected_version: Option<u64>,
@@ -33,6 +37,12 @@ pub struct Envelope {
     pub body: Value,
 }
 
+fn optional_ulid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ulid>, D::Error> {
+    #[derive(Deserialize)]
+    struct Id(#[serde(deserialize_with = "read_ulid")] Ulid);
+    Ok(<Option<Id>>::deserialize(deserializer)?.map(|Id(id)| id))
+}
+
 /// The version of the contract that is served.
 pub const API_VERSION: u16 = 1;
 
@@ -42,6 +52,7 @@ impl Envelope {
         Self {
             id,
             actor: None,
+            authenticated: None,
             issued_at: None,
             correlation: None,
             expected_version: None,
@@ -57,6 +68,12 @@ impl Envelope {
     /// `envelope.malformed`, naming the key; `envelope.unsupported_version`.
     pub fn read(value: Value) -> Result<Self, Refusal> {
         let envelope: Self = read(value)?;
+        if envelope.traceparent.as_deref().is_some_and(|trace| !is_traceparent(trace)) {
+            let words =
+                "traceparent: expected version, trace id, parent id and flags of W3C Trace Context";
+            let refusal = Refusal::new(Code::EnvelopeMalformed).saying(words);
+            return Err(refusal.with(json!({"field": "traceparent"})));
+        }
         match envelope.api_version {
             Some(asked) if asked != API_VERSION => {
                 let details = json!({"supported": [API_VERSION], "asked": asked});
@@ -131,6 +148,27 @@ mod tests {
             let refusal = Envelope::read(envelope(&json!({"api_version": version}))).unwrap_err();
             assert_eq!(refusal.code, Code::EnvelopeUnsupportedVersion);
             assert_eq!(refusal.details["supported"], json!([1]));
+        }
+    }
+
+    #[test]
+    fn correlation_and_trace_have_their_form() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for (key, value, fits) in [
+            ("traceparent", json!(trace), true),
+            ("traceparent", json!(null), true),
+            ("traceparent", json!("x"), false),
+            ("correlation", json!(null), true),
+            ("correlation", json!("7ZZZZZZZZZZZZZZZZZZZZZZZZZ"), true),
+            ("correlation", json!("80000000000000000000000000"), false),
+            ("id", json!("80000000000000000000000000"), false),
+            ("authenticated", json!("operator"), false),
+        ] {
+            let read = Envelope::read(envelope(&json!({ key: value })));
+            assert_eq!(read.is_ok(), fits, "{key}: {value}");
+            if let Err(refusal) = read {
+                assert_eq!(refusal.details["field"], key);
+            }
         }
     }
 

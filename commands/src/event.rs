@@ -20,7 +20,7 @@ pub use mail::{
     FirstMail, HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording, import_completed_key,
     message_id, recipient_of, welcome_key,
 };
-pub use permission::Permission;
+pub use permission::{Permission, SpeaksFor};
 pub use person::{Person, Who};
 pub use run::{Channel, ChannelName, Delivery, ResendFilter, RetryOutcome, SentOn, Source};
 pub use subject::Subjects;
@@ -51,18 +51,19 @@ events! {
             default_permission_group: Option<String>,
         }
         RoleDefined: affects_imports { role: String, permissions: Vec<String> }
-        PermissionsGranted: affects_imports {
-            actor: Personal<String>,
-            permissions: Vec<Permission>,
-        }
-        PermissionsRevoked: affects_imports {
-            actor: Personal<String>,
-            permissions: Vec<Permission>,
-        }
+        PermissionsGranted: affects_imports { actor: Personal<String>, permissions: Vec<Permission> }
+        PermissionsRevoked: affects_imports { actor: Personal<String>, permissions: Vec<Permission> }
         PermissionGroupDefined: affects_imports {
             permission_group: String,
             permissions: Vec<String>,
         }
+        /// The NATS user may name these actors and no others. It replaces the user's earlier binding.
+        NatsUserBound: neutral {
+            nats_user: Personal<String>,
+            actors: Vec<Personal<String>>,
+            speaks_for: Option<SpeaksFor>,
+        }
+        NatsUserUnbound: neutral { nats_user: Personal<String> }
     }
 
     /// Users and their corporate phones. `row` is the row of a file that caused the event.

@@ -119,6 +119,8 @@ pub struct Settings {
     pub reminder_max: u64,
     /// How long expired invitations are collected before administrators are notified, in hours.
     pub expired_digest_hours: u64,
+    /// Whether only NATS users that are bound to actors may send commands and queries.
+    pub require_bound_users: bool,
 }
 
 /// The people that a row may refer to.
@@ -204,6 +206,7 @@ impl Default for Settings {
             reminder_after_days: 0,
             reminder_max: 1,
             expired_digest_hours: 24,
+            require_bound_users: false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Request {
     /// The digest of name and body. None for a command of the engine itself: its id is never repeated.
     pub body: Option<Digest>,
     pub actor: String,
+    /// The user that the NATS server has authenticated. None where the set-up cannot tell.
+    pub authenticated: Option<String>,
     pub authority: Authority,
     pub at: Time,
     pub correlation: Option<Ulid>,
@@ -64,7 +66,9 @@ pub fn step<E: AsRef<Commit>, F>(
     encode: impl FnOnce(Commit) -> Result<E, F>,
 ) -> Outcome<E, F> {
     let Request { id, actor, authority, at, facts, mail_setup, .. } = request;
-    let context = Context { id: *id, actor, authority: *authority, at: *at, facts, mail_setup };
+    let authenticated = request.authenticated.as_deref();
+    let (id, authority, at) = (*id, *authority, *at);
+    let context = Context { id, actor, authenticated, authority, at, facts, mail_setup };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
         Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),
@@ -104,5 +108,6 @@ fn commit(
         result,
         previous,
         events,
+        authenticated: request.authenticated.clone().map(Personal),
     }
 }

@@ -11,13 +11,18 @@ mod personal;
 mod phone;
 pub mod text;
 mod time;
+mod trace;
 
 pub use boarding_csv::nearest;
 
-pub use actor::{ENGINE, check_actor};
+pub use actor::{ENGINE, check_actor, check_nats_user};
 pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;
-pub use id::{CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold};
+pub(crate) use id::read_ulid;
+pub use id::{
+    CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold, ulid_of,
+};
 pub use personal::Personal;
 pub use phone::{NotPhone, Phone, Reading};
 pub use time::Time;
+pub use trace::is_traceparent;

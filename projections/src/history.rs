@@ -84,6 +84,9 @@ pub struct PublishedEvent<'a> {
     at: Time,
     /// The actor of the command that led to the event.
     actor: &'a Personal<String>,
+    /// The user that the NATS server has authenticated. Null where the set-up cannot tell, and for the engine's own
+    /// commands.
+    authenticated: &'a Option<Personal<String>>,
     command: CommandId,
     /// The import, run or external process that the event belongs to.
     #[schemars(with = "Option<AnyId>")]
@@ -107,6 +110,7 @@ pub fn event_json(fact: &Fact<'_>) -> Value {
         event: fact.event.name(),
         at: fact.commit.at,
         actor: &fact.commit.actor,
+        authenticated: &fact.commit.authenticated,
         command: fact.commit.command,
         correlation: fact.commit.correlation,
         hash: fact.hash,
@@ -300,7 +304,7 @@ mod tests {
         assert_eq!(
             shown[2],
             json!({"position": 3, "version": 3, "event": "RecipientQueued", "at": at(1),
-                "actor": "jane@acme.example", "command": "00000000000000000000000002",
+                "actor": "jane@acme.example", "authenticated": null, "command": "00000000000000000000000002",
                 "correlation": null, "hash": "07".repeat(32), "data": {"run": run(1), "user": "ann"}})
         );
     }

@@ -21,6 +21,7 @@ mod import_rows;
 mod imports;
 mod integration_log;
 mod invitations;
+mod nats_users;
 mod notifications;
 mod numbers;
 mod org_units;
@@ -67,6 +68,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     imports::MODEL,
     integration_log::MODEL,
     invitations::MODEL,
+    nats_users::MODEL,
     notifications::MODEL,
     numbers::MODEL,
     org_units::MODEL,
@@ -213,7 +215,7 @@ mod tests {
             assert_eq!(access(name), Access::ImportOutcome, "{name}");
         }
         assert_eq!(access("org_units"), Access::Permission(Permission::ViewOrgUnits));
-        for name in ["notifications", "permissions"] {
+        for name in ["nats_users", "notifications", "permissions"] {
             assert_eq!(access(name), Access::Permission(Permission::Administer), "{name}");
         }
         for name in ["phone_list", "users", "user", "config"] {

@@ -63,6 +63,7 @@ tables! {
     NotificationOrder 41 "notification_order"
     PermissionGroups 42 "permission_groups"
     Permissions 50 "permissions"
+    NatsUsers 51 "nats_users"
 }
 
 impl fmt::Display for Table {

@@ -56,6 +56,7 @@ impl TestCompany {
             result: Value::Null,
             previous: Digest::default(),
             events,
+            authenticated: None,
         };
         self.commits.push(Recorded { position, hash: Digest([7; 32]), commit });
         self

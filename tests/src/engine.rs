@@ -277,7 +277,11 @@ impl EngineHarness {
         params: Value,
     ) -> Result<Found, QueryFailure> {
         self.engine().caught_up().await.unwrap();
-        let asker = QueryCaller { actor: "admin".to_owned(), authority: Authority::All };
+        let asker = QueryCaller {
+            actor: "admin".to_owned(),
+            authenticated: None,
+            authority: Authority::All,
+        };
         self.engine().query(&company_id(company), name, object(params), &asker).await
     }
 

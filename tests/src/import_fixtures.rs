@@ -80,7 +80,8 @@ impl Sample {
 
     /// All rows of a query, page by page.
     async fn rows(&self, query: &str, params: Value) -> Vec<Value> {
-        let caller = QueryCaller { actor: String::new(), authority: Authority::All };
+        let caller =
+            QueryCaller { actor: String::new(), authenticated: None, authority: Authority::All };
         let (mut all, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let mut page: Map<String, Value> = params.as_object().unwrap().clone();

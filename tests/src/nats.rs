@@ -1,5 +1,6 @@
 //! Tests on real NATS servers: requests, queue, feed, workers, the log in JetStream, several engines, faults.
 
+mod authenticated;
 mod bench;
 pub(crate) mod caller;
 mod clients;

@@ -272,6 +272,7 @@ pub(crate) mod testing {
             result: serde_json::Value::Null,
             previous: Digest::default(),
             events,
+            authenticated: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The fold: how an event changes the company's state. It never fails, because history is never refused.
 
+use super::bindings::Binding;
 use super::own_template::TemplateText;
 use super::state::{Company, OrgUnit};
 use crate::commit::Commit;
@@ -133,6 +134,11 @@ impl Company {
             CompanyEvent::PermissionsRevoked { actor, permissions } => {
                 self.grants.revoke(actor, permissions);
             }
+            CompanyEvent::NatsUserBound { nats_user, actors, speaks_for } => {
+                let actors = actors.iter().map(|actor| actor.as_str());
+                self.bindings.bind(nats_user, Binding::new(actors, *speaks_for));
+            }
+            CompanyEvent::NatsUserUnbound { nats_user } => self.bindings.unbind(nats_user),
             CompanyEvent::PermissionGroupDefined { permission_group, permissions } => {
                 self.permission_groups.insert(permission_group.clone(), permissions.clone());
             }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::bindings::Bindings;
 use super::grants::Grants;
 use super::import::ImportState;
 use super::link_ends::LinkEnds;
@@ -15,10 +17,10 @@ use super::run::{AddressMark, Run};
 use super::user_id::UserId;
 use super::users::Users;
 use super::value_mark::ValueMark;
-use crate::event::{Channel, HandedTo, TemplateKind};
+use crate::event::{Channel, HandedTo, Permission, TemplateKind};
 use crate::lock::Lock;
 use crate::settings::Settings;
-use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, RunId};
+use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, Refusal, RunId};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,7 @@ pub struct Company {
     /// Group of user permissions → what its accounts may do.
     pub permission_groups: BTreeMap<String, Vec<String>>,
     pub grants: Grants,
+    pub bindings: Bindings,
     pub users: Users,
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
@@ -103,6 +106,30 @@ impl Company {
         }
     }
 
+    /// Refuses an actor without the permission.
+    ///
+    /// # Errors
+    /// `auth.permission_denied`, with the name of the permission.
+    pub fn check_permission(&self, actor: &str, permission: Permission) -> Result<(), Refusal> {
+        if self.grants.allows(actor, permission) {
+            return Ok(());
+        }
+        let name = permission.as_str();
+        Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
+    }
+
+    /// Refuses an actor that the NATS user may not name. `actor` is none for a query that names none.
+    ///
+    /// # Errors
+    /// `auth.actor_not_bound`, `auth.user_not_bound`.
+    pub fn check_binding(
+        &self,
+        nats_user: Option<&str>,
+        actor: Option<&str>,
+    ) -> Result<(), Refusal> {
+        self.bindings.check(nats_user, actor, self.settings.require_bound_users)
+    }
+
     /// A company before its first event.
     pub fn new(id: CompanyId) -> Self {
         let settings = Settings::default();
@@ -117,6 +144,7 @@ impl Company {
             roles: BTreeMap::new(),
             permission_groups: BTreeMap::new(),
             grants: Grants::default(),
+            bindings: Bindings::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
             by_hand: BTreeSet::new(),

@@ -75,6 +75,7 @@ macro_rules! commands {
             /// # Errors
             /// The rule that is broken, with its stable code.
             pub fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+                context.require_bound_actor(company)?;
                 let mut decision = if self.takes_numbers() {
                     pool::with_cooled(company, context, |company| self.rule(company, context))?
                 } else {
@@ -133,6 +134,8 @@ commands! {
         users::assign_roles::AssignRoles,
         company::grant_permissions::GrantPermissions,
         company::revoke_permissions::RevokePermissions,
+        company::bind_nats_user::BindNatsUser,
+        company::unbind_nats_user::UnbindNatsUser,
         company::set_company_config::SetCompanyConfig,
         company::set_template::SetTemplate,
         imports::undo_import::UndoImport,

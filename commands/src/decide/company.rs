@@ -1,5 +1,6 @@
 //! Settings, templates, units, roles, permissions and time.
 
+pub mod bind_nats_user;
 pub mod define_org_unit;
 pub mod define_permission_group;
 pub mod define_role;
@@ -8,3 +9,4 @@ pub mod revoke_permissions;
 pub mod set_company_config;
 pub mod set_template;
 pub mod tick;
+pub mod unbind_nats_user;

@@ -2,6 +2,12 @@
 
 use crate::values::Code;
 
+/// The channel that gives invitations to workers outside the engine, by name.
+pub const TO_WORKERS: &str = "nats";
+
+/// The channel that gives text messages to a text gateway outside the engine, by name.
+pub const TO_TEXT_WORKERS: &str = "nats-text";
+
 /// The outcome of one attempt. A channel, a worker or the claim returns it. The rules turn it into events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailOutcome {

@@ -35,6 +35,8 @@ pub trait Decide {
 pub struct Context<'a> {
     pub id: CommandId,
     pub actor: &'a str,
+    /// The user that the NATS server has authenticated. None where the set-up cannot tell.
+    pub authenticated: Option<&'a str>,
     pub authority: Authority,
     pub at: Time,
     pub facts: &'a Facts,
@@ -150,16 +152,26 @@ impl Decision {
 }
 
 impl Context<'_> {
+    /// Refuses an actor that the authenticated user may not name.
+    ///
+    /// # Errors
+    /// `auth.actor_not_bound`, `auth.user_not_bound`.
+    pub(crate) fn require_bound_actor(&self, company: &Company) -> Result<(), Refusal> {
+        match self.authority {
+            Authority::All => Ok(()),
+            Authority::Granted => company.check_binding(self.authenticated, Some(self.actor)),
+        }
+    }
+
     /// Refuses an actor without the permission.
     ///
     /// # Errors
     /// `auth.permission_denied`, with the name of the permission.
     pub fn require(&self, company: &Company, permission: Permission) -> Result<(), Refusal> {
-        if self.authority == Authority::All || company.grants.allows(self.actor, permission) {
-            return Ok(());
+        match self.authority {
+            Authority::All => Ok(()),
+            Authority::Granted => company.check_permission(self.actor, permission),
         }
-        let name = permission.as_str();
-        Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
     }
 
     /// Refuses to invite with another secret for links than before and, by a mail server, while the link or the sender

@@ -14,6 +14,7 @@ pub mod recipients;
 pub mod record_delivery;
 pub mod record_wait;
 pub mod report_recipients;
+mod reported_claim;
 pub(crate) mod selection;
 pub mod start_bulk_integration;
 pub(crate) mod unfinished;

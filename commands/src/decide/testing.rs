@@ -65,10 +65,37 @@ impl Given {
         }
     }
 
+    /// A command of this NATS user in the name of this actor.
+    #[track_caller]
+    pub fn when_sent_by(
+        &self,
+        nats_user: Option<&str>,
+        actor: &str,
+        input: impl Into<Input>,
+    ) -> Then {
+        self.decide((actor, nats_user), Authority::Granted, NOW, input)
+    }
+
+    /// A command of the operator at the data folder.
+    #[track_caller]
+    pub fn when_locally(&self, input: impl Into<Input>) -> Then {
+        self.when_asked_by("olga@local", Authority::All, NOW, input)
+    }
+
     #[track_caller]
     pub fn when_asked_by(
         &self,
         actor: &str,
+        authority: Authority,
+        at: Time,
+        input: impl Into<Input>,
+    ) -> Then {
+        self.decide((actor, None), authority, at, input)
+    }
+
+    fn decide(
+        &self,
+        (actor, authenticated): (&str, Option<&str>),
         authority: Authority,
         at: Time,
         input: impl Into<Input>,
@@ -79,6 +106,7 @@ impl Given {
         let context = Context {
             id: CommandId(Ulid(7)),
             actor,
+            authenticated,
             authority,
             at,
             facts: &facts,

@@ -1,12 +1,14 @@
-//! What an actor may do in a company.
+//! What an actor may do in a company, and for whom a NATS user may speak.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+use crate::schema::growing_list;
+
 /// What an actor may do in a company.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     BulkIntegrateUsers,
@@ -14,9 +16,21 @@ pub enum Permission {
     ViewOrgUnits,
     Accounts,
     Administer,
+    /// To report the outcomes of invitations, and deliveries: for workers.
+    ReportInvitations,
 }
 
 impl Permission {
+    /// All permissions.
+    const ALL: [Self; 6] = [
+        Self::BulkIntegrateUsers,
+        Self::BulkImportUsers,
+        Self::ViewOrgUnits,
+        Self::Accounts,
+        Self::Administer,
+        Self::ReportInvitations,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BulkIntegrateUsers => "bulk_integrate_users",
@@ -24,6 +38,32 @@ impl Permission {
             Self::ViewOrgUnits => "view_org_units",
             Self::Accounts => "accounts",
             Self::Administer => "administer",
+            Self::ReportInvitations => "report_invitations",
         }
     }
+}
+
+/// A request must have a permission of the list. An answer may have one that was added later.
+impl JsonSchema for Permission {
+    fn schema_name() -> Cow<'static, str> {
+        "Permission".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        growing_list(
+            generator,
+            &Self::ALL.map(Self::as_str),
+            "^[a-z_]+$",
+            "What an actor may do in a company.",
+            "The list grows: show a permission that you do not know as it is.",
+        )
+    }
+}
+
+/// For whom a NATS user may speak beside the actors that it is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeaksFor {
+    /// Every actor of the company.
+    Anyone,
 }

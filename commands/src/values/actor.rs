@@ -1,5 +1,6 @@
 //! The names of actors: what a caller may say of who asks.
 
+use boarding_csv::without_invisible;
 use serde_json::json;
 
 use super::code::{Code, Refusal};
@@ -27,10 +28,33 @@ pub fn check_actor(actor: &str) -> Result<(), Refusal> {
     if actor.chars().any(|c| c.is_control() || is_bidirectional(c)) {
         return malformed("actor: has a control or bidirectional character".to_owned());
     }
-    if actor.trim().eq_ignore_ascii_case(ENGINE) {
+    if without_invisible(actor).trim().eq_ignore_ascii_case(ENGINE) {
         return Err(Code::AuthActorReserved.into());
     }
     Ok(())
+}
+
+/// The longest name of a NATS user, in bytes: it is one token of a subject.
+const NATS_USER_MAX_BYTES: usize = 256;
+
+/// Checks the name of a NATS user: one token of a subject.
+///
+/// # Errors
+/// `envelope.malformed` with the key.
+pub fn check_nats_user(name: &str) -> Result<(), Refusal> {
+    let is_plain = |c: char| {
+        !c.is_whitespace()
+            && !c.is_control()
+            && !is_bidirectional(c)
+            && !matches!(c, '.' | '*' | '>')
+    };
+    if (1..=NATS_USER_MAX_BYTES).contains(&name.len()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    let words = format!(
+        "nats_user: expected 1 to {NATS_USER_MAX_BYTES} bytes without blanks, dots and wildcards"
+    );
+    Err(Refusal::new(Code::EnvelopeMalformed).saying(&words).with(json!({"key": "nats_user"})))
 }
 
 /// Whether a character changes the direction of the text around it.
@@ -53,7 +77,7 @@ mod tests {
         for bad in ["", " ", "a\nb", "a\u{202e}b", &long] {
             assert_eq!(code(bad), Some(Code::EnvelopeMalformed), "{bad}");
         }
-        for reserved in ["engine", "Engine", " engine "] {
+        for reserved in ["engine", "Engine", " engine ", "eng\u{200b}ine"] {
             assert_eq!(code(reserved), Some(Code::AuthActorReserved), "{reserved}");
         }
     }

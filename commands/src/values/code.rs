@@ -39,6 +39,9 @@ codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
     AuthActorReserved "auth.actor_reserved" "The engine uses this name for its own commands; name another actor."
+    AuthActorNotBound "auth.actor_not_bound" "The NATS user may not name this actor; name one that it is bound to, or ask an administrator to bind it."
+    AuthUserNotBound "auth.user_not_bound" "The company accepts bound NATS users only; ask an administrator to bind this one."
+    AuthAdministratorNotBound "auth.administrator_not_bound" "No bound NATS user could administer the company; bind one to an administrator first."
     AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
@@ -200,6 +203,8 @@ codes! {
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is completed; nothing was recorded."
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
+    RunFenceRequired "run.fence_required" "A worker outside the engine has this work; report with the fence of its work item."
+    RunUnknownAttempt "run.unknown_attempt" "The recipient has no such attempt, so nothing was recorded; report the attempt of the work item."
     RunGivenUp "run.given_up" "The run waited for the mail server, and an administrator ended it before this mail was sent; invite the person again."
     RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
     TickTooFar "tick.too_far" "The time is more than a minute from the engine's clock; send the present time."
@@ -252,7 +257,7 @@ codes! {
 
 /// The status of each code that does not have the status 400. NATS services and HTTP use the same numbers.
 const STATUSES: [(u16, &[Code]); 6] = [
-    (403, &[Code::AuthPermissionDenied]),
+    (403, &[Code::AuthPermissionDenied, Code::AuthActorNotBound, Code::AuthUserNotBound]),
     // The thing exists already, or has changed.
     (
         409,
@@ -404,7 +409,7 @@ mod tests {
             assert!(listed <= 1, "{code} has {listed} statuses");
             let name = code.as_str();
             let expected = match name.rsplit('.').next().unwrap() {
-                "permission_denied" => 403,
+                "permission_denied" | "actor_not_bound" | "user_not_bound" => 403,
                 "already_exists" | "plan_changed" | "stale_fence" | "already_terminal" => 409,
                 "exists" | "already_provisioned" | "duplicate_conflict" | "version_conflict" => 409,
                 "too_many_rows" | "decompression_limit" => 413,

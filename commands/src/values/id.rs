@@ -1,9 +1,11 @@
 //! Ids: a newtype for each thing that can be named, parsed once and trusted afterwards.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use ulid::Ulid;
 
 use crate::schema::{json_schema, scalar, ulid};
@@ -26,9 +28,15 @@ impl std::error::Error for IdError {}
 macro_rules! ulid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub Ulid);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                read_ulid(deserializer).map(Self)
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,12 +47,29 @@ macro_rules! ulid_id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                Ulid::from_string(text)
-                    .map($name)
-                    .map_err(|_| IdError { expected: "a ULID of 26 characters" })
+                ulid_of(text).map($name)
             }
         }
     };
+}
+
+/// The ULID with this text.
+///
+/// # Errors
+/// A text of another form, and one above `7ZZZZZZZZZZZZZZZZZZZZZZZZZ`: it would have more than 128 bits.
+pub fn ulid_of(text: &str) -> Result<Ulid, IdError> {
+    let fits = text.bytes().next().is_some_and(|first| matches!(first, b'0'..=b'7'));
+    let read = Ulid::from_string(text).ok().filter(|_| fits);
+    read.ok_or(IdError { expected: "a ULID: 26 characters, at most 7ZZZZZZZZZZZZZZZZZZZZZZZZZ" })
+}
+
+/// Reads a ULID from its text, as [`ulid_of`] does.
+///
+/// # Errors
+/// Those of [`ulid_of`].
+pub(crate) fn read_ulid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ulid, D::Error> {
+    let text = <Cow<'de, str>>::deserialize(deserializer)?;
+    ulid_of(&text).map_err(D::Error::custom)
 }
 
 ulid_id! {
@@ -167,5 +192,17 @@ mod tests {
     fn an_id_is_read_in_either_case() {
         let id: CommandId = "01jd0000000000000000000abc".parse().unwrap();
         assert_eq!(id.to_string(), "01JD0000000000000000000ABC");
+    }
+
+    /// An id with more than 128 bits would silently become another one.
+    #[test]
+    fn id_above_the_largest_is_refused() {
+        for (text, fits) in
+            [("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", true), ("80000000000000000000000000", false)]
+        {
+            assert_eq!(text.parse::<RunId>().is_ok(), fits, "{text}");
+            let json = serde_json::Value::from(text);
+            assert_eq!(serde_json::from_value::<RunId>(json).is_ok(), fits, "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use boarding_commands::decide::imports::import_file::{
 };
 use boarding_commands::dialect;
 use boarding_commands::envelope::Envelope;
-use boarding_commands::event::FileRef;
+use boarding_commands::event::{FileRef, Permission};
 use boarding_commands::user_file::{self, FileError, ReadOptions};
 use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_csv::{Limits, Options};
@@ -76,6 +76,28 @@ struct ReceivedCommand<'a> {
     body: &'a Value,
     envelope: &'a Envelope,
     authority: Authority,
+}
+
+/// The user and the actor of a command.
+struct Sender {
+    nats_user: Option<String>,
+    actor: String,
+}
+
+impl Sender {
+    fn of(envelope: &Envelope) -> Self {
+        let nats_user = envelope.authenticated.clone();
+        Self { nats_user, actor: envelope.actor.clone().unwrap_or_default() }
+    }
+
+    /// Refuses a command before its files are stored.
+    ///
+    /// # Errors
+    /// `auth.actor_not_bound`, `auth.user_not_bound`, `auth.permission_denied`.
+    fn check(&self, company: &Company, needed: Permission) -> Result<(), Refusal> {
+        company.check_binding(self.nats_user.as_deref(), Some(&self.actor))?;
+        company.check_permission(&self.actor, needed)
+    }
 }
 
 /// The settings of the company for reading files.

@@ -44,6 +44,8 @@ pub use template::template_row;
 #[derive(Debug, Clone)]
 pub struct QueryCaller {
     pub actor: String,
+    /// The user that the NATS server has authenticated. None where the set-up cannot tell.
+    pub authenticated: Option<String>,
     pub authority: Authority,
 }
 
@@ -88,6 +90,7 @@ impl Queries {
         asker: &'a QueryCaller,
     ) -> Result<PreparedQuery<'a>, QueryFailure> {
         let query = list::find(name)?;
+        self.check_binding(company, asker).await?;
         let common = CommonParams::take(query.own_names(params)?)?;
         if common.as_of.is_some() && name == queued_commands::QUERY.schema.name {
             let why = "refused commands are not in the log, so there is no earlier list of them";
@@ -230,6 +233,24 @@ impl Queries {
         Err(refusal.with(json!({"permission": needed.as_str()})).into())
     }
 
+    /// Refuses an actor that the authenticated user may not name.
+    async fn check_binding(
+        &self,
+        company: &CompanyId,
+        asker: &QueryCaller,
+    ) -> Result<(), QueryFailure> {
+        if asker.authority == Authority::All {
+            return Ok(());
+        }
+        let QueryCaller { actor, authenticated, .. } = asker.clone();
+        let actor = Some(actor).filter(|actor| !actor.is_empty());
+        let check = move |company: &Company| {
+            company.check_binding(authenticated.as_deref(), actor.as_deref())
+        };
+        let bound = self.companies.actor(company).await.inspect(check).await;
+        Ok(bound.ok_or_else(stopping)??)
+    }
+
     async fn allowed(
         &self,
         company: &CompanyId,
@@ -249,10 +270,7 @@ impl Queries {
         let actor = asker.actor.clone();
         let granted = move |company: &Company| look(&company.grants, &actor);
         let granted = self.companies.actor(company).await.inspect(granted).await;
-        granted.ok_or_else(|| QueryFailure::Failed {
-            code: Code::Unavailable,
-            why: "the engine is stopping".to_owned(),
-        })
+        granted.ok_or_else(stopping)
     }
 
     /// The permission for importing this file. It also permits to see the outcome.
@@ -266,6 +284,11 @@ impl Queries {
         let dialect = self.companies.actor(company).await.inspect(dialect).await.flatten();
         needed(&dialect.unwrap_or_default())
     }
+}
+
+/// The failure of a query whose company cannot be read any more.
+fn stopping() -> QueryFailure {
+    QueryFailure::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
 /// A query that was read, and may have to wait for its position.

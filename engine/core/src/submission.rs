@@ -29,6 +29,7 @@ impl Submission {
             id: envelope.id,
             body: Some(self.body),
             actor: envelope.actor.clone().unwrap_or_default(),
+            authenticated: envelope.authenticated.clone(),
             authority: self.authority,
             at,
             correlation: envelope.correlation,

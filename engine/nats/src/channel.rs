@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::decide::outcome::{MailOutcome, TO_WORKERS};
 use boarding_commands::values::Code;
 use futures_util::{StreamExt as _, stream};
 
@@ -45,7 +45,7 @@ impl NatsChannel {
 
 impl Channel for NatsChannel {
     fn name(&self) -> &'static str {
-        "nats"
+        TO_WORKERS
     }
 
     fn deduplicates(&self) -> bool {

@@ -1,10 +1,12 @@
-//! Checks whether the server keeps its users apart by accounts.
+//! Checks whether the server keeps its users apart by accounts, so that it can say which user asks.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use async_nats::{Client, Request, ServerInfo};
 use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::limits::API_CALL_SECONDS_MAX;
 
@@ -45,16 +47,70 @@ pub enum NotIsolated {
 /// # Errors
 /// Why companies are not kept apart.
 pub async fn check(client: &Client) -> Result<(), NotIsolated> {
-    let server = client.server_info();
-    if !server.auth_required {
-        return if is_local(&server) { Ok(()) } else { Err(NotIsolated::NoUsers) };
+    match ask(client).await {
+        Some(Accounts::Own) => Ok(()),
+        Some(Accounts::NoUsers) if is_local(&client.server_info()) => Ok(()),
+        Some(Accounts::NoUsers) => Err(NotIsolated::NoUsers),
+        Some(Accounts::Shared) | None => Err(NotIsolated::SharedAccount),
+    }
+}
+
+/// How the server keeps its users apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Accounts {
+    /// The engine has an account of its own. Only the server can write `boarding.by.<user>.…` there.
+    Own,
+    /// The engine shares its account with other users, who can write any subject that their rights permit.
+    Shared,
+    /// Every client may do everything.
+    NoUsers,
+}
+
+/// Asks the server for the engine's account. `None` without an answer.
+async fn ask(client: &Client) -> Option<Accounts> {
+    if !client.server_info().auth_required {
+        return Some(Accounts::NoUsers);
     }
     let request = Request::new().timeout(Some(Duration::from_secs(API_CALL_SECONDS_MAX)));
-    let answer = client.send_request(WHO_AM_I, request).await;
-    let info = answer.ok().and_then(|it| serde_json::from_slice::<UserInfo>(&it.payload).ok());
-    match info {
-        Some(info) if info.data.account != SHARED_ACCOUNT => Ok(()),
-        _ => Err(NotIsolated::SharedAccount),
+    let answer = client.send_request(WHO_AM_I, request).await.ok()?;
+    let info = serde_json::from_slice::<UserInfo>(&answer.payload).ok()?;
+    let is_shared = info.data.account == SHARED_ACCOUNT;
+    Some(if is_shared { Accounts::Shared } else { Accounts::Own })
+}
+
+/// What the server of the present connection said about the accounts.
+#[derive(Debug, Default)]
+pub(super) struct Isolation(Mutex<Option<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    /// The server and its number for the connection. Another server may have other accounts.
+    connection: (String, u64),
+    /// None if it did not answer.
+    accounts: Option<Accounts>,
+    at: Instant,
+}
+
+impl Isolation {
+    /// Whether the user in a subject was written by the server. `None` if the server does not answer now.
+    pub(super) async fn tells_users(&self, client: &Client) -> Option<bool> {
+        let mut known = self.0.lock().await;
+        let info = client.server_info();
+        let connection = (info.server_id, info.client_id);
+        let holds = |known: &Known| {
+            // Those who wait together share an answer that did not come.
+            let is_fresh = known.at.elapsed() < Duration::from_secs(API_CALL_SECONDS_MAX);
+            known.connection == connection && (known.accounts.is_some() || is_fresh)
+        };
+        let accounts = match known.as_ref().filter(|known| holds(known)) {
+            Some(known) => known.accounts,
+            None => {
+                let accounts = ask(client).await;
+                *known = Some(Known { connection, accounts, at: Instant::now() });
+                accounts
+            }
+        };
+        accounts.map(|accounts| accounts == Accounts::Own)
     }
 }
 

@@ -144,8 +144,8 @@ async fn work(
 // first answer.
 async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
-    let request =
-        Request { subject: &command.subject, headers, payload: &command.payload, forwarded: false };
+    let (subject, payload) = (&command.subject, &command.payload);
+    let request = Request { subject, headers, payload, user: None, forwarded: false };
     let response = with_progress(&command, state.command(request)).await;
     let (tries, number) =
         command.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));
@@ -209,6 +209,8 @@ async fn keep_refused(
     }
     // A malformed company has no users who could see the command.
     let Ok(company) = address.company.parse() else { return };
+    let known = state.with_user(request).await.ok();
+    let user = known.and_then(|known| known.user).map(str::to_owned);
     let command = RefusedCommand {
         id,
         name: address.name.to_owned(),
@@ -216,7 +218,7 @@ async fn keep_refused(
         code,
         reason,
         actor: request.actor(),
-        user: address.user.map(str::to_owned),
+        user,
         tries: u64::try_from(tries).unwrap_or(1),
         at: state.engine.clock().now(),
     };

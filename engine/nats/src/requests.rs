@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Envelope;
-use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
+use boarding_commands::values::{Code, CommandId, CompanyId, Refusal, check_actor, is_traceparent};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,8 @@ pub(super) struct Request<'a> {
     pub(super) subject: &'a str,
     pub(super) headers: Option<&'a HeaderMap>,
     pub(super) payload: &'a [u8],
+    /// The user that the server has authenticated; none where the set-up cannot tell.
+    pub(super) user: Option<&'a str>,
     /// Whether another engine forwarded it.
     pub(super) forwarded: bool,
 }
@@ -94,7 +96,7 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     };
     let id = id_in(&value);
     let RequestTarget { company, name } = request.target();
-    let read = company.and_then(|company| Ok((company, envelope(value, request.headers)?)));
+    let read = company.and_then(|company| Ok((company, envelope(value, request)?)));
     match read {
         Ok((company, envelope)) => {
             // The future is large, so it lives on the heap and not on the stack of the task.
@@ -106,27 +108,20 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     }
 }
 
-/// Parses the envelope and adds the trace from the headers. On NATS an actor is required.
-fn envelope(value: Value, headers: Option<&HeaderMap>) -> Result<Envelope, Refusal> {
+/// Parses the envelope and adds the user, and the trace from the headers. On NATS an actor is required.
+fn envelope(value: Value, request: Request<'_>) -> Result<Envelope, Refusal> {
     let mut envelope = Envelope::read(value)?;
+    envelope.authenticated = request.user.map(str::to_owned);
     if envelope.actor.as_ref().is_none_or(|actor| actor.trim().is_empty()) {
         let refusal = Refusal::new(Code::EnvelopeMalformed).saying("actor: is required");
         return Err(refusal.with(json!({"key": "actor"})));
     }
     if envelope.traceparent.is_none() {
-        let sent = header(headers, "traceparent").filter(|text| is_traceparent(text));
+        // The standard says to ignore a header of another form.
+        let sent = header(request.headers, "traceparent").filter(|text| is_traceparent(text));
         envelope.traceparent = sent.map(str::to_owned);
     }
     Ok(envelope)
-}
-
-/// Whether the text has the form of W3C Trace Context. Others are ignored, as the standard says.
-fn is_traceparent(text: &str) -> bool {
-    let lengths = [2, 32, 16, 2];
-    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let parts: Vec<_> = text.split('-').collect();
-    parts.len() == lengths.len()
-        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
 }
 
 /// Answers a query with a response of at most `max_bytes`. While it waits for its position, the query gives its place
@@ -144,10 +139,12 @@ pub(super) async fn query(
     };
     let RequestTarget { company, name } = request.target();
     let asked = company.and_then(|company| Ok((company, parameters(encoding, request.payload)?)));
-    let (company, params, asker) = match asked {
-        Ok((company, (params, asker))) => (company, params, asker),
+    let (company, params, actor) = match asked {
+        Ok((company, (params, actor))) => (company, params, actor),
         Err(refusal) => return WireResponse::refused(encoding, None, refusal),
     };
+    let authenticated = request.user.map(str::to_owned);
+    let asker = QueryCaller { actor, authenticated, authority: Authority::Granted };
     let answering = async {
         let prepared = engine.prepare_query(&company, name, params, &asker).await?;
         let _place = if prepared.must_wait() {
@@ -181,11 +178,8 @@ fn too_many() -> QueryFailure {
     QueryFailure::Failed { code: Code::Overloaded, why: TOO_MANY.to_owned() }
 }
 
-/// The parameters of a query and its caller. An empty payload means no parameters.
-fn parameters(
-    encoding: Encoding,
-    payload: &[u8],
-) -> Result<(Map<String, Value>, QueryCaller), Refusal> {
+/// The parameters of a query and its actor, empty if none is named. An empty payload means no parameters.
+fn parameters(encoding: Encoding, payload: &[u8]) -> Result<(Map<String, Value>, String), Refusal> {
     let malformed = |why: &str| Refusal::new(Code::QueryMalformed).saying(why);
     let read = match payload {
         [] => Value::Null,
@@ -198,13 +192,27 @@ fn parameters(
     };
     let actor = match params.remove("actor") {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(actor)) => actor,
+        Some(Value::String(actor)) if actor.is_empty() => actor,
+        Some(Value::String(actor)) => {
+            check_actor(&actor).map_err(of_query)?;
+            actor
+        }
         Some(_) => {
             let details = json!({"parameter": "actor"});
             return Err(malformed("actor: expected a text").with(details));
         }
     };
-    Ok((params, QueryCaller { actor, authority: Authority::Granted }))
+    Ok((params, actor))
+}
+
+/// A refusal of the actor, as a query has it.
+fn of_query(refusal: Refusal) -> Refusal {
+    match refusal.code {
+        Code::EnvelopeMalformed => {
+            Refusal { code: Code::QueryMalformed, ..refusal }.with(json!({"parameter": "actor"}))
+        }
+        _ => refusal,
+    }
 }
 
 /// The response after a panic.
@@ -248,17 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn a_traceparent_of_another_form_is_ignored() {
-        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        assert!(!is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"));
-        assert!(!is_traceparent("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"));
-        assert!(!is_traceparent("x"));
-    }
-
-    #[test]
     fn the_subject_names_company_and_command() {
-        let target =
-            |subject| Request { subject, headers: None, payload: &[], forwarded: false }.target();
+        let target = |subject| {
+            Request { subject, headers: None, payload: &[], user: None, forwarded: false }.target()
+        };
         let good = target("boarding.v1.acme.command.AddUser");
         assert_eq!((good.company.unwrap().as_str(), good.name), ("acme", "AddUser"));
         assert!(target("boarding.v1.Acme.command.AddUser").company.is_err());
@@ -273,7 +274,8 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&value).unwrap();
         let json = value.to_string();
         for (headers, payload) in [(None, json.as_bytes()), (Some(&headers), &packed)] {
-            let summary = Request { subject: "", headers, payload, forwarded: false }.summary();
+            let summary =
+                Request { subject: "", headers, payload, user: None, forwarded: false }.summary();
             assert_eq!(summary.id, Some("01JD0000000000000000000000".parse().unwrap()));
         }
     }

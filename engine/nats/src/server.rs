@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::admission::{Admission, AdmissionLimits, Place};
 use super::feed::{self, Feed};
 use super::forward;
+use super::isolation::Isolation;
 use super::jetstream_api;
 use super::log_lease::LogLease;
 use super::micro::{self, OtherEngine, Service};
@@ -117,6 +118,7 @@ impl NatsServer {
             service,
             commands,
             admission: Admission::new(limits),
+            isolation: Isolation::default(),
             owners,
             lease,
         });
@@ -314,7 +316,14 @@ impl ServerState {
             response
         } else {
             let most = self.client.max_payload();
-            let query = requests::query(&self.engine, request, most, &self.admission, place);
+            let query = async {
+                match self.with_user(request).await {
+                    Ok(known) => {
+                        requests::query(&self.engine, known, most, &self.admission, place).await
+                    }
+                    Err(response) => response,
+                }
+            };
             self.while_leased(request, self.guarded(request, query)).await
         };
         let millis = self.engine.clock().now().0 - began.0;
@@ -348,6 +357,7 @@ fn request(message: &Message) -> Request<'_> {
         subject: forwarded.unwrap_or(&message.subject),
         headers,
         payload: &message.payload,
+        user: None,
         forwarded: forwarded.is_some(),
     }
 }

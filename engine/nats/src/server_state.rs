@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::forward;
+use super::isolation::Isolation;
 use super::log_lease::LogLease;
 use super::micro::Service;
 use super::objects::ObjectBucket;
@@ -47,6 +48,7 @@ pub(super) struct ServerState {
     /// The index of the service's endpoint for commands.
     pub(super) commands: usize,
     pub(super) admission: Admission,
+    pub(super) isolation: Isolation,
     /// The ownership of companies; none if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
     /// The lease on serving; none if only the start checks that no other engine serves here.
@@ -74,6 +76,10 @@ impl ServerState {
     /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
         let executing = async {
+            let request = match self.with_user(request).await {
+                Ok(request) => request,
+                Err(response) => return response,
+            };
             if request.forwarded {
                 // It is executed here in any case: two engines must not forward it to each other without end.
                 self.guarded(request, requests::command(&self.engine, request)).await
@@ -84,6 +90,23 @@ impl ServerState {
             }
         };
         self.while_leased(request, Box::pin(executing)).await
+    }
+
+    /// The request with the user that the server has authenticated. A user in the subject counts only if no other
+    /// client can write such subjects.
+    pub(super) async fn with_user<'a>(
+        &self,
+        request: Request<'a>,
+    ) -> Result<Request<'a>, WireResponse> {
+        let Some(user) = request.address().user else { return Ok(request) };
+        match self.isolation.tells_users(&self.client).await {
+            Some(true) => Ok(Request { user: Some(user), ..request }),
+            Some(false) => Ok(request),
+            None => {
+                let why = "the NATS server does not say which account the engine has";
+                Err(forward::later(request, why))
+            }
+        }
     }
 
     /// Runs `work` while this engine has the lease on serving. Otherwise, and if the lease ended meanwhile, the response

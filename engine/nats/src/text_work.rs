@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::decide::outcome::{MailOutcome, TO_TEXT_WORKERS};
 use boarding_commands::values::{Code, CompanyId, Phone, RunId, Time, UserKey};
 use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
@@ -128,7 +128,7 @@ impl TextQueue {
 
 impl Channel for TextQueue {
     fn name(&self) -> &'static str {
-        "nats-text"
+        TO_TEXT_WORKERS
     }
 
     fn deduplicates(&self) -> bool {

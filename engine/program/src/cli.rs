@@ -33,6 +33,7 @@ mod manual;
 mod migration;
 mod nats_config;
 mod nats_options;
+mod nats_users;
 mod notifications;
 mod numbers;
 mod opening;
@@ -111,6 +112,7 @@ enum OfCompany {
     PermissionGroups(org_units::PermissionGroups),
     Accounts(accounts::Accounts),
     Permissions(permissions::Permissions),
+    NatsUsers(nats_users::NatsUsers),
     Templates(templates::Templates),
     Numbers(numbers::Numbers),
     Imports(imports::Imports),
@@ -173,6 +175,7 @@ const READING: &[&str] = &[
     "history",
     "query",
     "permissions",
+    "nats-users",
     "templates",
     "accounts",
 ];
@@ -233,6 +236,7 @@ impl OfCompany {
             Self::PermissionGroups(verb) => verb.check(),
             Self::Accounts(verb) => verb.check(),
             Self::Permissions(verb) => verb.check(),
+            Self::NatsUsers(verb) => verb.check(),
             Self::Templates(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
             Self::Reports(verb) => verb.check(),
@@ -266,6 +270,7 @@ impl OfCompany {
             Self::PermissionGroups(verb) => verb.run(session).await,
             Self::Accounts(verb) => verb.run(session).await,
             Self::Permissions(verb) => verb.run(session).await,
+            Self::NatsUsers(verb) => verb.run(session).await,
             Self::Templates(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,
             Self::Reports(verb) => verb.run(session).await,

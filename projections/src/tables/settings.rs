@@ -14,7 +14,7 @@ pub(crate) struct SettingsProjection;
 
 impl Projection for SettingsProjection {
     const TABLE: Table = Table::Config;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = Settings;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {

@@ -280,6 +280,7 @@ fn rows_have_the_keys_of_the_contract() {
             &[
                 "actor",
                 "at",
+                "authenticated",
                 "command",
                 "correlation",
                 "data",

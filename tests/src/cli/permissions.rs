@@ -28,6 +28,33 @@ fn permissions_are_granted_listed_and_revoked() {
     cli.refused(&["permissions", "grant", "joe", "fly"]);
 }
 
+/// The verb binds NATS users to actors. The settings keep a bound administrator, and nothing limits this terminal.
+#[test]
+fn nats_users_are_bound_listed_and_unbound() {
+    let cli = Cli::new();
+    let require = ["config", "set", "require_bound_users", "true"];
+    assert_eq!(cli.refused(&require)["code"], "auth.administrator_not_bound");
+    cli.run(&["nats-users", "bind", "acme-publisher", "una@acme.example", "joe"]).expect_status(0);
+    cli.run(&["nats-users", "bind", "acme-portal", "--anyone"]).expect_status(0);
+    cli.run(&["nats-users", "bind", "acme-portal"]).expect_status(2);
+    cli.run(&require).expect_status(0);
+    let rows = cli.rows(&["nats-users"]);
+    let bound: Vec<_> =
+        rows.iter().map(|row| (&row["nats_user"], &row["actors"], &row["speaks_for"])).collect();
+    let (portal, publisher) = (json!("acme-portal"), json!("acme-publisher"));
+    let (none, both) = (json!([]), json!(["una@acme.example", "joe"]));
+    let (anyone, null) = (json!("anyone"), json!(null));
+    assert_eq!(bound, [(&portal, &none, &anyone), (&publisher, &both, &null)]);
+    assert_eq!(rows[0]["bound_by"], "olga@local");
+    cli.run(&["nats-users", "unbind", "acme-portal"]).expect_status(0);
+    let table = cli.run(&["nats-users", "list"]).expect_status(0).stdout;
+    assert!(table.contains("una@acme.example, joe") && !table.contains("portal"), "{table}");
+    let last = cli.refused(&["nats-users", "unbind", "acme-publisher"]);
+    assert_eq!(last["code"], "auth.administrator_not_bound");
+    let history = cli.rows(&["history"]);
+    assert!(history.iter().all(|event| event["authenticated"].is_null()), "{history:?}");
+}
+
 /// The engine's own actor gets no permissions, and no caller has its name.
 #[test]
 fn name_of_the_engine_is_reserved() {

@@ -77,7 +77,8 @@ fn role(engine: &Engine, n: usize) -> Envelope {
 }
 
 async fn roles(engine: &Engine) -> Result<usize, QueryFailure> {
-    let caller = QueryCaller { actor: "una".to_owned(), authority: Authority::All };
+    let caller =
+        QueryCaller { actor: "una".to_owned(), authenticated: None, authority: Authority::All };
     let params = Map::from_iter([("limit".to_owned(), json!(500))]);
     match engine.query(&acme(), "roles", params, &caller).await? {
         QueryAnswer::Json(answer) => Ok(answer["rows"].as_array().unwrap().len()),

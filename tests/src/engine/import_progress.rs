@@ -81,7 +81,11 @@ async fn progress_needs_the_permission_to_import_the_file() {
         ("amy", &unknown, Some("bulk_import_users")),
         ("root", &accounts, Some("accounts")),
     ] {
-        let caller = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
+        let caller = QueryCaller {
+            actor: actor.to_owned(),
+            authenticated: None,
+            authority: Authority::Granted,
+        };
         let params = object(json!({"import": import}));
         let answer =
             harness.engine().query(&company_id("acme"), "import_progress", params, &caller).await;
@@ -105,7 +109,8 @@ async fn progress_needs_the_permission_to_import_the_file() {
             }
         }
     }
-    let caller = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
+    let caller =
+        QueryCaller { actor: "amy".to_owned(), authenticated: None, authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
     let answer =
         harness.engine().query(&company_id("acme"), "import_progress", twice, &caller).await;

@@ -12,7 +12,8 @@ use super::{
 
 /// The permission that the actor lacks for a query. `None` if the query is allowed.
 async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value) -> Option<String> {
-    let caller = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
+    let caller =
+        QueryCaller { actor: actor.to_owned(), authenticated: None, authority: Authority::Granted };
     match harness.engine().query(&company_id("acme"), name, object(params), &caller).await {
         Ok(_) => None,
         Err(QueryFailure::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {

@@ -299,6 +299,7 @@ async fn commit_with_outdated_plan_is_refused() {
     let version = actor.inspect(|company| company.version).await.unwrap();
     let submit_planned = |name: &str, body: Value| {
         let request = Request {
+            authenticated: None,
             command: Command::read(name, body).unwrap(),
             facts: Facts::None,
             id: harness.engine().clock().id(),

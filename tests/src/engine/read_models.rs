@@ -51,6 +51,8 @@ async fn with_rows_in_every_table() -> EngineHarness {
     assert_eq!(ok(&harness.submit("ImportPictures", archive()).await)["inserted"], 1);
     let administrator = json!({"actor": "root", "permissions": ["administer"]});
     ok(&harness.submit("GrantPermissions", administrator).await);
+    let bound = json!({"nats_user": "acme-publisher", "actors": ["root"]});
+    ok(&harness.submit("BindNatsUser", bound).await);
     harness.settle().await;
     harness.set_up("umbrella").await;
     harness.engine().caught_up().await.unwrap();
@@ -256,6 +258,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
     };
     let caller = boarding_core::queries::QueryCaller {
         actor: "admin".to_owned(),
+        authenticated: None,
         authority: boarding_commands::decide::Authority::All,
     };
     let mut queries = 0;

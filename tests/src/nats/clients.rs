@@ -334,6 +334,40 @@ async fn worker_repeats_its_reports_until_they_are_accepted() {
     }
 }
 
+/// The worker's actor was granted nothing. Its work is the proof, so its reports are accepted all the same.
+#[tokio::test]
+async fn worker_reports_in_a_company_with_permissions() {
+    for language in Language::ALL {
+        let server = server(&config());
+        let mut serving = ServeProcess::at(url(&server, "engine"));
+        serving.restart(&["--workers"]);
+        let caller = operator(&server).await;
+        caller.define_company().await;
+        let all = ["administer", "bulk_import_users", "bulk_integrate_users", "view_org_units"];
+        let granted = json!({"actor": "admin", "permissions": all});
+        caller.command("GrantPermissions", granted).await.accepted();
+        for (user, actor) in [("operator", "admin"), ("acme-worker", "worker")] {
+            let bound = json!({"nats_user": user, "actors": [actor]});
+            caller.command("BindNatsUser", bound).await.accepted();
+        }
+        let required = json!({"require_bound_users": true, "retry_backoff_seconds": 1});
+        caller.command("SetCompanyConfig", required).await.accepted();
+        import(&caller, &(HEADER.to_owned() + EVERY_OUTCOME)).await;
+        let run = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 4});
+        caller.command("StartBulkIntegration", run).await.accepted();
+        let clients = Clients::of(language, &server);
+        let mut worker = clients.start("acme-worker", "worker", &["acme", "whatsapp"]);
+        let five = |program: &ChildProcess| (done(program).len() == 5).then(|| done(program));
+        for item in worker.wait_until("it has done all work", five).await {
+            assert_eq!(item["answer"]["outcome"], "accepted", "{language:?}: {item}");
+        }
+        let reports = history(&caller).await;
+        let mut reports = reports.iter().filter(|event| event["actor"] == "worker");
+        assert!(reports.all(|event| event["authenticated"] == "acme-worker"));
+        worker.terminate();
+    }
+}
+
 /// Waits until this many work items are in the queue.
 async fn wait_for_work(engine: &Client, count: u64) {
     let context = jetstream::new(engine.clone());

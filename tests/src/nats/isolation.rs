@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, HEADER, Response, people};
-use super::permissions::{Site, config, lines, url};
+use super::permissions::{ONE_ACCOUNT, Site, config, lines, url};
 use super::serve_process::ServeProcess;
 use crate::support::clients::{Clients, Language};
 use crate::support::nats::Server;
@@ -422,11 +422,6 @@ async fn object_that_links_to_itself_is_refused() {
     let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
     publisher.command("ImportFile", body).await.error("import.object_not_found", 400);
 }
-
-/// A server without accounts, as the earlier file had it.
-const ONE_ACCOUNT: &str = "\
-jetstream { store_dir: \"STORE\", sync_interval: always }
-authorization { users: [{user: engine, password: engine}, {user: operator, password: operator}] }";
 
 /// An installation without accounts moves with all its streams: by another name of one folder.
 #[tokio::test]

@@ -22,6 +22,11 @@ struct Row {
     allowed: Vec<bool>,
 }
 
+/// A server without accounts, as the earlier file had it.
+pub(super) const ONE_ACCOUNT: &str = "\
+jetstream { store_dir: \"STORE\", sync_interval: always }
+authorization { users: [{user: engine, password: engine}, {user: operator, password: operator}] }";
+
 pub(super) fn config() -> String {
     std::fs::read_to_string(repository().join("nats.conf")).unwrap()
 }

@@ -93,6 +93,11 @@ impl Session {
         self.accepted("GrantPermissions", permissions).await;
         let revoked = json!({"actor": "kim", "permissions": ["bulk_integrate_users"]});
         self.accepted("RevokePermissions", revoked).await;
+        let bound = json!({"nats_user": "acme-publisher", "actors": ["kim"]});
+        self.accepted("BindNatsUser", bound).await;
+        let bound = json!({"nats_user": "acme-portal", "speaks_for": "anyone"});
+        self.accepted("BindNatsUser", bound).await;
+        self.accepted("UnbindNatsUser", json!({"nats_user": "acme-publisher"})).await;
         let html = "<a href=\"{{ link }}\">{{ link }}</a>";
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
         self.command("SetTemplate", template).await;
@@ -410,6 +415,7 @@ async fn messages_that_are_invalid_by_their_schema_are_refused() {
         ),
         ("GrantPermissions", json!({"actor": "kim", "permissions": []})),
         ("GrantPermissions", json!({"actor": "kim", "permissions": ["fly"]})),
+        ("BindNatsUser", json!({"nats_user": "acme-publisher", "speaks_for": "kim"})),
         ("AssignRoles", json!({"users": [], "roles": ["x"]})),
         ("SetCompanyConfig", json!({})),
         ("SetCompanyConfig", json!({"colour": "red"})),

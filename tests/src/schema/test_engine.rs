@@ -67,7 +67,11 @@ impl TestEngine {
     /// The answer of a query, or its refusal or failure as the contract describes them.
     pub(super) async fn query(&self, name: &str, params: Value) -> Result<Value, Value> {
         self.engine.caught_up().await.unwrap();
-        let caller = QueryCaller { actor: "olga".to_owned(), authority: Authority::All };
+        let caller = QueryCaller {
+            actor: "olga".to_owned(),
+            authenticated: None,
+            authority: Authority::All,
+        };
         let params = params.as_object().cloned().unwrap();
         match self.engine.query(&self.acme, name, params, &caller).await {
             Ok(QueryAnswer::Json(answer)) => Ok(answer),

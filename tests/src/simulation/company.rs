@@ -167,6 +167,7 @@ impl SimulatedCompany {
             return Ok(if first_body == body { first } else { conflict });
         }
         let engine_request = step::Request {
+            authenticated: None,
             command,
             facts,
             id: request.id,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bind_nats_user::check_reachable;
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
@@ -41,6 +42,9 @@ impl Decide for GrantPermissions {
         if permissions.is_empty() {
             return Ok(Decision::append(vec![]));
         }
+        let mut grants = company.grants.clone();
+        grants.grant(&self.actor, &permissions);
+        check_reachable(company, &company.bindings, &grants)?;
         Ok(Decision::append(vec![Event::PermissionsGranted {
             actor: self.actor.clone(),
             permissions,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bind_nats_user::check_reachable;
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
@@ -41,6 +42,9 @@ impl Decide for RevokePermissions {
         if is_last {
             return Err(Code::AuthNoAdministrator.into());
         }
+        let mut grants = company.grants.clone();
+        grants.revoke(&self.actor, &permissions);
+        check_reachable(company, &company.bindings, &grants)?;
         Ok(Decision::append(vec![Event::PermissionsRevoked {
             actor: self.actor.clone(),
             permissions,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::company::Company;
-use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::rule::{Authority, Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::settings::change_schema;
 use crate::values::{Code, Refusal};
@@ -30,14 +30,27 @@ impl JsonSchema for SetCompanyConfig {
 impl Decide for SetCompanyConfig {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if self.0.is_empty() {
             return Err(Refusal::new(Code::EnvelopeMalformed).saying("name at least one setting"));
         }
         let today = company.settings.flat();
         let changes = company.settings.check(&self.0)?;
         let differs = |change: &(String, Value)| !today.contains(change);
-        let events = changes.into_iter().filter(differs);
+        let events: Vec<_> = changes.into_iter().filter(differs).collect();
+        let requires_binding = |(name, value): &(String, Value)| {
+            name == "require_bound_users" && value == &Value::Bool(true)
+        };
+        let reachable = company.bindings.reach_administrator(&company.grants);
+        // Who sets it over NATS must get in afterwards too: the name of another user may be misspelt, and a server
+        // without accounts tells no user.
+        let sender = context.authenticated.and_then(|user| company.bindings.of(user));
+        let gets_in = context.authority == Authority::All
+            || sender.is_some_and(|binding| binding.allows(context.actor));
+        if !(reachable && gets_in) && events.iter().any(requires_binding) {
+            return Err(Code::AuthAdministratorNotBound.into());
+        }
+        let events = events.into_iter();
         let events = events.map(|(setting, value)| Event::CompanyConfigChanged { setting, value });
         Ok(Decision::append(events.collect()))
     }

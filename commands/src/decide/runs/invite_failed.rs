@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{find, report};
+use crate::decide::runs::recipients::report;
+use crate::decide::runs::reported_claim::{FAILURE_CODES, ReportedClaim, check_code};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -25,20 +26,28 @@ pub struct InviteFailed {
     pub permanent: bool,
     /// The attempt that failed; news of an earlier one than the last change nothing.
     pub attempt: Option<u32>,
+    /// The fence of the work item. Required if the work was given to workers outside the engine.
     pub fence: Option<u64>,
 }
 
 impl Decide for InviteFailed {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    /// See [`ReportedClaim::find`].
+    const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        check_code(self.code, FAILURE_CODES)?;
         if let Some(detail) = &self.detail {
             check_text("detail", detail)?;
         }
-        let found = find(company, self.run, &self.user, self.fence)?;
-        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+        let claim = ReportedClaim {
+            run: self.run,
+            user: &self.user,
+            attempt: self.attempt,
+            fence: self.fence,
+        };
+        let Some(found) = claim.find(company, context)? else {
             return Ok(Decision::append(vec![]));
-        }
+        };
         let (code, detail) = (self.code, self.detail.clone());
         let failed = if self.permanent {
             MailOutcome::Failed { code, detail }

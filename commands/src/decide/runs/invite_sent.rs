@@ -7,7 +7,8 @@ use crate::company::{Company, RecipientState};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{Found, find, report};
+use crate::decide::runs::recipients::{Found, report};
+use crate::decide::runs::reported_claim::ReportedClaim;
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -24,20 +25,27 @@ pub struct InviteSent {
     pub attempt: Option<u32>,
     /// The Message-ID that a later bounce will name; ours unless the worker chose another.
     pub message_id: Option<String>,
+    /// The fence of the work item. Required if the work was given to workers outside the engine.
     pub fence: Option<u64>,
 }
 
 impl Decide for InviteSent {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    /// See [`ReportedClaim::find`].
+    const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(message_id) = &self.message_id {
             check_text("message_id", message_id)?;
         }
-        let found = find(company, self.run, &self.user, self.fence)?;
-        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+        let claim = ReportedClaim {
+            run: self.run,
+            user: &self.user,
+            attempt: self.attempt,
+            fence: self.fence,
+        };
+        let Some(found) = claim.find(company, context)? else {
             return Ok(Decision::append(vec![]));
-        }
+        };
         if found.recipient.state != RecipientState::Dispatching {
             check_unclaimed(company, &found)?;
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, RecipientState};
 use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS, check_text};
+use crate::decide::runs::reported_claim::require_to_report;
 use crate::event::recipient_of;
 use crate::event::{Delivery, Event, Permission};
 use crate::values::{Code, Personal, Refusal};
@@ -20,9 +21,11 @@ pub struct RecordDelivery {
 }
 
 impl Decide for RecordDelivery {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    /// Two permissions are enough, see [`require_to_report`].
+    const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        require_to_report(company, context)?;
         if let Some(code) = &self.code {
             check_text("code", code)?;
         }

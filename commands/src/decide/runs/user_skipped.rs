@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{find, report};
+use crate::decide::runs::recipients::report;
+use crate::decide::runs::reported_claim::{ReportedClaim, SKIP_CODES, check_code};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -22,17 +23,30 @@ pub struct UserSkipped {
     #[serde(alias = "reason_code")]
     pub code: Code,
     pub detail: Option<String>,
+    /// The attempt that was skipped; news of one that was reported before change nothing.
+    pub attempt: Option<u32>,
+    /// The fence of the work item. Required if the work was given to workers outside the engine.
     pub fence: Option<u64>,
 }
 
 impl Decide for UserSkipped {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    /// See [`ReportedClaim::find`].
+    const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        check_code(self.code, SKIP_CODES)?;
         if let Some(detail) = &self.detail {
             check_text("detail", detail)?;
         }
-        let found = find(company, self.run, &self.user, self.fence)?;
+        let claim = ReportedClaim {
+            run: self.run,
+            user: &self.user,
+            attempt: self.attempt,
+            fence: self.fence,
+        };
+        let Some(found) = claim.find(company, context)? else {
+            return Ok(Decision::append(vec![]));
+        };
         let skipped = MailOutcome::Skipped { code: self.code, detail: self.detail.clone() };
         Ok(Decision::append(report(company, &found, &skipped, context.at)))
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use archive::{Archive, ArchiveEntry, ArchiveError, EntryError};
 
 use super::command_files::{CommandFiles, publish};
-use super::{ReceivedCommand, keep_all, objects};
+use super::{ReceivedCommand, Sender, keep_all, objects};
 use crate::context::EngineContext;
 use crate::files::{Files, KeepError};
 use crate::limits::{
@@ -74,14 +74,10 @@ async fn check_permission(
     received: &ReceivedCommand<'_>,
     needed: Permission,
 ) -> Result<(), Reply> {
-    let actor = received.envelope.actor.clone().unwrap_or_default();
+    let sender = Sender::of(received.envelope);
     let handle = companies.actor(received.company).await;
-    let inspection = handle.inspect(move |company| company.grants.allows(&actor, needed));
-    if inspection.await.ok_or_else(Reply::stopped)? {
-        return Ok(());
-    }
-    let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-    Err(Reply::rejected(refusal.with(json!({"permission": needed.as_str()}))))
+    let inspection = handle.inspect(move |company| sender.check(company, needed));
+    inspection.await.ok_or_else(Reply::stopped)?.map_err(Reply::rejected)
 }
 
 /// Reads a stored archive and stores each picture.

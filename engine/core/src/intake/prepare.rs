@@ -11,7 +11,9 @@ use serde_json::json;
 use tokio::task::JoinError;
 
 use super::command_files::{CommandFiles, publish};
-use super::{CompanySays, ReceivedCommand, canonical_body, keep_all, objects, pictures, read};
+use super::{
+    CompanySays, ReceivedCommand, Sender, canonical_body, keep_all, objects, pictures, read,
+};
 use crate::context::EngineContext;
 use crate::registry::Companies;
 use crate::reply::Reply;
@@ -110,17 +112,15 @@ impl Intake {
     ) -> Result<(Digest, ImportFacts), Reply> {
         let ReceivedCommand { company, body, envelope, authority } = *received;
         let handle = self.companies.actor(company).await;
-        let actor = envelope.actor.clone().unwrap_or_default();
-        let needed = import.needs();
+        let (sender, needed) = (Sender::of(envelope), import.needs());
         let dialect = import.dialect.clone();
         let inspection = handle.inspect(move |company| {
-            (CompanySays::of(company, &dialect), company.grants.allows(&actor, needed))
+            (CompanySays::of(company, &dialect), sender.check(company, needed))
         });
-        let (says, allowed) = inspection.await.ok_or_else(Reply::stopped)?;
+        let (says, permitted) = inspection.await.ok_or_else(Reply::stopped)?;
         let known = self.context.knows(company, envelope.id);
-        if authority == Authority::Granted && !allowed && !known {
-            let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-            return Err(Reply::rejected(refusal.with(json!({"permission": needed.as_str()}))));
+        if authority == Authority::Granted && !known {
+            permitted.map_err(Reply::rejected)?;
         }
         let recalled = match known {
             true => objects::recall(&self.context, company, envelope.id, &import.files)

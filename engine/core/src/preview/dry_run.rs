@@ -126,6 +126,7 @@ impl DryRun {
                     facts: Facts::None,
                     body: None,
                     actor: ENGINE.to_owned(),
+                    authenticated: None,
                     authority: Authority::All,
                     correlation: Some(id.0),
                     traceparent: None,

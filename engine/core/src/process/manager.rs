@@ -35,6 +35,7 @@ impl ManagerContext {
             id: self.context.clock.id(),
             body: None,
             actor: ENGINE.to_owned(),
+            authenticated: None,
             authority: Authority::All,
             at: self.context.clock.now(),
             correlation: Some(correlation),

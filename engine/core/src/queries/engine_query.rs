@@ -65,6 +65,8 @@ impl EngineQuery {
 pub(super) fn number_of(params: &Value, name: &str, unset: u64) -> Result<u64, Refusal> {
     match params.get(name) {
         None | Some(Value::Null) => Ok(unset),
+        // As in the other queries, an empty cursor is the first page.
+        Some(Value::String(text)) if text.is_empty() && name == "cursor" => Ok(unset),
         Some(value) => value
             .as_u64()
             .or_else(|| value.as_str()?.parse().ok())

@@ -39,6 +39,7 @@ fn commit(events: Vec<Event>) -> Commit {
         result: json!({"count": 3, "import": "01JD654ZA0000000000000000A", "share": 0.5, "list": [null, true, -7]}),
         previous: Digest([0xca; 32]),
         events,
+        authenticated: None,
     }
 }
 
@@ -53,6 +54,12 @@ fn bare() -> Commit {
         first_version: 1,
         ..commit(Vec::new())
     }
+}
+
+/// A commit whose command came from a user that the NATS server has authenticated.
+fn authenticated() -> Commit {
+    let user = Some("acme-publisher".to_owned().into());
+    Commit { authenticated: user, ..commit(vec![of("UserArchived")]) }
 }
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -101,6 +108,7 @@ fn every_event_is_stored_in_its_golden_bytes() {
         check(name, &commit(vec![event]));
     }
     check("without-events", &bare());
+    check("authenticated", &authenticated());
 }
 
 #[test]
@@ -114,7 +122,8 @@ fn no_event_is_without_golden_bytes() {
         .filter_map(|name| name.strip_suffix(".v1.hex").map(str::to_owned))
         .collect();
     let later = later_forms().into_iter().map(|(name, _)| name);
-    let expected = Event::NAMES.iter().copied().chain(later).chain(["without-events"]);
+    let expected =
+        Event::NAMES.iter().copied().chain(later).chain(["without-events", "authenticated"]);
     assert_eq!(files, expected.map(str::to_owned).collect());
 }
 

@@ -162,6 +162,12 @@ fn company() -> Vec<Event> {
             permission_group: text("Traders"),
             permissions: vec![text("voice")],
         },
+        Event::NatsUserBound {
+            nats_user: text("acme-publisher").into(),
+            actors: vec![text("jane@acme.example").into(), text("joe").into()],
+            speaks_for: Some(SpeaksFor::Anyone),
+        },
+        Event::NatsUserUnbound { nats_user: text("acme-publisher").into() },
     ]
 }
 

@@ -33,6 +33,7 @@ pub fn commit(company: &CompanyId, first_version: u64, previous: Digest, events:
         result: json!({ "count": events }),
         previous,
         events: (0..events).map(|n| Event::UserArchived { user: user(n).into() }).collect(),
+        authenticated: None,
     }
 }
 

@@ -205,6 +205,7 @@ pub(super) fn commit(company: &CompanyId, head: Head, number: usize) -> Commit {
         result: serde_json::Value::Null,
         previous: head.hash,
         events: vec![Event::UserArchived { user: UserKey::new(&user).into() }],
+        authenticated: None,
     }
 }
 

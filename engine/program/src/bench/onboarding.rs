@@ -171,8 +171,11 @@ async fn wait_for_read_models(engine: &Engine) -> Result<(), BenchError> {
 }
 
 async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
-    let caller =
-        boarding_core::queries::QueryCaller { actor: String::new(), authority: Authority::All };
+    let caller = boarding_core::queries::QueryCaller {
+        actor: String::new(),
+        authenticated: None,
+        authority: Authority::All,
+    };
     let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
     match engine.query(company, "run", params, &caller).await.ok()? {
         boarding_core::queries::QueryAnswer::Json(answer) => answer.get("row").cloned(),

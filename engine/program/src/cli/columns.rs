@@ -321,6 +321,14 @@ pub(super) const PERMISSIONS: &[Column] = &[
     column("GRANTED AT", "/granted_at"),
 ];
 
+pub(super) const NATS_USERS: &[Column] = &[
+    column("NATS USER", "/nats_user"),
+    column("ACTORS", "/actors"),
+    column("SPEAKS FOR", "/speaks_for"),
+    column("BOUND BY", "/bound_by"),
+    column("BOUND AT", "/bound_at"),
+];
+
 /// The company's own wordings of mails.
 pub(super) const TEMPLATES: &[Column] = &[
     column("MAIL", "/kind"),
@@ -379,6 +387,7 @@ pub(super) const HISTORY: &[Column] = &[
     column("AT", "/at"),
     column("EVENT", "/event"),
     minor("ACTOR", "/actor"),
+    minor("AUTHENTICATED", "/authenticated"),
     column("DATA", "/data"),
 ];
 

@@ -16,8 +16,9 @@ Examples:
   boarding permissions grant una@acme.example administer bulk_import_users --company acme
   boarding permissions revoke joe@acme.example bulk_import_users --company acme
 
-The permissions: bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer. Everybody may do
-everything until the first grant, which must include administer. The last administrator cannot lose it.")]
+The permissions: bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer, report_invitations
+(for workers outside the engine). Everybody may do everything until the first grant, which must include administer. The
+last administrator cannot lose it.")]
 pub(super) struct Permissions {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -47,7 +48,7 @@ struct Change {
     /// The actor: the name that clients send over NATS. Grants do not limit this command line
     #[arg(id = "who", value_name = "ACTOR")]
     actor: String,
-    /// bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer
+    /// bulk_integrate_users, bulk_import_users, view_org_units, accounts, administer, report_invitations
     #[arg(required = true, value_name = "PERMISSION")]
     permissions: Vec<String>,
 }

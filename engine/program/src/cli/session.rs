@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
             company,
             out,
             data: common.data(),
-            caller: QueryCaller { actor, authority: AUTHORITY },
+            caller: QueryCaller { actor, authenticated: None, authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),

@@ -94,6 +94,12 @@ async fn check_unknown_names_and_values(caller: &Caller) {
     caller.query("users", json!({"limit": 501})).await.error("query.malformed", 400);
     caller.query("users", json!([1])).await.error("query.malformed", 400);
     caller.query("users", json!({"actor": 1})).await.error("query.malformed", 400);
+    check_actors(caller).await;
+    check_keys_and_numbers(caller).await;
+    for name in ["users", "history", "runs"] {
+        let first = caller.query(name, json!({"cursor": ""})).await;
+        assert!(first.value["rows"].is_array(), "{name}: {}", first.value);
+    }
     for company in ["Acme", "-x", &"a".repeat(64)] {
         caller
             .for_company(company)
@@ -109,4 +115,52 @@ async fn check_unknown_names_and_values(caller: &Caller) {
 
     let large = import(&json!({"name": "a.csv", "text": "x".repeat(600 * 1024)}));
     caller.with_msgpack().command("ImportFile", large).await.error("import.too_large", 413);
+}
+
+/// The names of actors are bounded and readable, in commands and in queries.
+async fn check_actors(caller: &Caller) {
+    for actor in ["a\nb", "a\u{202e}b", " ", &"a".repeat(257)] {
+        let envelope = json!({"id": caller.id(), "actor": actor, "body": {"user": "ann"}});
+        caller.send_command("AddUser", &envelope).await.error("envelope.malformed", 400);
+        let refused = caller.query("users", json!({"actor": actor})).await;
+        let refused = refused.error("query.malformed", 400);
+        assert_eq!(refused["details"]["parameter"], "actor");
+    }
+    for reserved in ["engine", " ENGINE", "engine\u{200b}"] {
+        let envelope = json!({"id": caller.id(), "actor": reserved, "body": {"user": "ann"}});
+        caller.send_command("AddUser", &envelope).await.error("auth.actor_reserved", 400);
+        let refused = caller.query("users", json!({"actor": reserved})).await;
+        refused.error("auth.actor_reserved", 400);
+    }
+}
+
+/// A key that is given twice, a number that is not finite, an id of more than 128 bits, a trace of another form.
+async fn check_keys_and_numbers(caller: &Caller) {
+    let mut msgpack = HeaderMap::new();
+    msgpack.insert("Content-Type", "application/msgpack");
+    let largest = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+    // {"id": largest, "actor": "a", "body": {"user": "b", "user": "c"}}
+    let twice = [
+        b"\x83\xa2id\xba",
+        largest.as_bytes(),
+        b"\xa5actor\xa1a\xa4body\x82\xa4user\xa1b\xa4user\xa1c",
+    ];
+    let nan = [b"\x81\xa4body\xcb".as_slice(), &f64::NAN.to_be_bytes()];
+    for (bytes, field) in [(twice.concat(), "body.user"), (nan.concat(), "body")] {
+        let subject = caller.subject("command", "AddUser");
+        let refused = caller.request(subject, msgpack.clone(), bytes).await;
+        assert_eq!(refused.error("envelope.malformed", 400)["details"]["field"], field);
+    }
+    let twice = br#"{"search": "a", "search": "b"}"#;
+    let refused = caller.request(caller.subject("query", "users"), HeaderMap::new(), twice.into());
+    assert_eq!(refused.await.error("query.malformed", 400)["details"]["field"], "search");
+    let above = "80000000000000000000000000";
+    for (key, value) in [("id", above), ("correlation", above), ("traceparent", "00-x")] {
+        let mut envelope = caller.envelope(&json!({"user": "ann"}));
+        envelope[key] = json!(value);
+        let refused = caller.send_command("AddUser", &envelope).await;
+        assert_eq!(refused.error("envelope.malformed", 400)["details"]["field"], key);
+    }
+    caller.command("CancelRun", json!({"run": above})).await.error("envelope.malformed", 400);
+    caller.query("run", json!({"run": above})).await.error("query.malformed", 400);
 }

@@ -42,6 +42,7 @@ impl CheckedHistory {
             result: Value::Null,
             previous: Digest::default(),
             events,
+            authenticated: None,
         };
         let position = self.version + 1;
         self.version += commit.events.len() as u64;

@@ -36,6 +36,7 @@ fn example() -> Vec<u8> {
         result: serde_json::Value::Null,
         previous: Digest::default(),
         events: vec![Event::RunQueued { run: RunId(run) }],
+        authenticated: None,
     };
     let encoded = Encoded::of(commit).unwrap();
     let mut frame = frame::FrameBuilder::new(0);

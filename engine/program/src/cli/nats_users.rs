@@ -1,0 +1,98 @@
+//! `boarding nats-users`: lists which actors NATS users may name, and binds and unbinds users.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::columns::NATS_USERS;
+use super::failure::{CliResult, Failure};
+use super::list::{self, Limit};
+use super::session::Session;
+
+/// Lists which actors NATS users may name, and binds and unbinds users
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding nats-users --company acme
+  boarding nats-users bind acme-publisher hr@acme.example --company acme
+  boarding nats-users bind acme-portal --anyone --company acme
+  boarding nats-users unbind acme-publisher --company acme
+
+A bound user may name only its actors, in commands and queries. A user that is not bound may name any actor, and the
+history shows both. Grant permissions first: until then everybody may administer the company, also a bound user its own
+binding. This refuses every user that is not bound:
+
+  boarding config set require_bound_users true --company acme
+
+Bindings do not limit this command line.")]
+pub(super) struct NatsUsers {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    limit: Limit,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists the bound users
+    #[command(after_help = "Example:\n  boarding nats-users list --company acme")]
+    List(Limit),
+    /// Says which actors a user may name, instead of those before
+    #[command(
+        after_help = "Example:\n  boarding nats-users bind acme-publisher hr@acme.example --company acme"
+    )]
+    Bind(Bind),
+    /// Removes the binding of a user
+    #[command(after_help = "Example:\n  boarding nats-users unbind acme-publisher --company acme")]
+    Unbind(Unbind),
+}
+
+#[derive(Debug, Args)]
+struct Bind {
+    /// The user as the NATS server knows it
+    #[arg(value_name = "NATS_USER")]
+    nats_user: String,
+    /// The actors that the user may name
+    #[arg(required_unless_present = "anyone", value_name = "ACTOR")]
+    actors: Vec<String>,
+    /// Lets the user name every actor, as the backend of a portal does that knows its people itself
+    #[arg(long, conflicts_with = "actors")]
+    anyone: bool,
+}
+
+#[derive(Debug, Args)]
+struct Unbind {
+    /// The user as the NATS server knows it
+    #[arg(value_name = "NATS_USER")]
+    nats_user: String,
+}
+
+impl NatsUsers {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.limit)
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        match self.verb.unwrap_or(Verb::List(self.limit)) {
+            Verb::List(limit) => {
+                list::show(session, "nats_users", json!({}), limit, NATS_USERS).await
+            }
+            Verb::Bind(Bind { nats_user, actors, anyone }) => {
+                let (body, may_name) = if anyone {
+                    (
+                        json!({"nats_user": nats_user, "speaks_for": "anyone"}),
+                        "every actor".to_owned(),
+                    )
+                } else {
+                    (json!({"nats_user": nats_user, "actors": actors}), actors.join(", "))
+                };
+                let done = format!("the NATS user {nats_user} may name {may_name}");
+                list::submit_and_print(session, "BindNatsUser", body, &done).await
+            }
+            Verb::Unbind(Unbind { nats_user }) => {
+                let done = format!("the NATS user {nats_user} is not bound any more");
+                let body = json!({"nats_user": nats_user});
+                list::submit_and_print(session, "UnbindNatsUser", body, &done).await
+            }
+        }
+    }
+}
