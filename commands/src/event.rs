@@ -5,6 +5,7 @@ mod import;
 mod mail;
 mod permission;
 mod person;
+mod row;
 mod run;
 mod subject;
 
@@ -16,8 +17,8 @@ pub use import::{
     RowOutcome, RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
 pub use mail::{
-    FirstMail, MailTo, TemplateKind, Topic, Wording, import_completed_key, message_id,
-    recipient_of, welcome_key,
+    FirstMail, HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording, import_completed_key,
+    message_id, recipient_of, welcome_key,
 };
 pub use permission::Permission;
 pub use person::{Person, Who};
@@ -257,6 +258,12 @@ events! {
         RunResumed: neutral { run: RunId }
         /// The run waits no longer for its mails to be sent: recipients without an outcome fail with this code.
         RunGivenUp: neutral { run: RunId, code: Code }
+        /// The outboxes that get the mails and texts of the claims that follow; none for a channel that is no outbox.
+        RunOutboxesRecorded: neutral {
+            run: RunId,
+            mails: Option<OutboxId>,
+            texts: Option<OutboxId>,
+        }
     }
 
     /// Recipients of a run.
@@ -363,6 +370,8 @@ events! {
             detail: Option<String>,
             retry_at: Time,
         }
+        /// The channels that get the mails and texts of the claims that follow; none for texts if none can be sent.
+        NotificationChannelsRecorded: neutral { mails: HandedTo, texts: Option<HandedTo> }
         /// The mail is sent again, by request.
         NotificationRequeued: neutral { key: String }
         NotificationSent: neutral { key: String }
@@ -377,20 +386,5 @@ events! {
         }
         /// A mail was requested. It is sent once.
         NotificationRequested: neutral { kind: TemplateKind, key: String, to: MailTo, about: Topic }
-    }
-}
-
-impl Event {
-    /// The outcome of a row and the row, if the event is one. Each row has exactly one such event.
-    pub fn row(&self) -> Option<(RowOutcome, &RowRef)> {
-        match self {
-            Self::UserCreated { row, .. } => Some((RowOutcome::Created, row.as_ref()?)),
-            Self::UserUpdated { row, .. } => Some((RowOutcome::Updated, row.as_ref()?)),
-            Self::UserActivated { row, .. } => Some((RowOutcome::Activated, row.as_ref()?)),
-            Self::UserDeactivated { row, .. } => Some((RowOutcome::Deactivated, row.as_ref()?)),
-            Self::RowUnchanged { row, .. } => Some((RowOutcome::Unchanged, row)),
-            Self::RowRefused { row, outcome, .. } => Some((*outcome, row)),
-            _ => None,
-        }
     }
 }

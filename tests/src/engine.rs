@@ -5,6 +5,7 @@ mod dialects;
 mod full_disk;
 mod generators;
 mod held_channel;
+mod held_outbox;
 mod idempotency;
 mod import_progress;
 mod invitation_links;
@@ -34,7 +35,7 @@ mod runs_end;
 mod undo;
 mod undo_generated;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -340,8 +341,10 @@ impl EngineHarness {
     pub(crate) fn outbox(&self) -> Vec<String> {
         let mut found = Vec::new();
         files_under(&self.data().join("outbox"), &mut found);
-        // Mails that are being written, and the files that try whether there is room.
-        found.retain(|path| !path.components().any(|part| part.as_os_str() == ".unfinished"));
+        // Mails that are being written, the files that try whether there is room, and the id of the outbox.
+        let is_hidden = |name: &str| [".unfinished", ".id"].contains(&name);
+        let is_own = |part: Component| part.as_os_str().to_str().is_some_and(is_hidden);
+        found.retain(|path| !path.components().any(is_own));
         found.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
     }
 

@@ -1,7 +1,6 @@
 //! The addresses of accounts: no two accounts share one.
 
-use std::collections::HashMap;
-
+use super::run::AddressMark;
 use super::state::Company;
 use super::user_id::UserId;
 use super::users::{User, UserState};
@@ -15,12 +14,9 @@ fn address(user: &User) -> Option<String> {
 
 impl Company {
     /// The account that has this address now, other than the named one. An archived account has released its address.
-    ///
-    /// It goes through all accounts.
     pub fn account_at(&self, address: &str, but: UserId) -> Option<&User> {
-        let folded = fold(address);
-        let mut others = self.accounts().filter(|(id, _)| *id != but);
-        others.find(|(_, user)| self::address(user).as_ref() == Some(&folded)).map(|(_, user)| user)
+        let mut others = self.accounts_at(address).filter(|(id, _)| *id != but);
+        others.next().map(|(_, user)| user)
     }
 
     /// The account that is meant: by its key, by the number of a device in any spelling, or by the address that it has
@@ -29,10 +25,7 @@ impl Company {
         let of_key =
             |key: &str| self.users.created(key).filter(|(id, _)| self.numbers.is_account(*id));
         let number = || Phone::parse(given).ok().map(|phone| phone.to_string());
-        let of_address = || {
-            let address = fold(&number().unwrap_or_else(|| given.to_owned()));
-            self.accounts().find(|(_, user)| self::address(user).as_ref() == Some(&address))
-        };
+        let of_address = || self.accounts_at(&number().unwrap_or_else(|| given.to_owned())).next();
         of_key(given).or_else(|| of_key(&number()?)).or_else(of_address)
     }
 
@@ -41,13 +34,71 @@ impl Company {
         self.account_at(&address(self.users.get(id)?)?, id)
     }
 
-    /// The accounts by their addresses, folded.
-    pub fn account_addresses(&self) -> HashMap<String, UserId> {
-        self.accounts().filter_map(|(id, user)| Some((address(user)?, id))).collect()
+    /// The accounts that have this address now. There is one at most, but histories of older programs may have more.
+    pub fn accounts_at(&self, address: &str) -> impl Iterator<Item = (UserId, &User)> {
+        let folded = fold(address);
+        let mark = AddressMark::of(&folded);
+        let of_key = self.users.created(&folded).map(|(id, _)| id);
+        let others = self.readdressed.range((mark, UserId(0))..);
+        let others = others.take_while(move |(other, _)| *other == mark).map(|(_, id)| *id);
+        let ids = others.chain(of_key);
+        let accounts = ids.filter_map(|id| Some((id, self.account(id)?)));
+        accounts.filter(move |(_, user)| self::address(user).as_ref() == Some(&folded))
     }
 
-    fn accounts(&self) -> impl Iterator<Item = (UserId, &User)> {
-        let users = self.numbers.accounts().filter_map(|id| Some((id, self.users.get(id)?)));
-        users.filter(|(_, user)| user.is_created() && user.state != UserState::Archived)
+    /// The account, unless it is archived.
+    fn account(&self, id: UserId) -> Option<&User> {
+        let user = self.users.get(id).filter(|_| self.numbers.is_account(id))?;
+        (user.is_created() && user.state != UserState::Archived).then_some(user)
+    }
+
+    /// Forgets the address of an account, before it may change.
+    pub(super) fn forget_address(&mut self, id: UserId) {
+        if let Some(mark) = self.other_address(id) {
+            self.readdressed.remove(&(mark, id));
+        }
+    }
+
+    /// Remembers the address of an account, if it is another one than its key.
+    pub(super) fn remember_address(&mut self, id: UserId) {
+        self.readdressed.extend(self.other_address(id).map(|mark| (mark, id)));
+    }
+
+    /// The mark of the address of an account, if it is another one than its key.
+    fn other_address(&self, id: UserId) -> Option<AddressMark> {
+        let user = self.users.get(id).filter(|_| self.numbers.is_account(id))?;
+        let address = address(user).filter(|address| *address != user.key().folded())?;
+        Some(AddressMark::of(&address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::decide::numbers::pool::testing::{account, unit};
+    use crate::decide::testing::{given, who};
+    use crate::event::{Event, Person};
+    use crate::values::Personal;
+
+    /// An account is found by the address that it has now, not by those that it had.
+    #[test]
+    fn account_is_found_by_its_present_address() {
+        let moved = |email: &str| Event::UserUpdated {
+            user: who("ann"),
+            person: Personal(Person { email: Some(email.to_owned()), ..Person::default() }),
+            org_unit: None,
+            roles: vec![],
+            changed: vec![],
+            row: None,
+        };
+        let start: Vec<_> =
+            std::iter::once(unit("EMEA", None)).chain(account("ann", "EMEA")).collect();
+        let steps = [moved("Ann.Lee@acme.example"), moved("al@acme.example")];
+        let company = given(start.iter().cloned().chain(steps)).0;
+        let found = |address: &str| company.accounts_at(address).count();
+        assert_eq!((found("AL@acme.example"), found("ann.lee@acme.example")), (1, 0));
+        assert_eq!(company.readdressed.len(), 1);
+        let archived = Event::UserArchived { user: who("ann") };
+        let company = given(start.into_iter().chain([moved("al@acme.example"), archived])).0;
+        assert_eq!(company.accounts_at("al@acme.example").count(), 0, "it released its address");
     }
 }

@@ -55,9 +55,11 @@ impl Company {
             }
         }
         self.index_values(id, person);
+        self.forget_address(id);
         if let Some(user) = self.users.get_mut(id) {
             user.set_person(person);
         }
+        self.remember_address(id);
     }
 }
 

@@ -27,6 +27,8 @@ pub struct ImportState {
     pub named_since: BTreeMap<UserId, u32>,
     /// While the import is open: its people whose first row was invalid, each with the row that took the key later.
     pub claims: BTreeMap<UserId, Option<u32>>,
+    /// While the import is open: the people that its rows deactivated or archived.
+    pub left: BTreeSet<UserId>,
     /// The people that its rows created. Recorded only while the import is open, and only with strict references.
     pub created: BTreeSet<UserId>,
     /// The invitations to request at the end of the import. None after that, or if no invitations are requested.

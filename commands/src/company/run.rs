@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
-use crate::event::{Channel, RecipientEvent, Wording};
+use crate::event::{Channel, OutboxId, RecipientEvent, Wording};
 use crate::values::{Code, Personal, Phone, Time, fold};
 
 /// One bulk run.
@@ -24,6 +24,10 @@ pub struct Run {
     pub via: Option<Box<str>>,
     /// The channel that its claims of text messages were handed to. An open claim goes on through no other.
     pub texts_via: Option<Box<str>>,
+    /// The outbox that got the mails of its last claims; none if it is not known, or the channel is no outbox.
+    pub(crate) outbox: Option<OutboxId>,
+    /// The outbox that got the texts of its last claims.
+    pub(crate) texts_outbox: Option<OutboxId>,
     /// People of the frozen list whose `RecipientQueued` is still to come, in order.
     pub unlisted: VecDeque<UserId>,
     pub recipients: Vec<Recipient>,
@@ -136,6 +140,8 @@ impl Run {
             starter: None,
             via: None,
             texts_via: None,
+            outbox: None,
+            texts_outbox: None,
             unlisted: VecDeque::new(),
             recipients: Vec::new(),
             places: BTreeMap::new(),

@@ -15,7 +15,7 @@ use super::run::{AddressMark, Run};
 use super::user_id::UserId;
 use super::users::Users;
 use super::value_mark::ValueMark;
-use crate::event::{Channel, TemplateKind};
+use crate::event::{Channel, HandedTo, TemplateKind};
 use crate::lock::Lock;
 use crate::settings::Settings;
 use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, RunId};
@@ -63,6 +63,8 @@ pub struct Company {
     pub notifications: BTreeMap<String, Notification>,
     /// Those that are tried again later.
     pub deferred_notifications: DeferredNotifications,
+    /// The channels that got the notifications without a report: of mails, and of texts.
+    pub(crate) notification_channels: Option<(HandedTo, Option<HandedTo>)>,
     /// Those that were not sent, or perhaps not. They can be sent again by request.
     pub failed_notifications: BTreeMap<String, Notification>,
     /// The people to remind of an open invitation, and when.
@@ -75,6 +77,8 @@ pub struct Company {
     pub(crate) pictures: BTreeMap<UserId, u32>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
+    /// The accounts that have another address than their key, by that address.
+    pub(crate) readdressed: BTreeSet<(AddressMark, UserId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,12 +135,14 @@ impl Company {
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
             deferred_notifications: DeferredNotifications::default(),
+            notification_channels: None,
             failed_notifications: BTreeMap::new(),
             reminders: Reminders::default(),
             expired: None,
             picture_imports: BTreeSet::new(),
             pictures: BTreeMap::new(),
             holders: BTreeMap::new(),
+            readdressed: BTreeSet::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::company::Company;
 use crate::decide::facts::Facts;
-use crate::event::{Event, Permission};
+use crate::event::{Event, OutboxId, Permission};
 use crate::schema::Nothing;
 use crate::values::{Code, CommandId, Problem, Refusal, Time};
 
@@ -50,6 +50,12 @@ pub struct MailSetup {
     pub link_secret: Option<String>,
     /// The channel of text messages, by name. `None` if the engine can send none.
     pub texts_via: Option<&'static str>,
+    /// The outbox of invitations by mail; none if their channel is no outbox.
+    pub outbox: Option<OutboxId>,
+    /// The outbox of other mails.
+    pub notices_outbox: Option<OutboxId>,
+    /// The outbox of text messages.
+    pub texts_outbox: Option<OutboxId>,
 }
 
 /// The source of an actor's permissions.

@@ -86,6 +86,9 @@ impl Given {
                 by_mail_server: self.1,
                 link_secret: None,
                 texts_via: (!self.1).then_some("outbox"),
+                outbox: None,
+                notices_outbox: None,
+                texts_outbox: None,
             },
         };
         Then(command.decide(&self.0, &context))

@@ -70,6 +70,22 @@ impl TemplateKind {
     }
 }
 
+/// The id of an outbox. Another folder of mails has another id.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct OutboxId(pub u32);
+
+/// A channel that gets mails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HandedTo {
+    /// The name of the channel.
+    pub via: String,
+    /// None if the channel is no outbox.
+    pub outbox: Option<OutboxId>,
+}
+
 /// Which wording of a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wording {

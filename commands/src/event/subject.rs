@@ -4,7 +4,7 @@ use super::import::{
     BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PictureFormat, RowOutcome,
     RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
-use super::mail::{MailTo, TemplateKind, Topic, Wording};
+use super::mail::{HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording};
 use super::permission::Permission;
 use super::person::Person;
 use super::run::{Channel, Delivery, SentOn, Source};
@@ -110,7 +110,7 @@ no_subject! {
     Code InvitationId Time
     Person Permission Channel Source SentOn Delivery TemplateKind Wording
     Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
-    Unsupervised
+    Unsupervised HandedTo OutboxId
 }
 
 // Users in a list are only details of the event, not its subject.

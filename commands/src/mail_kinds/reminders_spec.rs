@@ -224,7 +224,7 @@ fn device_is_reminded_by_text() {
     let report = crate::decide::ReportRecipients { run: run_id(1), fence, reports };
     let company = ticked(company.after(report), 2);
     let claimed = company.when(ClaimNotification { most: 9, via: "outbox" }).events();
-    let [Event::NotificationDispatched { email, device, .. }] = claimed.as_slice() else {
+    let [_, Event::NotificationDispatched { email, device, .. }] = claimed.as_slice() else {
         panic!("{claimed:?}")
     };
     assert_eq!((email.as_str(), device.as_deref()), ("", Some(&number)));

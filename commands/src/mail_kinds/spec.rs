@@ -62,7 +62,7 @@ fn batch_report_is_requested_at_the_end_and_claimed_once() {
     company.0.suppressed.insert(crate::company::AddressMark::of("UWE@acme.example"));
     let claim = || ClaimNotification { most: 9, via: "outbox" };
     let events = company.when(claim()).events();
-    let [Event::NotificationDispatched { email, .. }, Event::NotificationFailed { code, .. }] =
+    let [_, Event::NotificationDispatched { email, .. }, Event::NotificationFailed { code, .. }] =
         events.as_slice()
     else {
         panic!("{events:?}")

@@ -3,16 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::decide::MailSetup;
+use boarding_commands::event::OutboxId;
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::delivery::Channel;
-use crate::delivery::mail::Purpose;
+use crate::delivery::mail::{MailId, Purpose};
+use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
+use crate::delivery::{Channel, Lookup};
 use crate::files::Files;
 use crate::object_store::Objects;
-use crate::ownership::Ownership;
+use crate::ownership::{AppendGuard, Ownership};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
 use crate::read::store::Store;
@@ -34,6 +36,8 @@ pub(crate) struct EngineContext {
     pub(crate) files: Files,
     pub(crate) tokens: Tokens,
     pub(crate) channel: Arc<dyn Channel>,
+    /// The outbox in the data folder, if mails go elsewhere. Mails of an earlier process may be in it.
+    pub(crate) former_outbox: Option<Outbox>,
     /// Whether a run that started with another channel continues with this one.
     pub(crate) adopt_runs: bool,
     /// Whether runs are carried on at all. Without it they stay as they are.
@@ -44,6 +48,8 @@ pub(crate) struct EngineContext {
     pub(crate) blocked: BlockedImports,
     /// The ownership of companies; unset if this engine owns all of them.
     pub(crate) ownership: OnceLock<Arc<dyn Ownership>>,
+    /// The permission to append; unset if no other engine can serve another log in its place.
+    pub(crate) append_guard: OnceLock<Arc<dyn AppendGuard>>,
     /// The source of files that commands only name; unset without an object store.
     pub(crate) objects: OnceLock<Arc<dyn Objects>>,
     /// The queued commands that were refused; unset without a queue.
@@ -68,6 +74,9 @@ impl EngineContext {
             by_mail_server: self.channel.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.channel.texts().map(|texts| texts.name()),
+            outbox: self.channel.outbox(),
+            notices_outbox: self.channel_of(Purpose::Notice, false).outbox(),
+            texts_outbox: self.channel.texts().and_then(Channel::outbox),
         }
     }
 
@@ -116,6 +125,14 @@ impl EngineContext {
         self.adopt_runs || channel == self.channel.name()
     }
 
+    /// Fails while another engine may serve another log.
+    ///
+    /// # Errors
+    /// The cause, for people.
+    pub(crate) fn may_append(&self) -> Result<(), String> {
+        self.append_guard.get().map_or(Ok(()), |guard| guard.check())
+    }
+
     /// Whether this engine runs the process managers of the company.
     pub(crate) fn works_for(&self, company: &CompanyId) -> bool {
         self.ownership.get().is_none_or(|ownership| ownership.is_mine(company))
@@ -131,6 +148,42 @@ impl EngineContext {
             channel.repeats_within_seconds(purpose)
         } else {
             0
+        }
+    }
+
+    /// The channel that sends mails of this purpose, or text messages if there is one for them.
+    pub(crate) fn channel_of(&self, purpose: Purpose, is_text: bool) -> &dyn Channel {
+        let channel = match purpose {
+            _ if is_text => self.channel.texts(),
+            Purpose::Run(_) => None,
+            Purpose::Welcome | Purpose::Notice => self.channel.notices(),
+        };
+        channel.unwrap_or(&*self.channel)
+    }
+
+    /// Looks up mails that an earlier process handed to this outbox. All have this purpose, and all or none are text
+    /// messages. If the outbox is not known, a mail that is not found may be in another one.
+    pub(crate) async fn look_up(
+        &self,
+        outbox: Option<OutboxId>,
+        (purpose, is_text): (Purpose, bool),
+        mails: Vec<MailId>,
+    ) -> Vec<Lookup> {
+        let channel = self.channel_of(purpose, is_text);
+        let Some(outbox) = outbox else {
+            let found = channel.look_up(mails).await;
+            let found = found.into_iter();
+            let or_elsewhere = |one| match one {
+                Lookup::Delivered => one,
+                Lookup::NotDelivered | Lookup::Unknown => Lookup::Unknown,
+            };
+            return found.map(or_elsewhere).collect();
+        };
+        let former = self.former_outbox.iter().map(|former| former as &dyn Channel);
+        let has_mails = |one: &&dyn Channel| one.outbox() == Some(outbox);
+        match std::iter::once(channel).chain(former).find(has_mails) {
+            Some(outbox) => outbox.look_up(mails).await,
+            None => vec![Lookup::Unknown; mails.len()],
         }
     }
 

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::event::OutboxId;
 
-use crate::delivery::mail::{Mail, MailError, Purpose};
+use crate::delivery::mail::{Mail, MailError, MailId, Purpose};
 
 pub mod mail;
 pub mod null;
@@ -45,6 +46,19 @@ impl From<MailError> for MailOutcome {
 /// The future of a batch: outcomes in the order of the mails.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
 
+/// What a channel knows about a mail of an earlier process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The receiver has stored the whole mail durably.
+    Delivered,
+    /// The mail was certainly not delivered, and may be sent again.
+    NotDelivered,
+    Unknown,
+}
+
+/// The future of a lookup: answers in the order of the mails.
+pub type LookupFuture<'a> = Pin<Box<dyn Future<Output = Vec<Lookup>> + Send + 'a>>;
+
 /// The future of a check: the cause, if the channel cannot send now.
 pub type ReadyFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
@@ -76,6 +90,22 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Whether deduplication covers mails of other engines too.
     fn remembers_for_all_engines(&self, _: Purpose) -> bool {
         false
+    }
+
+    /// The id of the outbox that keeps its mails; none for a channel that keeps none.
+    fn outbox(&self) -> Option<OutboxId> {
+        None
+    }
+
+    /// The channel of mails that are no invitations, if another one sends them.
+    fn notices(&self) -> Option<&dyn Channel> {
+        None
+    }
+
+    /// Looks up mails that an earlier process may have handed over. It reads only what these mails may have written,
+    /// so its cost does not depend on the number of mails that were delivered before.
+    fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {
+        Box::pin(std::future::ready(vec![Lookup::Unknown; mails.len()]))
     }
 
     /// The channel of text messages to devices; none if it can send none.

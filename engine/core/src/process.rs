@@ -11,6 +11,7 @@ use ulid::Ulid;
 
 use crate::actor::ActorHandle;
 use crate::context::EngineContext;
+use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
 mod drafts;
@@ -47,10 +48,11 @@ impl ProcessManagers {
         let mut tasks = JoinSet::new();
         tasks.spawn(import::manage(manager.clone()));
         tasks.spawn(undo::manage(manager.clone()));
-        tasks.spawn(run::manage(manager.clone()));
+        let recovered = watch::Sender::new(false);
+        tasks.spawn(tick(manager.clone(), recovered.subscribe()));
+        tasks.spawn(run::manage(manager.clone(), recovered));
         tasks.spawn(notifications::manage(manager.clone()));
-        tasks.spawn(list_recipients(manager.clone()));
-        tasks.spawn(tick(manager));
+        tasks.spawn(list_recipients(manager));
         Self { stop, tasks }
     }
 
@@ -93,8 +95,9 @@ async fn list_recipients(manager: ManagerContext) {
 }
 
 /// Submits `Tick` when a timer is due. The command carries the time, so a replay needs no clock.
-async fn tick(manager: ManagerContext) {
+async fn tick(manager: ManagerContext, recovered: watch::Receiver<bool>) {
     let mut pending = manager.handle.pending_work();
+    wait_for_recovery(&manager, &mut pending, recovered).await;
     while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
         let now = manager.context.clock.now();
         if due > now {
@@ -108,5 +111,24 @@ async fn tick(manager: ManagerContext) {
         if !matches!(manager.submit(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {
             pause().await;
         }
+    }
+}
+
+/// Waits until the open claims of an earlier process are decided. Their deadlines may be over, but their outbox knows
+/// which of them were sent. External workers report by themselves, so nobody waits for them here.
+async fn wait_for_recovery(
+    manager: &ManagerContext,
+    pending: &mut watch::Receiver<PendingWork>,
+    mut recovered: watch::Receiver<bool>,
+) {
+    if manager.context.channel.hands_over() {
+        return;
+    }
+    // The pending work is known once the company is loaded.
+    manager.inspect(|_| ()).await;
+    tokio::select! {
+        _ = recovered.wait_for(|recovered| *recovered) => {}
+        _ = pending.wait_for(|pending| pending.run.is_none()) => {}
+        () = manager.stopped() => {}
     }
 }

@@ -64,6 +64,10 @@ impl Channel for NatsChannel {
         matches!(purpose, Purpose::Run(_))
     }
 
+    fn notices(&self) -> Option<&dyn Channel> {
+        Some(&*self.mail)
+    }
+
     fn texts(&self) -> Option<&dyn Channel> {
         Some(&self.texts)
     }

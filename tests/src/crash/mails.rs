@@ -18,7 +18,7 @@ pub(super) fn in_outbox(folder: &SampleFolder) -> Mails {
         for file in files(&run) {
             let text = fs::read_to_string(file).unwrap();
             let folder_name = run.file_name().unwrap().to_str().unwrap();
-            assert_eq!(count(&mut mails, &text), folder_name);
+            assert_eq!(add(&mut mails, &text), folder_name);
         }
     }
     mails
@@ -28,13 +28,13 @@ pub(super) fn in_outbox(folder: &SampleFolder) -> Mails {
 pub(super) fn on_server(texts: impl Iterator<Item = String>) -> Mails {
     let mut mails = Mails::new();
     for text in texts {
-        count(&mut mails, &text);
+        add(&mut mails, &text);
     }
     mails
 }
 
 /// Adds one mail to the counts and returns its run.
-fn count(mails: &mut Mails, text: &str) -> String {
+pub(super) fn add(mails: &mut Mails, text: &str) -> String {
     let message_id = header(text, "Message-ID: <");
     let run = message_id.split('.').next().unwrap().to_owned();
     let to = header(text, "To: ");

@@ -74,6 +74,19 @@ impl Process {
         self.output(stdout)
     }
 
+    /// Kills the process with SIGKILL as soon as this is true, unless it has ended before.
+    pub(super) fn kill_when(mut self, is_time: impl Fn() -> bool) -> Output {
+        while !is_time() {
+            if let Ok(stdout) = self.stdout.try_recv() {
+                return self.output(stdout);
+            }
+            thread::yield_now();
+        }
+        self.child.kill().unwrap();
+        let stdout = self.stdout.recv().unwrap();
+        self.output(stdout)
+    }
+
     /// Waits until the process ends. Kills it and panics after 150 seconds.
     #[track_caller]
     pub(super) fn wait(mut self) -> Output {

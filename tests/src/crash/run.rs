@@ -1,13 +1,15 @@
 //! Runs into the outbox that are killed at random times.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Value, json};
 
 use super::crashes;
 use super::history::check_run_laws;
-use super::mails::{Mails, in_outbox};
+use super::mails::{self, Mails, in_outbox};
 use super::sample_folder::{SampleFolder, id};
+use crate::support::mail_server::MailServer;
 use crate::support::random::SeededRandom;
 
 /// Enough people that the run lasts longer than opening the folder.
@@ -55,6 +57,29 @@ fn killed_run_continues_and_sends_no_mail_twice() {
         check_runs_are_completed(&folder);
         check_all_are_invited(&folder, &runs, &in_outbox(&folder));
         check_run_laws(&folder);
+    }
+}
+
+/// P7, P27: The program is killed while it writes a batch to the outbox, and a mail server takes the run over. The
+/// outbox says which mails were written: nobody is uncertain, and nobody gets two mails.
+#[test]
+fn mail_server_continues_a_killed_run_of_the_outbox() {
+    let sample = SampleFolder::with_people(PEOPLE);
+    for mails in [1, 60] {
+        let (folder, run, server) = (sample.copy(), id(), MailServer::start(&[]));
+        let outbox = folder.data().join("outbox/acme").join(&run);
+        let is_time = || fs::read_dir(&outbox).is_ok_and(|files| files.count() >= mails);
+        folder.start(&start(&run)).kill_when(is_time);
+        let written = in_outbox(&folder)[&run].len();
+        let folder = folder.with_mail_server(server.port);
+        folder.lines(&["runs", "resume", "--adopt-runs"], 0);
+        check_runs_are_completed(&folder);
+        let mut mails = in_outbox(&folder);
+        for mail in server.received() {
+            mails::add(&mut mails, &mail.data);
+        }
+        eprintln!("{written} mails in the outbox, {} by the server", server.received().len());
+        check_all_are_invited(&folder, &[run], &mails);
     }
 }
 

@@ -1,9 +1,15 @@
 //! Notification mails: recipients, settings, templates, no repeats after crashes.
 
+use std::sync::Arc;
+
 use boarding_commands::decide::Authority;
+use boarding_core::delivery::Channel;
+use boarding_core::delivery::outbox::Outbox;
+use boarding_core::delivery::text_gateway::WithTextGateway;
 use serde_json::{Value, json};
 
 use super::held_channel::HeldChannel;
+use super::held_outbox::HeldOutbox;
 use super::{EngineHarness, company_id, envelope, import_body, numbered_rows, ok, people_rows};
 use crate::support::mail_text::link_token;
 
@@ -384,6 +390,51 @@ async fn crash_between_claim_and_report_repeats_no_reminder() {
         let expected = if mails == 2 { [1, 0] } else { [0, 1] };
         let counts = count(&harness, ["NotificationSent", "NotificationFailed"]).await;
         assert_eq!(counts, expected, "{deduplicates} {revoked}");
+    }
+}
+
+/// A44, P7: after a crash a text reminder goes on only through the gateway that got it. Another gateway does not know
+/// whether it was sent.
+#[tokio::test]
+async fn other_gateway_sends_no_second_text_reminder() {
+    for (same_gateway, expected) in [(true, [1, 0]), (false, [0, 1])] {
+        let folder = tempfile::tempdir().unwrap();
+        let mails = HeldChannel::new(false);
+        mails.release_all();
+        let with = |texts: Arc<dyn Channel>| -> Option<Arc<dyn Channel>> {
+            Some(Arc::new(WithTextGateway::new(mails.clone(), texts)))
+        };
+        let texts = || Arc::new(Outbox::open(folder.path()).unwrap());
+        let mut harness = EngineHarness::meridian().await;
+        let on = json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}});
+        set(&harness, on).await;
+        harness.channel = with(texts());
+        harness.restart().await;
+        let mut import = accounts("devices.csv");
+        import["files"][0]["text"] = json!(
+            "email address or device,social_messaging,monitor_calls,monitor_sms\n+84923448071,No,off,off\n"
+        );
+        ok(&harness.submit("ImportFile", import).await);
+        harness.start_run().await;
+        harness.settle().await;
+        harness.crash().await;
+        let held = HeldOutbox::open(folder.path());
+        harness.channel = with(held.clone());
+        harness.open().await;
+        harness.advance_clock(24 * 3600);
+        ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+        held.wait_for_mails(1).await;
+        harness.crash().await;
+        let other = HeldChannel::new(true);
+        other.release_all();
+        harness.channel = with(if same_gateway { texts() } else { other.clone() });
+        harness.open().await;
+        harness.settle().await;
+        assert_eq!(other.mails().len(), 0, "a second text was sent");
+        let counts = count(&harness, ["NotificationSent", "NotificationFailed"]).await;
+        assert_eq!(counts, expected, "{same_gateway}");
+        let reminders = std::fs::read_dir(folder.path().join("acme/notices")).unwrap();
+        assert_eq!(reminders.count(), 1);
     }
 }
 

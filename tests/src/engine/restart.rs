@@ -6,6 +6,7 @@ use boarding_commands::values::ImportId;
 use serde_json::json;
 
 use super::held_channel::HeldChannel;
+use super::held_outbox::HeldOutbox;
 use super::{EngineHarness, company_id, numbered_rows, ok};
 
 async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
@@ -114,6 +115,73 @@ async fn open_claim_is_checked_again_before_its_repeat() {
     let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert_eq!(failed[0]["code"], "delivery.uncertain");
     assert_eq!(channel.mails().len(), 3, "not exactly one mail was sent again");
+}
+
+/// An engine that crashed when the outbox had the mails of user0, user2 and user4, and not those of three others.
+/// Then user0 and user1 were archived, and the deadline of all claims has passed.
+async fn crashed_outbox() -> (EngineHarness, String) {
+    let mut harness = EngineHarness::acme(None).await;
+    harness.crash().await;
+    let held = HeldOutbox::open(&harness.data().join("outbox"));
+    harness.channel = Some(held.clone());
+    harness.open().await;
+    harness.import(&numbered_rows(6)).await;
+    let run = harness.start_run().await;
+    held.wait_for_mails(6).await;
+    for user in ["user0", "user1"] {
+        ok(&harness.submit("ArchiveUser", json!({"user": user})).await);
+    }
+    harness.crash().await;
+    assert_eq!(harness.outbox().len(), 3);
+    harness.advance_clock(30 * 24 * 3600);
+    (harness, run)
+}
+
+/// P7, P27: after a crash the outbox says which mails it has. Nobody is uncertain, even after the deadline of the claims
+/// and after the person was archived, and nobody gets a second mail.
+#[tokio::test]
+async fn outbox_says_which_mails_were_sent() {
+    let (mut harness, run) = crashed_outbox().await;
+    harness.channel = None;
+    harness.open().await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [6, 5, 0, 1, 0]);
+    let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
+    assert_eq!(
+        (&failed[0]["username"], &failed[0]["code"]),
+        (&json!("user1"), &json!("recipient.user_archived"))
+    );
+    assert_eq!(harness.outbox().len(), 5);
+}
+
+/// P7: a channel that takes over a run reads in the outbox of the data folder which mails were sent.
+#[tokio::test]
+async fn adopted_run_knows_the_mails_of_its_outbox() {
+    let (mut harness, run) = crashed_outbox().await;
+    let channel = HeldChannel::new(false);
+    channel.release_all();
+    harness.channel = Some(channel.clone());
+    harness.adopt_runs = true;
+    harness.open().await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [6, 5, 0, 1, 0]);
+    let users = channel.mails().into_iter().map(|mail| mail.to).collect::<Vec<_>>();
+    assert_eq!(users, ["user3@people.example", "user5@people.example"]);
+    assert_eq!(harness.outbox().len(), 3);
+}
+
+/// P7: another outbox does not know which mails were sent. Those stay uncertain.
+#[tokio::test]
+async fn other_outbox_sends_no_mail_again() {
+    let (mut harness, run) = crashed_outbox().await;
+    std::fs::remove_file(harness.data().join("outbox/.id")).unwrap();
+    harness.channel = None;
+    harness.open().await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [6, 0, 0, 6, 0]);
+    let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
+    assert!(failed.iter().all(|row| row["code"] == "delivery.uncertain"), "{failed:?}");
+    assert_eq!(harness.outbox().len(), 3);
 }
 
 /// N84, P14: the totals are exact, and no row is imported twice.

@@ -128,6 +128,19 @@ async fn check_faults(
     site.check_feed().await;
 }
 
+/// P7, P27: An engine that was killed finds in its own outbox which mails it has sent. Nobody is uncertain.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_engine_knows_the_mails_of_its_outbox() {
+    let mut site = Site::with_one_engine().await;
+    site.import_people(people()).await;
+    let run = site.start_run().await;
+    site.wait_for_mails(&run, 1).await;
+    site.restart_engine(0);
+    let row = site.wait_until_completed(&run).await;
+    assert_eq!((&row["passed"], &row["failed"]), (&row["total"], &json!(0)));
+    site.check_mails(&run).await;
+}
+
 /// P7, P30: An engine is killed, in turn the one that owns the company and the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn other_engine_continues_after_an_engine_is_killed() {

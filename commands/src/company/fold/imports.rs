@@ -63,6 +63,7 @@ impl Company {
                     done.named_since = BTreeMap::new();
                     done.claims = BTreeMap::new();
                     done.created = BTreeSet::new();
+                    done.left = BTreeSet::new();
                     self.latest_import = Some(*import);
                 }
             }
@@ -116,6 +117,7 @@ impl Company {
                 members: Vec::new(),
                 named_since: BTreeMap::new(),
                 claims: BTreeMap::new(),
+                left: BTreeSet::new(),
                 created: BTreeSet::new(),
                 invites: None,
                 invitees: Vec::new(),

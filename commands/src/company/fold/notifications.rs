@@ -43,6 +43,9 @@ impl Company {
                 mail.refused = Some(Box::new(refused.and(*code, at)));
                 self.deferred_notifications.insert(key, mail, via, *retry_at);
             }
+            NotificationEvent::NotificationChannelsRecorded { mails, texts } => {
+                self.notification_channels = Some((mails.clone(), texts.clone()));
+            }
             NotificationEvent::NotificationRequeued { key } => {
                 // A mail that waits keeps its time, however often it is sent again.
                 let deferred = self.deferred_notifications.remove(key);

@@ -40,6 +40,7 @@ impl Company {
             NumberEvent::AccountOpened { user, .. } => {
                 let user = self.users.enter(user.as_str());
                 self.numbers.open_account(user);
+                self.remember_address(user);
             }
         }
     }

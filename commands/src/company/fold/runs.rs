@@ -57,6 +57,11 @@ impl Company {
                     run.waits_since = None;
                 }
             }
+            RunEvent::RunOutboxesRecorded { run, mails, texts } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    (run.outbox, run.texts_outbox) = (*mails, *texts);
+                }
+            }
             RunEvent::RunGivenUp { run, code } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.waits_since = None;

@@ -27,6 +27,7 @@ impl Company {
             }
             UserEvent::UserDeactivated { user, row } => {
                 self.move_user(user, row.as_ref(), UserState::Deactivated);
+                self.note_leaver(user, row.as_ref());
             }
             UserEvent::UserArchived { user } => self.move_user(user, None, UserState::Archived),
             UserEvent::UserRestored { user } => {
@@ -92,6 +93,15 @@ impl Company {
             }
         }
         id
+    }
+
+    /// Notes a person that a row of an open import deactivated, and may archive in the same commit.
+    fn note_leaver(&mut self, user: &UserKey, row: Option<&RowRef>) {
+        let Some((id, _)) = self.users.find(user.as_str()) else { return };
+        let Some(import) = row.and_then(|row| self.imports.get_mut(&row.import)) else { return };
+        if !import.completed {
+            import.left.insert(id);
+        }
     }
 
     /// Notes a person that a row created: the import may invite the person, and with strict references later rows must

@@ -14,7 +14,7 @@ use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
 use crate::settings::ReferenceResolution;
 use crate::user_file::ParsedRow;
 use crate::values::{ImportId, Phone, UserKey};
-use supervision::{Supervised, Supervision};
+use supervision::{Supervised, Supervision, spread};
 
 /// The values that the rows of a file take and release. Rows are added in the order of the file.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Claims {
             rules.events.clear();
             rules.apply(row);
             self.last_row = row.row;
-            self.note(company, options, row, &rules.events);
+            self.note(company, (import, options), row, &rules.events);
         }
         self.supervision.rows = std::mem::take(&mut rules.seen);
         self.supervision.created = std::mem::take(&mut rules.created);
@@ -116,7 +116,7 @@ impl Claims {
     fn note(
         &mut self,
         company: &Company,
-        options: &ImportOptions,
+        (import, options): (ImportId, &ImportOptions),
         row: &ParsedRow,
         events: &[Event],
     ) {
@@ -141,7 +141,13 @@ impl Claims {
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
         if row.values.archived {
-            self.leaving.extend(known.map(|(id, _)| id));
+            // Who was archived before the file has released all values. The rows of earlier commits are read again, so
+            // a person may be archived by a row of this file.
+            let left = company.imports.get(&import).map(|import| &import.left);
+            let leaves = |(id, user): &(UserId, &User)| {
+                user.state != UserState::Archived || left.is_some_and(|left| left.contains(id))
+            };
+            self.leaving.extend(known.filter(leaves).map(|(id, _)| id));
             return;
         }
         self.note_supervisor(company, row);
@@ -244,8 +250,10 @@ impl Claims {
         }
         let mut allotment = Allotment { leaving, ..Allotment::default() };
         // A row that fails for its supervisor takes no value from others.
-        let mut failed = HashSet::new();
-        self.supervision.add_failed(&mut failed);
+        let dependents = self.supervision.dependents();
+        let mut failed = spread(self.supervision.unsupervised(), |row, more| {
+            more.extend(dependents.get(&row).into_iter().flatten());
+        });
         let takes = std::mem::take(&mut self.takes);
         let (invalid, takes): (Vec<_>, Vec<_>) =
             takes.into_iter().partition(|take| failed.contains(&take.row));
@@ -261,16 +269,9 @@ impl Claims {
         // A value stays where it is, if nothing releases it.
         let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
         refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
-        let mut refused = self.with_dependents(refused, &by_mark);
-        loop {
-            failed
-                .extend(refused.iter().filter(|(_, part)| *part == Part::Ids).map(|(row, _)| *row));
-            if !self.supervision.add_failed(&mut failed) {
-                break;
-            }
-            let all = failed.iter().map(|row| (*row, Part::Ids)).chain(refused);
-            refused = self.with_dependents(all.collect(), &by_mark);
-        }
+        let refused = self.with_dependents(refused, &by_mark, &dependents);
+        let rows = refused.iter().filter(|(_, part)| *part == Part::Ids).map(|(row, _)| *row);
+        failed.extend(rows);
         allotment.absent = self.supervision.absent(&failed);
         for take in &self.takes {
             let is_refused = refused.contains(&(take.row, take.part));
@@ -301,33 +302,30 @@ impl Claims {
         }
     }
 
-    /// The refused parts, and the parts that need a value which a refused part would have released.
+    /// The refused parts, and the parts that need a value which a refused part would have released, or a supervisor whom
+    /// a refused row would have created.
     fn with_dependents(
         &self,
-        mut open: Vec<(u64, Part)>,
+        refused: Vec<(u64, Part)>,
         by_mark: &HashMap<ValueMark, Vec<&Take>>,
+        dependents: &HashMap<u64, Vec<u64>>,
     ) -> HashSet<(u64, Part)> {
         let mut released: HashMap<(u64, Part), Vec<ValueMark>> = HashMap::new();
         for (mark, by) in &self.releases {
             released.entry(*by).or_default().push(*mark);
         }
-        let mut refused = HashSet::new();
-        while let Some((row, part)) = open.pop() {
-            if !refused.insert((row, part)) {
-                continue;
-            }
+        spread(refused, |(row, part), more| {
             if part == Part::Ids {
                 // The row is not applied at all.
-                open.push((row, Part::Phone));
+                more.push((row, Part::Phone));
+                let supervised = dependents.get(&row).into_iter().flatten();
+                more.extend(supervised.map(|row| (*row, Part::Ids)));
             }
             let marks = released.get(&(row, part)).into_iter().flatten();
-            for take in marks.filter_map(|mark| by_mark.get(mark)).flatten() {
-                if take.holder.is_some() {
-                    open.push((take.row, take.part));
-                }
-            }
-        }
-        refused
+            let takes = marks.filter_map(|mark| by_mark.get(mark)).flatten();
+            let needy = takes.filter(|take| take.holder.is_some());
+            more.extend(needy.map(|take| (take.row, take.part)));
+        })
     }
 }
 

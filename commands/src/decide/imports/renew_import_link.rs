@@ -1,12 +1,14 @@
 //! `RenewImportLink`: a new link that invites the people of an import, by mail to the administrator.
 
+use std::ops::Range;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::{Company, Undo};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, Permission};
+use crate::event::{Event, Permission, import_completed_key};
 use crate::values::{Code, ImportId, Personal, Refusal, Time};
 
 /// The most links of one import: their number has two bytes in the token of the link.
@@ -63,8 +65,30 @@ impl Decide for RenewImportLink {
             generation: Some(generation),
         };
         let result = json!(Renewed { import: id, expires_at });
-        Ok(Decision::append(vec![requested]).with_result(result))
+        // A mail that still waits would show the new link too.
+        let replaced = waiting_mails(company, id, 1..generation);
+        let replaced = replaced.map(|key| ended(key, Code::InvitationSuperseded));
+        let events = std::iter::once(requested).chain(replaced).collect();
+        Ok(Decision::append(events).with_result(result))
     }
+}
+
+/// The keys of the mails with links of these generations that were not claimed yet.
+pub(super) fn waiting_mails(
+    company: &Company,
+    id: ImportId,
+    generations: Range<u32>,
+) -> impl Iterator<Item = String> {
+    let keys = generations.map(move |generation| import_completed_key(id, generation));
+    keys.filter(|key| {
+        company.notifications.get(key).is_some_and(|mail| !mail.dispatched)
+            || company.deferred_notifications.has(key)
+    })
+}
+
+/// The event of a mail that is not sent any more, for this reason.
+pub(super) fn ended(key: String, code: Code) -> Event {
+    Event::NotificationFailed { key, code, detail: None }
 }
 
 #[cfg(test)]
@@ -72,7 +96,7 @@ mod tests {
     use super::*;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::testing::{Given, Input, NOW, channel_enabled, given};
-    use crate::decide::{Command, Facts, ImportRows};
+    use crate::decide::{ClaimNotification, Command, Facts, ImportRows, ResendNotifications};
     use crate::event::Existing;
 
     /// A company whose import of one person is over; its administrator gets mails about imports.
@@ -103,6 +127,29 @@ mod tests {
         let link = company.0.imports[&import_id()].link.unwrap();
         assert_eq!((link.generation, link.used), (3, false));
         assert_eq!(link.expires_at, NOW.plus_seconds(7 * 24 * 3600));
+    }
+
+    /// OC-14: a mail that still waits is replaced by the mail with the new link, also after it was sent again by hand.
+    #[test]
+    fn new_link_replaces_a_mail_that_waits() {
+        let renew = || RenewImportLink { import: "latest".to_owned() };
+        let claim = || ClaimNotification { most: 9, via: "smtp" };
+        let key = |generation| import_completed_key(import_id(), generation);
+        let company = imported();
+        let failed = |generation| Event::NotificationFailed {
+            key: key(generation),
+            code: Code::InvitationSuperseded,
+            detail: None,
+        };
+        assert_eq!(company.when(renew()).events()[1..], [failed(1)]);
+        let company = company.after(renew());
+        let claimed = company.when(claim()).events();
+        let is_second = |event: &&Event| matches!(event, Event::NotificationDispatched { key: found, .. } if *found == key(2));
+        assert_eq!(claimed.iter().filter(is_second).count(), 1, "{claimed:?}");
+        assert_eq!(company.when(claim()).names().len(), 2);
+        let again = ResendNotifications { keys: vec![key(1)], ..ResendNotifications::default() };
+        let claimed = company.after(again).when(claim()).events();
+        assert!(claimed.contains(&failed(1)), "{claimed:?}");
     }
 
     #[test]

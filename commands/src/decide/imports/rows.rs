@@ -54,8 +54,6 @@ pub(crate) struct Rows<'a> {
     numbers: HashMap<Phone, NumberOwner>,
     /// How many users who wait for a number this commit moves to each organization.
     moved: HashMap<NumberOwner, u64>,
-    /// The accounts by their addresses, prepared when a row of a file of accounts has an address.
-    accounts: Option<HashMap<String, UserId>>,
     /// The names of the org units, prepared for hints when a row names an unknown one.
     near_units: Option<KnownNames<'a>>,
     /// The names of the roles, likewise.
@@ -88,7 +86,6 @@ impl<'a> Rows<'a> {
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
             moved: HashMap::new(),
-            accounts: None,
             near_units: None,
             near_roles: None,
             phone_column: dialect.and_then(needed_phone),

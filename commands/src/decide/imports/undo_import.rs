@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::company::{Company, ImportState, Undo};
 use crate::decide::imports::import_file::{ImportMode, needed};
+use crate::decide::imports::renew_import_link::{ended, waiting_mails};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, Permission, UndoCounts, Unsupervised, import_completed_key};
+use crate::event::{Event, Permission, UndoCounts, Unsupervised};
 use crate::values::{Code, ImportId, Refusal};
 
 /// Undoes an import row by row: removes the people that it created, restores old values, and removes the phones that
@@ -55,16 +56,8 @@ impl Decide for UndoImport {
 /// in the read model is that of the first.
 fn dropped_mails(company: &Company, id: ImportId, import: &ImportState) -> Vec<Event> {
     let last = import.link.map_or(1, |link| link.generation);
-    let keys = (2..=last).map(|generation| import_completed_key(id, generation));
-    let waits = |key: &String| {
-        company.notifications.get(key).is_some_and(|mail| !mail.dispatched)
-            || company.deferred_notifications.has(key)
-    };
-    let dropped = |key| {
-        let code = Code::ImportAlreadyUndone;
-        Event::NotificationFailed { key, code, detail: None }
-    };
-    keys.filter(waits).map(dropped).collect()
+    let keys = waiting_mails(company, id, 2..last + 1);
+    keys.map(|key| ended(key, Code::ImportAlreadyUndone)).collect()
 }
 
 /// The `result` of a preview.

@@ -1,8 +1,8 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
-use crate::company::{Address, Addressee, Company, Notification, UserState};
+use crate::company::{Address, Addressee, Company, Notice, Notification, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, Permission};
+use crate::event::{Event, HandedTo, Permission, TemplateKind, Topic, import_completed_key};
 use crate::mail_kinds::{self, obsolete, waits};
 use crate::template::Link;
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
@@ -30,7 +30,7 @@ impl Decide for ClaimNotification {
         let (mut events, mut mails_link) = (Vec::new(), false);
         for (key, mail) in waiting.take(self.most) {
             let has_link = shows_link(mail);
-            let to = address(company, mail, sends_texts, context.at).and_then(|to| {
+            let to = address(company, key, mail, sends_texts, context.at).and_then(|to| {
                 let known = if has_link { context.require_link_secret(company) } else { Ok(()) };
                 known.map(|()| to).map_err(|refusal| refusal.code)
             });
@@ -43,8 +43,25 @@ impl Decide for ClaimNotification {
             });
         }
         let secret = context.link_secret_recorded(company).filter(|_| mails_link);
-        let events = secret.into_iter().chain(events).collect();
+        let is_claim = |event: &Event| matches!(event, Event::NotificationDispatched { .. });
+        let channels = self.channels_recorded(company, context);
+        let channels = channels.filter(|_| events.iter().any(is_claim));
+        let events = secret.into_iter().chain(channels).chain(events).collect();
         Ok(Decision::append_if_any(events))
+    }
+}
+
+impl ClaimNotification {
+    /// The event that records the channels of the claims, if the claims before had others.
+    fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
+        let setup = context.mail_setup;
+        let mails = HandedTo { via: self.via.to_owned(), outbox: setup.notices_outbox };
+        let texts = setup.texts_via.map(str::to_owned);
+        let texts = texts.map(|via| HandedTo { via, outbox: setup.texts_outbox });
+        let channels = (mails, texts);
+        let is_known = company.notification_channels.as_ref() == Some(&channels);
+        let (mails, texts) = channels;
+        (!is_known).then_some(Event::NotificationChannelsRecorded { mails, texts })
     }
 }
 
@@ -57,6 +74,7 @@ fn shows_link(mail: &Notification) -> bool {
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.
 fn address(
     company: &Company,
+    key: &str,
     mail: &Notification,
     sends_texts: bool,
     now: Time,
@@ -79,21 +97,54 @@ fn address(
     if company.is_suppressed(address.mark()) {
         return Err(Code::DeliverySuppressed);
     }
-    let obsolete = notice.and_then(|notice| obsolete(company, &mail.to, notice, now));
+    let obsolete = notice.and_then(|notice| {
+        let replaced = is_replaced(company, key, notice).then_some(Code::InvitationSuperseded);
+        replaced.or_else(|| obsolete(company, &mail.to, notice, now))
+    });
     obsolete.map_or(Ok(to), Err)
 }
 
-/// The open claims of an earlier process, by key. A claim has its `NotificationDispatched` event if the mail may still
-/// be sent.
-pub fn open_claims(
-    company: &Company,
-    sends_texts: bool,
-    now: Time,
-) -> Vec<(String, Option<Event>)> {
+/// Whether a newer mail about the import has replaced this one: every such mail shows the newest link.
+fn is_replaced(company: &Company, key: &str, notice: &Notice) -> bool {
+    let Topic::Import(import) = notice.about else { return false };
+    let link = company.imports.get(&import).and_then(|import| import.link);
+    notice.kind == TemplateKind::ImportCompleted
+        && link.is_some_and(|link| key != import_completed_key(import, link.generation))
+}
+
+/// A claim of a notification without a report that an earlier process left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenNotification {
+    pub key: String,
+    pub message_id: String,
+    /// Whether it is a text message to a device.
+    pub is_text: bool,
+    pub is_welcome: bool,
+    /// The channel that got it; none in a history that did not record it.
+    pub handed_to: Option<HandedTo>,
+    /// The claim, as its `NotificationDispatched` told it, or why the mail may not be sent any more.
+    pub claim: Result<Event, Code>,
+}
+
+/// The open claims of an earlier process.
+pub fn open_claims(company: &Company, sends_texts: bool, now: Time) -> Vec<OpenNotification> {
     let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
+    let (mails, texts) = match &company.notification_channels {
+        Some((mails, texts)) => (Some(mails), texts.as_ref()),
+        None => (None, None),
+    };
     let claim = |(key, mail): (&String, &Notification)| {
-        let claim = address(company, mail, sends_texts, now).map(|to| dispatched(company, key, to));
-        (key.clone(), claim.ok())
+        let notice = mail.notice.as_deref();
+        let is_text = notice.is_some_and(|notice| notice.kind.is_text_message());
+        OpenNotification {
+            key: key.clone(),
+            message_id: message_id(company, key),
+            is_text,
+            is_welcome: notice.is_none(),
+            handed_to: if is_text { texts } else { mails }.cloned(),
+            claim: address(company, key, mail, sends_texts, now)
+                .map(|to| dispatched(company, key, to)),
+        }
     };
     open.map(claim).collect()
 }
@@ -152,9 +203,24 @@ mod tests {
         let company = given([user_created("ann"), asked]);
         assert_eq!(
             company.when(ClaimNotification { most: 9, via: "outbox" }).names(),
-            ["NotificationDispatched"]
+            ["NotificationChannelsRecorded", "NotificationDispatched"]
         );
         let company = company.after(ClaimNotification { most: 9, via: "outbox" });
         assert!(!company.when(ClaimNotification { most: 9, via: "outbox" }).0.unwrap().is_append());
+    }
+
+    /// P7: an open claim knows the channel that got it, until the next claims are handed to another one.
+    #[test]
+    fn open_claim_knows_its_channel() {
+        let import = ImportId(ulid::Ulid(4));
+        let asked = |row| Event::WelcomeEmailRequested { user: who("ann"), import, row };
+        let claim = |via| ClaimNotification { most: 1, via };
+        let company = given([user_created("ann"), asked(1), asked(2), asked(3)]);
+        let company = company.after(claim("smtp"));
+        let open = open_claims(&company.0, true, crate::decide::testing::NOW);
+        let handed_to = open[0].handed_to.as_ref().map(|to| (to.via.as_str(), to.outbox));
+        assert_eq!(handed_to, Some(("smtp", None)));
+        assert_eq!(company.when(claim("smtp")).names(), ["NotificationDispatched"]);
+        assert_eq!(company.when(claim("outbox")).names()[0], "NotificationChannelsRecorded");
     }
 }

@@ -1,6 +1,6 @@
 //! `ClaimRecipients`: the run worker takes the next recipients; each is judged when the turn comes.
 
-use crate::company::Company;
+use crate::company::{Company, Run};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
@@ -59,8 +59,18 @@ impl Decide for ClaimRecipients {
         end_if_done(company, self.run, run, &mut events);
         let mails_link = events.iter().any(|event| matches!(event, Event::InviteDispatched { .. }));
         let secret = context.link_secret_recorded(company).filter(|_| mails_link);
-        let events = secret.into_iter().chain(events).collect();
+        let outboxes = self.outboxes_recorded(run, context).filter(|_| mails_link);
+        let events = secret.into_iter().chain(outboxes).chain(events).collect();
         Ok(Decision::append_if_any(events))
+    }
+}
+
+impl ClaimRecipients {
+    /// The event that records the outboxes of the claims, if the run has had others.
+    fn outboxes_recorded(&self, run: &Run, context: &Context<'_>) -> Option<Event> {
+        let (mails, texts) = (context.mail_setup.outbox, context.mail_setup.texts_outbox);
+        let is_known = (run.outbox, run.texts_outbox) == (mails, texts);
+        (!is_known).then_some(Event::RunOutboxesRecorded { run: self.run, mails, texts })
     }
 }
 

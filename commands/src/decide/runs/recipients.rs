@@ -1,7 +1,10 @@
 //! The rules of recipients: who may be invited at the claim, and the events of a report.
 
+mod ids;
 #[cfg(test)]
 mod spec;
+
+pub use ids::own_message_id;
 
 use serde_json::json;
 
@@ -14,10 +17,10 @@ use crate::decide::dialect_rules::{
 };
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
-use crate::event::message_id;
-use crate::event::{Channel, Event, SentOn, Wording};
+use crate::event::{Channel, Event, OutboxId, SentOn, Wording};
 use crate::settings::Settings;
-use crate::values::{Code, InvitationId, Personal, Phone, Refusal, RunId, Time, email};
+use crate::values::{Code, Personal, Phone, Refusal, RunId, Time, email};
+use ids::invitation_id;
 
 /// The running run of a worker with this fence.
 ///
@@ -323,8 +326,10 @@ fn is_without_social_messaging(company: &Company, id: UserId, user: &User) -> bo
 pub struct OpenClaim {
     /// The claim, as its `InviteDispatched` told it.
     pub claim: Event,
-    /// Whether the person may still be written to, at the address that was claimed.
+    /// Whether the same channel may still write to the person, at the address that was claimed.
     pub may_go_on: bool,
+    /// The outbox that got the mail; none if it is not known, or the channel is no outbox.
+    pub outbox: Option<OutboxId>,
     /// When it was claimed.
     pub since: Time,
 }
@@ -349,7 +354,10 @@ pub fn open_claims(
         let mark = AddressMark::of_claim(email, device.as_ref());
         let same_address = recipient.mailed_to == Some(mark);
         let via = channels.of(device.as_ref());
-        let handed_to = if device.is_some() { &run.texts_via } else { &run.via };
+        let (handed_to, outbox) = match device {
+            Some(_) => (&run.texts_via, run.texts_outbox),
+            None => (&run.via, run.outbox),
+        };
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
@@ -374,26 +382,7 @@ pub fn open_claims(
                 now,
             )
             .is_none();
-        Some(OpenClaim { claim, may_go_on, since })
+        Some(OpenClaim { claim, may_go_on, outbox, since })
     };
     run.in_flight.iter().filter_map(open).collect()
-}
-
-/// The id of a person's invitation to a channel: derived from company, user, channel and time, so that
-/// the rule stays deterministic.
-fn invitation_id(company: &Company, user: &User, channel: Channel, at: Time) -> InvitationId {
-    let mut hasher = blake3::Hasher::new();
-    for part in [company.id.as_str(), &user.key().folded(), channel.as_str()] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let mut random = [0u8; 16];
-    hasher.finalize_xof().fill(&mut random);
-    let millis = u64::try_from(at.0).unwrap_or(0);
-    InvitationId(ulid::Ulid::from_parts(millis, u128::from_le_bytes(random)))
-}
-
-/// The Message-ID of a run's mail to the recipient at this place: the same at every attempt.
-pub fn own_message_id(company: &Company, run: RunId, place: u32) -> String {
-    format!("{}@{}.boarding.invalid", message_id(run, place), company.id)
 }

@@ -40,6 +40,15 @@ impl fmt::Display for Purpose {
     }
 }
 
+/// A mail or text of an earlier process, by its Message-ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailId {
+    pub company: CompanyId,
+    pub purpose: Purpose,
+    pub message_id: String,
+    pub is_text: bool,
+}
+
 /// A mail to one person.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -136,6 +145,15 @@ impl MailError {
 }
 
 impl Mail {
+    pub(super) fn id(&self) -> MailId {
+        MailId {
+            company: self.company.clone(),
+            purpose: self.purpose,
+            message_id: self.message_id.clone(),
+            is_text: self.text_message.is_some(),
+        }
+    }
+
     /// Encodes the mail as multipart/alternative, plain text first.
     ///
     /// # Errors
@@ -201,9 +219,18 @@ impl Mail {
 
     /// A MIME boundary. It is derived from the Message-ID, so that a repeated mail has the same bytes.
     fn boundary(&self, of: &str) -> String {
-        let digest = Digest::of(self.message_id.as_bytes());
-        format!("boarding-{of}-{digest}").chars().take(60).collect()
+        boundary(&self.message_id, of)
     }
+}
+
+fn boundary(message_id: &str, of: &str) -> String {
+    let digest = Digest::of(message_id.as_bytes());
+    format!("boarding-{of}-{digest}").chars().take(60).collect()
+}
+
+/// The last line of an encoded mail with this Message-ID. A torn mail does not end with it.
+pub(super) fn last_line(message_id: &str) -> String {
+    format!("--{}--\r\n", boundary(message_id, "text"))
 }
 
 /// Prevents automatic replies (RFC 3834).
@@ -250,6 +277,15 @@ mod tests {
         assert_eq!(mail().letter().unwrap().bytes, mail().letter().unwrap().bytes);
         let other = Mail { message_id: "other@boarding.invalid".to_owned(), ..mail() };
         assert_ne!(mail().boundary("text"), other.boundary("text"));
+    }
+
+    /// A torn mail is known by its end, with and without an image.
+    #[test]
+    fn mail_ends_with_its_last_line() {
+        let coded = Mail { coded_link: Some(Personal("https://x.example/a".to_owned())), ..mail() };
+        for mail in [mail(), coded] {
+            assert!(text(&mail).ends_with(&last_line(&mail.message_id)));
+        }
     }
 
     #[test]

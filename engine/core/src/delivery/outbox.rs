@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::event::OutboxId;
 use boarding_commands::values::Digest;
 
-use super::{Channel, ChannelAnswer, DeliveryFuture, ReadyFuture};
-use crate::delivery::mail::Mail;
+use super::{Channel, ChannelAnswer, DeliveryFuture, Lookup, LookupFuture, ReadyFuture, text_file};
+use crate::delivery::mail::{Mail, MailId, last_line};
+
+mod id;
 
 /// The most claims of one commit: a larger batch needs fewer syncs of the folder per mail.
 const IN_FLIGHT_MAILS: usize = 500;
@@ -28,8 +31,8 @@ const UNFINISHED: &str = ".unfinished";
 
 /// Writes `<folder>/<company>/<run or "welcome">/<Message-ID>.eml`; a text message is a `.txt` file.
 ///
-/// A file appears completely or not at all. An existing file stays and counts as sent, so each Message-ID has at
-/// most one file.
+/// A file appears completely or not at all. An existing file that is whole stays and counts as sent, so each Message-ID
+/// has at most one file. `.id` holds the id of the folder.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     inner: Arc<Inner>,
@@ -38,6 +41,8 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
+    /// None if it could not be read or written. Then nothing is known about mails that have no file.
+    id: Option<OutboxId>,
     /// Numbers the unfinished files.
     growing: AtomicU64,
 }
@@ -53,13 +58,23 @@ impl Outbox {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir_all(&unfinished)?,
         }
-        let inner = Inner { folder: folder.to_owned(), growing: AtomicU64::new(0) };
-        Ok(Self { inner: Arc::new(inner) })
+        let id = id::read_or_make(folder, &unfinished.join("id")).ok();
+        Ok(Self::with_id(folder, id))
+    }
+
+    /// The outbox in this folder, to look up mails only; none if there is none.
+    pub fn existing(folder: &Path) -> Option<Self> {
+        id::read(folder).map(|id| Self::with_id(folder, Some(id)))
+    }
+
+    fn with_id(folder: &Path, id: Option<OutboxId>) -> Self {
+        let inner = Inner { folder: folder.to_owned(), id, growing: AtomicU64::new(0) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The path of the file of this mail.
     pub fn path(&self, mail: &Mail) -> PathBuf {
-        self.inner.folder_of(mail).join(file_name(mail))
+        self.inner.path(&mail.id())
     }
 }
 
@@ -70,6 +85,19 @@ impl Channel for Outbox {
 
     fn deduplicates(&self) -> bool {
         true
+    }
+
+    fn outbox(&self) -> Option<OutboxId> {
+        self.inner.id
+    }
+
+    fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let count = mails.len();
+            let looking = tokio::task::spawn_blocking(move || inner.look_up(&mails)).await;
+            looking.unwrap_or_else(|_| vec![Lookup::Unknown; count])
+        })
     }
 
     fn texts(&self) -> Option<&dyn Channel> {
@@ -95,21 +123,62 @@ impl Channel for Outbox {
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
-            let count = mails.len();
-            let writing = tokio::task::spawn_blocking(move || inner.write_batch(&mails)).await;
-            let outcomes = writing.unwrap_or_else(|_| vec![interrupted(); count]);
+            let mails = Arc::new(mails);
+            let (writer, batch) = (Arc::clone(&inner), Arc::clone(&mails));
+            let writing = tokio::task::spawn_blocking(move || writer.write_batch(&batch)).await;
+            // Its threads have ended, so the folder says which mails were written.
+            let outcomes = writing.unwrap_or_else(|_| {
+                mails.iter().map(|mail| inner.after_interruption(mail)).collect()
+            });
             outcomes.into_iter().map(ChannelAnswer::from).collect()
         })
     }
 }
 
-fn interrupted() -> MailOutcome {
-    MailOutcome::uncertain("writing was interrupted")
-}
-
 impl Inner {
-    fn folder_of(&self, mail: &Mail) -> PathBuf {
+    fn folder_of(&self, mail: &MailId) -> PathBuf {
         self.folder.join(mail.company.as_str()).join(mail.purpose.to_string())
+    }
+
+    fn path(&self, mail: &MailId) -> PathBuf {
+        self.folder_of(mail).join(file_name(mail))
+    }
+
+    /// Looks up each mail by the name of its file, and removes a file that is not whole. An earlier process may have
+    /// been killed before it synced the folders, so they are synced first.
+    fn look_up(&self, mails: &[MailId]) -> Vec<Lookup> {
+        let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
+        let is_synced = |folder: &PathBuf| match sync(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            synced => synced.is_ok(),
+        };
+        if !folders.iter().all(is_synced) {
+            return vec![Lookup::Unknown; mails.len()];
+        }
+        mails.iter().map(|mail| self.look_up_one(mail)).collect()
+    }
+
+    fn look_up_one(&self, mail: &MailId) -> Lookup {
+        let path = self.path(mail);
+        match is_whole(&path, mail) {
+            Ok(true) => Lookup::Delivered,
+            Ok(false) => match fs::remove_file(&path) {
+                Ok(()) => Lookup::NotDelivered,
+                Err(_) => Lookup::Unknown,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Lookup::NotDelivered,
+            Err(_) => Lookup::Unknown,
+        }
+    }
+
+    /// The outcome of a mail whose writer was interrupted.
+    fn after_interruption(&self, mail: &Mail) -> MailOutcome {
+        let later = || MailOutcome::unavailable("writing to the outbox was interrupted".to_owned());
+        match self.look_up(&[mail.id()]).first() {
+            Some(Lookup::Delivered) => MailOutcome::SENT,
+            Some(Lookup::NotDelivered) => later(),
+            Some(Lookup::Unknown) | None => MailOutcome::uncertain("writing was interrupted"),
+        }
     }
 
     /// Writes a file of the size of a mail and removes it.
@@ -126,7 +195,8 @@ impl Inner {
 
     /// Writes the files, then syncs each folder once. Only then the mails count as sent.
     fn write_batch(&self, mails: &[Mail]) -> Vec<MailOutcome> {
-        let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
+        let folders: BTreeSet<PathBuf> =
+            mails.iter().map(|mail| self.folder_of(&mail.id())).collect();
         if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
             return vec![
                 MailOutcome::unavailable(explain("make its folder in", &error));
@@ -149,18 +219,21 @@ impl Inner {
         thread::scope(|scope| {
             let writers: Vec<_> = mails
                 .chunks(share)
-                .map(|part| (part, scope.spawn(|| part.iter().map(|m| self.write(m)).collect())))
+                .map(|part| {
+                    (part, scope.spawn(|| part.iter().map(|m| self.write(m)).collect::<Vec<_>>()))
+                })
                 .collect();
             let joined = writers.into_iter().flat_map(|(part, writer)| {
-                writer.join().unwrap_or_else(|_| vec![interrupted(); part.len()])
+                let interrupted = |mail| self.after_interruption(mail);
+                writer.join().unwrap_or_else(|_| part.iter().map(interrupted).collect())
             });
             joined.collect()
         })
     }
 
     fn write(&self, mail: &Mail) -> MailOutcome {
-        let path = self.folder_of(mail).join(file_name(mail));
-        if path.exists() {
+        let path = self.path(&mail.id());
+        if is_whole(&path, &mail.id()).is_ok_and(|is_whole| is_whole) {
             return MailOutcome::SENT;
         }
         let bytes = match mail.text_file() {
@@ -207,8 +280,25 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Whether the file of this mail is whole. Of a mail it reads the last line only.
+///
+/// # Errors
+/// Those of the file system, such as a missing file.
+fn is_whole(path: &Path, mail: &MailId) -> io::Result<bool> {
+    if mail.is_text {
+        return Ok(text_file::is_whole(&fs::read(path)?));
+    }
+    let end = last_line(&mail.message_id);
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(end.len() as u64)))?;
+    let mut read = Vec::new();
+    file.take(end.len() as u64).read_to_end(&mut read)?;
+    Ok(read == end.as_bytes())
+}
+
 /// A file name that is valid on every file system and unique per Message-ID.
-fn file_name(mail: &Mail) -> String {
+fn file_name(mail: &MailId) -> String {
     let message_id = &mail.message_id;
     let readable: String = message_id
         .chars()
@@ -216,7 +306,7 @@ fn file_name(mail: &Mail) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || "@-_".contains(c) { c } else { '_' })
         .collect();
     let digest: String = Digest::of(message_id.as_bytes()).to_string().chars().take(32).collect();
-    let extension = if mail.text_message.is_some() { "txt" } else { "eml" };
+    let extension = if mail.is_text { "txt" } else { "eml" };
     format!("{readable}-{digest}.{extension}")
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Channel, DeliveryFuture, ReadyFuture};
-use crate::delivery::mail::{Mail, Purpose};
+use boarding_commands::event::OutboxId;
+
+use super::{Channel, DeliveryFuture, LookupFuture, ReadyFuture};
+use crate::delivery::mail::{Mail, MailId, Purpose};
 
 /// Sends mails by one channel and text messages by another. Its name is the name of the channel of mails.
 #[derive(Debug)]
@@ -37,6 +39,18 @@ impl Channel for WithTextGateway {
 
     fn remembers_for_all_engines(&self, purpose: Purpose) -> bool {
         self.mails.remembers_for_all_engines(purpose)
+    }
+
+    fn outbox(&self) -> Option<OutboxId> {
+        self.mails.outbox()
+    }
+
+    fn notices(&self) -> Option<&dyn Channel> {
+        self.mails.notices()
+    }
+
+    fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {
+        self.mails.look_up(mails)
     }
 
     fn texts(&self) -> Option<&dyn Channel> {

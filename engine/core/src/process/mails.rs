@@ -1,17 +1,17 @@
 //! Sends claimed mails: renders the template, calls the channel, and returns reports.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::event::Event;
+use boarding_commands::event::{Event, OutboxId};
 use boarding_commands::mail_kinds;
 use boarding_commands::template::{MailTemplate, PersonNames, QR_CODE_ID, Renderer};
 use boarding_commands::values::{Code, Personal, Time};
 
 use super::drafts::Draft;
 use super::manager::ManagerContext;
-use crate::delivery::mail::Mail;
-use crate::delivery::{Channel, ChannelAnswer};
+use crate::delivery::mail::{Mail, MailId, Purpose};
+use crate::delivery::{Channel, ChannelAnswer, Lookup};
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
@@ -79,6 +79,34 @@ pub(super) async fn check_secret(manager: &ManagerContext) -> Result<(), String>
 pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
     let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
     known.is_some_and(|known| known != manager.context.tokens.fingerprint())
+}
+
+/// Why a mail of an earlier process is tried again.
+pub(super) const NOT_WRITTEN: &str = "sending was interrupted before the mail was written";
+
+/// Looks up mails of an earlier process, each in the outbox that got it. The answers are in the order of the mails.
+pub(super) async fn look_up(
+    manager: &ManagerContext,
+    mails: Vec<(Option<OutboxId>, MailId)>,
+) -> Vec<Lookup> {
+    let mut found = vec![Lookup::Unknown; mails.len()];
+    let mut groups = BTreeMap::<_, (Purpose, Vec<usize>, Vec<MailId>)>::new();
+    for (place, (outbox, mail)) in mails.into_iter().enumerate() {
+        let (purpose, is_text) = (mail.purpose, mail.is_text);
+        let key = (outbox, purpose.to_string(), is_text);
+        let (_, places, mails) = groups.entry(key).or_insert((purpose, Vec::new(), Vec::new()));
+        places.push(place);
+        mails.push(mail);
+    }
+    for ((outbox, _, is_text), (purpose, places, mails)) in groups {
+        let answers = manager.context.look_up(outbox, (purpose, is_text), mails).await;
+        for (place, answer) in places.into_iter().zip(answers) {
+            if let Some(found) = found.get_mut(place) {
+                *found = answer;
+            }
+        }
+    }
+    found
 }
 
 /// Whether the event is the claim of a mail.

@@ -87,7 +87,7 @@ impl ManagerContext {
     }
 
     /// Waits until no new work may start, for this company or the whole engine.
-    async fn stopped(&self) {
+    pub(super) async fn stopped(&self) {
         let (mut stop, mut closing) = (self.stop.clone(), self.context.closing.subscribe());
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}

@@ -1,16 +1,17 @@
 //! The notification worker: claims, sends and reports mails that are not invitations, and tries them again.
 
-use boarding_commands::decide::notifications::claim_notification;
+use boarding_commands::decide::notifications::claim_notification::{self, OpenNotification};
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{ClaimNotification, DeferNotifications, ReportNotification};
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, Time};
 use ulid::Ulid;
 
-use super::mails;
+use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
 use super::relay::pause_seconds;
-use crate::delivery::mail::Purpose;
+use crate::delivery::Lookup;
+use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
 use crate::reply::Reply;
 
@@ -77,30 +78,64 @@ async fn defer(manager: &ManagerContext, working_since: Time, last_words: String
     }
 }
 
-/// Handles open claims of an earlier process. They are sent again only if the channel deduplicates and the
-/// notification is still wanted. Others are reported as uncertain.
+/// Decides about open claims of an earlier process. A mail that is found in its outbox counts as sent. One that is
+/// certainly missing is sent again, or deferred if another channel has to send it. If that is unknown, it is sent again
+/// only by the same channel, and only if the channel deduplicates. Others are reported as uncertain.
 async fn recover(manager: &ManagerContext, since: Time) {
     let now = manager.context.clock.now();
     let texts = manager.context.channel.texts().is_some();
     let open =
         manager.inspect(move |company| claim_notification::open_claims(company, texts, now)).await;
-    let repeats = |claim: &Event| {
-        manager.context.repeats_within_seconds(Purpose::Notice, mails::is_text(claim)) > 0
+    let open = open.unwrap_or_default();
+    let id = |open: &OpenNotification| MailId {
+        company: manager.company.clone(),
+        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notice },
+        message_id: open.message_id.clone(),
+        is_text: open.is_text,
     };
-    let (mut again, mut uncertain) = (Vec::new(), Vec::new());
-    for (key, claim) in open.unwrap_or_default() {
-        match claim.filter(repeats) {
-            Some(claim) => again.push(claim),
-            None => uncertain.push(key),
-        }
+    let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
+    let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
+    let found = mails::look_up(manager, mails).await;
+    let (mut again, mut reports) = (Vec::new(), Vec::new());
+    for (open, found) in open.into_iter().zip(found) {
+        let is_safe = is_safe_again(manager, &open, found);
+        let outcome = match (found, open.claim) {
+            (Lookup::Delivered, _) => MailOutcome::SENT,
+            (Lookup::NotDelivered | Lookup::Unknown, Ok(claim)) if is_safe => {
+                again.push(claim);
+                continue;
+            }
+            (Lookup::NotDelivered, Ok(_)) => MailOutcome::unavailable(NOT_WRITTEN),
+            (Lookup::NotDelivered, Err(code)) => MailOutcome::failed(code),
+            (Lookup::Unknown, _) => MailOutcome::failed(Code::DeliveryUncertain),
+        };
+        reports.push((open.key, outcome));
     }
     if !again.is_empty() {
         send(manager, since, &again).await;
     }
-    if !uncertain.is_empty() {
-        let in_doubt = || MailOutcome::failed(Code::DeliveryUncertain);
-        report(manager, since, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
+    if !reports.is_empty() {
+        report(manager, since, reports).await;
     }
+}
+
+/// Whether the channel that got the mail may get it again, without a new claim.
+fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
+    let (context, is_text) = (&manager.context, open.is_text);
+    let Some(handed_to) = &open.handed_to else { return false };
+    let texts = context.channel.texts().filter(|_| is_text);
+    let same_channel = handed_to.via == texts.unwrap_or(&*context.channel).name();
+    let is_safe = match found {
+        Lookup::Delivered => false,
+        Lookup::NotDelivered => {
+            handed_to.outbox == context.channel_of(Purpose::Notice, is_text).outbox()
+        }
+        Lookup::Unknown => {
+            let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
+            repeats && handed_to.outbox.is_none()
+        }
+    };
+    same_channel && is_safe
 }
 
 fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {

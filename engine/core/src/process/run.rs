@@ -1,10 +1,10 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
+mod recovery;
 mod waiting;
 mod work;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::runs::recipients::{Channels, OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::Code;
@@ -16,7 +16,6 @@ use self::work::RunWork;
 use super::mails::{self, is_claim};
 use super::manager::{ManagerContext, pause};
 use super::relay;
-use crate::delivery::mail::Purpose;
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
@@ -24,7 +23,8 @@ use crate::reply::Reply;
 /// The most batches in flight: one is claimed while another is sent.
 const BATCHES: usize = 2;
 
-pub(super) async fn manage(manager: ManagerContext) {
+/// `recovered` becomes true once the claims of an earlier process are decided.
+pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<bool>) {
     let mut pending = manager.handle.pending_work();
     let mut current: Option<RunWork> = None;
     while let Some((run, fence)) = manager.until(&mut pending, |pending| pending.run).await {
@@ -39,6 +39,7 @@ pub(super) async fn manage(manager: ManagerContext) {
                 let work = RunWork::new(manager.clone(), run, fence).await;
                 work.report_placeholders().await;
                 work.recover().await;
+                recovered.send_replace(true);
                 work
             }
         };
@@ -71,51 +72,6 @@ impl RunWork {
         let checked = self.manager.inspect(check_mail_settings).await;
         if let Some(Err(refusal)) = checked {
             tracing::info!(company = %self.manager.company, run = %self.run, %refusal, "mails show a placeholder");
-        }
-    }
-
-    /// Handles open claims of an earlier process: it is unknown whether their mails were sent. They are sent
-    /// again only if the channel deduplicates, within its time limit, and if the person may still be invited.
-    /// All others are reported as uncertain and never sent again.
-    async fn recover(&self) {
-        let (run, now) = (self.run, self.manager.context.clock.now());
-        let channel = &self.manager.context.channel;
-        let channels =
-            Channels { mails: channel.name(), texts: channel.texts().map(|texts| texts.name()) };
-        let open =
-            self.manager.inspect(move |company| open_claims(company, run, channels, now)).await;
-        let open = open.unwrap_or_default();
-        if open.is_empty() {
-            return;
-        }
-        tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "recovering open claims of an earlier process");
-        let within = |claim: &OpenClaim| {
-            let is_text = mails::is_text(&claim.claim);
-            self.manager.context.repeats_within_seconds(Purpose::Run(run), is_text)
-        };
-        // With another secret nothing can be sent again. What an earlier process handed over may still be sent:
-        // its worker reports it, or its deadline ends it.
-        let has_secret = mails::check_secret(&self.manager).await.is_ok();
-        if !has_secret && self.manager.context.channel.hands_over() {
-            return;
-        }
-        let again = |claim: &OpenClaim| {
-            has_secret && claim.may_go_on && now < claim.since.plus_seconds(within(claim))
-        };
-        let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
-        let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
-        for claims in again.chunks(self.claim_size()) {
-            // If the mails cannot be sent now, their recipients wait for the next claim.
-            let _ = self.clone().send(claims.to_vec()).await;
-        }
-        let in_doubt = |open: &OpenClaim| match &open.claim {
-            Event::InviteDispatched { user, attempt, .. } => {
-                Some((user.clone(), *attempt, MailOutcome::failed(Code::DeliveryUncertain)))
-            }
-            _ => None,
-        };
-        for claims in uncertain.chunks(CLAIM_MAX) {
-            self.report(claims.iter().filter_map(in_doubt).collect()).await;
         }
     }
 

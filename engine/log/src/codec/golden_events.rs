@@ -388,6 +388,7 @@ fn runs() -> Vec<Event> {
         },
         Event::RunResumed { run: RUN },
         Event::RunGivenUp { run: RUN, code: Code::RunGivenUp },
+        Event::RunOutboxesRecorded { run: RUN, mails: Some(OutboxId(7)), texts: None },
     ]
 }
 
@@ -471,6 +472,10 @@ fn notifications() -> Vec<Event> {
             retry_at: LATER,
         },
         Event::NotificationRequeued { key: key.clone() },
+        Event::NotificationChannelsRecorded {
+            mails: HandedTo { via: text("smtp"), outbox: None },
+            texts: Some(HandedTo { via: text("outbox"), outbox: Some(OutboxId(7)) }),
+        },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
         Event::NoticeTemplateSet {
             kind: TemplateKind::BatchReport,

@@ -37,6 +37,13 @@ impl Site {
         Self::start(vec![server], urls.map(ServeProcess::at).into(), proxies.into()).await
     }
 
+    /// One engine on one server.
+    pub(super) async fn with_one_engine() -> Self {
+        let server = Server::start();
+        let engine = ServeProcess::at(server.url());
+        Self::start(vec![server], vec![engine], Vec::new()).await
+    }
+
     /// Two engines on a cluster of three servers.
     pub(super) async fn on_cluster() -> Self {
         let cluster = Cluster::start();

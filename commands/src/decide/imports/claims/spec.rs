@@ -191,6 +191,27 @@ fn values_of_an_archived_person_are_taken_in_any_commits() {
     }
 }
 
+/// A41, A32: values of a person who left before the file are free, also if a row of the file says so once more.
+#[test]
+fn repeated_leaver_keeps_no_values() {
+    let archived = Event::UserArchived { user: who("ann") };
+    let mut lines = parsed(&[(0, None, None), (4, Some(0), Some(0))]);
+    lines[0].values.archived = true;
+    for order in [[0, 1], [1, 0]] {
+        let mut rows: Vec<_> = order.iter().map(|at| lines[*at].clone()).collect();
+        (1..).zip(&mut rows).for_each(|(number, row)| row.row = number);
+        for per_commit in [2, 1] {
+            let company = given(person(0).into_iter().chain([archived.clone(), file(2)]));
+            let (after, events) = imported(company, &rows, per_commit);
+            let outcomes = outcomes(&events);
+            let added = Some(PhoneOutcome::Added);
+            assert_eq!(outcomes["eve"], (RowOutcome::Created, added), "{order:?}, {per_commit}");
+            assert_eq!(outcomes["ann"], (RowOutcome::Unchanged, None), "{order:?}, {per_commit}");
+            assert_eq!(after.0.keeper("employee_id", "E0").unwrap().1.key().as_str(), "eve");
+        }
+    }
+}
+
 /// A33: a new number replaces the former one on the list; a number that was added by hand stays, with a warning.
 #[test]
 fn list_follows_the_file_except_for_numbers_added_by_hand() {

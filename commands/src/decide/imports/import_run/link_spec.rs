@@ -47,7 +47,7 @@ fn mail_to_the_network_admin_is_claimed_once() {
     let company = given(before).after(asked(1, vec![row(1, "bob")], &json!({})));
     let claim = || crate::decide::ClaimNotification { most: 9, via: "outbox" };
     let events = company.when(claim()).events();
-    let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
+    let [_, Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
     assert_eq!(*key, crate::event::import_completed_key(import_id(), 1));

@@ -51,14 +51,14 @@ impl Rows<'_> {
     }
 
     /// The problem if the row's new account has the address of another account, whose key is another one.
-    fn taken_address(&mut self, values: &RowValues) -> Option<Problem> {
+    fn taken_address(&self, values: &RowValues) -> Option<Problem> {
         let key = values.user.as_ref().filter(|_| self.placing.is_some())?;
         let company = self.company;
         if company.users.created(key.as_str()).is_some() {
             return None;
         }
-        let accounts = self.accounts.get_or_insert_with(|| company.account_addresses());
-        let holder = company.users.get(*accounts.get(&key.folded())?)?.key();
+        let (_, holder) = company.accounts_at(key.as_str()).next()?;
+        let holder = holder.key();
         let problem = self.in_column("email", Code::FieldNotUnique);
         Some(problem.saying(&format!("{} has it", holder.as_str())))
     }

@@ -33,6 +33,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with(".id") {
+                continue;
+            }
             if path.is_dir() { folders.push(path) } else { found.push(path) }
         }
     }
@@ -150,4 +153,49 @@ async fn what_a_crash_left_unfinished_is_cleared_and_never_counts() {
     assert_eq!(files(dir.path()).len(), 0);
     assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
     assert_eq!(files(dir.path()).len(), 1);
+}
+
+fn text(message_id: &str) -> Mail {
+    let number = boarding_commands::values::Phone::parse("+84923448071").unwrap();
+    let message = crate::delivery::mail::TextMessage {
+        number: boarding_commands::values::Personal(number),
+        link: boarding_commands::values::Personal("https://link.acme.example/t".to_owned()),
+        language: "en".to_owned(),
+        user: boarding_commands::values::UserKey::new("+84923448071"),
+        expires_at: Time(0),
+    };
+    let content = Rendered { text: "first line\n\nlast line".to_owned(), ..mail("1@x").content };
+    Mail { text_message: Some(message), content, ..mail(message_id) }
+}
+
+/// P7: the outbox knows each mail and text by its Message-ID. One that was torn by a crash is removed.
+#[tokio::test]
+async fn whole_mails_are_found_and_torn_ones_are_removed() {
+    use Lookup::{Delivered, NotDelivered};
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let mails = [mail("1@x"), mail("2@x"), text("3@x"), text("4@x"), mail("5@x"), text("6@x")];
+    let ids: Vec<_> = mails.iter().map(Mail::id).collect();
+    assert_eq!(outbox.look_up(ids.clone()).await, [NotDelivered; 6]);
+    outbox.send_batch(mails[..4].to_vec()).await;
+    for torn in [&mails[1], &mails[3]] {
+        let file = File::options().write(true).open(outbox.path(torn)).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 2).unwrap();
+    }
+    let expected = [Delivered, NotDelivered, Delivered, NotDelivered, NotDelivered, NotDelivered];
+    let again = Outbox::open(dir.path()).unwrap();
+    assert_eq!(again.look_up(ids).await, expected);
+    assert_eq!(files(dir.path()).len(), 2);
+    assert_eq!(again.outbox(), outbox.outbox());
+}
+
+/// A torn file of a crash never counts as a mail that was sent.
+#[tokio::test]
+async fn torn_mail_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    outbox.send_batch(vec![mail("1@x")]).await;
+    fs::write(outbox.path(&mail("1@x")), "half").unwrap();
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
+    assert_eq!(fs::read(outbox.path(&mail("1@x"))).unwrap(), mail("1@x").letter().unwrap().bytes);
 }
