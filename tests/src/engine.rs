@@ -49,6 +49,7 @@ use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_core::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Map, Value, json};
 
+use crate::support::answers::{check_command, check_query};
 use crate::support::mail_text::decoded;
 
 /// The time at which tests start, in milliseconds. The clock advances only when a test says so.
@@ -204,13 +205,19 @@ impl EngineHarness {
         body: Value,
     ) -> Answer {
         let envelope = envelope(command, "admin", &body);
-        self.engine().submit(&company_id(company), name, envelope, Authority::All).await
+        let answer =
+            self.engine().submit(&company_id(company), name, envelope, Authority::All).await;
+        check_command(name, &json!(answer));
+        answer
     }
 
     /// Submits a command to `acme` as an actor who has only granted permissions.
     async fn submit_as(&self, actor: &str, name: &str, body: Value) -> Answer {
         let envelope = envelope(self.engine().clock().id(), actor, &body);
-        self.engine().submit(&company_id("acme"), name, envelope, Authority::Granted).await
+        let answer =
+            self.engine().submit(&company_id("acme"), name, envelope, Authority::Granted).await;
+        check_command(name, &json!(answer));
+        answer
     }
 
     /// Grants a permission. The first grant of a company has an administrator.
@@ -282,7 +289,11 @@ impl EngineHarness {
             authenticated: None,
             authority: Authority::All,
         };
-        self.engine().query(&company_id(company), name, object(params), &asker).await
+        let answer = self.engine().query(&company_id(company), name, object(params), &asker).await;
+        if let Ok(Found::Json(answer)) = &answer {
+            check_query(name, answer);
+        }
+        answer
     }
 
     pub(crate) async fn json(&self, name: &str, params: Value) -> Value {

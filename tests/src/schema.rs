@@ -7,4 +7,3 @@ mod events;
 mod messages;
 mod queries;
 mod test_engine;
-mod validator;

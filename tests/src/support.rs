@@ -1,5 +1,6 @@
 //! Helpers that several modules share.
 
+pub(crate) mod answers;
 pub(crate) mod clients;
 pub(crate) mod disk;
 pub(crate) mod mail_server;
@@ -10,4 +11,5 @@ pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod shell;
+pub(crate) mod validator;
 pub(crate) mod wait;

@@ -5,6 +5,7 @@ pub mod edit_account;
 pub mod forecast;
 pub mod import_file;
 pub mod import_pictures;
+pub mod import_preview;
 pub mod import_rows;
 pub(crate) mod import_run;
 pub mod renew_import_link;

@@ -8,6 +8,7 @@ use boarding_core::clock::Clock;
 use boarding_log::connect::ServerAddress;
 use serde_json::{Value, json};
 
+use crate::support::answers::{check_command, check_query};
 use crate::support::paths::fixture;
 
 /// The header of a CSV file of the dialect `leapxpert`.
@@ -120,8 +121,20 @@ impl Caller {
         headers: HeaderMap,
         bytes: Vec<u8>,
     ) -> Response {
+        let [kind, name] = {
+            let mut words = subject.rsplitn(3, '.').map(str::to_owned);
+            let name = words.next().unwrap();
+            [words.next().unwrap_or_default(), name]
+        };
         let request = self.client.request_with_headers(subject, headers, bytes.into());
-        Response::of(&request.await.unwrap())
+        let response = Response::of(&request.await.unwrap());
+        // CSV has no value.
+        match kind.as_str() {
+            "command" => check_command(&name, &response.value),
+            "query" if !response.value.is_null() => check_query(&name, &response.value),
+            _ => {}
+        }
+        response
     }
 
     /// Sends a command with this envelope.

@@ -6,8 +6,8 @@ use boarding_commands::commit::Recorded;
 use boarding_projections::history;
 use serde_json::Value;
 
-use super::validator::SchemaValidator;
 use crate::support::paths::fixture;
+use crate::support::validator::SchemaValidator;
 
 /// The events of the golden files, as rows of `history`. Each field of each event has a value.
 fn golden() -> Vec<Value> {

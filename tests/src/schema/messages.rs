@@ -9,8 +9,8 @@ use boarding_commands::values::Time;
 use serde_json::{Value, json};
 
 use super::test_engine::{START, TestEngine};
-use super::validator::SchemaValidator;
 use crate::support::paths::fixture;
+use crate::support::validator::SchemaValidator;
 
 /// A client whose messages and answers are validated against their schemas.
 struct Session {

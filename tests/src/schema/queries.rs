@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::test_engine::TestEngine;
-use super::validator::SchemaValidator;
+use crate::support::validator::SchemaValidator;
 
 /// Values of each type, which are tried on each parameter.
 fn values() -> Vec<Value> {

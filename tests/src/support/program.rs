@@ -12,6 +12,7 @@ use boarding_core::engine::{Engine, LogChoice, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::answers::{check_command, check_query, check_result, check_row};
 use super::paths::{fixture, repository};
 
 /// The path of the program: `BOARDING_PROGRAM`, or a fresh build.
@@ -136,15 +137,20 @@ impl Cli {
     }
 
     /// Runs the program to its end.
+    #[track_caller]
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        output(self.command(args).spawn().unwrap())
+        let output = output(self.command(args).spawn().unwrap());
+        check(args, &output.stdout);
+        output
     }
 
     /// Runs the program to its end with this text on its standard input.
     pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Output {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        output(child)
+        let output = output(child);
+        check(args, &output.stdout);
+        output
     }
 
     /// Runs the program with `--json`, which must succeed, and returns the document that it prints.
@@ -183,6 +189,53 @@ impl Cli {
         assert!(output.stderr.contains(answer["message"].as_str().unwrap()), "{}", output.stderr);
         answer
     }
+}
+
+/// The verbs that print the rows of a query with `--json`.
+const ROWS: [(&[&str], &str); 15] = [
+    (&["import"], "import"),
+    (&["imports", "rows"], "import_rows"),
+    (&["imports", "show"], "import"),
+    (&["imports", "list"], "imports"),
+    (&["runs", "show"], "run"),
+    (&["runs", "list"], "runs"),
+    (&["runs", "queue"], "queue"),
+    (&["log"], "integration_log"),
+    (&["users", "list"], "users"),
+    (&["users", "show"], "user"),
+    (&["phones", "list"], "phone_list"),
+    (&["permissions", "list"], "permissions"),
+    (&["roles", "list"], "roles"),
+    (&["org-units", "list"], "org_units"),
+    (&["accounts", "list"], "accounts"),
+];
+
+/// Panics if a document that the program has printed is invalid by the contract.
+#[track_caller]
+fn check(args: &[&str], stdout: &str) {
+    let name = args.get(1).copied().unwrap_or_default();
+    let named = !name.is_empty() && !name.starts_with('-');
+    let printed = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for value in printed.filter(Value::is_object) {
+        match args.first() {
+            Some(&"query") if named => check_query(name, &value),
+            Some(&"command") if named => check_command(name, &value),
+            _ if !args.contains(&"--json") => {}
+            _ if value["outcome"] == "refused" => check_command("", &value),
+            Some(&"import") if args.contains(&"--preview") => check_result("ImportFile", &value),
+            _ => {
+                if let Some((_, query)) = ROWS.iter().find(|(words, _)| is_verb(args, words)) {
+                    check_row(query, &value);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the arguments are this verb. Without a second word, a verb lists.
+fn is_verb(args: &[&str], words: &[&str]) -> bool {
+    let lists = args.first() == words.first() && words.get(1) == Some(&"list");
+    args.starts_with(words) || lists && args.get(1).is_none_or(|word| word.starts_with('-'))
 }
 
 async fn define_company(data: PathBuf, commands: &str) {

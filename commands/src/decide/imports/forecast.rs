@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::import_preview::{InvitesForecast, NumbersForecast};
 use super::import_run::run_of;
 use crate::company::selection::{Pick, Selection};
 use crate::company::{Company, User};
@@ -13,7 +14,7 @@ use crate::decide::runs::recipients::InviteRules;
 use crate::dialect::Dialect;
 use crate::event::{Event, Person};
 use crate::user_file::ParsedRow;
-use crate::values::{ImportId, Time, UserKey};
+use crate::values::{ImportId, Time};
 
 /// The most people that a forecast names. They fit on a few screens.
 const NAMED_MAX: usize = 100;
@@ -27,25 +28,6 @@ pub struct Change {
     pub field: String,
     pub old: Option<String>,
     pub new: Option<String>,
-}
-
-/// Who would be invited after an import.
-#[derive(Debug, Serialize)]
-pub struct InvitesForecast {
-    pub channel: &'static str,
-    pub expected: Expected,
-    /// The first people who would be invited.
-    pub people: Vec<UserKey>,
-}
-
-/// The numbers of an organization, and the accounts of an import that need one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NumbersForecast {
-    pub organization: String,
-    /// Accounts of the file that have no number yet.
-    pub needed: u64,
-    /// Numbers that no account has and no invitation waits for.
-    pub available: u64,
 }
 
 /// The values of the users that rows name, before the rows are applied, by folded key.

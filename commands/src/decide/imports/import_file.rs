@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::import_preview::ImportPreview;
 use crate::company::{Company, ImportState, Invites, Placing, Undo};
 use crate::decide::imports::claims::Claims;
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
@@ -134,7 +135,9 @@ impl Decide for ImportFile {
     const TAKES_NUMBERS: bool = true;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
-        Accepted::json_schema(generator)
+        let accepted = generator.subschema_for::<Accepted>();
+        let preview = generator.subschema_for::<ImportPreview<'_>>();
+        json_schema!({"anyOf": [accepted, preview]})
     }
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
@@ -306,6 +309,7 @@ impl ImportFile {
 
 /// The `result` of an import: its id and state, and the counts after its end.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ImportAccepted")]
 struct Accepted {
     import: ImportId,
     state: Progress,

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use boarding_commands::decide::imports::forecast::{InvitesForecast, NumbersForecast};
+use boarding_commands::decide::imports::import_preview::{
+    ImportPreview, InvitesForecast, NumbersForecast,
+};
 use boarding_commands::event::Counts;
 use boarding_commands::values::Problem;
 use serde_json::{Value, json};
@@ -53,26 +55,17 @@ pub struct Attention {
 impl ImportPlan {
     /// The `result` of an accepted preview.
     pub fn result(&self) -> Value {
-        let mut result = json!({
-            "plan_hash": self.hash,
-            "counts": self.counts,
-            "rows": self.rows,
-            "next": self.next,
-            "warnings": self.warnings,
-        });
-        let not_invited = self.not_invited.as_ref().map(|problem| json!(problem.code));
-        let changes = Some(&self.changed).filter(|changed| !changed.is_empty());
-        let more = [
-            ("changes", changes.map(|changes| json!(changes))),
-            ("not_invited", not_invited),
-            ("invites", self.invites.as_ref().map(|one| json!(one))),
-            ("numbers", self.numbers.as_ref().map(|one| json!(one))),
-        ];
-        if let Some(fields) = result.as_object_mut() {
-            let given = more.into_iter().filter_map(|(name, one)| Some((name.to_owned(), one?)));
-            fields.extend(given);
-        }
-        result
+        json!(ImportPreview {
+            plan_hash: &self.hash,
+            counts: &self.counts,
+            rows: &self.rows,
+            next: self.next,
+            warnings: &self.warnings,
+            changes: &self.changed,
+            not_invited: self.not_invited.as_ref().map(|problem| problem.code),
+            invites: self.invites.as_ref(),
+            numbers: self.numbers.as_ref(),
+        })
     }
 }
 

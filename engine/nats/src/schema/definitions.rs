@@ -74,19 +74,20 @@ fn outcomes(output: &mut SchemaGenerator, parts: &mut Parts) {
         let Some(word) = word else { continue };
         parts.insert(format!("answer.{word}"), one.clone());
         if word != "accepted" {
-            parts.insert(format!("query.{word}"), without(one, "command"));
+            parts.insert(format!("query.{word}"), without_id(one));
         }
     }
 }
 
-/// A copy of an object schema without one key: a query has no id.
-fn without(object: &Value, key: &str) -> Value {
-    let mut rest = object.clone();
+/// A copy of the schema of an answer without the id of a command: a query has none, and neither has a message that
+/// cannot be read.
+fn without_id(answer: &Value) -> Value {
+    let mut rest = answer.clone();
     if let Some(properties) = rest.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.remove(key);
+        properties.insert("command".to_owned(), json!({"type": "null"}));
     }
     if let Some(required) = rest.get_mut("required").and_then(Value::as_array_mut) {
-        required.retain(|name| name != key);
+        required.retain(|name| name != "command");
     }
     rest
 }

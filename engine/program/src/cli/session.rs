@@ -283,11 +283,7 @@ impl<'a> Session<'a> {
         if let Some(as_of) = &self.as_of {
             params.entry("as_of").or_insert_with(|| json!(as_of));
         }
-        let mut answer = self.engine.query(&self.company, name, params, &self.caller).await?;
-        if let QueryAnswer::Json(answer) = &mut answer {
-            clear_dashes(name, answer);
-        }
-        Ok(answer)
+        Ok(self.engine.query(&self.company, name, params, &self.caller).await?)
     }
 
     /// The JSON answer of a query.
@@ -351,20 +347,6 @@ impl<'a> Session<'a> {
         let mut all = Vec::new();
         self.pages(name, params, limit, |rows| all.extend(rows)).await?;
         Ok(all)
-    }
-}
-
-/// Replaces the dash of people without a reason by null. The contract keeps the dash of the vendor's screen; tables show
-/// null as a dash.
-fn clear_dashes(query: &str, answer: &mut Value) {
-    if query != "integration_log" {
-        return;
-    }
-    let rows = answer.get_mut("rows").and_then(Value::as_array_mut);
-    for reason in rows.into_iter().flatten().filter_map(|row| row.get_mut("reason")) {
-        if *reason == "-" {
-            *reason = Value::Null;
-        }
     }
 }
 

@@ -6,18 +6,27 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The contract, with a compiled validator for each part that was used.
-pub(super) struct SchemaValidator {
+pub(crate) struct SchemaValidator {
     document: Value,
     validators: BTreeMap<String, Validator>,
 }
 
 impl SchemaValidator {
-    pub(super) fn new() -> Self {
-        Self { document: boarding_nats::schema::json_schema(), validators: BTreeMap::new() }
+    pub(crate) fn new() -> Self {
+        Self::of(boarding_nats::schema::json_schema())
+    }
+
+    pub(crate) fn of(document: Value) -> Self {
+        Self { document, validators: BTreeMap::new() }
+    }
+
+    /// Whether the contract has this part.
+    pub(crate) fn has(&self, part: &str) -> bool {
+        self.document["$defs"].get(part).is_some()
     }
 
     /// Why a value is invalid by a part, or nothing if the value is valid.
-    pub(super) fn error(&mut self, part: &str, value: &Value) -> Option<String> {
+    pub(crate) fn error(&mut self, part: &str, value: &Value) -> Option<String> {
         if !self.validators.contains_key(part) {
             let validator = self.compile(part);
             self.validators.insert(part.to_owned(), validator);
@@ -30,14 +39,14 @@ impl SchemaValidator {
     }
 
     #[track_caller]
-    pub(super) fn assert_valid(&mut self, part: &str, value: &Value) {
+    pub(crate) fn assert_valid(&mut self, part: &str, value: &Value) {
         if let Some(error) = self.error(part, value) {
             panic!("{error}");
         }
     }
 
     #[track_caller]
-    pub(super) fn assert_invalid(&mut self, part: &str, value: &Value) {
+    pub(crate) fn assert_invalid(&mut self, part: &str, value: &Value) {
         assert!(self.error(part, value).is_some(), "{part} accepts {value}");
     }
 
