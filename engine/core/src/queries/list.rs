@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 
 use super::engine_query::EngineQuery;
 use super::query_schema::{QuerySchema, ResponseKind};
-use super::{failed_rows, history, template};
+use super::{failed_rows, history, picture, template};
 
 /// The queries that the engine answers itself. The queries on rows are listed with their read models.
-const ENGINE_QUERIES: [&EngineQuery; 3] = [&history::QUERY, &failed_rows::QUERY, &template::QUERY];
+const ENGINE_QUERIES: [&EngineQuery; 4] =
+    [&history::QUERY, &failed_rows::QUERY, &template::QUERY, &picture::QUERY];
 
 /// A query of the contract.
 #[derive(Clone, Copy)]

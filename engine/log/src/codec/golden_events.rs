@@ -205,6 +205,13 @@ fn pictures() -> Vec<Event> {
             inserted: 300,
             invalid: 1,
         },
+        Event::PicturesAccepted {
+            import: IMPORT,
+            file: FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 },
+            match_attribute: text("agent_id"),
+            total: 9_000,
+        },
+        Event::PictureRemoved { user: who(), sha256: "9c".repeat(32) },
         Event::PictureInserted {
             import: IMPORT,
             number: 17,
