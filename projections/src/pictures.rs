@@ -50,6 +50,14 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 wire_enum! {
+    /// Whether all pictures of an archive have an outcome.
+    ArchiveState {
+        Processing "processing"
+        Completed "completed"
+    }
+}
+
+wire_enum! {
     /// The outcome of a picture.
     PictureOutcome {
         Inserted "inserted"
@@ -63,6 +71,9 @@ pub(crate) enum PictureRow {
     Archive {
         import: ImportId,
         file: FileRef,
+        /// Whether all pictures have an outcome. Before that the counts are 0.
+        completed: bool,
+        total: u64,
         inserted: u64,
         invalid: u64,
         requested_by: Personal<String>,
@@ -82,7 +93,9 @@ struct ArchiveShown<'a> {
     import: ImportId,
     file_name: &'a str,
     sha256: &'a str,
+    state: WireName<ArchiveState>,
     total: u64,
+    /// 0 while the state is `processing`, as `invalid` is.
     inserted: u64,
     invalid: u64,
     requested_by: &'a Personal<String>,
@@ -111,29 +124,51 @@ pub(crate) struct PictureProjection;
 
 impl Projection for PictureProjection {
     const TABLE: Table = Table::Pictures;
-    const VERSION: u32 = 1;
-    const READS: bool = false;
+    const VERSION: u32 = 2;
     type Row = PictureRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
-            Event::PicturesImported { import, .. } => Some(key(*import, 0)),
+            Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
+                Some(key(*import, 0))
+            }
             Event::PictureInserted { import, number, .. }
             | Event::PictureRefused { import, number, .. } => Some(key(*import, *number)),
             _ => None,
         }
     }
 
-    fn evolve(_: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
+    fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
+        // A large archive was accepted first: by whom and when, says its row.
+        let (requested_by, at) = match row {
+            Some(PictureRow::Archive { requested_by, at, .. }) => (requested_by, at),
+            _ => (fact.commit.actor.clone(), fact.commit.at),
+        };
         match fact.event {
+            Event::PicturesAccepted { import, file, total, .. } => {
+                let (import, file, total) = (*import, file.clone(), *total);
+                let (completed, inserted, invalid) = (false, 0, 0);
+                Some(PictureRow::Archive {
+                    import,
+                    file,
+                    completed,
+                    total,
+                    inserted,
+                    invalid,
+                    requested_by,
+                    at,
+                })
+            }
             Event::PicturesImported { import, file, inserted, invalid, .. } => {
                 Some(PictureRow::Archive {
                     import: *import,
                     file: file.clone(),
+                    completed: true,
+                    total: inserted + invalid,
                     inserted: *inserted,
                     invalid: *invalid,
-                    requested_by: fact.commit.actor.clone(),
-                    at: fact.commit.at,
+                    requested_by,
+                    at,
                 })
             }
             Event::PictureInserted { number, name, user, sha256, bytes, format, .. } => {
@@ -166,12 +201,23 @@ fn archive(
 fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     match archive(request, rows, id)? {
-        PictureRow::Archive { import, file, inserted, invalid, requested_by, at } => {
+        PictureRow::Archive {
+            import,
+            file,
+            completed,
+            total,
+            inserted,
+            invalid,
+            requested_by,
+            at,
+        } => {
+            let state = if completed { ArchiveState::Completed } else { ArchiveState::Processing };
             Ok(RowsAnswer::Row(json!(ArchiveShown {
                 import,
                 file_name: &file.name,
                 sha256: &file.sha256,
-                total: inserted + invalid,
+                state: WireName(state),
+                total,
                 inserted,
                 invalid,
                 requested_by: &requested_by,

@@ -31,6 +31,7 @@ use crate::reply::Reply;
 use crate::submission::Submission;
 
 mod opening;
+mod picture_removal;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -166,6 +167,7 @@ impl Engine {
             true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
+        self.remove_unused_pictures(&reply).await;
         reply.into_answer(id)
     }
 

@@ -197,14 +197,22 @@ fn users() -> Vec<Event> {
 
 fn pictures() -> Vec<Event> {
     let name = || text("Trần Thu.jpg").into();
+    let file = FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 };
     vec![
         Event::PicturesImported {
             import: IMPORT,
-            file: FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 },
+            file: file.clone(),
             match_attribute: text("agent_id"),
             inserted: 300,
             invalid: 1,
         },
+        Event::PicturesAccepted {
+            import: IMPORT,
+            file,
+            match_attribute: text("agent_id"),
+            total: 9_000,
+        },
+        Event::PictureRemoved { user: who(), sha256: "9c".repeat(32) },
         Event::PictureInserted {
             import: IMPORT,
             number: 17,

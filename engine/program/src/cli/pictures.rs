@@ -12,17 +12,29 @@ use super::fields::{number, text};
 use super::input;
 use super::list::{self, Limit};
 use super::session::Session;
+use verbs::Verb;
 
-/// Imports profile pictures from a zip archive, and lists their outcomes
+mod verbs;
+
+/// Imports profile pictures from a zip archive; lists, shows, downloads and removes pictures
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   boarding pictures Archive.zip --company acme
   boarding pictures --rows 01JD0000000000000000000000 --outcome invalid --company acme
+  boarding pictures list --company acme
+  boarding pictures download johndoe --company acme
 
-A picture is a JPEG or PNG file below 5 MiB, file after the Agent ID of an existing user:
-johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture.")]
+A picture is a JPEG or PNG file below 5 MiB, named after the Agent ID of an existing user:
+johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture. An archive holds at most
+10,000 pictures."
+)]
 pub(super) struct Pictures {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// The zip archive; - reads the standard input
     #[arg(value_name = "FILE", required_unless_present = "rows", conflicts_with = "rows")]
     file: Option<PathBuf>,
@@ -47,10 +59,16 @@ enum Outcome {
 
 impl Pictures {
     pub(super) fn check(&self) -> Result<(), Failure> {
+        if let Some(verb) = &self.verb {
+            return verb.check();
+        }
         self.file.as_deref().map_or(Ok(()), |file| input::open(file).map(drop))
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        if let Some(verb) = self.verb {
+            return verb.run(session).await;
+        }
         let Some(file) = &self.file else {
             let outcome = self.outcome.map(|outcome| match outcome {
                 Outcome::Inserted => "inserted",
@@ -70,6 +88,10 @@ impl Pictures {
             session.engine.discard_file(&stored.sha256);
         }
         let accepted = accepted?;
+        let total = number(&accepted.result, "total");
+        if text(&accepted.result, "state") == "processing" {
+            session.out.note(&format!("{total} pictures: they are imported in several steps"));
+        }
         session.settle().await?;
         let import = accepted.id("import");
         let row = session.row("picture_import", json!({"import": import})).await?;
