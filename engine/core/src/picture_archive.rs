@@ -5,7 +5,7 @@ mod decode;
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::io::{BufReader, Cursor, ErrorKind, Read, Seek};
 
 use boarding_commands::decide::facts::{ArchiveContents, ArchivePicture, StoredPicture};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
@@ -67,7 +67,10 @@ impl PictureReader {
     /// # Errors
     /// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`.
     pub(crate) fn open(files: &Files, file: &FileRef) -> Result<Self, Refusal> {
-        let input = files.open(&file.sha256).map_err(|error| unavailable(&error))?;
+        let input = files.open(&file.sha256).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Refusal::new(Code::ImportFileLost),
+            _ => unavailable(&error),
+        })?;
         let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
         let mut archive = opened.map_err(|error| no_archive(&error, file))?;
         let entries = std::mem::take(&mut archive.entries).into_iter();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::clients::python;
 use crate::support::paths::fixture;
+use crate::support::pictures::write_pictures;
 use crate::support::program::Cli;
 
 /// A company with users of these Agent IDs; the key of each user is the Agent ID with `user-` in front.
@@ -16,26 +16,10 @@ fn with_agents(agents: &[&str]) -> Cli {
     cli
 }
 
-/// Writes a zip archive of a Python expression: a list of names. Each file is the same small picture, of a size by its place
-/// in the list modulo `kinds`.
+/// Writes a zip archive of pictures beside the data folder and returns its path.
 fn archive(cli: &Cli, name: &str, names: &str, kinds: usize) -> String {
     let path = cli.path().join(name);
-    let script = format!(
-        "import struct, sys, zipfile, zlib\n\
-         def chunk(kind, data):\n\
-         \x20   body = kind + data\n\
-         \x20   return struct.pack('>I', len(data)) + body + struct.pack('>I', zlib.crc32(body))\n\
-         def png(side):\n\
-         \x20   rows = b''.join(b'\\0' + b'\\0' * side for _ in range(side))\n\
-         \x20   head = struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)\n\
-         \x20   start = b'\\x89PNG\\r\\n\\x1a\\n' + chunk(b'IHDR', head)\n\
-         \x20   return start + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')\n\
-         with zipfile.ZipFile(sys.argv[1], 'w') as out:\n\
-         \x20   for place, name in enumerate({names}):\n\
-         \x20       out.writestr(name, png(2 + place % {kinds}))\n"
-    );
-    let made = std::process::Command::new(python()).args(["-c", &script]).arg(&path).status();
-    assert!(made.unwrap().success());
+    write_pictures(&path, names, kinds);
     path.to_str().unwrap().to_owned()
 }
 

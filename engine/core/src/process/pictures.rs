@@ -51,7 +51,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
         }
     });
     while let Some(pictures) = chunk.recv().await {
-        if pictures.is_empty() || manager.is_closing() {
+        if pictures.is_empty() || manager.is_closing() || manager.handle.has_stopped() {
             settle_pictures(&manager.context.files, &digests(&pictures), &[]);
             break;
         }
