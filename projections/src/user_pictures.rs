@@ -58,7 +58,6 @@ pub(crate) struct UserPictureProjection;
 impl Projection for UserPictureProjection {
     const TABLE: Table = Table::UserPictures;
     const VERSION: u32 = 1;
-    const READS: bool = false;
     type Row = UserPictureRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {

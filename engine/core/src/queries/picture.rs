@@ -17,6 +17,9 @@ use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
 use crate::limits::PICTURE_PART_BYTES;
 
+/// The most digits of an offset: far more than a picture has bytes, and it fits in 64 bits.
+const OFFSET_DIGITS_MAX: usize = 12;
+
 /// The picture of a user. With an `offset` it has a part of the bytes.
 #[derive(Serialize, JsonSchema)]
 struct PicturePart {
@@ -45,13 +48,13 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
     let EngineQueryRequest { context, company, params, rows, position, .. } = *request;
     let user = params.get("user").and_then(Value::as_str);
     let user = user.ok_or_else(|| malformed("user", "expected the key of a user"))?;
-    let found = of_user(rows, company, user).map_err(|error| unavailable(&error))?;
-    let none = || Refusal::new(Code::PictureNotFound).with(json!({"user": user}));
-    let picture = found.ok_or_else(none)?;
     let offset = match params.get("offset") {
         None | Some(Value::Null) => None,
         Some(offset) => Some(as_offset(offset)?),
     };
+    let found = of_user(rows, company, user).map_err(|error| unavailable(&error))?;
+    let none = || Refusal::new(Code::PictureNotFound).with(json!({"user": user}));
+    let picture = found.ok_or_else(none)?;
     let mut part = PicturePart { picture, content: None, next_offset: None };
     if let Some(offset) = offset {
         let bytes = read(context, &part.picture.sha256, offset)?;
@@ -63,10 +66,12 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
     Ok(QueryAnswer::Json(json!({"position": position, "row": part})))
 }
 
-/// The offset, as a number or its text.
+/// The offset in its text.
 fn as_offset(value: &Value) -> Result<u64, Refusal> {
-    let of_text = || value.as_str().and_then(|text| text.parse().ok());
-    value.as_u64().or_else(of_text).ok_or_else(|| malformed("offset", "expected a number of bytes"))
+    let digits = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let offset =
+        digits.filter(|text| text.len() <= OFFSET_DIGITS_MAX).and_then(|text| text.parse().ok());
+    offset.ok_or_else(|| malformed("offset", "expected a number of bytes"))
 }
 
 /// The bytes of a part.
