@@ -46,7 +46,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
 /// Answers the query.
 fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
     let EngineQueryRequest { context, company, params, rows, position, .. } = *request;
-    let user = params.get("user").and_then(Value::as_str);
+    let user = params.get("user").and_then(Value::as_str).filter(|user| !user.is_empty());
     let user = user.ok_or_else(|| malformed("user", "expected the key of a user"))?;
     let offset = match params.get("offset") {
         None | Some(Value::Null) => None,
