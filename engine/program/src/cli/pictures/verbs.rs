@@ -173,7 +173,7 @@ impl Download {
                 Some(folder) if self.all => {
                     session.out.line(&format!("{count} written to {}", folder.display()));
                 }
-                _ => session.out.line(&format!("{count} written {last}").trim_end().to_owned()),
+                _ => session.out.line(format!("{count} written {last}").trim_end()),
             }
         }
         Ok(Done::with_failures(kept))
