@@ -246,6 +246,7 @@ codes! {
     NotYetVisible "not_yet_visible" "The read models have not reached this position yet; repeat the query."
     QueryUnknown "query.unknown" "There is no query of this name; check the name."
     QueryMalformed "query.malformed" "The query is malformed; correct the named part."
+    QueryPositionAhead "query.position_ahead" "The position is far beyond the end of the log; use the position of an answer of this service."
     QueryTooLarge "query.too_large" "The answer is too large for one message; request fewer rows."
     QueryNotFound "query.not_found" "There is nothing with this id; check the id."
 }

@@ -244,6 +244,14 @@ impl CompanyActor {
         if commits.is_empty() {
             return answer_all(decided, Vec::new());
         }
+        if !decided.iter().all(Decided::reports_mails)
+            && let Err(why) = self.context.may_append()
+        {
+            self.state = None;
+            self.conflicts = 0;
+            let failed = Reply::Failed { code: Code::Unavailable, why };
+            return decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
+        }
         match self.context.log.append(commits).await {
             Ok(appended) => {
                 self.conflicts = 0;

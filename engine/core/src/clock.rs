@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
@@ -147,6 +148,40 @@ impl Last {
     }
 }
 
+/// A moment on this machine, to measure how long ago it was.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Both in microseconds.
+    uptime: i64,
+    time: i64,
+}
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
+    pub fn now() -> Self {
+        Self { uptime: uptime_micros(), time: chrono::Utc::now().timestamp_micros() }
+    }
+
+    /// The time since then, by the uptime alone: setting the machine's clock does not change it.
+    pub fn uptime_since(self) -> Duration {
+        micros(Self::now().uptime - self.uptime)
+    }
+
+    /// The time since then, by the uptime or by the machine's clock, whichever says more. The uptime of a virtual
+    /// machine lacks the time during which its host had paused it; its clock is set right afterwards.
+    pub fn longest_since(self) -> Duration {
+        self.longest_until(Self::now())
+    }
+
+    fn longest_until(self, now: Self) -> Duration {
+        micros((now.uptime - self.uptime).max(now.time - self.time))
+    }
+}
+
+fn micros(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
 /// How long the machine runs, in microseconds, with the time of a suspension.
 fn uptime_micros() -> i64 {
     let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -223,6 +258,15 @@ mod tests {
         hand.store(START + 20_000, Ordering::Relaxed);
         uptime.store(20_000, Ordering::Relaxed);
         assert_eq!(clock.now(), Time(START + 20_000));
+    }
+
+    #[test]
+    fn paused_machine_and_set_clock_shorten_no_wait() {
+        let then = Moment { uptime: 1_000, time: 1_000 };
+        let until = |uptime, time| then.longest_until(Moment { uptime, time }).as_micros();
+        assert_eq!(until(3_000, 3_000), 2_000);
+        assert_eq!(until(1_001, 9_000), 8_000, "the host had paused the machine");
+        assert_eq!(until(3_000, 0), 2_000, "the clock was set back");
     }
 
     /// The time of the log is the lower bound after a restart.

@@ -14,7 +14,7 @@ use crate::delivery::token::Tokens;
 use crate::delivery::{Channel, Lookup};
 use crate::files::Files;
 use crate::object_store::Objects;
-use crate::ownership::Ownership;
+use crate::ownership::{AppendGuard, Ownership};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
 use crate::read::store::Store;
@@ -48,6 +48,8 @@ pub(crate) struct EngineContext {
     pub(crate) blocked: BlockedImports,
     /// The ownership of companies; unset if this engine owns all of them.
     pub(crate) ownership: OnceLock<Arc<dyn Ownership>>,
+    /// The permission to append; unset if no other engine can serve another log in its place.
+    pub(crate) append_guard: OnceLock<Arc<dyn AppendGuard>>,
     /// The source of files that commands only name; unset without an object store.
     pub(crate) objects: OnceLock<Arc<dyn Objects>>,
     /// The queued commands that were refused; unset without a queue.
@@ -121,6 +123,14 @@ impl EngineContext {
     /// Whether this engine continues a run that started with the channel of this name.
     pub(crate) fn continues_runs_of(&self, channel: &str) -> bool {
         self.adopt_runs || channel == self.channel.name()
+    }
+
+    /// Fails while another engine may serve another log.
+    ///
+    /// # Errors
+    /// The cause, for people.
+    pub(crate) fn may_append(&self) -> Result<(), String> {
+        self.append_guard.get().map_or(Ok(()), |guard| guard.check())
     }
 
     /// Whether this engine runs the process managers of the company.

@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -38,6 +40,14 @@ pub struct DataDir {
 pub struct Secret([u8; SECRET_BYTES]);
 
 impl Secret {
+    /// A random secret.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn random() -> io::Result<Self> {
+        random_bytes().map(Self)
+    }
+
     pub fn new(bytes: [u8; SECRET_BYTES]) -> Self {
         Self(bytes)
     }
@@ -95,7 +105,19 @@ impl DataDir {
     /// When another process has locked it, it has a newer format or is not a data folder, its secret is exposed, or
     /// its files cannot be read or written.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
-        let path = path.into();
+        Self::open_with(path.into(), true)
+    }
+
+    /// As [`DataDir::open`], for a log that is not in the folder: a missing secret is not made, because that of the log
+    /// is elsewhere.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`].
+    pub fn open_without_log(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
+        Self::open_with(path.into(), false)
+    }
+
+    fn open_with(path: PathBuf, is_for_log: bool) -> Result<Self, DataDirError> {
         make_folder(&path)?;
         let lock = lock(&path)?;
         check_format(&path)?;
@@ -103,13 +125,20 @@ impl DataDir {
             make_folder(&path.join(part))?;
         }
         let has_log = has_entries(&path.join("log"))?;
-        let (secret, is_kept) = secret(&path.join("secret"), !has_log)?;
+        let (secret, is_kept) = secret(&path.join("secret"), is_for_log && !has_log)?;
         sync(&path)?;
         Ok(Self { path, secret, is_kept: Mutex::new(is_kept), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What tells this folder from all others while this machine runs: the start of the system, and the folder's
+    /// place on it. A copy of the folder has another identity, and so has the folder after a restart of the machine.
+    /// `None` on a system that does not tell its starts apart.
+    pub fn identity(&self) -> Option<String> {
+        identity(&self.path)
     }
 
     /// The folder of the event log: the only part that cannot be rebuilt.
@@ -138,6 +167,19 @@ impl DataDir {
         &self.secret
     }
 
+    /// The secret that the folder has in its file.
+    pub fn kept_secret(&self) -> Option<&Secret> {
+        let is_kept = *self.is_kept.lock().unwrap_or_else(PoisonError::into_inner);
+        is_kept.then_some(&self.secret)
+    }
+
+    /// Uses this secret if the folder has none in its file.
+    pub(crate) fn adopt_secret(&mut self, secret: &Secret) {
+        if self.kept_secret().is_none() {
+            self.secret = secret.clone();
+        }
+    }
+
     /// Writes a new secret, before the first link that it makes is mailed.
     ///
     /// # Errors
@@ -157,6 +199,13 @@ impl DataDir {
         *is_kept = true;
         Ok(())
     }
+}
+
+/// The identity of an existing folder; see [`DataDir::identity`].
+pub fn identity(folder: &Path) -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let metadata = fs::metadata(folder).ok()?;
+    Some(format!("{}:{}:{}", boot.trim(), metadata.dev(), metadata.ino()))
 }
 
 /// Makes a folder and those above it, for its owner only.

@@ -21,15 +21,16 @@ use crate::context::EngineContext;
 use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
 use crate::object_store::Objects;
-use crate::ownership::Ownership;
+use crate::ownership::{AppendGuard, Ownership};
 use crate::preview::{ImportPlan, ImportPlanner};
-use crate::queries::{Queries, QueryAnswer, QueryCaller, QueryFailure};
+use crate::queries::{PreparedQuery, Queries, QueryAnswer, QueryCaller, QueryFailure};
 use crate::read::verification::{self, Verified, VerifyError};
 use crate::refused_commands::RefusedCommands;
 use crate::registry::Companies;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
+mod link_secrets;
 mod opening;
 mod picture_removal;
 
@@ -229,6 +230,20 @@ impl Engine {
         self.queries.query(company, name, params, caller).await
     }
 
+    /// Reads a query, to wait for its position and to answer it separately.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `unavailable`.
+    pub async fn prepare_query<'a>(
+        &'a self,
+        company: &CompanyId,
+        name: &str,
+        params: Map<String, Value>,
+        caller: &'a QueryCaller,
+    ) -> Result<PreparedQuery<'a>, QueryFailure> {
+        self.queries.prepare(company, name, params, caller).await
+    }
+
     /// Completes with a text when the log rejects all appends until it is opened again. Never completes while the
     /// log works. The process should end then: the next start opens the log again.
     pub async fn log_failed(&self) -> String {
@@ -280,6 +295,20 @@ impl Engine {
         if self.context.ownership.set(ownership).is_err() {
             tracing::warn!("ownership is set already, ignored");
         }
+    }
+
+    /// Appends only while the guard permits it. Call this once, before the first command.
+    pub fn guard_appends(&self, guard: Arc<dyn AppendGuard>) {
+        if self.context.append_guard.set(guard).is_err() {
+            tracing::warn!("the guard of appends is set already, ignored");
+        }
+    }
+
+    /// What tells the data folder from all others while this machine runs; see [`DataDir::identity`].
+    ///
+    /// [`DataDir::identity`]: crate::data_dir::DataDir::identity
+    pub fn folder_identity(&self) -> Option<String> {
+        self.context.folder.identity()
     }
 
     /// Starts the process managers of companies that this engine has acquired, and stops those of companies that

@@ -60,6 +60,10 @@ pub const STORE_FLUSH_MILLIS: u64 = 500;
 /// The longest wait of a query for `min_position`, in seconds.
 pub const VISIBLE_SECONDS_MAX: u64 = 5;
 
+/// How far `min_position` may be ahead of the end of the log, in positions: more than an engine can be behind the
+/// others of its log, which append some 60,000 a second.
+pub const POSITIONS_AHEAD_MAX: u64 = 1_000_000;
+
 /// The largest file that a command may carry inline, in bytes.
 pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
 

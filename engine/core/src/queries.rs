@@ -1,5 +1,6 @@
 //! Queries on the current rows, on earlier rows, or on the log.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,16 @@ use boarding_commands::company::{Company, Grants};
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
-use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
-use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::{Access, MAX_LIMIT_ROWS, Query, QueryError, RowsAnswer};
-use boarding_projections::rows::{MemoryRows, Rows, RowsError};
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
+use boarding_projections::query::Access;
+use boarding_projections::rows::Rows;
 use serde_json::{Map, Value, json};
 
 use crate::context::EngineContext;
-use crate::limits::VISIBLE_SECONDS_MAX;
+use crate::limits::{POSITIONS_AHEAD_MAX, VISIBLE_SECONDS_MAX};
 use crate::registry::Companies;
 
+mod answering;
 mod common_params;
 mod engine_query;
 mod failed_rows;
@@ -30,8 +31,8 @@ mod query_schema;
 mod queued_commands;
 mod template;
 
-use common_params::{AsOf, CommonParams};
-use engine_query::EngineQueryRequest;
+use answering::{answer, rows_as_of};
+use common_params::CommonParams;
 use failure::unavailable;
 use list::ListedQuery;
 
@@ -71,8 +72,24 @@ impl Queries {
         params: Map<String, Value>,
         asker: &QueryCaller,
     ) -> Result<QueryAnswer, QueryFailure> {
+        let prepared = self.prepare(company, name, params, asker).await?;
+        prepared.wait().await?;
+        prepared.answer().await
+    }
+
+    /// Reads a query, and checks the permission of its caller as far as it is known.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `unavailable`.
+    pub(crate) async fn prepare<'a>(
+        &'a self,
+        company: &CompanyId,
+        name: &str,
+        params: Map<String, Value>,
+        asker: &'a QueryCaller,
+    ) -> Result<PreparedQuery<'a>, QueryFailure> {
         let query = list::find(name)?;
-        let mut common = CommonParams::take(query.own_names(params)?)?;
+        let common = CommonParams::take(query.own_names(params)?)?;
         let latest = latest::wanted(query.params(), &common.rest);
         if latest.is_none() {
             self.check_permission(company, query, &common.rest, asker).await?;
@@ -80,10 +97,20 @@ impl Queries {
         if common.as_of.is_none() {
             self.up_to_date().await?;
         }
-        if let Some(position) = common.min_position {
-            self.visible(position).await?;
+        let position = common.min_position.unwrap_or(0);
+        if position > self.context.log.end().saturating_add(POSITIONS_AHEAD_MAX) {
+            let end = self.context.log.end();
+            let refusal = Refusal::new(Code::QueryPositionAhead)
+                .saying(&format!("min_position: {position} and the log ends at {end}"));
+            let details = json!({"parameter": "min_position", "end": end});
+            return Err(refusal.with(details).into());
         }
-        let (context, company) = (Arc::clone(&self.context), company.clone());
+        Ok(PreparedQuery { queries: self, company: company.clone(), query, common, latest, asker })
+    }
+
+    async fn answer(&self, prepared: PreparedQuery<'_>) -> Result<QueryAnswer, QueryFailure> {
+        let PreparedQuery { company, query, mut common, latest, asker, .. } = prepared;
+        let context = Arc::clone(&self.context);
         let mut past = None;
         if let Some(latest) = latest {
             let (context, of) = (Arc::clone(&context), company.clone());
@@ -131,22 +158,23 @@ impl Queries {
     /// # Errors
     /// `not_yet_visible`, or `unavailable` when they have stopped.
     pub(crate) async fn visible(&self, position: u64) -> Result<(), QueryFailure> {
-        let mut seen = self.context.read_models.seen();
         self.context.read_models.refresh();
-        let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
+        let arrived = self.context.read_models.reached(position);
         match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
-            Ok(Ok(seen)) => match &*seen {
-                Ok(_) => Ok(()),
-                Err(why) => {
-                    Err(QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() })
-                }
-            },
-            _ => {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => {
+                Err(QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() })
+            }
+            Err(_) => {
                 let why =
                     format!("position {position} was not applied within {VISIBLE_SECONDS_MAX} s");
                 Err(QueryFailure::Failed { code: Code::NotYetVisible, why })
             }
         }
+    }
+
+    fn has_applied(&self, position: u64) -> bool {
+        self.context.read_models.seen().borrow().as_ref().is_ok_and(|seen| *seen >= position)
     }
 
     /// Waits without limit until the read models have applied all current events.
@@ -237,133 +265,44 @@ impl Queries {
     }
 }
 
-/// Answers a query. `past` has the rows of an earlier moment if they were read already.
-fn answer(
-    context: &EngineContext,
-    company: &CompanyId,
+/// A query that was read, and may have to wait for its position.
+pub struct PreparedQuery<'a> {
+    queries: &'a Queries,
+    company: CompanyId,
     query: ListedQuery,
-    common: &CommonParams,
-    past: Option<(u64, MemoryRows)>,
-) -> Result<QueryAnswer, QueryFailure> {
-    let past = match (past, common.as_of) {
-        (None, Some(as_of)) => Some(rows_as_of(context, company, as_of)?),
-        (past, _) => past,
-    };
-    let view = context.read_models.view();
-    let (position, past) = match past {
-        Some((position, rows)) => (position, Some(rows)),
-        None => {
-            check_following(context)?;
-            (view.position(), None)
-        }
-    };
-    let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
-    let now = match common.as_of {
-        None => Some(context.clock.now()),
-        Some(AsOf::Time(time)) => Some(time),
-        Some(AsOf::Position(_)) => None,
-    };
-    let params = &common.rest;
-    match (query, common.format) {
-        (ListedQuery::Engine(query), format) => {
-            query.answer(&EngineQueryRequest { context, company, params, rows, format, position })
-        }
-        (ListedQuery::Rows(query), Some(format)) => {
-            csv(now, company, query, params, rows, format).map(QueryAnswer::Csv)
-        }
-        (ListedQuery::Rows(query), None) => {
-            let answer = query.answer_at(now, company, params, rows);
-            let mut answer = answer.inspect_err(|error| report_damage(context, error))?;
-            if common.as_of.is_none() && matches!(query.name, "run" | "runs") {
-                add_waiting(context, company, &mut answer);
-            }
-            Ok(QueryAnswer::Json(match answer {
-                RowsAnswer::Rows { rows, next } => {
-                    json!({"position": position, "rows": rows, "next": next})
-                }
-                RowsAnswer::Row(row) => json!({"position": position, "row": row}),
-            }))
-        }
+    common: CommonParams,
+    latest: Option<latest::Wanted>,
+    asker: &'a QueryCaller,
+}
+
+impl fmt::Debug for PreparedQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedQuery").field("company", &self.company).finish_non_exhaustive()
     }
 }
 
-/// Rows that cannot be decoded are damaged, so they are rebuilt.
-fn report_damage(context: &EngineContext, error: &QueryError) {
-    if matches!(error, QueryError::Failed(RowsError::Undecodable { .. })) {
-        context.read_models.report_damage();
+impl PreparedQuery<'_> {
+    /// Whether the read models have not reached the position of the query.
+    pub fn must_wait(&self) -> bool {
+        self.common.min_position.is_some_and(|position| !self.queries.has_applied(position))
     }
-}
 
-/// Updates what a run waits for with the latest try, which is not in the log.
-fn add_waiting(context: &EngineContext, company: &CompanyId, answer: &mut RowsAnswer) {
-    match answer {
-        RowsAnswer::Row(row) => context.waiting.show(company, row),
-        RowsAnswer::Rows { rows, .. } => {
-            rows.iter_mut().for_each(|row| context.waiting.show(company, row));
-        }
-    }
-}
-
-/// Fails if the read models have stopped, so that stale rows are not shown as current.
-fn check_following(context: &EngineContext) -> Result<(), QueryFailure> {
-    let failed =
-        |why: &Arc<str>| QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() };
-    context.read_models.seen().borrow().as_ref().map(|_| ()).map_err(failed)
-}
-
-/// The rows of a company at an earlier moment, from a replay.
-fn rows_as_of(
-    context: &EngineContext,
-    company: &CompanyId,
-    as_of: AsOf,
-) -> Result<(u64, MemoryRows), QueryFailure> {
-    let mut rows = MemoryRows::default();
-    let mut position = 0;
-    let mut reader = context.log.read_company(company, 1);
-    while let Some(entry) = reader.next().map_err(|error| unavailable(&error))? {
-        let before = match as_of {
-            AsOf::Time(time) => entry.recorded.commit.at <= time,
-            AsOf::Position(end) => entry.recorded.position <= end,
-        };
-        if !before {
-            break;
-        }
-        for fact in entry.recorded.facts() {
-            if matches!(as_of, AsOf::Position(end) if fact.position > end) {
-                break;
-            }
-            boarding_projections::apply(&fact, &mut rows).map_err(|error| unavailable(&error))?;
-            position = fact.position;
+    /// Waits until the read models have applied the position of the query, at most five seconds.
+    ///
+    /// # Errors
+    /// `not_yet_visible`, or `unavailable` when they have stopped.
+    pub async fn wait(&self) -> Result<(), QueryFailure> {
+        match self.common.min_position {
+            Some(position) => self.queries.visible(position).await,
+            None => Ok(()),
         }
     }
-    Ok((position, rows))
-}
 
-/// All pages of a query as one CSV file.
-fn csv(
-    now: Option<Time>,
-    company: &CompanyId,
-    query: &Query,
-    params: &Value,
-    rows: &dyn Rows,
-    format: CsvFormat,
-) -> Result<Vec<u8>, QueryFailure> {
-    let export = query.csv_export(format)?;
-    let mut out = export.header();
-    let mut params = params.as_object().cloned().unwrap_or_default();
-    params.insert("limit".to_owned(), json!(MAX_LIMIT_ROWS));
-    params.remove("cursor");
-    loop {
-        match query.answer_at(now, company, &Value::Object(params.clone()), rows)? {
-            RowsAnswer::Row(row) => {
-                out.extend(export.lines(&[row]));
-                return Ok(out);
-            }
-            RowsAnswer::Rows { rows, next } => {
-                out.extend(export.lines(&rows));
-                let Some(next) = next else { return Ok(out) };
-                params.insert("cursor".to_owned(), json!(next));
-            }
-        }
+    /// Answers the query.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `unavailable`.
+    pub async fn answer(self) -> Result<QueryAnswer, QueryFailure> {
+        self.queries.answer(self).await
     }
 }

@@ -53,8 +53,9 @@ pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;
 /// slow response.
 pub const NATS_RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The most messages that a subscription buffers: two bursts. More are dropped, with a warning.
-pub const NATS_BUFFER_MESSAGES_MAX: usize = 8_192;
+/// The most messages that a subscription buffers: a burst of several companies, until each has its answer or
+/// `overloaded`. More are dropped, with a warning.
+pub const NATS_BUFFER_MESSAGES_MAX: usize = 65_536;
 
 /// The wait before a retry after a temporary fault, in milliseconds.
 pub(crate) const RETRY_MILLIS: u64 = 200;

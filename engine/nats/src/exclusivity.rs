@@ -1,5 +1,6 @@
 //! Checks that no engine uses the log in JetStream, before it is moved.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -7,9 +8,11 @@ use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use futures_util::StreamExt as _;
 
+use super::log_lease::{self, Holder, LeaseError};
 use super::micro;
-use super::names::{ENGINES_BUCKET, EVENT_STREAM};
+use super::names::{ENGINES_BUCKET, EVENT_STREAM, OWNERS_BUCKET};
 use crate::limits::LEASE_SECONDS;
+use boarding_core::data_dir;
 use boarding_log::connect::{ConnectError, ServerAddress, with_retry};
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 
@@ -24,6 +27,10 @@ pub enum ExclusivityError {
         "use the log in JetStream exclusively: engine {engine} runs on these servers; stop it first (if it was killed, wait {LEASE_SECONDS} s)"
     )]
     Works { engine: String },
+    #[error("use the log exclusively: an engine serves on these servers ({0}); stop it first")]
+    Alone(Box<Holder>),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
     #[error("read the engines in bucket {ENGINES_BUCKET}")]
     Look(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("read the state of stream {stream}")]
@@ -43,16 +50,21 @@ impl ExclusivityCheck {
         Ok(Self(server.connect("boarding move").await?))
     }
 
-    /// Fails while an engine answers on these servers or has a valid lease.
+    /// Fails while an engine answers on these servers or has a valid lease. An engine with this data folder has ended
+    /// if the folder can be locked, so its lease is ignored.
     ///
     /// # Errors
     /// Which engine runs, or why the check failed.
-    pub async fn check_idle(&self) -> Result<(), ExclusivityError> {
-        if let Some(id) = micro::other_engine(&self.0).await {
-            return Err(ExclusivityError::Serves { id });
+    pub async fn check_idle(&self, folder: &Path) -> Result<(), ExclusivityError> {
+        if let Some(other) = micro::other_engine(&self.0).await {
+            return Err(ExclusivityError::Serves { id: other.id });
         }
-        match with_retry(&self.0, async || engine(&self.0).await).await? {
-            Some(engine) => Err(ExclusivityError::Works { engine }),
+        if let Some(engine) = with_retry(&self.0, async || engine(&self.0).await).await? {
+            return Err(ExclusivityError::Works { engine });
+        }
+        let folder = data_dir::identity(folder);
+        match with_retry(&self.0, async || alone(&self.0, folder.as_deref()).await).await? {
+            Some(holder) => Err(ExclusivityError::Alone(Box::new(holder))),
             None => Ok(()),
         }
     }
@@ -72,6 +84,16 @@ impl ExclusivityCheck {
     pub async fn has_published(&self) -> Result<bool, ExclusivityError> {
         Ok(self.messages(EVENT_STREAM).await?.is_some_and(|messages| messages > 0))
     }
+}
+
+/// An engine that serves the log of another folder.
+async fn alone(client: &Client, folder: Option<&str>) -> Result<Option<Holder>, ExclusivityError> {
+    if messages_now(client, &format!("KV_{OWNERS_BUCKET}")).await?.is_none() {
+        return Ok(None);
+    }
+    let bucket = context(client).get_key_value(OWNERS_BUCKET).await;
+    let bucket = bucket.map_err(|error| ExclusivityError::Look(error.into()))?;
+    Ok(log_lease::other_alone(&bucket, folder).await?)
 }
 
 /// An engine with a valid lease.

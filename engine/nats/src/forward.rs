@@ -53,7 +53,8 @@ async fn forward_to(client: &Client, request: Request<'_>, owner: EngineId) -> W
     }
 }
 
-fn later(request: Request<'_>, why: &str) -> WireResponse {
+/// The failure of a request that may succeed later.
+pub(super) fn later(request: Request<'_>, why: &str) -> WireResponse {
     let summary = request.summary();
     WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, why)
 }

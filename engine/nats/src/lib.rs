@@ -4,7 +4,9 @@ pub mod admission;
 pub mod channel;
 pub mod exclusivity;
 pub mod feed;
+pub mod isolation;
 pub mod limits;
+pub mod log_lease;
 pub mod names;
 pub mod ownership;
 pub mod schema;
@@ -15,7 +17,6 @@ pub mod text_work;
 pub mod worker_queue;
 
 mod forward;
-mod isolation;
 mod jetstream_api;
 mod micro;
 mod objects;

@@ -14,6 +14,28 @@ pub const LEADERLESS_SECONDS_MAX: u64 = 15;
 /// How many renewals an engine waits after an election before a missing entry means a dead engine.
 pub const SETTLE_RENEWALS: u32 = 3;
 
+/// The lease on serving of an engine with its own log, in seconds: longer than most elections, and short enough to
+/// wait for after a crash.
+pub const LOG_LEASE_SECONDS: u64 = 10;
+
+/// The lease on serving of engines that share a log, in seconds: they continue without a leader of the bucket for
+/// `LEADERLESS_SECONDS_MAX` after their own lease, and a part of the lease is not used.
+pub const SHARED_LOG_LEASE_SECONDS: u64 = 25;
+
+/// The part of the lease on serving that its engine does not use: one in so many. Clocks may run at different
+/// speeds, and an answer takes some time.
+pub const LEASE_UNUSED_PART: u32 = 5;
+
+/// How often an engine renews the lease on serving, in milliseconds: several renewals of a lease may be lost.
+pub const LOG_LEASE_RENEWAL_MILLIS: u64 = 1_000;
+
+/// How often a waiting engine reads the lease of another one, in milliseconds: it sees a living one in a second.
+pub const LEASE_POLL_MILLIS: u64 = 200;
+
+/// How often an engine tries to change the lease on serving while others change it: engines of one log renew it in
+/// turn, and each failure means that another one succeeded.
+pub const LOG_LEASE_TRIES: usize = 20;
+
 /// How long a forwarded command waits for its answer, in seconds: less than clients wait, so that they get
 /// an answer.
 pub const FORWARD_SECONDS_MAX: u64 = 8;
@@ -96,14 +118,15 @@ pub const WORK_CLAIM_SECONDS_MAX: u64 = 7 * 24 * 3600;
 /// clock differences.
 pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;
 
-/// The most requests that run at once: two full inboxes and as many queries. More get `overloaded`.
+/// The most commands that run at once, and the most queries: four full inboxes. More get `overloaded`. Companies
+/// share them.
 pub const NATS_REQUESTS_MAX: usize = 4_096;
 
-/// The most requests of one company: half, so that one company cannot block the others.
-pub const NATS_REQUESTS_OF_COMPANY_MAX: usize = NATS_REQUESTS_MAX / 2;
+/// The most bytes of running commands, and of queries: parsed requests need a multiple of it.
+pub const NATS_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The most bytes of running requests: parsed requests need a multiple of it.
-pub const NATS_REQUEST_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// The most queries that wait for a position of the log: they need memory only. More get `overloaded`.
+pub const WAITING_QUERIES_MAX: usize = 4_096;
 
 /// The largest rejected request whose id is still read, in bytes: a rejection must be cheaper than the work.
 pub const NATS_SUMMARY_BYTES_MAX: usize = 64 * 1024;

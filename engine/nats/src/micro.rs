@@ -23,14 +23,25 @@ const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 /// reports that at once.
 const OTHER_ENGINE_MILLIS_MAX: u64 = 2_000;
 
-/// The id of another engine on these servers, if there is one. Engines with separate logs must not use the
-/// same servers, because these would distribute the requests between the engines.
-pub(super) async fn other_engine(client: &Client) -> Option<String> {
+/// The key in the metadata of an engine that has the lease on serving.
+const LEASE: &str = "lease";
+
+/// Another engine on these servers.
+#[derive(Debug)]
+pub(super) struct OtherEngine {
+    pub(super) id: String,
+    /// Whether it knows the lease on serving. It stops by itself when another engine has the lease.
+    pub(super) has_lease: bool,
+}
+
+/// Another engine on these servers, if there is one. Engines with separate logs must not use the same servers, because
+/// these would distribute the requests between the engines.
+pub(super) async fn other_engine(client: &Client) -> Option<OtherEngine> {
     let request = client.request(format!("$SRV.PING.{NAME}"), "".into());
     let answer =
         tokio::time::timeout(Duration::from_millis(OTHER_ENGINE_MILLIS_MAX), request).await;
     let ping: PingResponse = serde_json::from_slice(&answer.ok()?.ok()?.payload).ok()?;
-    Some(ping.id)
+    Some(OtherEngine { has_lease: ping.metadata.contains_key(LEASE), id: ping.id })
 }
 
 /// The service with the statistics of its endpoints.
@@ -38,6 +49,7 @@ pub(super) async fn other_engine(client: &Client) -> Option<String> {
 pub(super) struct Service {
     id: String,
     started: Time,
+    metadata: HashMap<String, String>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -57,8 +69,12 @@ struct RequestCounts {
 }
 
 impl Service {
-    pub(super) fn new(id: String, started: Time) -> Self {
-        Self { id, started, endpoints: Vec::new() }
+    pub(super) fn new(id: String, started: Time, has_lease: bool) -> Self {
+        let mut metadata = owned(&[("contract", &API_VERSION.to_string())]);
+        if has_lease {
+            metadata.insert(LEASE.to_owned(), "held".to_owned());
+        }
+        Self { id, started, metadata, endpoints: Vec::new() }
     }
 
     /// Adds an endpoint and returns its index.
@@ -114,7 +130,7 @@ impl Service {
             name: NAME.to_owned(),
             id: self.id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            metadata: metadata(),
+            metadata: self.metadata.clone(),
         }
     }
 
@@ -125,7 +141,7 @@ impl Service {
             id: self.id.clone(),
             description: "Bulk user onboarding".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            metadata: metadata(),
+            metadata: self.metadata.clone(),
             endpoints: self.endpoints.iter().map(|one| one.info.clone()).collect(),
         }
     }
@@ -163,10 +179,6 @@ impl Endpoint {
             queue_group: self.info.queue_group.clone(),
         }
     }
-}
-
-fn metadata() -> HashMap<String, String> {
-    owned(&[("contract", &API_VERSION.to_string())])
 }
 
 fn owned(pairs: &[(&str, &str)]) -> HashMap<String, String> {

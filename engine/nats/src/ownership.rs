@@ -369,7 +369,7 @@ fn is_there(entry: &kv::Entry) -> bool {
     entry.operation == kv::Operation::Put
 }
 
-async fn bucket(
+pub(crate) async fn bucket(
     jetstream: &jetstream::Context,
     name: &'static str,
     max_age: Duration,

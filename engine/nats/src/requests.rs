@@ -7,11 +7,12 @@ use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::admission::{Admission, Place};
 use super::names::Address;
 use super::wire::{Encoding, WireResponse, header, id_in};
 use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
-use boarding_core::queries::{QueryAnswer, QueryCaller};
+use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
 
 /// A message with a command or a query.
 #[derive(Debug, Clone, Copy)]
@@ -121,8 +122,15 @@ fn is_traceparent(text: &str) -> bool {
         && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
 }
 
-/// Answers a query with a response of at most `max_bytes`.
-pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usize) -> WireResponse {
+/// Answers a query with a response of at most `max_bytes`. While it waits for its position, the query gives its place
+/// to others.
+pub(super) async fn query(
+    engine: &Engine,
+    request: Request<'_>,
+    max_bytes: usize,
+    admission: &Admission,
+    place: Place,
+) -> WireResponse {
     let encoding = match Encoding::of(request.headers) {
         Ok(encoding) => encoding,
         Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
@@ -133,7 +141,18 @@ pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usiz
         Ok((company, (params, asker))) => (company, params, asker),
         Err(refusal) => return WireResponse::refused(encoding, None, refusal),
     };
-    let response = match Box::pin(engine.query(&company, name, params, &asker)).await {
+    let answering = async {
+        let prepared = engine.prepare_query(&company, name, params, &asker).await?;
+        let _place = if prepared.must_wait() {
+            let waiting = place.swap(&admission.waiting).ok_or_else(too_many)?;
+            prepared.wait().await?;
+            waiting.swap(&admission.queries).ok_or_else(too_many)?
+        } else {
+            place
+        };
+        prepared.answer().await
+    };
+    let response = match Box::pin(answering).await {
         Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, &found),
         Ok(QueryAnswer::Csv(bytes)) => WireResponse::csv(bytes),
         Err(no) => WireResponse::no_answer(encoding, no),
@@ -146,6 +165,13 @@ pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usiz
     let details = json!({"limit_bytes": limit, "actual_bytes": actual});
     let refusal = Refusal::new(Code::QueryTooLarge).saying(advice).with(details);
     WireResponse::refused(encoding, None, refusal)
+}
+
+/// Why a request got no place.
+pub(super) const TOO_MANY: &str = "too many requests are running";
+
+fn too_many() -> QueryFailure {
+    QueryFailure::Failed { code: Code::Overloaded, why: TOO_MANY.to_owned() }
 }
 
 /// The parameters of a query and its caller. An empty payload means no parameters.

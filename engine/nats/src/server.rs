@@ -9,18 +9,18 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admission::{Admission, AdmissionLimits};
+use super::admission::{Admission, AdmissionLimits, Place};
 use super::feed::{self, Feed};
 use super::forward;
-use super::isolation;
 use super::jetstream_api;
-use super::micro::{self, Service};
+use super::log_lease::LogLease;
+use super::micro::{self, OtherEngine, Service};
 use super::names;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
 use super::refused_commands::RefusedStream;
-use super::requests::{self, Request, may_answer};
+use super::requests::{self, Request, TOO_MANY, may_answer};
 use super::server_state::{Phase, ServerState};
 use super::takeover;
 use super::wire::WireResponse;
@@ -49,6 +49,8 @@ pub struct Options {
     pub limits: AdmissionLimits,
     /// The ownership of companies, if several engines share the log.
     pub owners: Option<CompanyOwners>,
+    /// The lease on serving. Without one, only the start checks that no other engine serves here.
+    pub lease: Option<LogLease>,
     /// Settings of the event feed; `None` publishes no events. It needs JetStream.
     pub feed: Option<feed::Options>,
     /// The number of replicas of new streams and buckets. `None` uses the default of the cluster.
@@ -75,17 +77,23 @@ impl NatsServer {
         client: Client,
         options: Options,
     ) -> Result<Self, ServeError> {
-        let Options { limits, owners, feed, copies } = options;
+        let Options { limits, owners, lease, feed, copies } = options;
         let copies = copies.unwrap_or_else(|| usual_copies(&client));
         let bucket = Arc::new(ObjectBucket::new(&client, copies));
         engine.fetch_from(Arc::<ObjectBucket>::clone(&bucket));
+        if let Some(lease) = &lease {
+            engine.guard_appends(Arc::new(lease.clone()));
+        }
         let refused = Arc::new(RefusedStream::new(&client, copies));
         engine.read_refused_from(Arc::<RefusedStream>::clone(&refused));
         match &owners {
             // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
             None => {
-                if let Some(id) = micro::other_engine(&client).await {
+                // An engine that lacks the lease is of an earlier version. One that had it is about to stop.
+                if let Some(OtherEngine { id, has_lease }) = micro::other_engine(&client).await
+                    && !(has_lease && lease.is_some())
+                {
                     return Err(ServeError::Another { id });
                 }
                 engine.resume().await;
@@ -93,7 +101,7 @@ impl NatsServer {
         }
         let id = owners.as_ref().map_or_else(|| engine.clock().id().0, CompanyOwners::me);
         let feed = feed.map(|options| Feed::start(&engine, client.clone(), options));
-        let mut service = Service::new(id.to_string(), engine.clock().now());
+        let mut service = Service::new(id.to_string(), engine.clock().now(), lease.is_some());
         let (command_subjects, query_subjects) = (names::all("command"), names::all("query"));
         let commands = service.add("command", command_subjects[0].clone(), &COMMAND);
         let queries = service.add("query", query_subjects[0].clone(), &QUERY);
@@ -109,6 +117,7 @@ impl NatsServer {
             commands,
             admission: Admission::new(limits),
             owners,
+            lease,
         });
         let mut tasks = JoinSet::new();
         for (endpoint, subjects) in [(commands, command_subjects), (queries, query_subjects)] {
@@ -134,6 +143,14 @@ impl NatsServer {
     /// Completes with a text when the log has failed; see [`Engine::log_failed`].
     pub async fn log_failed(&self) -> String {
         self.state.engine.log_failed().await
+    }
+
+    /// Completes with a text when another engine serves in place of this one; see [`LogLease::lost`].
+    pub async fn lease_lost(&self) -> String {
+        match &self.state.lease {
+            Some(lease) => lease.lost().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Stops at once: sends the last answers, and does not wait for mails in flight.
@@ -163,7 +180,7 @@ impl NatsServer {
         if !matches!(sent.await, Ok(Ok(()))) {
             tracing::warn!("flush failed, last answers may be lost");
         }
-        let owners = self.state.owners.clone();
+        let (owners, lease) = (self.state.owners.clone(), self.state.lease.clone());
         let engine = Arc::into_inner(self.state).and_then(|state| Arc::into_inner(state.engine));
         match engine {
             Some(engine) => engine.close().await,
@@ -177,9 +194,15 @@ impl NatsServer {
                 "feed stopped before the end of the log; the next start publishes the rest"
             );
         }
-        if let Some(owners) = owners {
-            let _ = tokio::time::timeout(time_limit, owners.leave()).await;
-        }
+        let leaving = async {
+            if let Some(owners) = owners {
+                owners.leave().await;
+            }
+            if let Some(lease) = lease {
+                lease.release().await;
+            }
+        };
+        let _ = tokio::time::timeout(time_limit, leaving).await;
     }
 }
 
@@ -201,7 +224,6 @@ const QUERY: [(&str, &str); 4] = [
 async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
     let queue = queue::open(state).await;
     tasks.spawn(queue::run(Arc::clone(state), queue));
-    tasks.spawn(isolation::check(state.client.clone()));
     if let Some(owners) = state.owners.clone() {
         let state = Arc::clone(state);
         tasks.spawn(async move {
@@ -260,13 +282,12 @@ impl ServerState {
             tracing::warn!(subject = %message.subject, "request dropped: reply subject not allowed");
             return;
         }
-        match self.admission.acquire(request(&message).address().company, message.payload.len()) {
-            Some(permit) => {
+        let is_command = endpoint == self.commands;
+        let places = if is_command { &self.admission.commands } else { &self.admission.queries };
+        match places.acquire(request(&message).address().company, message.payload.len()) {
+            Some(place) => {
                 let state = Arc::clone(self);
-                running.spawn(async move {
-                    state.answer(endpoint, message).await;
-                    drop(permit);
-                });
+                running.spawn(async move { state.answer(endpoint, message, place).await });
             }
             None => self.reject_overloaded(endpoint, message).await,
         }
@@ -275,22 +296,25 @@ impl ServerState {
     /// Answers `overloaded`. The time is limited, so that rejected requests cannot pile up.
     async fn reject_overloaded(&self, endpoint: usize, message: Message) {
         let summary = request(&message).summary();
-        let why = "too many requests are running";
-        let response = WireResponse::failed(summary.encoding, summary.id, Code::Overloaded, why);
+        let response =
+            WireResponse::failed(summary.encoding, summary.id, Code::Overloaded, TOO_MANY);
         self.service.count(endpoint, 0, response.code);
         let Some(reply) = message.reply else { return };
         let soon = Duration::from_millis(OVERLOAD_REPLY_MILLIS_MAX);
         let _ = tokio::time::timeout(soon, self.send(&reply, response)).await;
     }
 
-    async fn answer(&self, endpoint: usize, message: Message) {
+    async fn answer(&self, endpoint: usize, message: Message, place: Place) {
         let began = self.engine.clock().now();
         let request = request(&message);
         let response = if endpoint == self.commands {
-            self.command(request).await
+            let response = self.command(request).await;
+            drop(place);
+            response
         } else {
             let most = self.client.max_payload();
-            self.guarded(request, requests::query(&self.engine, request, most)).await
+            let query = requests::query(&self.engine, request, most, &self.admission, place);
+            self.while_leased(request, self.guarded(request, query)).await
         };
         let millis = self.engine.clock().now().0 - began.0;
         self.service.count(endpoint, u64::try_from(millis).unwrap_or(0), response.code);

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use async_nats::Client;
 use boarding_commands::values::Code;
 use boarding_core::engine::Engine;
+use boarding_core::ownership::AppendGuard;
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::forward;
+use super::log_lease::LogLease;
 use super::micro::Service;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
@@ -44,6 +46,8 @@ pub(super) struct ServerState {
     pub(super) admission: Admission,
     /// The ownership of companies; none if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
+    /// The lease on serving; none if only the start checks that no other engine serves here.
+    pub(super) lease: Option<LogLease>,
 }
 
 impl ServerState {
@@ -54,15 +58,34 @@ impl ServerState {
 
     /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
-        if request.forwarded {
-            // It is executed here in any case: two engines must not forward it to each other without end.
-            self.guarded(request, requests::command(&self.engine, request)).await
-        } else {
-            self.guarded(
-                request,
-                forward::command(&self.engine, self.owners.as_ref(), &self.client, request),
-            )
-            .await
+        let executing = async {
+            if request.forwarded {
+                // It is executed here in any case: two engines must not forward it to each other without end.
+                self.guarded(request, requests::command(&self.engine, request)).await
+            } else {
+                let owners = self.owners.as_ref();
+                let command = forward::command(&self.engine, owners, &self.client, request);
+                self.guarded(request, command).await
+            }
+        };
+        self.while_leased(request, Box::pin(executing)).await
+    }
+
+    /// Runs `work` while this engine has the lease on serving. Otherwise, and if the lease ended meanwhile, the response
+    /// is a failure: another engine may have answered other requests by its own log.
+    pub(super) async fn while_leased(
+        &self,
+        request: Request<'_>,
+        work: impl Future<Output = WireResponse>,
+    ) -> WireResponse {
+        let check = || self.lease.as_ref().map_or(Ok(()), AppendGuard::check);
+        if let Err(why) = check() {
+            return forward::later(request, &why);
+        }
+        let response = work.await;
+        match check() {
+            Ok(()) => response,
+            Err(why) => forward::later(request, &why),
         }
     }
 

@@ -32,51 +32,66 @@ pub enum SharedError {
 /// The key of the link secret in the bucket.
 const LINK_SECRET_KEY: &str = "links";
 
-/// The link secret of all engines on this NATS: the one of the first engine that started.
+/// The link secret of all engines on this NATS; none if no engine has stored one.
 ///
 /// # Errors
 /// When NATS does not answer, or the stored secret has a wrong length.
 pub async fn secret(
     jetstream: &jetstream::Context,
-    ours: &Secret,
     copies: usize,
-) -> Result<Secret, SharedError> {
-    let known =
-        with_retry(&jetstream.client(), async || get_or_create(jetstream, ours, copies).await)
-            .await?;
-    let bytes = <[u8; SECRET_BYTES]>::try_from(&*known);
-    bytes.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: known.len() })
+) -> Result<Option<Secret>, SharedError> {
+    let client = jetstream.client();
+    let known = with_retry(&client, async || {
+        let store = secrets(jetstream, copies).await?;
+        store.get(LINK_SECRET_KEY).await.map_err(|error| SharedError::Secret(error.into()))
+    });
+    known.await?.map(|bytes| read_secret(&bytes)).transpose()
 }
 
-/// Stores our secret if there is none; returns the stored one.
-async fn get_or_create(
+/// Stores the link secret of all engines, and returns the stored one: another engine may have been first.
+///
+/// # Errors
+/// When NATS does not answer, or the stored secret has a wrong length.
+pub async fn store_secret(
     jetstream: &jetstream::Context,
     ours: &Secret,
     copies: usize,
-) -> Result<Vec<u8>, SharedError> {
+) -> Result<Secret, SharedError> {
+    let client = jetstream.client();
+    let stored = with_retry(&client, async || {
+        let failed = |error: async_nats::Error| SharedError::Secret(error);
+        let store = secrets(jetstream, copies).await?;
+        match store.create(LINK_SECRET_KEY, ours.bytes().to_vec().into()).await {
+            Ok(_) => return Ok(ours.bytes().to_vec()),
+            Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        let known = store.get(LINK_SECRET_KEY).await.map_err(|error| failed(error.into()))?;
+        Ok(known.unwrap_or_default().to_vec())
+    });
+    read_secret(&stored.await?)
+}
+
+fn read_secret(bytes: &[u8]) -> Result<Secret, SharedError> {
+    let secret = <[u8; SECRET_BYTES]>::try_from(bytes);
+    secret.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: bytes.len() })
+}
+
+async fn secrets(jetstream: &jetstream::Context, copies: usize) -> Result<kv::Store, SharedError> {
     let config = kv::Config {
         bucket: SECRETS_BUCKET.to_owned(),
         history: 1,
         num_replicas: copies,
         ..Default::default()
     };
-    let failed = |source: async_nats::Error| SharedError::Bucket { bucket: SECRETS_BUCKET, source };
-    let store = match jetstream.get_key_value(SECRETS_BUCKET).await {
-        Ok(store) => store,
+    match jetstream.get_key_value(SECRETS_BUCKET).await {
+        Ok(store) => Ok(store),
         Err(_) => {
             let made = jetstream.create_key_value(config).await;
-            made.map_err(|error| failed(error.into()))?
+            let failed = |source| SharedError::Bucket { bucket: SECRETS_BUCKET, source };
+            made.map_err(|error| failed(error.into()))
         }
-    };
-    let failed = |error: async_nats::Error| SharedError::Secret(error);
-    match store.create(LINK_SECRET_KEY, ours.bytes().to_vec().into()).await {
-        Ok(_) => return Ok(ours.bytes().to_vec()),
-        Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error.into())),
     }
-    let known =
-        store.get(LINK_SECRET_KEY).await.map_err(|error| failed(error.into()))?.unwrap_or_default();
-    Ok(known.to_vec())
 }
 
 /// Import files in an object store, so that another engine can continue an import.

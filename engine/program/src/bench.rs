@@ -3,3 +3,4 @@
 pub mod log;
 pub mod nats;
 pub mod onboarding;
+pub mod places;

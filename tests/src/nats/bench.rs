@@ -6,6 +6,7 @@ use async_nats::jetstream;
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 
+use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::program::program;
 
@@ -99,4 +100,21 @@ async fn bench_refuses_unsafe_servers_and_servers_with_streams() {
         "{stderr}"
     );
     assert_eq!(streams(&server).await, ["BOARDING_EVENTS"]);
+}
+
+/// `boarding bench places` counts the answers of a small company. The figures are not checked.
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_counts_the_answers_of_a_small_company() {
+    let server = Server::start();
+    let _serving = ServeProcess::start(&server);
+    let mut command = Command::new(program());
+    command.args(["bench", "places", "--json", "--nats", &server.url()]);
+    command.args(["--commands", "8", "--waiting", "20", "--in-flight", "20"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let what: Vec<&str> = lines.iter().map(|line| line["what"].as_str().unwrap()).collect();
+    assert_eq!(what, ["quiet", "waiting queries", "queries far ahead", "overload"]);
+    assert!(lines.iter().all(|line| line["accepted"] == 8), "{lines:?}");
 }

@@ -435,7 +435,12 @@ async fn installation_without_accounts_moves_with_its_streams() {
     let mut serving = ServeProcess::at(url(&server, "engine"));
     let monitor = server.monitor_url();
     let options = ["--log", "jetstream", "--nats-monitor", &monitor];
-    serving.restart(&options);
+    let refused = serving.command(&options).output().unwrap();
+    assert_eq!(refused.status.code(), Some(4), "{}", serving.log());
+    let log = serving.log();
+    assert!(log.contains("share one account") && log.contains("boarding nats-config"), "{log}");
+    let accepting = [&options[..], &["--accept-shared-account"]].concat();
+    serving.restart(&accepting);
     let caller = Caller::connect(&url(&server, "operator")).await;
     caller.define_company().await;
     let named = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
@@ -444,10 +449,6 @@ async fn installation_without_accounts_moves_with_its_streams() {
         caller.rows("history", params, &named["position"]).await
     };
     let before = history(&caller).await;
-    eventually("the engine warns", async || {
-        serving.log().contains("share one account").then_some(())
-    })
-    .await;
     serving.signal("-TERM");
     eventually("the engine stops", async || serving.exit_status()).await;
     server.kill();

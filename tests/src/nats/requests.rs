@@ -254,36 +254,34 @@ async fn permissions_are_enforced_by_actor() {
     answer.error("envelope.malformed", 400);
 }
 
-/// Requests beyond the limits of the engine get `overloaded` immediately.
+/// Requests beyond the limits of the engine get `overloaded` immediately. Queries that wait for a position take no
+/// place from others.
 #[tokio::test]
-async fn requests_beyond_the_limits_are_overloaded() {
+async fn waiting_queries_leave_the_places_of_other_requests() {
     let server = Server::start();
-    let (_folder, service) =
-        serve_with(&server, AdmissionLimits { requests: 3, of_company: 2, bytes: 100_000 }).await;
+    let limits = AdmissionLimits { requests: 8, bytes: 100_000, waiting: 4 };
+    let (_folder, service) = serve_with(&server, limits).await;
     let caller = Caller::connect(&server.url()).await;
-    // Two queries for a future position use both permits of the company for five seconds.
-    let waiting = |caller: Caller| async move {
-        caller.query("users", json!({"min_position": 1_000_000})).await
-    };
-    let held = [tokio::spawn(waiting(caller.clone())), tokio::spawn(waiting(caller.clone()))];
-    let envelope = caller.envelope(&json!({"company_name": "Acme"}));
-    let overloaded = eventually("both permits of the company are used", async || {
-        let answer = caller.with_msgpack().send_command("SetCompanyConfig", &envelope).await;
+    let ahead =
+        |caller: Caller| async move { caller.query("users", json!({"min_position": 1_000})).await };
+    let held = [(); 2].map(|()| tokio::spawn(ahead(caller.clone())));
+    let overloaded = eventually("the company may not wait more", async || {
+        let answer = ahead(caller.clone()).await;
         (answer.code() == "overloaded").then_some(answer)
     })
     .await;
-    assert_eq!(overloaded.value["command"], envelope["id"]);
     assert_eq!(overloaded.value["retry"], true);
     overloaded.error("overloaded", 429);
-    // The third permit of the engine is free for another company.
-    let globex = caller.for_company("globex");
-    globex.command("SetCompanyConfig", json!({"company_name": "Globex"})).await.accepted();
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
+    assert!(caller.query("users", json!({})).await.value["rows"].is_array());
     for one in held {
         one.await.unwrap().error("not_yet_visible", 503);
     }
-    caller.send_command("SetCompanyConfig", &envelope).await.accepted();
-    let large = json!({"company_name": "x".repeat(200_000)});
-    caller.command("SetCompanyConfig", large).await.error("overloaded", 429);
+    let large = caller.envelope(&json!({"company_name": "x".repeat(200_000)}));
+    let answer = caller.with_msgpack().send_command("SetCompanyConfig", &large).await;
+    answer.error("overloaded", 429);
+    let refused = caller.query("users", json!({"min_position": u64::MAX})).await;
+    assert_eq!(refused.error("query.position_ahead", 400)["details"]["end"], 1);
     service.close().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::support::nats::Server;
 use crate::support::program::program;
@@ -38,13 +38,19 @@ impl ServeProcess {
     /// Kills the process if it runs, starts it on the same data folder, and waits until it is ready.
     #[track_caller]
     pub(crate) fn restart(&mut self, options: &[&str]) {
-        self.kill();
-        let mut child = self.command(options).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        self.child = Some(child);
+        self.spawn(options).read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "boarding serve ended before it was ready: {}", self.log());
         self.ready = line;
+    }
+
+    /// Kills the process if it runs, and starts it on the same data folder. Returns its output.
+    pub(crate) fn spawn(&mut self, options: &[&str]) -> BufReader<ChildStdout> {
+        self.kill();
+        let mut child = self.command(options).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        self.child = Some(child);
+        output
     }
 
     /// The command line of the process.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use boarding_commands::decide::Command;
 use boarding_commands::event::Event;
 use boarding_commands::step::Request;
 use boarding_commands::values::CommandId;
@@ -28,6 +29,17 @@ pub(super) struct Decided {
     pub(super) request: Box<Request>,
     pub(super) reply: oneshot::Sender<Reply>,
     pub(super) outcome: Outcome,
+}
+
+impl Decided {
+    /// Whether it only reports mails that this engine has sent. It is appended in any case: the mails are sent, and
+    /// the log of no other engine has their outcomes.
+    pub(super) fn reports_mails(&self) -> bool {
+        matches!(
+            self.request.command,
+            Command::ReportRecipients(_) | Command::ReportNotification(_)
+        )
+    }
 }
 
 pub(super) enum Outcome {

@@ -112,7 +112,13 @@ impl EngineError {
 /// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
 /// message says what to do.
 pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
-    let folder = DataDir::open(&options.data)?;
+    let mut folder = match options.log {
+        LogChoice::Files => DataDir::open(&options.data)?,
+        LogChoice::JetStream(_) => DataDir::open_without_log(&options.data)?,
+    };
+    if let Some(secret) = &options.secret {
+        folder.adopt_secret(secret);
+    }
     check_place(&options.log, &folder)?;
     let files = folder.files();
     files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
@@ -159,6 +165,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         waiting: WaitingRuns::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
+        append_guard: OnceLock::new(),
         objects: OnceLock::new(),
         refused: OnceLock::new(),
         closing: watch::Sender::new(false),

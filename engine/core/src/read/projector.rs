@@ -18,9 +18,11 @@ use boarding_log::{EventLog, Location, Reader, RecentCommands};
 mod error;
 mod log_batch;
 mod repair;
+mod seen;
 
 pub use error::ProjectError;
 use log_batch::{check_log, next_entries, stage};
+use seen::Seen;
 
 /// A handle of the read models.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ struct Shared {
     /// The commands of the log while the store is repaired and filled again.
     recalled: RwLock<Option<RecentCommands>>,
     /// The last applied position, or an error text while the rows cannot be used.
-    seen: watch::Sender<Result<u64, Arc<str>>>,
+    seen: Seen,
     requests: mpsc::Sender<ProjectorRequest>,
     /// Whether a notification is pending already: one is enough.
     notified: AtomicBool,
@@ -71,7 +73,7 @@ impl ReadModels {
             view: RwLock::new(store.view(meta.clone(), &lease)),
             target: AtomicU64::new(log.end()),
             recalled: RwLock::new((!is_open).then(RecentCommands::default)),
-            seen: watch::Sender::new(Ok(meta.position)),
+            seen: Seen::at(meta.position),
             store,
             requests,
             notified: AtomicBool::new(false),
@@ -105,6 +107,11 @@ impl ReadModels {
     /// The last applied position, as it changes, or an error text once the thread has stopped.
     pub fn seen(&self) -> watch::Receiver<Result<u64, Arc<str>>> {
         self.shared.seen.subscribe()
+    }
+
+    /// Completes when this position is applied, or with an error text while the rows cannot be used.
+    pub async fn reached(&self, position: u64) -> Result<(), Arc<str>> {
+        self.shared.seen.reached(position).await
     }
 
     /// The position that rows must reach before queries are answered. Until then rows are of the past.
@@ -215,7 +222,7 @@ impl Follower {
                 None => {
                     let text = boarding_log::error_chain(&error);
                     tracing::error!(%text, "read models stopped");
-                    drop(self.shared.seen.send_replace(Err(text.into())));
+                    self.shared.seen.report(Err(text.into()));
                     return;
                 }
             };
@@ -333,7 +340,7 @@ impl Follower {
         self.meta = meta;
         let view = self.shared.store.view(self.meta.clone(), &self.lease);
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
-        drop(self.shared.seen.send_replace(Ok(self.meta.position)));
+        self.shared.seen.report(Ok(self.meta.position));
     }
 
     /// Rebuilds tables up to the position of the others.

@@ -16,6 +16,7 @@ use boarding_core::delivery::null::NullChannel;
 use boarding_core::engine::LogChoice;
 
 mod nats;
+mod places;
 
 /// Measures the speed of this program on this machine
 #[derive(Debug, Args)]
@@ -63,6 +64,15 @@ The servers must be free of engines: the bench creates and removes their streams
 queries over NATS concurrently. \"beside raw\" compares the rate with a program that only publishes the same bytes
 to JetStream, with the same concurrency, and waits until each message is durable.")]
     Nats(Box<nats::Nats>),
+    /// Measures whether a small company gets its answers beside waiting queries and an overload
+    #[command(after_help = "\
+An engine must serve on these servers, with data for tests only: the bench adds the companies bench-0 to bench-4 and
+thousands of users. The first company is small. The others ask for positions beyond the end of the log, and then
+keep --in-flight commands in flight.
+
+Example:
+  boarding bench places --nats nats://localhost:4222")]
+    Places(Box<places::Places>),
 }
 
 /// The channel of a measured run.
@@ -101,6 +111,7 @@ impl Bench {
                 measure_disk(&folder, out)
             }
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Places(verb) => verb.run(out).await,
         }
     }
 }

@@ -9,23 +9,26 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::{Common, open_outbox};
-use super::failure::{self, CliResult, Done, Failure};
+use super::failure::{self, CliResult, Done, Failure, unavailable};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
 use super::output::Out;
-use boarding_core::data_dir::DataDir;
-use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
+use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::channel::NatsChannel;
 use boarding_nats::feed;
-use boarding_nats::ownership::CompanyOwners;
+use boarding_nats::isolation;
+use boarding_nats::log_lease::{Holder, LogLease};
+use boarding_nats::ownership::{CompanyOwners, EngineId};
 use boarding_nats::server::{self, NatsServer};
-use boarding_nats::shared::{self, KeptFiles};
+use boarding_nats::shared::KeptFiles;
 use boarding_nats::text_work::TextQueue;
 use boarding_nats::worker_queue::WorkQueue;
 
+mod link_secret;
 mod settings;
 
+use link_secret::LinkSecret;
 use settings::{Log, Settings};
 
 /// Serves other programs on NATS until it is stopped
@@ -62,6 +65,12 @@ pub(super) struct Serve {
     /// Queues text messages to devices for a text gateway on NATS; mails go where they go without it
     #[arg(long, env = "BOARDING_TEXT_WORKERS")]
     text_workers: bool,
+    /// Makes a new link secret for a log in JetStream whose own one is lost: links mailed before do not work
+    #[arg(long)]
+    new_link_secret: bool,
+    /// Accepts a NATS server whose users share one account: then no company is kept apart from the others
+    #[arg(long, env = "BOARDING_ACCEPT_SHARED_ACCOUNT")]
+    accept_shared_account: bool,
     /// Reads options from this TOML file
     #[arg(long, env = "BOARDING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -77,11 +86,12 @@ impl Serve {
         };
         let failed = tokio::select! {
             () = signals.received() => None,
-            why = server.log_failed() => Some(why),
+            why = server.log_failed() => Some(failure::of_log(&why)),
+            why = server.lease_lost() => Some(Failure::Unavailable(why)),
         };
-        if let Some(why) = failed {
+        if let Some(failure) = failed {
             server.abort().await;
-            return Err(failure::of_log(&why));
+            return Err(failure);
         }
         tracing::info!("stopping");
         server.close().await;
@@ -101,6 +111,7 @@ impl Serve {
         let shown = address.shown().map_err(|error| connection_failure(&error))?;
         let client =
             address.connect("boarding").await.map_err(|error| connection_failure(&error))?;
+        self.check_isolation(&client).await?;
         let server = match self.log {
             Some(Log::Jetstream) => self.open_shared(&common, out, client).await?,
             _ => self.open_alone(&common, out, client).await?,
@@ -115,6 +126,17 @@ impl Serve {
         Ok(server)
     }
 
+    /// Refuses a server that does not keep companies apart, unless the operator accepts it.
+    async fn check_isolation(&self, client: &Client) -> Result<(), Failure> {
+        match isolation::check(client).await {
+            Err(error) if self.accept_shared_account => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "accepted as asked");
+                Ok(())
+            }
+            checked => checked.map_err(|error| unavailable(&error)),
+        }
+    }
+
     /// Opens an engine whose log is in the files of its data folder.
     async fn open_alone(
         &self,
@@ -125,8 +147,10 @@ impl Serve {
         let mut options = opening::options(common)?;
         self.use_workers(&mut options, &client, common)?;
         let copies = self.copies(&client);
+        let engine_id = options.clock.id().0;
         let engine = open_engine(options, out).await?;
-        let options = self.server_options(None, copies);
+        let lease = lease(&client, &engine, engine_id, false, common, copies).await?;
+        let options = self.server_options(None, lease, copies);
         open_server(engine, client, options).await
     }
 
@@ -139,23 +163,23 @@ impl Serve {
     ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
         let mut options = opening::options(common)?;
-        // The folder is opened only to read its secret. It is closed at once, because the engine locks it below.
-        let own_secret = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
-        let secret =
-            shared::secret(&context, &own_secret, copies).await.map_err(|e| unavailable(&e))?;
-        options.secret = Some(secret);
+        let secret = LinkSecret::read(&context, &common.data(), copies).await?;
+        options.secret = Some(secret.used.clone());
         options.log = LogChoice::JetStream(self.nats.log()?);
         self.use_workers(&mut options, &client, common)?;
         let engine_id = options.clock.id().0;
         let engine = open_engine(options, out).await?;
+        let makes_new = self.new_link_secret;
+        secret.check_and_store(&engine, &context, &common.data(), makes_new, copies).await?;
         let files = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
         let files = files.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(files));
+        let lease = lease(&client, &engine, engine_id, true, common, copies).await?;
         let owners =
             with_retry(&client, async || CompanyOwners::join(&context, engine_id, copies).await)
                 .await;
         let owners = owners.map_err(|e| unavailable(&e))?;
-        let options = self.server_options(Some(owners), copies);
+        let options = self.server_options(Some(owners), lease, copies);
         open_server(engine, client, options).await
     }
 
@@ -187,9 +211,14 @@ impl Serve {
         Ok(())
     }
 
-    fn server_options(&self, owners: Option<CompanyOwners>, copies: usize) -> server::Options {
+    fn server_options(
+        &self,
+        owners: Option<CompanyOwners>,
+        lease: Option<LogLease>,
+        copies: usize,
+    ) -> server::Options {
         let feed = Some(feed::Options { copies, ..feed::Options::default() });
-        server::Options { owners, feed, copies: Some(copies), ..Default::default() }
+        server::Options { owners, lease, feed, copies: Some(copies), ..Default::default() }
     }
 
     /// The number of copies of all streams and buckets except the log.
@@ -202,6 +231,7 @@ impl Serve {
         self.log = self.log.or(settings.log);
         self.workers |= settings.workers.unwrap_or(false);
         self.text_workers |= settings.text_workers.unwrap_or(false);
+        self.accept_shared_account |= settings.accept_shared_account.unwrap_or(false);
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());
@@ -216,16 +246,34 @@ impl Serve {
     }
 }
 
+/// Acquires the lease on serving: on one NATS only one log is served. None without JetStream, where it would be kept.
+async fn lease(
+    client: &Client,
+    engine: &Engine,
+    id: EngineId,
+    shares: bool,
+    common: &Common,
+    copies: usize,
+) -> Result<Option<LogLease>, Failure> {
+    if !client.server_info().jetstream {
+        tracing::warn!(
+            "this NATS server has no JetStream: two engines with logs of their own are noticed only at their start"
+        );
+        return Ok(None);
+    }
+    let data = common.data();
+    let data = std::path::absolute(&data).unwrap_or(data).display().to_string();
+    let holder = Holder::new(id, shares, data, engine.folder_identity());
+    let lease = LogLease::acquire(client, holder, copies).await;
+    lease.map(Some).map_err(|error| unavailable(&error))
+}
+
 async fn open_server(
     engine: Engine,
     client: Client,
     options: server::Options,
 ) -> Result<NatsServer, Failure> {
     NatsServer::open(engine, client, options).await.map_err(|error| unavailable(&error))
-}
-
-fn unavailable(error: &dyn std::error::Error) -> Failure {
-    Failure::Unavailable(boarding_log::error_chain(error))
 }
 
 /// The signals that stop the service.

@@ -94,7 +94,7 @@ pub async fn move_folder(
     let addresses = options.jetstream.server.shown()?;
     let stream = options.jetstream.stream.clone();
     let servers = ExclusivityCheck::connect(&options.jetstream.server).await?;
-    servers.check_idle().await?;
+    servers.check_idle(&options.data).await?;
     // Checked first, because opening a log creates its stream and opening a folder creates the folder.
     if options.direction == Direction::FromJetStream
         && servers.messages(&stream).await?.unwrap_or_default() == 0
@@ -142,7 +142,7 @@ async fn to_jetstream(
     }
     let target = open_jetstream(options.jetstream).await?;
     let progress = move_log(&source, &target, report).await?;
-    servers.check_idle().await?;
+    servers.check_idle(folder.path()).await?;
     let companies = source.companies().len();
     close(source).await;
     folder.mark_moved(place)?;
@@ -163,7 +163,7 @@ async fn from_jetstream(
     }
     let target = open_files(folder, &options.clock).await?;
     let progress = move_log(&source, &target, report).await?;
-    servers.check_idle().await?;
+    servers.check_idle(folder.path()).await?;
     let companies = target.companies().len();
     close(target).await;
     folder.mark_returned()?;

@@ -79,7 +79,7 @@ impl Follower {
     }
 
     fn stop_queries(&self, text: &str) {
-        drop(self.shared.seen.send_replace(Err(text.into())));
+        self.shared.seen.report(Err(text.into()));
     }
 
     /// Follows the log after the position of the repaired rows.

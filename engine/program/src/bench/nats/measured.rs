@@ -23,7 +23,7 @@ impl Timed {
     }
 
     /// Waits until all tasks have ended, and collects their durations.
-    pub(super) async fn joined(
+    pub(crate) async fn joined(
         started: Instant,
         mut tasks: JoinSet<Result<Vec<Duration>, BenchError>>,
     ) -> Result<Self, BenchError> {
@@ -69,7 +69,7 @@ pub const HEADING: &str =
     "                            in flight    per second   p50 ms   p99 ms  beside raw";
 
 impl Line {
-    pub(super) fn of(what: &'static str, in_flight: usize, timed: Timed) -> Self {
+    pub(crate) fn of(what: &'static str, in_flight: usize, timed: Timed) -> Self {
         Self { what, in_flight, timed, ratio: None }
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Settings {
     pub(super) nats_monitor: Option<Vec<String>>,
     pub(super) accept_unknown_sync: Option<bool>,
     pub(super) accept_one_copy: Option<bool>,
+    pub(super) accept_shared_account: Option<bool>,
     pub(super) replicas: Option<u8>,
     pub(super) workers: Option<bool>,
     text_outbox: Option<PathBuf>,

@@ -1,0 +1,92 @@
+//! The link secret of a log in JetStream: a folder without it starts no engine, and stores no new one.
+
+use std::path::Path;
+use std::process::Command;
+
+use async_nats::jetstream;
+
+use super::serve_process::ServeProcess;
+use crate::support::nats::Server;
+use crate::support::program::{Cli, program};
+use crate::support::wait::eventually;
+
+/// A company that has mailed a link, with its log moved to the server.
+async fn moved(server: &Server) -> Cli {
+    let url = server.url();
+    let moving = move || {
+        let cli = Cli::with_company();
+        cli.import(&cli.people("people.csv", &[("ann", "+84923448001")]));
+        cli.start(&["--user", "ann"]);
+        let mut command = Command::new(program());
+        command.args(["move", "--to", "jetstream", "--nats", &url, "--accept-unknown-sync"]);
+        let output = command.env("BOARDING_DATA", cli.data()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        cli
+    };
+    tokio::task::spawn_blocking(moving).await.unwrap()
+}
+
+/// Starts an engine, which must refuse. Returns its log.
+async fn refused(serving: &mut ServeProcess, options: &[&str]) -> String {
+    let before = serving.log().len();
+    drop(serving.spawn(options));
+    let status = eventually("the engine has ended", async || serving.exit_status()).await;
+    assert_eq!(status.code(), Some(4), "{}", serving.log());
+    serving.log()[before..].to_owned()
+}
+
+async fn stored(server: &Server) -> Option<Vec<u8>> {
+    let jetstream = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let bucket = jetstream.get_key_value("BOARDING_SECRETS").await.ok()?;
+    bucket.get("links").await.unwrap().map(|secret| secret.to_vec())
+}
+
+fn copy_secret(from: &Path, to: &Path) {
+    std::fs::copy(from.join("secret"), to.join("secret")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_with_companies_gets_no_new_link_secret() {
+    let server = Server::start();
+    let cli = moved(&server).await;
+    let options = ["--log", "jetstream", "--accept-unknown-sync"];
+    let mut serving = ServeProcess::not_started(&server);
+    for _ in 0..2 {
+        let log = refused(&mut serving, &options).await;
+        let file = serving.data().join("secret");
+        let place = format!(
+            "put the file `secret` of the folder that the log was moved from, or of a backup, to {}",
+            file.display()
+        );
+        assert!(log.contains("neither in bucket BOARDING_SECRETS nor in"), "{log}");
+        assert!(log.contains(&place), "{log}");
+        assert!(!file.exists(), "a new secret was made");
+    }
+    // That of another folder.
+    let other = tokio::task::spawn_blocking(Cli::with_company).await.unwrap();
+    copy_secret(&other.data(), &serving.data());
+    let log = refused(&mut serving, &options).await;
+    assert!(log.contains("is not the one that made the links of company acme"), "{log}");
+    assert_eq!(stored(&server).await, None);
+
+    copy_secret(&cli.data(), &serving.data());
+    serving.restart(&options);
+    let secret = std::fs::read(cli.data().join("secret")).unwrap();
+    assert_eq!(stored(&server).await, Some(secret));
+    // Other engines need no secret of their own.
+    let mut second = ServeProcess::not_started(&server);
+    second.restart(&options);
+    assert!(!second.data().join("secret").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_link_secret_is_replaced_only_when_asked() {
+    let server = Server::start();
+    let _cli = moved(&server).await;
+    let options = ["--log", "jetstream", "--accept-unknown-sync", "--new-link-secret"];
+    let mut serving = ServeProcess::not_started(&server);
+    serving.restart(&options);
+    let secret = stored(&server).await.unwrap();
+    serving.restart(&options);
+    assert_eq!(stored(&server).await, Some(secret));
+}
