@@ -1,4 +1,4 @@
-//! Archives of profile pictures and each picture's outcome (queries `picture_import`, `picture_rows`).
+//! Archives of profile pictures and each picture's outcome (queries `picture_imports`, `picture_import`, `picture_rows`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projection, Projector, load};
+use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
@@ -18,12 +18,21 @@ use crate::rows::{Rows, Table};
 use crate::tables::imports::key as import_key;
 
 pub(crate) const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<PictureProjection>()],
+    projectors: &[Projector::of::<PictureProjection>(), Projector::of::<PictureOrderProjection>()],
     queries: &[
+        Query {
+            name: "picture_imports",
+            access: Access::Permission(Permission::BulkImportUsers),
+            params: &[],
+            paged: true,
+            row: schema_of::<ArchiveShown>,
+            csv: None,
+            answer: picture_imports,
+        },
         Query {
             name: "picture_import",
             access: Access::Permission(Permission::BulkImportUsers),
-            params: &[Param::id("import").required()],
+            params: &[Param::id_or_latest("import", Newest::Pictures).required()],
             paged: false,
             row: schema_of::<ArchiveShown>,
             csv: None,
@@ -32,7 +41,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "picture_rows",
             access: Access::Permission(Permission::BulkImportUsers),
-            params: &[Param::id("import").required(), Param::one_of::<PictureOutcome>("outcome")],
+            params: &[
+                Param::id_or_latest("import", Newest::Pictures).required(),
+                Param::one_of::<PictureOutcome>("outcome"),
+            ],
             paged: true,
             row: schema_of::<PictureShown>,
             csv: Some(CsvLayout::report(&[
@@ -78,6 +90,8 @@ pub(crate) enum PictureRow {
         invalid: u64,
         requested_by: Personal<String>,
         at: Time,
+        /// The version of its first event, by which archives are listed.
+        version: u64,
     },
     Picture {
         number: u64,
@@ -140,9 +154,11 @@ impl Projection for PictureProjection {
 
     fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
         // A large archive was accepted first: by whom and when, says its row.
-        let (requested_by, at) = match row {
-            Some(PictureRow::Archive { requested_by, at, .. }) => (requested_by, at),
-            _ => (fact.commit.actor.clone(), fact.commit.at),
+        let (requested_by, at, version) = match row {
+            Some(PictureRow::Archive { requested_by, at, version, .. }) => {
+                (requested_by, at, version)
+            }
+            _ => (fact.commit.actor.clone(), fact.commit.at, fact.version),
         };
         match fact.event {
             Event::PicturesAccepted { import, file, total, .. } => {
@@ -157,6 +173,7 @@ impl Projection for PictureProjection {
                     invalid,
                     requested_by,
                     at,
+                    version,
                 })
             }
             Event::PicturesImported { import, file, inserted, invalid, .. } => {
@@ -169,6 +186,7 @@ impl Projection for PictureProjection {
                     invalid: *invalid,
                     requested_by,
                     at,
+                    version,
                 })
             }
             Event::PictureInserted { number, name, user, sha256, bytes, format, .. } => {
@@ -182,6 +200,55 @@ impl Projection for PictureProjection {
             }),
             _ => None,
         }
+    }
+}
+
+/// Ids of archives, newest first. Ids cannot give this order, because clients may choose them.
+#[derive(Debug)]
+pub(crate) struct PictureOrderProjection;
+
+impl Projection for PictureOrderProjection {
+    const TABLE: Table = Table::PictureOrder;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = ImportId;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        let is_archive =
+            matches!(fact.event, Event::PicturesAccepted { .. } | Event::PicturesImported { .. });
+        is_archive.then(|| newest_first(fact.version))
+    }
+
+    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
+        match fact.event {
+            Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
+                Some(*import)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl PictureRow {
+    /// The archive; none for a picture.
+    fn shown(&self) -> Option<Value> {
+        let Self::Archive { import, file, total, inserted, invalid, requested_by, at, .. } = self
+        else {
+            return None;
+        };
+        let is_completed = matches!(self, Self::Archive { completed: true, .. });
+        let state = if is_completed { ArchiveState::Completed } else { ArchiveState::Processing };
+        Some(json!(ArchiveShown {
+            import: *import,
+            file_name: &file.name,
+            sha256: &file.sha256,
+            state: WireName(state),
+            total: *total,
+            inserted: *inserted,
+            invalid: *invalid,
+            requested_by,
+            at: *at,
+        }))
     }
 }
 
@@ -200,32 +267,20 @@ fn archive(
 
 fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
-    match archive(request, rows, id)? {
-        PictureRow::Archive {
-            import,
-            file,
-            completed,
-            total,
-            inserted,
-            invalid,
-            requested_by,
-            at,
-        } => {
-            let state = if completed { ArchiveState::Completed } else { ArchiveState::Processing };
-            Ok(RowsAnswer::Row(json!(ArchiveShown {
-                import,
-                file_name: &file.name,
-                sha256: &file.sha256,
-                state: WireName(state),
-                total,
-                inserted,
-                invalid,
-                requested_by: &requested_by,
-                at,
-            })))
-        }
-        PictureRow::Picture { .. } => Err(not_found("import", &id)),
-    }
+    let shown = archive(request, rows, id)?.shown();
+    shown.map(RowsAnswer::Row).ok_or_else(|| not_found("import", &id))
+}
+
+fn picture_imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<PictureOrderProjection, _>(request, rows, &[], |place, id| {
+        let archive = load::<PictureProjection>(rows, request.company, &key(id, 0))?;
+        // The end of a large archive has a place too, where it is not listed again.
+        let is_first = |archive: &PictureRow| match archive {
+            PictureRow::Archive { version, .. } => newest_first(*version) == place,
+            PictureRow::Picture { .. } => false,
+        };
+        Ok([archive.filter(is_first).and_then(|archive| archive.shown())])
+    })
 }
 
 fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -286,6 +341,38 @@ mod tests {
                 code: Code::PictureDuplicateForUser,
             },
         ])
+    }
+
+    /// OCM-20: a large archive is listed once, from its start on, by who requested it.
+    #[test]
+    fn large_archive_is_listed_once() {
+        let file = || FileRef { name: "Big.zip".to_owned(), sha256: "cd".repeat(32), bytes: 9 };
+        let match_attribute = || "agent_id".to_owned();
+        let accepted = Event::PicturesAccepted {
+            import: import(2),
+            file: file(),
+            match_attribute: match_attribute(),
+            total: 1,
+        };
+        let refused = Event::PictureRefused {
+            import: import(2),
+            number: 1,
+            name: Personal("a.png".to_owned()),
+            code: Code::PictureNoMatch,
+        };
+        let ended = Event::PicturesImported {
+            import: import(2),
+            file: file(),
+            match_attribute: match_attribute(),
+            inserted: 0,
+            invalid: 1,
+        };
+        let company = company().commit([accepted]);
+        let states =
+            |company: &TestCompany| column(&company.query("picture_imports", &json!({})), "state");
+        assert_eq!(states(&company), ["processing", "completed"]);
+        let company = company.commit([refused, ended]);
+        assert_eq!(states(&company), ["completed", "completed"]);
     }
 
     /// OCM-20.
