@@ -198,7 +198,15 @@ events! {
 
     /// Profile pictures.
     Picture(PictureEvent) {
-        /// An archive of pictures was imported; the outcome of each picture follows.
+        /// An archive of more pictures than one commit can hold was accepted. The outcome of each picture follows, and
+        /// `PicturesImported` comes last.
+        PicturesAccepted: neutral {
+            import: ImportId,
+            file: FileRef,
+            match_attribute: String,
+            total: u64,
+        }
+        /// An archive of pictures was imported. Unless it was accepted before, the outcome of each picture follows.
         PicturesImported: neutral {
             import: ImportId,
             file: FileRef,
@@ -219,6 +227,8 @@ events! {
             bytes: u64,
             format: PictureFormat,
         }
+        /// The person has no picture any more. Its bytes go, if nobody else has the picture.
+        PictureRemoved: neutral { user: Who, sha256: String }
         PictureRefused: neutral {
             import: ImportId,
             number: u64,

@@ -39,6 +39,7 @@ mod run_queue;
 mod runs;
 mod tables;
 mod templates;
+pub mod user_pictures;
 mod users;
 
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     permissions::MODEL,
     phone_list::MODEL,
     pictures::MODEL,
+    user_pictures::MODEL,
     roles::MODEL,
     run_queue::MODEL,
     runs::MODEL,

@@ -62,6 +62,14 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 wire_enum! {
+    /// Whether all pictures of an archive have an outcome.
+    ArchiveState {
+        Processing "processing"
+        Completed "completed"
+    }
+}
+
+wire_enum! {
     /// The outcome of a picture.
     PictureOutcome {
         Inserted "inserted"
@@ -75,10 +83,15 @@ pub(crate) enum PictureRow {
     Archive {
         import: ImportId,
         file: FileRef,
+        /// Whether all pictures have an outcome. Before that the counts are 0.
+        completed: bool,
+        total: u64,
         inserted: u64,
         invalid: u64,
         requested_by: Personal<String>,
         at: Time,
+        /// The version of its first event, by which archives are listed.
+        version: u64,
     },
     Picture {
         number: u64,
@@ -94,7 +107,9 @@ struct ArchiveShown<'a> {
     import: ImportId,
     file_name: &'a str,
     sha256: &'a str,
+    state: WireName<ArchiveState>,
     total: u64,
+    /// 0 while the state is `processing`, as `invalid` is.
     inserted: u64,
     invalid: u64,
     requested_by: &'a Personal<String>,
@@ -123,29 +138,55 @@ pub(crate) struct PictureProjection;
 
 impl Projection for PictureProjection {
     const TABLE: Table = Table::Pictures;
-    const VERSION: u32 = 1;
-    const READS: bool = false;
+    const VERSION: u32 = 2;
     type Row = PictureRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
-            Event::PicturesImported { import, .. } => Some(key(*import, 0)),
+            Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
+                Some(key(*import, 0))
+            }
             Event::PictureInserted { import, number, .. }
             | Event::PictureRefused { import, number, .. } => Some(key(*import, *number)),
             _ => None,
         }
     }
 
-    fn evolve(_: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
+    fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
+        // A large archive was accepted first: by whom and when, says its row.
+        let (requested_by, at, version) = match row {
+            Some(PictureRow::Archive { requested_by, at, version, .. }) => {
+                (requested_by, at, version)
+            }
+            _ => (fact.commit.actor.clone(), fact.commit.at, fact.version),
+        };
         match fact.event {
+            Event::PicturesAccepted { import, file, total, .. } => {
+                let (import, file, total) = (*import, file.clone(), *total);
+                let (completed, inserted, invalid) = (false, 0, 0);
+                Some(PictureRow::Archive {
+                    import,
+                    file,
+                    completed,
+                    total,
+                    inserted,
+                    invalid,
+                    requested_by,
+                    at,
+                    version,
+                })
+            }
             Event::PicturesImported { import, file, inserted, invalid, .. } => {
                 Some(PictureRow::Archive {
                     import: *import,
                     file: file.clone(),
+                    completed: true,
+                    total: inserted + invalid,
                     inserted: *inserted,
                     invalid: *invalid,
-                    requested_by: fact.commit.actor.clone(),
-                    at: fact.commit.at,
+                    requested_by,
+                    at,
+                    version,
                 })
             }
             Event::PictureInserted { number, name, user, sha256, bytes, format, .. } => {
@@ -173,12 +214,16 @@ impl Projection for PictureOrderProjection {
     type Row = ImportId;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        matches!(fact.event, Event::PicturesImported { .. }).then(|| newest_first(fact.version))
+        let is_archive =
+            matches!(fact.event, Event::PicturesAccepted { .. } | Event::PicturesImported { .. });
+        is_archive.then(|| newest_first(fact.version))
     }
 
     fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
         match fact.event {
-            Event::PicturesImported { import, .. } => Some(*import),
+            Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
+                Some(*import)
+            }
             _ => None,
         }
     }
@@ -187,14 +232,18 @@ impl Projection for PictureOrderProjection {
 impl PictureRow {
     /// The archive; none for a picture.
     fn shown(&self) -> Option<Value> {
-        let Self::Archive { import, file, inserted, invalid, requested_by, at } = self else {
+        let Self::Archive { import, file, total, inserted, invalid, requested_by, at, .. } = self
+        else {
             return None;
         };
+        let is_completed = matches!(self, Self::Archive { completed: true, .. });
+        let state = if is_completed { ArchiveState::Completed } else { ArchiveState::Processing };
         Some(json!(ArchiveShown {
             import: *import,
             file_name: &file.name,
             sha256: &file.sha256,
-            total: inserted + invalid,
+            state: WireName(state),
+            total: *total,
             inserted: *inserted,
             invalid: *invalid,
             requested_by,
@@ -223,9 +272,14 @@ fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAns
 }
 
 fn picture_imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<PictureOrderProjection, _>(request, rows, &[], |_, id| {
+    page::<PictureOrderProjection, _>(request, rows, &[], |place, id| {
         let archive = load::<PictureProjection>(rows, request.company, &key(id, 0))?;
-        Ok([archive.and_then(|archive| archive.shown())])
+        // The end of a large archive has a place too, where it is not listed again.
+        let is_first = |archive: &PictureRow| match archive {
+            PictureRow::Archive { version, .. } => newest_first(*version) == place,
+            PictureRow::Picture { .. } => false,
+        };
+        Ok([archive.filter(is_first).and_then(|archive| archive.shown())])
     })
 }
 
@@ -287,6 +341,38 @@ mod tests {
                 code: Code::PictureDuplicateForUser,
             },
         ])
+    }
+
+    /// OCM-20: a large archive is listed once, from its start on, by who requested it.
+    #[test]
+    fn large_archive_is_listed_once() {
+        let file = || FileRef { name: "Big.zip".to_owned(), sha256: "cd".repeat(32), bytes: 9 };
+        let match_attribute = || "agent_id".to_owned();
+        let accepted = Event::PicturesAccepted {
+            import: import(2),
+            file: file(),
+            match_attribute: match_attribute(),
+            total: 1,
+        };
+        let refused = Event::PictureRefused {
+            import: import(2),
+            number: 1,
+            name: Personal("a.png".to_owned()),
+            code: Code::PictureNoMatch,
+        };
+        let ended = Event::PicturesImported {
+            import: import(2),
+            file: file(),
+            match_attribute: match_attribute(),
+            inserted: 0,
+            invalid: 1,
+        };
+        let company = company().commit([accepted]);
+        let states =
+            |company: &TestCompany| column(&company.query("picture_imports", &json!({})), "state");
+        assert_eq!(states(&company), ["processing", "completed"]);
+        let company = company.commit([refused, ended]);
+        assert_eq!(states(&company), ["completed", "completed"]);
     }
 
     /// OCM-20.

@@ -59,6 +59,7 @@ tables! {
     UndoneRows 24 "undone_rows"
     Pictures 30 "pictures"
     PictureOrder 31 "picture_order"
+    UserPictures 32 "user_pictures"
     Notifications 40 "notifications"
     NotificationOrder 41 "notification_order"
     PermissionGroups 42 "permission_groups"

@@ -15,6 +15,7 @@ mod notifications;
 mod numbers;
 mod ocm;
 mod permissions;
+mod pictures;
 mod previews;
 mod retry;
 mod roles;

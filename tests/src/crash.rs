@@ -12,6 +12,7 @@ mod log_failure;
 mod mails;
 mod missing_file;
 mod opening;
+mod pictures;
 mod process;
 mod read_models;
 mod run;

@@ -7,6 +7,7 @@ pub(crate) mod mail_server;
 pub(crate) mod mail_text;
 pub(crate) mod nats;
 pub(crate) mod paths;
+pub(crate) mod pictures;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod random;

@@ -4,7 +4,7 @@ use super::bindings::Binding;
 use super::own_template::TemplateText;
 use super::state::{Company, OrgUnit};
 use crate::commit::Commit;
-use crate::event::{ByTheme, CompanyEvent, Event, PictureEvent, RowOutcome};
+use crate::event::{ByTheme, CompanyEvent, Event, RowOutcome};
 use crate::values::Time;
 
 mod imports;
@@ -142,19 +142,6 @@ impl Company {
             CompanyEvent::PermissionGroupDefined { permission_group, permissions } => {
                 self.permission_groups.insert(permission_group.clone(), permissions.clone());
             }
-        }
-    }
-
-    fn evolve_picture(&mut self, event: PictureEvent<'_>) {
-        match event {
-            PictureEvent::PicturesImported { import, .. } => {
-                self.picture_imports.insert(*import);
-            }
-            PictureEvent::PictureInserted { user, .. } => {
-                let user = self.users.enter(user.as_str());
-                *self.pictures.entry(user).or_default() += 1;
-            }
-            PictureEvent::PictureRefused { .. } => {}
         }
     }
 }

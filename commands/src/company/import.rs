@@ -105,6 +105,20 @@ impl ImportState {
     }
 }
 
+/// An archive whose pictures do not all have an outcome yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenPictures {
+    pub file: FileRef,
+    pub match_attribute: String,
+    pub total: u64,
+    /// The number of the last picture that has an outcome.
+    pub done: u64,
+    pub inserted: u64,
+    pub invalid: u64,
+    /// The users who got a picture of the archive: a second one is invalid.
+    pub(crate) users: BTreeSet<UserId>,
+}
+
 /// The progress of the undo of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::bindings::Bindings;
 use super::grants::Grants;
-use super::import::ImportState;
+use super::import::{ImportState, OpenPictures};
 use super::link_ends::LinkEnds;
 use super::notification::{DeferredNotifications, Expired, Notification};
 use super::numbers::Numbers;
@@ -76,8 +76,12 @@ pub struct Company {
     pub expired: Option<Expired>,
     /// Archives of pictures that were imported.
     pub picture_imports: BTreeSet<ImportId>,
-    /// How many pictures each user was given.
+    /// Those of them whose pictures do not all have an outcome yet.
+    pub open_pictures: BTreeMap<ImportId, OpenPictures>,
+    /// How often each user's picture was set or removed.
     pub(crate) pictures: BTreeMap<UserId, u32>,
+    /// The SHA-256 of the picture that each user has now.
+    pub(crate) portraits: BTreeMap<UserId, Box<str>>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
     /// The accounts that have another address than their key, by that address.
@@ -168,7 +172,9 @@ impl Company {
             reminders: Reminders::default(),
             expired: None,
             picture_imports: BTreeSet::new(),
+            open_pictures: BTreeMap::new(),
             pictures: BTreeMap::new(),
+            portraits: BTreeMap::new(),
             holders: BTreeMap::new(),
             readdressed: BTreeSet::new(),
         }

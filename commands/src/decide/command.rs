@@ -111,6 +111,7 @@ commands! {
         imports::edit_account::EditAccount,
         imports::renew_import_link::RenewImportLink,
         imports::import_pictures::ImportPictures,
+        imports::remove_pictures::RemovePictures,
         users::add_corporate_phone::AddCorporatePhone,
         users::remove_corporate_phone::RemoveCorporatePhone,
         runs::start_bulk_integration::StartBulkIntegration,
@@ -154,6 +155,7 @@ commands! {
     internal {
         /// The next rows of an accepted file.
         imports::import_rows::ImportRows,
+        imports::import_picture_rows::ImportPictureRows,
         /// The next rows of an import that is being undone.
         imports::undo_rows::UndoRows,
         /// The rest of a long list of recipients.

@@ -33,6 +33,9 @@ pub struct FileContents {
 #[derive(Debug, Clone)]
 pub struct ArchiveContents {
     pub file: FileRef,
+    /// The number of pictures in the archive.
+    pub total: u64,
+    /// All pictures, if their outcomes fit in one commit; otherwise empty.
     pub pictures: Vec<ArchivePicture>,
 }
 

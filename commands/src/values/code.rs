@@ -145,6 +145,7 @@ codes! {
     PictureTooLarge "picture.too_large" "The picture is too large; make it smaller than 5 MiB."
     PictureNoMatch "picture.no_match" "The name of the picture cannot be an Agent ID; rename the picture to the Agent ID of its user."
     PictureUserNotFound "picture.user_not_found" "No user has the Agent ID in the picture's name; import the user first, or rename the picture."
+    PictureNotFound "picture.not_found" "The user has no picture; list the users who have one: boarding pictures list."
     PictureDuplicateForUser "picture.duplicate_for_user" "An earlier picture of the archive belongs to the same user; remove one of them."
     ZipUnsafePath "zip.unsafe_path" "The entry is a link, or its path leads out of the archive, so it was not used; add the picture itself to the archive."
     ZipEncrypted "zip.encrypted" "The picture is encrypted; create the archive without a password."

@@ -32,6 +32,7 @@ use crate::submission::Submission;
 
 mod link_secrets;
 mod opening;
+mod picture_removal;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -167,6 +168,7 @@ impl Engine {
             true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
+        self.remove_unused_pictures(&reply).await;
         reply.into_answer(id)
     }
 

@@ -1,6 +1,6 @@
 //! The store of imported files, by the SHA-256 of their bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek as _};
@@ -20,6 +20,8 @@ pub struct Files {
     shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
     /// Files that no accepted command has yet, each with the number of commands that brought it.
     pending: Arc<Mutex<HashMap<String, u32>>>,
+    /// Stored files that are about to be removed. A command that brings one again keeps it.
+    removing: Arc<Mutex<HashSet<String>>>,
 }
 
 /// A store of files that engines on several machines share. Its methods block.
@@ -66,7 +68,8 @@ impl KeepError {
 
 impl Files {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, shared: Arc::default(), pending: Arc::default() }
+        let (shared, pending, removing) = Default::default();
+        Self { folder, shared, pending, removing }
     }
 
     /// Sets the shared store. Only the first call has an effect.
@@ -124,6 +127,30 @@ impl Files {
         }
     }
 
+    /// Whether engines share the files. Then none can know alone that a file is used no more.
+    pub(crate) fn are_shared(&self) -> bool {
+        self.shared.get().is_some()
+    }
+
+    /// Marks a file that may be used no more, before its uses are looked up. False if a command has brought it now.
+    pub(crate) fn begin_removal(&self, sha256: &str) -> bool {
+        let pending = self.pending();
+        !pending.contains_key(sha256) && self.removing().insert(sha256.to_owned())
+    }
+
+    /// Ends a removal: removes the file if it is used no more, unless a command has brought it since.
+    pub(crate) fn end_removal(&self, sha256: &str, is_used: bool) {
+        let _pending = self.pending();
+        if self.removing().remove(sha256) && !is_used {
+            // A file that cannot be removed does no harm.
+            let _ = fs::remove_file(self.path(sha256));
+        }
+    }
+
+    fn removing(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.removing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn pending(&self) -> MutexGuard<'_, HashMap<String, u32>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,6 +164,7 @@ impl Files {
         }
         // The lock keeps a refused command from removing the file meanwhile.
         let mut pending = self.pending();
+        self.removing().remove(sha256);
         let is_new = !self.path(sha256).exists();
         self.settle(draft, sha256, is_synced)?;
         match pending.get_mut(sha256) {

@@ -17,6 +17,7 @@ mod context;
 mod import_portions;
 mod intake;
 mod pending_work;
+mod picture_archive;
 mod process;
 pub mod refused_commands;
 mod registry;

@@ -77,16 +77,25 @@ pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
 /// A picture must be smaller than this, in bytes.
 pub const PICTURE_BYTES_BELOW: u64 = 5 * 1024 * 1024;
 
-/// The most pictures of one archive: the outcomes of all must fit in one commit of 256 KiB.
-pub const PICTURES_PER_ARCHIVE_MAX: usize = 1_000;
+/// The most pictures of one archive: as many as a company of this size takes from its directory.
+pub const PICTURES_PER_ARCHIVE_MAX: usize = 10_000;
 
-/// The most entries of one archive: it may also have folders and the extra files of macOS.
-pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
+/// The most pictures of one command: their outcomes must fit in one commit of 256 KiB.
+pub const PICTURES_PER_COMMIT: usize = 1_000;
+
+/// The most pictures that are unpacked for the next command while another one is appended.
+pub const PICTURES_AHEAD: usize = 500;
+
+/// The most entries of one archive: it may also have folders, and the extra file of macOS for each picture.
+pub const ARCHIVE_ENTRIES_MAX: usize = 25_000;
+
+/// The most bytes of a picture in one answer: in Base64 they fit in a message of 1 MiB.
+pub const PICTURE_PART_BYTES: usize = 512 * 1024;
 
 /// The largest directory of an archive, in bytes: the most entries with long names.
 pub const ARCHIVE_DIRECTORY_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The largest unpacked size of one archive, in bytes: a thousand pictures of 1 MiB.
+/// The largest unpacked size of one archive, in bytes: ten thousand pictures of 100 KiB, or a thousand of 1 MiB.
 pub const PICTURES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// The largest compression ratio of an archive: pictures hardly compress, archive bombs do a thousandfold.

@@ -16,6 +16,8 @@ pub struct PendingWork {
     pub imports: Vec<ImportId>,
     /// Those imports that are blocked, with the error. Callers do not wait for them.
     pub blocked: Vec<(ImportId, String)>,
+    /// Accepted archives with pictures that have no outcome yet.
+    pub pictures: Vec<ImportId>,
     /// Imports that are being undone.
     pub undoing: Vec<ImportId>,
     /// Runs whose list of recipients is not complete yet.
@@ -66,6 +68,7 @@ impl PendingWork {
         Self {
             imports: company.open_imports.iter().copied().collect(),
             blocked: blocked.among(company),
+            pictures: company.open_pictures.keys().copied().collect(),
             undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
@@ -88,6 +91,7 @@ impl PendingWork {
     /// durable, so it does not wait for them.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.blocked.len()
+            && self.pictures.is_empty()
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()

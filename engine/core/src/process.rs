@@ -19,6 +19,7 @@ mod import;
 mod mails;
 mod manager;
 mod notifications;
+mod pictures;
 mod relay;
 mod run;
 mod undo;
@@ -48,6 +49,7 @@ impl ProcessManagers {
         let mut tasks = JoinSet::new();
         tasks.spawn(import::manage(manager.clone()));
         tasks.spawn(undo::manage(manager.clone()));
+        tasks.spawn(pictures::manage(manager.clone()));
         let recovered = watch::Sender::new(false);
         tasks.spawn(tick(manager.clone(), recovered.subscribe()));
         tasks.spawn(run::manage(manager.clone(), recovered));

@@ -26,6 +26,7 @@ mod history;
 mod latest;
 mod list;
 mod log_facts;
+mod picture;
 mod query_schema;
 mod queued_commands;
 mod template;

@@ -167,6 +167,10 @@ impl Session {
         let import = self.accepted("ImportPictures", body).await["import"].clone();
         assert_eq!(self.rows("picture_rows", json!({"import": import})).await.len(), 6);
         self.answer("picture_import", json!({"import": import})).await;
+        assert_eq!(self.rows("pictures", json!({})).await.len(), 1);
+        self.answer("picture", json!({"user": "john"})).await;
+        self.answer("picture", json!({"user": "john", "offset": "0"})).await;
+        self.accepted("RemovePictures", json!({"users": ["john"]})).await;
     }
 
     async fn send_invitations(&mut self) -> Value {

@@ -345,7 +345,8 @@ fn read_archive(text: &str) -> ArchiveContents {
     };
     let sha256 = Digest::of(text.as_bytes()).to_string();
     let file = FileRef { name: "Archive.zip".to_owned(), sha256, bytes: text.len() as u64 };
-    ArchiveContents { file, pictures: text.lines().map(picture).collect() }
+    let pictures: Vec<_> = text.lines().map(picture).collect();
+    ArchiveContents { file, total: pictures.len() as u64, pictures }
 }
 
 fn refusal(error: FileError) -> Refusal {

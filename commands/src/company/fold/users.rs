@@ -49,6 +49,7 @@ impl Company {
                 self.set_person(id, &Person::default());
                 self.numbers.close_account(id);
                 self.pictures.remove(&id);
+                self.portraits.remove(&id);
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = UserState::NotCreated;
                 }

@@ -54,13 +54,22 @@ impl MatchAttribute {
     }
 }
 
-/// The `result` of pictures: how many were inserted and how many are invalid.
+/// The `result` of pictures: how many were inserted and how many are invalid so far.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Imported {
     import: ImportId,
+    /// `processing`: the pictures do not fit in one commit, and the query `picture_import` says when all are done.
+    state: State,
     total: u64,
     inserted: u64,
     invalid: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Processing,
+    Completed,
 }
 
 impl Decide for ImportPictures {
@@ -76,33 +85,42 @@ impl Decide for ImportPictures {
             return Err(Code::ImportAlreadyExists.into());
         }
         let read = context.facts.archive().ok_or(Code::ImportUnexpectedFile)?;
-        let (mut done, mut outcomes) = (BTreeSet::new(), Vec::new());
-        for (picture, number) in read.pictures.iter().zip(1..) {
-            outcomes.push(self.one(company, import, number, picture, &mut done));
-        }
-        let total = outcomes.len() as u64;
-        let inserted = done.len() as u64;
-        let invalid = total - inserted;
-        let file = read.file.clone();
+        let (file, total) = (read.file.clone(), read.total);
         let match_attribute = self.match_attribute.attribute().to_owned();
+        if (read.pictures.len() as u64) < total {
+            let accepted = Event::PicturesAccepted { import, file, match_attribute, total };
+            let state = State::Processing;
+            let result = json!(Imported { import, state, total, inserted: 0, invalid: 0 });
+            return Ok(Decision::append(vec![accepted]).with_result(result));
+        }
+        let mut matching = Matching { company, import, match_attribute, done: BTreeSet::new() };
+        let outcomes = read.pictures.iter().zip(1..);
+        let outcomes: Vec<_> =
+            outcomes.map(|(picture, number)| matching.one(number, picture)).collect();
+        let inserted = matching.done.len() as u64;
+        let invalid = total - inserted;
+        let match_attribute = matching.match_attribute;
         let summary = Event::PicturesImported { import, file, match_attribute, inserted, invalid };
         let events = std::iter::once(summary).chain(outcomes).collect();
-        let result = json!(Imported { import, total, inserted, invalid });
+        let state = State::Completed;
+        let result = json!(Imported { import, state, total, inserted, invalid });
         Ok(Decision::append(events).with_result(result))
     }
 }
 
-impl ImportPictures {
+/// Matches the pictures of an archive with users.
+pub(super) struct Matching<'a> {
+    pub(super) company: &'a Company,
+    pub(super) import: ImportId,
+    pub(super) match_attribute: String,
+    /// The users who got a picture.
+    pub(super) done: BTreeSet<UserId>,
+}
+
+impl Matching<'_> {
     /// The outcome of one picture. A new picture replaces the person's old one and counts as inserted.
-    fn one(
-        &self,
-        company: &Company,
-        import: ImportId,
-        number: u64,
-        picture: &ArchivePicture,
-        done: &mut BTreeSet<UserId>,
-    ) -> Event {
-        let name = picture.name.clone();
+    pub(super) fn one(&mut self, number: u64, picture: &ArchivePicture) -> Event {
+        let (import, name) = (self.import, picture.name.clone());
         let refused =
             |code: Code| Event::PictureRefused { import, number, name: name.clone(), code };
         let content = match &picture.content {
@@ -111,11 +129,11 @@ impl ImportPictures {
         };
         let stem = stem(&name);
         // An existing person has a valid Agent ID, even if the settings allow fewer characters now.
-        let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
-            let is_one = !stem.is_empty() && company.settings.takes_id(stem);
+        let Some((id, user)) = self.company.holder(&self.match_attribute, stem) else {
+            let is_one = !stem.is_empty() && self.company.settings.takes_id(stem);
             return refused(if is_one { Code::PictureUserNotFound } else { Code::PictureNoMatch });
         };
-        if !done.insert(id) {
+        if !self.done.insert(id) {
             return refused(Code::PictureDuplicateForUser);
         }
         let StoredPicture { sha256, bytes, format } = content;
@@ -167,8 +185,9 @@ mod tests {
             name: Personal((*name).to_owned()),
             content: content.clone(),
         };
-        let pictures = read.iter().map(one).collect();
-        Input { command, facts: Facts::Archive(ArchiveContents { file, pictures }) }
+        let pictures: Vec<_> = read.iter().map(one).collect();
+        let total = pictures.len() as u64;
+        Input { command, facts: Facts::Archive(ArchiveContents { file, total, pictures }) }
     }
 
     /// The outcome of each picture: its user, or the code.

@@ -1,12 +1,11 @@
 //! The files of a command: they stay if the command is accepted, and go if it is refused.
 
-use std::collections::HashSet;
-
 use boarding_commands::decide::imports::import_file::FileBody;
-use boarding_commands::event::{Event, FileRef};
+use boarding_commands::event::FileRef;
 use boarding_commands::values::{Code, Refusal};
 
 use crate::files::Files;
+use crate::picture_archive::settle_pictures;
 use crate::reply::Reply;
 
 /// The files of a command, by digest. Its outcome decides whether they stay.
@@ -46,18 +45,7 @@ impl CommandFiles {
         match reply {
             Reply::Accepted { events, .. } => {
                 self.all.iter().for_each(|sha256| files.confirm(sha256));
-                let used = |event: &Event| match event {
-                    Event::PictureInserted { sha256, .. } => Some(sha256.clone()),
-                    _ => None,
-                };
-                let used: HashSet<String> = events.iter().filter_map(used).collect();
-                for sha256 in &self.pictures {
-                    if used.contains(sha256) {
-                        files.confirm(sha256);
-                    } else {
-                        files.discard(sha256);
-                    }
-                }
+                settle_pictures(files, &self.pictures, events);
             }
             Reply::Refused(_) => self.discard(files),
             // The same command may be sent again, or its commit may be durable.

@@ -203,29 +203,29 @@ fn users() -> Vec<Event> {
 
 fn pictures() -> Vec<Event> {
     let name = || text("Trần Thu.jpg").into();
+    let (import, sha256, bytes) = (IMPORT, "9c".repeat(32), 70_000);
+    let file = FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes };
+    let match_attribute = text("agent_id");
     vec![
         Event::PicturesImported {
-            import: IMPORT,
-            file: FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 },
-            match_attribute: text("agent_id"),
+            import,
+            file: file.clone(),
+            match_attribute: match_attribute.clone(),
             inserted: 300,
             invalid: 1,
         },
+        Event::PicturesAccepted { import, file, match_attribute, total: 9_000 },
+        Event::PictureRemoved { user: who(), sha256: sha256.clone() },
         Event::PictureInserted {
-            import: IMPORT,
+            import,
             number: 17,
             name: name(),
             user: who(),
-            sha256: "9c".repeat(32),
-            bytes: 70_000,
+            sha256,
+            bytes,
             format: PictureFormat::Jpeg,
         },
-        Event::PictureRefused {
-            import: IMPORT,
-            number: 18,
-            name: name(),
-            code: Code::PictureTooLarge,
-        },
+        Event::PictureRefused { import, number: 18, name: name(), code: Code::PictureTooLarge },
     ]
 }
 

@@ -128,6 +128,15 @@ pub(super) const PICTURES: &[Column] = &[
     column("PROBLEM", "/problem"),
 ];
 
+pub(super) const USER_PICTURES: &[Column] = &[
+    column("USER", "/user"),
+    column("FORMAT", "/format"),
+    column("BYTES", "/bytes"),
+    column("SINCE", "/at"),
+    minor("IMPORT", "/import"),
+    minor("SHA-256", "/sha256"),
+];
+
 pub(super) const QUEUE: &[Column] = &[
     column("RUN", "/run"),
     column("STATE", "/state"),

@@ -13,18 +13,29 @@ use super::input;
 use super::latest;
 use super::list::{self, Limit};
 use super::session::Session;
+use verbs::Verb;
 
-/// Imports profile pictures from a zip archive, and lists their outcomes
+mod verbs;
+
+/// Imports profile pictures from a zip archive; lists, shows, downloads and removes pictures
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   boarding pictures Archive.zip --company acme
   boarding pictures --company acme                       lists the archives, the newest first
   boarding pictures --rows latest --outcome invalid --company acme
+  boarding pictures list --company acme
+  boarding pictures download johndoe --company acme
 
 A picture is a JPEG or PNG file below 5 MiB, named after the Agent ID of an existing user:
-johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture.")]
+johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture. An archive holds at most
+10,000 pictures."
+)]
 pub(super) struct Pictures {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// The zip archive; - reads the standard input [default: lists the archives]
     #[arg(value_name = "FILE", conflicts_with = "rows")]
     file: Option<PathBuf>,
@@ -49,10 +60,16 @@ enum Outcome {
 
 impl Pictures {
     pub(super) fn check(&self) -> Result<(), Failure> {
+        if let Some(verb) = &self.verb {
+            return verb.check();
+        }
         self.file.as_deref().map_or(Ok(()), |file| input::open(file).map(drop))
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        if let Some(verb) = self.verb {
+            return verb.run(session).await;
+        }
         let Some(file) = &self.file else {
             let Some(rows) = self.rows else {
                 let archives = columns::ARCHIVES;
@@ -78,6 +95,10 @@ impl Pictures {
             session.engine.discard_file(&stored.sha256);
         }
         let accepted = accepted?;
+        let total = number(&accepted.result, "total");
+        if text(&accepted.result, "state") == "processing" {
+            session.out.note(&format!("{total} pictures: they are imported in several steps"));
+        }
         session.settle().await?;
         let import = accepted.id("import");
         let row = session.row("picture_import", json!({"import": import})).await?;

@@ -1,0 +1,117 @@
+//! The picture worker: decides about the pictures of large archives, some in each commit.
+
+use boarding_commands::company::OpenPictures;
+use boarding_commands::decide::ImportPictureRows;
+use boarding_commands::decide::facts::ArchivePicture;
+use boarding_commands::values::{Code, ImportId, Personal, Refusal};
+use tokio::sync::mpsc;
+
+use super::manager::{ManagerContext, pause};
+use crate::limits::{CHANNEL_PAUSE_SECONDS_MAX, PICTURES_AHEAD};
+use crate::pending_work::PendingWork;
+use crate::picture_archive::{PictureReader, settle_pictures};
+use crate::reply::Reply;
+
+pub(super) async fn manage(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
+    while let Some(import) =
+        manager.until(&mut pending, |pending| pending.pictures.first().copied()).await
+    {
+        let Err(refusal) = apply_rest(&manager, import).await else { continue };
+        tracing::error!(company = %manager.company, %import, %refusal, "import of pictures failed, retrying later");
+        let ended = |pending: &PendingWork| !pending.pictures.contains(&import);
+        manager.rest(&mut pending, CHANNEL_PAUSE_SECONDS_MAX, ended).await;
+    }
+}
+
+/// Decides about the pictures that have no outcome yet.
+///
+/// # Errors
+/// `unavailable`, when the archive or a picture cannot be read or stored now.
+async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Refusal> {
+    let open = manager.inspect(move |company| company.open_pictures.get(&import).cloned());
+    let Some(open) = open.await.flatten() else { return Ok(()) };
+    let mut first = open.done + 1;
+    let (chunks, mut chunk) = mpsc::channel(1);
+    let files = manager.context.files.clone();
+    let archive = open.clone();
+    let reading = tokio::task::spawn_blocking(move || -> Result<(), Refusal> {
+        let mut reader = PictureReader::open(&files, &archive.file)?;
+        reader.skip(archive.done);
+        loop {
+            let pictures = reader.read(PICTURES_AHEAD)?;
+            let is_last = pictures.is_empty();
+            if let Err(unused) = chunks.blocking_send(pictures) {
+                settle_pictures(&files, &digests(&unused.0), &[]);
+                return Ok(());
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    });
+    while let Some(pictures) = chunk.recv().await {
+        if pictures.is_empty() || manager.is_closing() || manager.handle.has_stopped() {
+            settle_pictures(&manager.context.files, &digests(&pictures), &[]);
+            break;
+        }
+        let count = pictures.len() as u64;
+        apply(manager, ImportPictureRows { import, first, pictures }).await;
+        first += count;
+    }
+    drop(chunk);
+    let read = reading.await;
+    let read = read.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?;
+    match read {
+        Err(refusal) if refusal.code != Code::Unavailable => {
+            // The archive is damaged or is another one now. Its other pictures must have an outcome all the same.
+            refuse_rest(manager, import, &open).await;
+            Ok(())
+        }
+        read => read,
+    }
+}
+
+/// Refuses all pictures without an outcome, because the archive cannot be read any more.
+async fn refuse_rest(manager: &ManagerContext, import: ImportId, open: &OpenPictures) {
+    let lost =
+        || ArchivePicture { name: Personal(String::new()), content: Err(Code::ImportFileLost) };
+    let mut first = 1;
+    while first <= open.total && !manager.is_closing() {
+        let pictures: Vec<_> = (0..PICTURES_AHEAD).map(|_| lost()).collect();
+        apply(manager, ImportPictureRows { import, first, pictures }).await;
+        first += PICTURES_AHEAD as u64;
+    }
+}
+
+/// Submits the pictures until they are appended, and keeps the files of those that users got.
+async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
+    let stored = digests(&command.pictures);
+    loop {
+        match manager.submit(command.clone(), command.import.0).await {
+            Reply::Accepted { events, .. } => {
+                return settle_pictures(&manager.context.files, &stored, &events);
+            }
+            Reply::Failed { why, .. } if !manager.handle.has_stopped() => {
+                tracing::warn!(company = %manager.company, import = %command.import, %why, "append failed, retrying pictures");
+                pause().await;
+            }
+            // The pictures may be in the log, so their files stay.
+            Reply::Failed { .. } => return,
+            Reply::Refused(refusal) => {
+                tracing::warn!(company = %manager.company, import = %command.import, %refusal, "pictures rejected");
+                return settle_pictures(&manager.context.files, &stored, &[]);
+            }
+            Reply::TooLarge => {
+                tracing::error!(company = %manager.company, import = %command.import, "pictures do not fit in a commit, dropped");
+                return settle_pictures(&manager.context.files, &stored, &[]);
+            }
+        }
+    }
+}
+
+/// The digests of the stored pictures.
+fn digests(pictures: &[ArchivePicture]) -> Vec<String> {
+    let stored = pictures.iter().filter_map(|picture| picture.content.as_ref().ok());
+    stored.map(|picture| picture.sha256.clone()).collect()
+}

@@ -1,0 +1,259 @@
+//! `boarding pictures list`, `show`, `download` and `remove`.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::columns;
+use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::fields::{number, text};
+use crate::cli::list::{self, CsvExport, Limit};
+use crate::cli::session::Session;
+use crate::cli::words::counted;
+
+/// The most users of one command, as the contract says.
+const USERS_PER_COMMAND: usize = 500;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Lists the picture that each user has now
+    #[command(after_help = "\
+Example:
+  boarding pictures list --search hudson --company acme")]
+    List(List),
+    /// Shows the picture of a user: size, format, digest, when and from which import
+    #[command(after_help = "\
+Example:
+  boarding pictures show johndoe --company acme")]
+    Show {
+        /// The user
+        #[arg(value_name = "USER")]
+        user: String,
+    },
+    Download(Download),
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only pictures whose user or file name contains this text
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only pictures of this import, by its id
+    #[arg(long, value_name = "ID")]
+    import: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
+    #[command(flatten)]
+    export: CsvExport,
+}
+
+/// Writes the picture of a user to a file, or all pictures to a folder
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding pictures download johndoe --company acme
+  boarding pictures download johndoe --to john.png --company acme
+  boarding pictures download --all --to faces --company acme
+
+The file is named after the user. A file that exists stays, unless --overwrite is given.")]
+pub(super) struct Download {
+    /// The user
+    #[arg(value_name = "USER", required_unless_present = "all", conflicts_with = "all")]
+    user: Option<String>,
+    /// All pictures of the company
+    #[arg(long, requires = "to")]
+    all: bool,
+    /// The file to write; with --all the folder
+    #[arg(long, value_name = "PATH")]
+    to: Option<PathBuf>,
+    /// Replaces files that exist
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// Removes the pictures of users. The bytes of a picture go when no user has it any more
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding pictures remove johndoe --company acme
+  boarding pictures remove johndoe janedoe --yes --company acme")]
+pub(super) struct Remove {
+    /// The users
+    #[arg(value_name = "USER", required = true)]
+    users: Vec<String>,
+    /// Removes without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Verb {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Remove(remove) if remove.users.len() > USERS_PER_COMMAND => {
+                let text = format!("name at most {USERS_PER_COMMAND} users at once");
+                Err(Failure::Usage(text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        match self {
+            Self::List(List { search, import, limit, export }) => {
+                let params = json!({"search": search, "import": import});
+                let columns = columns::USER_PICTURES;
+                list::show_or_write(session, "pictures", params, limit, columns, &export).await?;
+                say_rest(session, json!({"search": search, "import": import}), limit).await?;
+                Ok(Done::Completely)
+            }
+            Self::Show { user } => {
+                let mut row = session.row("picture", json!({"user": user})).await?;
+                if let Value::Object(fields) = &mut row {
+                    fields.remove("content");
+                    fields.remove("next_offset");
+                }
+                list::show_row(session.out, &row)
+            }
+            Self::Download(download) => download.run(session).await,
+            Self::Remove(remove) => remove.run(session).await,
+        }
+    }
+}
+
+/// Says that a list on the screen is cut.
+async fn say_rest(session: &Session<'_>, params: Value, limit: Limit) -> Result<(), Failure> {
+    let Some(shown) = limit.limit else { return Ok(()) };
+    let more = session.rows("pictures", params, Some(shown.saturating_add(1))).await?;
+    if more.len() > shown {
+        session.out.note(&format!(
+            "… and more: only {} shown; add --limit NUMBER, or --csv for all",
+            counted(shown as u64, "picture is", "pictures are")
+        ));
+    }
+    Ok(())
+}
+
+impl Download {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let rows = match &self.user {
+            Some(user) => vec![session.row("picture", json!({"user": user})).await?],
+            None => session.rows("pictures", json!({}), None).await?,
+        };
+        if let Some(folder) = self.to.as_ref().filter(|_| self.all) {
+            fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        }
+        let (mut written, mut kept) = (Vec::new(), 0);
+        for row in &rows {
+            let path = match (&self.to, self.all) {
+                (Some(folder), true) => folder.join(file_name(row)),
+                (Some(file), false) => file.clone(),
+                (None, _) => file_name(row).into(),
+            };
+            if path.exists() && !self.overwrite {
+                kept += 1;
+                let name = path.display();
+                session.out.remark(&format!("{name} exists and stays; --overwrite replaces it"));
+                continue;
+            }
+            write(session, row, &path).await?;
+            written.push(json!({"user": row.get("user"), "file": path}));
+        }
+        if session.out.is_json() {
+            written.iter().for_each(|one| session.out.document(one));
+        } else {
+            let count = counted(written.len() as u64, "picture", "pictures");
+            let last = written.last().map(|one| text(one, "file").to_owned()).unwrap_or_default();
+            match &self.to {
+                Some(folder) if self.all => {
+                    session.out.line(&format!("{count} written to {}", folder.display()));
+                }
+                _ => session.out.line(format!("{count} written {last}").trim_end()),
+            }
+        }
+        Ok(Done::with_failures(kept))
+    }
+}
+
+/// Writes the picture of a row, part by part.
+async fn write(session: &Session<'_>, row: &Value, path: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| cannot_write(path, &error);
+    // The picture appears whole or not at all.
+    let growing = path.with_extension("part");
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.write(true).create(true).truncate(true).open(&growing).map_err(failed)?;
+    let mut offset = 0;
+    loop {
+        let params = json!({"user": row.get("user"), "offset": offset.to_string()});
+        let part = session.row("picture", params).await?;
+        if part.get("sha256") != row.get("sha256") {
+            let _ = fs::remove_file(&growing);
+            let text = "the picture was replaced meanwhile; download it again";
+            return Err(Failure::Unavailable(text.to_owned()));
+        }
+        let bytes = STANDARD.decode(text(&part, "content")).unwrap_or_default();
+        file.write_all(&bytes).map_err(failed)?;
+        match part.get("next_offset").and_then(Value::as_u64) {
+            Some(next) => offset = next,
+            None => break,
+        }
+    }
+    drop(file);
+    fs::rename(&growing, path).map_err(failed)
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Unavailable(format!("cannot write {}: {error}", path.display()))
+}
+
+/// The name of the file for the picture of a row: the user's key as far as a file name may hold it. If the name differs
+/// from the key, it has a part of the digest, so that no two users have one file.
+fn file_name(row: &Value) -> String {
+    let user = text(row, "user");
+    let is_plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
+    let name: String = user.chars().map(|c| if is_plain(c) { c } else { '_' }).take(100).collect();
+    let is_hidden = name.starts_with('.');
+    let digest: String = text(row, "sha256").chars().take(8).collect();
+    let extension = if text(row, "format") == "jpeg" { "jpg" } else { "png" };
+    if name == user && !is_hidden {
+        return format!("{name}.{extension}");
+    }
+    format!("{}-{digest}.{extension}", name.trim_start_matches('.'))
+}
+
+impl Remove {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let count = self.users.len() as u64;
+        let question = format!(
+            "{} will be removed. The picture cannot be restored.",
+            counted(count, "picture", "pictures")
+        );
+        if !self.yes {
+            match session.out.confirm(&format!("{question} Proceed?")).await {
+                Some(true) => {}
+                Some(false) => return Ok(Done::Completely),
+                None => {
+                    let text =
+                        "pictures remove asks first, and there is no terminal to ask on; add --yes";
+                    return Err(Failure::Usage(text.to_owned()));
+                }
+            }
+        }
+        let accepted = session.submit("RemovePictures", json!({"users": self.users})).await?;
+        let removed = number(&accepted.result, "removed");
+        let done = format!("{} removed", counted(removed, "picture", "pictures"));
+        list::print_accepted(session.out, &accepted, &done);
+        let without = accepted.result.get("without_picture").and_then(Value::as_array);
+        let without: Vec<_> = without.into_iter().flatten().filter_map(Value::as_str).collect();
+        if !without.is_empty() {
+            session.out.note(&format!("without a picture: {}", without.join(", ")));
+        }
+        Ok(Done::with_failures(without.len() as u64))
+    }
+}

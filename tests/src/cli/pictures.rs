@@ -1,0 +1,102 @@
+//! Profile pictures: listed, shown, downloaded, removed, and imported by the thousand.
+
+use serde_json::{Value, json};
+
+use crate::support::paths::fixture;
+use crate::support::pictures::write_pictures;
+use crate::support::program::Cli;
+
+/// A company with users of these Agent IDs; the key of each user is the Agent ID with `user-` in front.
+fn with_agents(agents: &[&str]) -> Cli {
+    let cli = Cli::with_company();
+    for agent in agents {
+        let user = json!({"user": format!("user-{agent}"), "attributes": {"agent_id": agent}});
+        cli.run(&["command", "AddUser", &user.to_string()]).expect_status(0);
+    }
+    cli
+}
+
+/// Writes a zip archive of pictures beside the data folder and returns its path.
+fn archive(cli: &Cli, name: &str, names: &str, kinds: usize) -> String {
+    let path = cli.path().join(name);
+    write_pictures(&path, names, kinds);
+    path.to_str().unwrap().to_owned()
+}
+
+/// The files of stored pictures and archives.
+fn stored(cli: &Cli) -> Vec<String> {
+    let files = std::fs::read_dir(cli.data().join("files")).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// OCM-20: the pictures of users are listed, shown, written to files, and removed with their bytes.
+#[test]
+fn picture_is_listed_downloaded_and_removed() {
+    let cli = with_agents(&["johndoe22", "janedoe1"]);
+    let john = fixture("ocm/Archive.zip");
+    cli.run(&["pictures", &john]).expect_status(5);
+    // Jane has the same picture as John.
+    let same = "['johndoe22.png', 'janedoe1.png']";
+    cli.run(&["pictures", &archive(&cli, "Two.zip", same, 1)]).expect_status(0);
+    let rows = cli.rows(&["pictures", "list"]);
+    let users: Vec<_> = rows.iter().map(|row| row["user"].clone()).collect();
+    assert_eq!(users, ["user-janedoe1", "user-johndoe22"]);
+    let shown = cli.json(&["pictures", "show", "user-johndoe22"]);
+    assert_eq!(shown, rows[1], "the verb shows the row of the list");
+    assert_eq!((&shown["format"], &shown["name"]), (&json!("png"), &json!("johndoe22.png")));
+    let cut = cli.run(&["pictures", "list", "--limit", "1"]).expect_status(0);
+    assert!(cut.stderr.contains("only 1 picture is shown; add --limit"), "{}", cut.stderr);
+
+    let folder = cli.path().join("faces");
+    let folder = folder.to_str().unwrap();
+    cli.run(&["pictures", "download", "--all", "--to", folder]).expect_status(0);
+    let bytes = std::fs::read(cli.path().join("faces/user-johndoe22.png")).unwrap();
+    assert_eq!(bytes.len() as u64, shown["bytes"].as_u64().unwrap());
+    assert!(bytes.starts_with(b"\x89PNG"));
+    let again = cli.run(&["pictures", "download", "--all", "--to", folder]).expect_status(5);
+    assert!(again.stderr.contains("--overwrite replaces it"), "{}", again.stderr);
+    let file = cli.path().join("john.png");
+    let to = ["pictures", "download", "user-johndoe22", "--to", file.to_str().unwrap()];
+    cli.run(&to).expect_status(0);
+    assert_eq!(std::fs::read(file).unwrap(), bytes);
+
+    let asks = cli.run(&["pictures", "remove", "user-johndoe22"]).expect_status(2);
+    assert!(asks.stderr.contains("add --yes"), "{}", asks.stderr);
+    let digest = shown["sha256"].as_str().unwrap().to_owned();
+    cli.run(&["pictures", "remove", "user-johndoe22", "--yes"]).expect_status(0);
+    assert!(stored(&cli).contains(&digest), "Jane still has the picture");
+    cli.run(&["pictures", "remove", "user-janedoe1", "--yes"]).expect_status(0);
+    assert!(!stored(&cli).contains(&digest), "the bytes stay though nobody has the picture");
+    assert_eq!(cli.rows(&["pictures", "list"]), Vec::<Value>::new());
+    let gone = cli.refused(&["pictures", "show", "user-johndoe22"]);
+    assert_eq!(gone["code"], "picture.not_found");
+    let gone = cli.refused(&["pictures", "remove", "user-johndoe22", "--yes"]);
+    assert_eq!(gone["code"], "picture.not_found");
+    let history = cli.rows(&["history", "user:user-johndoe22"]);
+    assert!(history.iter().any(|row| row["event"] == "PictureRemoved"));
+}
+
+/// OCM-19: an archive of 10,000 pictures is imported in several commits; each picture has one outcome.
+#[test]
+fn ten_thousand_pictures_are_imported() {
+    let cli = with_agents(&["agent1", "agent5000", "agent10000"]);
+    let names = "[f'agent{n}.png' for n in range(1, 10001)]";
+    let path = archive(&cli, "All.zip", names, 3);
+    let import = cli.run(&["pictures", &path, "--json"]).expect_status(5).json();
+    assert_eq!(
+        (&import["state"], &import["total"], &import["inserted"], &import["invalid"]),
+        (&json!("completed"), &json!(10_000), &json!(3), &json!(9_997))
+    );
+    let id = import["import"].as_str().unwrap();
+    let inserted = cli.rows(&["pictures", "--rows", id, "--outcome", "inserted"]);
+    let numbers: Vec<_> = inserted.iter().map(|row| row["number"].clone()).collect();
+    assert_eq!(numbers, [1, 5_000, 10_000]);
+    assert_eq!(cli.rows(&["pictures", "list", "--import", id]).len(), 3);
+    // The archive and three pictures of two or three kinds: what nobody got is not kept.
+    assert!(stored(&cli).len() <= 4, "{:?}", stored(&cli));
+    let again = cli.run(&["pictures", &path]).expect_status(5);
+    assert!(again.stderr.contains("10000 pictures: they are imported in several steps"));
+    let too_many = archive(&cli, "More.zip", "[f'agent{n}.png' for n in range(10001)]", 1);
+    let refusal = cli.refused(&["pictures", &too_many]);
+    assert_eq!(refusal["code"], "zip.too_many_entries");
+}
