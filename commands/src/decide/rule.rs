@@ -54,6 +54,8 @@ pub struct MailSetup {
     pub outbox: Option<OutboxId>,
     /// The outbox of other mails.
     pub notices_outbox: Option<OutboxId>,
+    /// The channel that sends mails that are no invitations.
+    pub notices_via: Option<&'static str>,
     /// The outbox of text messages.
     pub texts_outbox: Option<OutboxId>,
 }

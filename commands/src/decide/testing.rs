@@ -88,6 +88,7 @@ impl Given {
                 texts_via: (!self.1).then_some("outbox"),
                 outbox: None,
                 notices_outbox: None,
+                notices_via: None,
                 texts_outbox: None,
             },
         };

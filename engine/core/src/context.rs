@@ -76,6 +76,7 @@ impl EngineContext {
             texts_via: self.channel.texts().map(|texts| texts.name()),
             outbox: self.channel.outbox(),
             notices_outbox: self.channel_of(Purpose::Notice, false).outbox(),
+            notices_via: Some(self.channel_of(Purpose::Notice, false).name()),
             texts_outbox: self.channel.texts().and_then(Channel::outbox),
         }
     }

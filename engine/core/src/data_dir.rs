@@ -217,7 +217,11 @@ pub fn make_folder(path: &Path) -> Result<(), DataDirError> {
     made.map_err(|source| failed("make the folder", path, source))
 }
 
-fn sync(folder: &Path) -> Result<(), DataDirError> {
+/// Syncs a folder, so that the names of its files are durable.
+///
+/// # Errors
+/// When the folder cannot be synced.
+pub fn sync(folder: &Path) -> Result<(), DataDirError> {
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| failed("sync the folder", folder, source))
 }

@@ -121,7 +121,8 @@ async fn wait_for_recovery(
     pending: &mut watch::Receiver<PendingWork>,
     mut recovered: watch::Receiver<bool>,
 ) {
-    if manager.context.channel.hands_over() {
+    let channel = &manager.context.channel;
+    if channel.hands_over() && channel.outbox().is_none() {
         return;
     }
     // The pending work is known once the company is loaded.

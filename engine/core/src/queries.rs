@@ -89,6 +89,10 @@ impl Queries {
     ) -> Result<PreparedQuery<'a>, QueryFailure> {
         let query = list::find(name)?;
         let common = CommonParams::take(query.own_names(params)?)?;
+        if common.as_of.is_some() && name == queued_commands::QUERY.schema.name {
+            let why = "refused commands are not in the log, so there is no earlier list of them";
+            return Err(failure::malformed("as_of", why).into());
+        }
         let latest = latest::wanted(query.params(), &common.rest);
         if latest.is_none() {
             self.check_permission(company, query, &common.rest, asker).await?;

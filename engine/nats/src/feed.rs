@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::limits::{
-    FEED_ACK_SECONDS_MAX, FEED_ALLOW_TRIES_MAX, FEED_ASK_MILLIS_MAX, FEED_IN_FLIGHT_EVENTS,
+    FEED_ALLOW_TRIES_MAX, FEED_ASK_MILLIS_MAX, FEED_BATCH_SECONDS_MAX, FEED_IN_FLIGHT_EVENTS,
     FEED_RETRY_MILLIS, FEED_RETRY_MILLIS_MAX, FEED_SINGLE_EVENTS, FEED_WARN_TRIES,
     FEED_YIELD_MILLIS,
 };
@@ -58,9 +58,12 @@ impl Feed {
     pub fn start(engine: &Engine, client: Client, options: Options) -> Self {
         let log = engine.log();
         let (sender, state) = watch::channel(State::default());
-        let time_limit = Duration::from_secs(FEED_ACK_SECONDS_MAX);
         let context = ContextBuilder::new()
             .timeout(Duration::from_millis(FEED_ASK_MILLIS_MAX))
+            .build(client.clone());
+        let time_limit = Duration::from_secs(FEED_BATCH_SECONDS_MAX);
+        let publishing = ContextBuilder::new()
+            .timeout(time_limit)
             .ack_timeout(time_limit)
             .max_ack_inflight(FEED_IN_FLIGHT_EVENTS * 4)
             .backpressure_on_inflight(true)
@@ -69,6 +72,7 @@ impl Feed {
             log: log.clone(),
             clock: engine.clock().clone(),
             context,
+            publishing,
             options,
             sender,
             allow_tries: AtomicU32::new(0),
@@ -106,7 +110,10 @@ struct Feeder {
     log: EngineLog,
     /// Makes the ids of batches.
     clock: Clock,
+    /// Asks about streams.
     context: async_nats::jetstream::Context,
+    /// Publishes. It waits longer for an answer.
+    publishing: async_nats::jetstream::Context,
     options: Options,
     sender: watch::Sender<State>,
     /// How often the feed has tried to allow batches on the stream.
@@ -127,13 +134,17 @@ impl Feeder {
             if self.sender.borrow().published > before {
                 (wait_millis, tries) = (FEED_RETRY_MILLIS, 0);
             }
-            tries += 1;
             singles = if error.is_refused_batch() { FEED_SINGLE_EVENTS } else { 0 };
             if error.is_conflict() {
                 tracing::debug!("another engine publishes the events, waiting");
                 wait_millis = FEED_YIELD_MILLIS;
             } else if singles == 0 {
+                tries += 1;
                 self.report_trouble(&error, tries);
+            }
+            // What a server lost inside a batch cannot be put back into its place.
+            if matches!(error, FeedError::Torn { .. }) {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
             wait_millis = (wait_millis * 2).min(FEED_RETRY_MILLIS_MAX);
@@ -161,13 +172,17 @@ impl Feeder {
             return false;
         }
         let allowed = stream::allow_batches(&self.context, stream).await;
-        if let Err(error) = &allowed {
-            tracing::warn!(
+        match &allowed {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!("the NATS server takes no batches, publishing events one by one")
+            }
+            Err(error) => tracing::warn!(
                 error = boarding_log::error_chain(error),
                 "event stream takes no batches, publishing events one by one; write nats.conf again (boarding nats-config)"
-            );
+            ),
         }
-        allowed.is_ok()
+        allowed.unwrap_or(false)
     }
 
     /// Reports the position of the last published event. The feed has no trouble then.

@@ -78,6 +78,10 @@ pub const FEED_WARN_TRIES: u32 = 50;
 /// How long an event waits for its acknowledgement, in seconds: then the feed reads the end of the stream.
 pub const FEED_ACK_SECONDS_MAX: u64 = 2;
 
+/// How long a batch of events may be sent, and then wait for its acknowledgement, in seconds. A server may sync each of
+/// its events, and forgets an unfinished batch after this time.
+pub const FEED_BATCH_SECONDS_MAX: u64 = 10;
+
 /// How long one request of the feed waits, in milliseconds: a stream without a leader never answers.
 pub const FEED_ASK_MILLIS_MAX: u64 = 1_000;
 
@@ -170,9 +174,9 @@ pub const QUEUE_RETRY_MILLIS: u64 = 500;
 /// The longest wait before a failed queued command is retried, in milliseconds.
 pub const QUEUE_RETRY_MILLIS_MAX: u64 = 60_000;
 
-/// How often a queued command may fail by a fault of the engine itself (`internal`), before it is given up. By then it
-/// was tried for about ten minutes.
-pub const QUEUE_TRIES_MAX: i64 = 16;
+/// How often a queued command may fail by a fault of the engine itself (`internal`), before it is given up. Tries
+/// without such a fault do not count.
+pub const QUEUE_FAULTS_MAX: u32 = 16;
 
 /// The most refused commands of one company that are kept: two pages of a query.
 pub const REFUSED_OF_COMPANY_MAX: i64 = 1_000;

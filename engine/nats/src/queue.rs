@@ -17,7 +17,7 @@ use super::server_state::ServerState;
 use super::wire::{WireResponse, header};
 use crate::limits::{
     JETSTREAM_RETRY_MILLIS, QUEUE_ACK_SECONDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX,
-    QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX, QUEUE_TRIES_MAX,
+    QUEUE_FAULTS_MAX, QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX,
 };
 use boarding_core::refused_commands::{RefusedCommand, RefusedOutcome};
 
@@ -149,11 +149,13 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let response = with_progress(&command, state.command(request)).await;
     let (tries, number) =
         command.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));
-    let gives_up = response.code == Some(Code::Internal) && tries >= QUEUE_TRIES_MAX;
+    let gives_up =
+        response.code == Some(Code::Internal) && state.count_fault(number) >= QUEUE_FAULTS_MAX;
     if response.may_be_retried() && !gives_up {
         tracing::info!(subject = %command.subject, tries, code = %code(&response), "queued command failed, retrying");
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }
+    state.forget_faults(number);
     let kind = match response.code {
         Some(
             Code::EnvelopeMalformed
@@ -163,7 +165,7 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         _ => AckKind::Ack,
     };
     if response.code.is_some() {
-        keep_refused(&state, request, number, tries, &response).await;
+        with_progress(&command, keep_refused(&state, request, number, tries, &response)).await;
     }
     match header(headers, REPLY_TO) {
         Some(to) if may_answer(to) => match Address::read(&command.subject).user {
@@ -188,6 +190,7 @@ async fn keep_refused(
     response: &WireResponse,
 ) {
     let (address, code) = (request.address(), code(response));
+    // The reason may name a person, so the log of the program does not get it.
     let (id, reason) = response.refusal();
     let gave_up = response.may_be_retried();
     let shown = id.map(|id| id.to_string()).unwrap_or_default();
@@ -195,13 +198,13 @@ async fn keep_refused(
         Code::EnvelopeMalformed
         | Code::EnvelopeUnsupportedVersion
         | Code::EnvelopeUnsupportedContentType => {
-            tracing::warn!(subject = request.subject, number, id = shown, %code, reason, "queued command is malformed, dropped");
+            tracing::warn!(subject = request.subject, number, id = shown, %code, "queued command is malformed, dropped");
         }
         _ if gave_up => {
-            tracing::warn!(subject = request.subject, number, id = shown, %code, reason, tries, "queued command failed at each try, dropped");
+            tracing::warn!(subject = request.subject, number, id = shown, %code, tries, "queued command failed at each try, dropped");
         }
         _ => {
-            tracing::info!(subject = request.subject, number, id = shown, %code, reason, "queued command refused");
+            tracing::info!(subject = request.subject, number, id = shown, %code, "queued command refused");
         }
     }
     // A malformed company has no users who could see the command.
@@ -227,10 +230,7 @@ async fn keep_refused(
 }
 
 /// Runs the command and tells the server regularly that it is still in progress.
-async fn with_progress(
-    command: &jetstream::Message,
-    work: impl Future<Output = WireResponse>,
-) -> WireResponse {
+async fn with_progress<T>(command: &jetstream::Message, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
         let pause = tokio::time::sleep(Duration::from_secs(QUEUE_PROGRESS_SECONDS));

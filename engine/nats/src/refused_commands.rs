@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind, PublishErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
-use async_nats::jetstream::{self, Context, ErrorCode};
+use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, HeaderMap, header};
 use boarding_commands::values::CompanyId;
 use futures_util::TryStreamExt as _;
@@ -30,13 +30,16 @@ pub(super) struct RefusedStream {
 impl RefusedStream {
     /// The stream on this server. Call it in the runtime.
     pub(super) fn new(client: &Client, copies: usize) -> Self {
-        let jetstream = jetstream::new(client.clone());
+        let jetstream = ContextBuilder::new()
+            .timeout(Duration::from_secs(REFUSED_WAIT_SECONDS))
+            .build(client.clone());
         Self { jetstream, copies, runtime: Handle::current() }
     }
 
     /// Opens the stream, or creates it.
     async fn open(&self) -> Result<Stream, async_nats::Error> {
-        // Each company has a subject and a number of messages of its own, so none removes those of another.
+        // Each company has a subject and a number of messages of its own. Beyond the limits of the stream, which are those
+        // of a hundred companies, the oldest of all go first.
         let config = Config {
             name: REFUSED_STREAM.to_owned(),
             description: Some("Queued commands that were refused or given up".to_owned()),
@@ -67,12 +70,22 @@ impl RefusedStream {
         command.reason = cut(command.reason, REFUSED_REASON_CHARS_MAX);
         command.actor = command.actor.map(|actor| cut(actor, REFUSED_ACTOR_CHARS_MAX));
         let payload = serde_json::to_vec(&command)?;
-        self.open().await?;
         let mut headers = HeaderMap::new();
         headers.insert(header::NATS_MESSAGE_ID, format!("queue-{number}"));
-        let subject = names::refused(company);
-        let sent = self.jetstream.publish_with_headers(subject, headers, payload.into());
-        sent.await?.await?;
+        let publish = async || {
+            let (subject, headers) = (names::refused(company), headers.clone());
+            let sent =
+                self.jetstream.publish_with_headers(subject, headers, payload.clone().into());
+            sent.await?.await
+        };
+        match publish().await {
+            // The first one makes the stream.
+            Err(error) if error.kind() == PublishErrorKind::StreamNotFound => {
+                self.open().await?;
+                publish().await?;
+            }
+            sent => drop(sent?),
+        }
         Ok(())
     }
 
@@ -116,6 +129,9 @@ impl RefusedStream {
                 found.push((number, command));
             }
         }
+        drop(messages);
+        // It would end by itself after a while.
+        let _ = stream.delete_consumer(&consumer.cached_info().name).await;
         Ok(found)
     }
 }

@@ -54,8 +54,15 @@ impl<'a> Request<'a> {
 
     /// The actor that a command names, if the payload can be read.
     pub(super) fn actor(&self) -> Option<String> {
-        let read = Encoding::of(self.headers).ok()?.read(self.payload, Code::EnvelopeMalformed);
-        Some(read.ok()?.get("actor")?.as_str()?.to_owned())
+        #[derive(Deserialize)]
+        struct Named {
+            actor: String,
+        }
+        let named = match Encoding::of(self.headers).ok()? {
+            Encoding::Json => serde_json::from_slice::<Named>(self.payload).ok(),
+            Encoding::MessagePack => rmp_serde::from_slice::<Named>(self.payload).ok(),
+        };
+        named.map(|named| named.actor)
     }
 
     /// Reads what a response needs, without parsing the whole request.

@@ -111,6 +111,7 @@ impl NatsServer {
             client,
             bucket,
             refused,
+            faults: std::sync::Mutex::default(),
             copies,
             phase: watched,
             service,

@@ -4,5 +4,7 @@ mod accounts;
 mod operator_mode;
 mod text;
 
-pub use operator_mode::{KeyOwner, OperatorMode, OperatorModeError, operator_mode};
+pub use operator_mode::{
+    ACCOUNTS_BEGIN, KeyOwner, Keys, OperatorMode, OperatorModeError, operator_mode, public_key,
+};
 pub use text::{nats_conf, passwords};

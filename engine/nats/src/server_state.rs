@@ -1,7 +1,8 @@
 //! The state that all tasks of the server share, and the execution of requests.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_nats::Client;
 use boarding_commands::values::Code;
@@ -37,6 +38,8 @@ pub(super) struct ServerState {
     pub(super) client: Client,
     pub(super) bucket: Arc<ObjectBucket>,
     pub(super) refused: Arc<RefusedStream>,
+    /// How often queued commands failed by a fault of this engine, by their numbers in the queue.
+    pub(super) faults: Mutex<HashMap<u64, u32>>,
     /// The number of replicas of a new queue.
     pub(super) copies: usize,
     pub(super) phase: watch::Receiver<Phase>,
@@ -51,6 +54,18 @@ pub(super) struct ServerState {
 }
 
 impl ServerState {
+    /// Counts a fault of this queued command. Returns how many there were.
+    pub(super) fn count_fault(&self, number: u64) -> u32 {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = faults.entry(number).or_default();
+        *count += 1;
+        *count
+    }
+
+    pub(super) fn forget_faults(&self, number: u64) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
     /// Waits until new requests are no longer accepted.
     pub(super) async fn closing(&self) {
         let _ = self.phase.clone().wait_for(|phase| *phase > Phase::Open).await;

@@ -15,11 +15,11 @@ use crate::support::paths::files_under;
 use crate::support::program::Cli;
 use crate::support::wait::eventually;
 
-/// The folder that the program wrote for these companies, and its answer.
-fn write(cli: &Cli, companies: &[&str]) -> (PathBuf, Value) {
+/// The folder that the program wrote with these arguments, and its answer.
+fn write(cli: &Cli, arguments: &[&str]) -> (PathBuf, Value) {
     let folder = cli.path().join("nats");
     let shown = folder.display().to_string();
-    let words = [&["nats-config"], companies, &["--operator-mode", &shown, "--json"]].concat();
+    let words = [&["nats-config"], arguments, &["--operator-mode", &shown, "--json"]].concat();
     (folder, cli.run(&words).json())
 }
 
@@ -36,8 +36,8 @@ fn address(server: &Server, folder: &Path, user: &str) -> ServerAddress {
     ServerAddress { url: server.url(), credentials, ..ServerAddress::default() }
 }
 
-/// A company is added to a running server: by the same command and a reload. The others notice nothing, and keep their
-/// keys.
+/// A company is added to a running server: by the same command and a reload. The accounts, keys and settings that are
+/// there stay as they are.
 #[tokio::test]
 async fn company_is_added_by_one_command_and_a_reload() {
     let cli = Cli::new();
@@ -54,8 +54,15 @@ async fn company_is_added_by_one_command_and_a_reload() {
         keys.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
     };
     let kept = seeds(&folder);
+    let config = folder.join("nats.conf");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("# Our own line.\n{before}")).unwrap();
 
-    let (_, second) = write(&cli, &["acme", "globex"]);
+    let (_, second) = write(&cli, &["globex"]);
+    let after = std::fs::read_to_string(&config).unwrap();
+    assert!(after.starts_with("# Our own line.\n"));
+    let lost: Vec<_> = before.lines().filter(|line| !after.contains(line)).collect();
+    assert!(lost.is_empty(), "changed: {lost:?}");
     assert_eq!(second["accounts"]["BOARDING"], first["accounts"]["BOARDING"]);
     let now = seeds(&folder);
     assert!(kept.iter().all(|key| now.contains(key)) && now.len() > kept.len());
@@ -71,6 +78,28 @@ async fn company_is_added_by_one_command_and_a_reload() {
         let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", file.display());
     }
+}
+
+/// Renewed credentials work after a reload, and the old ones do not, also those of the engine.
+#[tokio::test]
+async fn renewed_user_connects_with_new_credentials_only() {
+    let cli = Cli::new();
+    let (folder, _) = write(&cli, &["acme"]);
+    let server = Server::with(&configuration(&folder));
+    for user in ["acme-worker", "engine"] {
+        let stolen = cli.path().join("stolen.creds");
+        std::fs::copy(credentials(&folder, user), &stolen).unwrap();
+        let (url, credentials) = (server.url(), Some(stolen));
+        let stolen = ServerAddress { url, credentials, ..ServerAddress::default() };
+        drop(stolen.connect("before").await.unwrap());
+        write(&cli, &["--renew", user]);
+        server.reload(&configuration(&folder));
+        let new = address(&server, &folder, user);
+        eventually("the new ones work", async || new.connect("new").await.ok()).await;
+        assert!(stolen.connect("after").await.is_err(), "{user}");
+    }
+    let refused = cli.run(&["nats-config", "--operator-mode", "nats", "acme", "--renew", "nobody"]);
+    assert!(refused.expect_status(2).stderr.contains("acme-publisher"));
 }
 
 /// A server with passwords moves to operator mode with all its streams: by another name of one folder.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boarding_commands::values::Time;
 use boarding_log::connect::ServerAddress;
-use boarding_nats::server_config::{KeyOwner, nats_conf, operator_mode, passwords};
+use boarding_nats::server_config::{KeyOwner, Keys, nats_conf, operator_mode, passwords};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
@@ -65,6 +65,19 @@ pub(super) fn lines(config: &str) -> String {
     text.lines().filter(ours).collect::<Vec<_>>().join("\n")
 }
 
+/// Keys that are made for one configuration.
+struct NewKeys;
+
+impl Keys for NewKeys {
+    fn seed(&self, owner: KeyOwner, _: &str) -> std::io::Result<String> {
+        Ok(owner.new_seed().unwrap())
+    }
+
+    fn revoked(&self, _: &str) -> std::io::Result<BTreeMap<String, Time>> {
+        Ok(BTreeMap::new())
+    }
+}
+
 /// A server with accounts, and how its users log in.
 pub(super) struct Site {
     pub(super) server: Server,
@@ -81,14 +94,13 @@ impl Site {
 
     /// With the same users and rights in operator mode.
     pub(super) fn in_operator_mode(config: &str) -> Self {
-        let seed = |owner: KeyOwner, _: &str| Ok(owner.new_seed().unwrap());
-        let made = operator_mode(config, Time(0), seed).unwrap();
+        let made = operator_mode(config, Time(0), &NewKeys).unwrap();
         let files = tempfile::tempdir().unwrap();
         for (user, text) in &made.credentials {
             std::fs::write(files.path().join(user), text).unwrap();
         }
         // The messages need not survive a power failure.
-        let text = made.config.replace("sync_interval: always", "");
+        let text = [made.settings, made.preload].concat().replace("sync_interval: always", "");
         Self { server: server(&text), credentials: Some(made.credentials), files }
     }
 

@@ -65,8 +65,8 @@ impl Decide for RenewImportLink {
             generation: Some(generation),
         };
         let result = json!(Renewed { import: id, expires_at });
-        // A mail that still waits would show the new link too.
-        let replaced = waiting_mails(company, id, 1..generation);
+        // A mail that still waits would show the new link too. Earlier ones ended with the link before.
+        let replaced = waiting_mails(company, id, generation.saturating_sub(1).max(1)..generation);
         let replaced = replaced.map(|key| ended(key, Code::InvitationSuperseded));
         let events = std::iter::once(requested).chain(replaced).collect();
         Ok(Decision::append(events).with_result(result))

@@ -55,7 +55,8 @@ impl ClaimNotification {
     /// The event that records the channels of the claims, if the claims before had others.
     fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
         let setup = context.mail_setup;
-        let mails = HandedTo { via: self.via.to_owned(), outbox: setup.notices_outbox };
+        let via = setup.notices_via.unwrap_or(self.via).to_owned();
+        let mails = HandedTo { via, outbox: setup.notices_outbox };
         let texts = setup.texts_via.map(str::to_owned);
         let texts = texts.map(|via| HandedTo { via, outbox: setup.texts_outbox });
         let channels = (mails, texts);

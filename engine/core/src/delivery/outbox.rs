@@ -64,7 +64,7 @@ impl Outbox {
 
     /// The outbox in this folder, to look up mails only; none if there is none.
     pub fn existing(folder: &Path) -> Option<Self> {
-        id::read(folder).map(|id| Self::with_id(folder, Some(id)))
+        id::read(folder).ok().flatten().map(|id| Self::with_id(folder, Some(id)))
     }
 
     fn with_id(folder: &Path, id: Option<OutboxId>) -> Self {
@@ -127,9 +127,7 @@ impl Channel for Outbox {
             let (writer, batch) = (Arc::clone(&inner), Arc::clone(&mails));
             let writing = tokio::task::spawn_blocking(move || writer.write_batch(&batch)).await;
             // Its threads have ended, so the folder says which mails were written.
-            let outcomes = writing.unwrap_or_else(|_| {
-                mails.iter().map(|mail| inner.after_interruption(mail)).collect()
-            });
+            let outcomes = writing.unwrap_or_else(|_| inner.after_interruption(&mails));
             outcomes.into_iter().map(ChannelAnswer::from).collect()
         })
     }
@@ -148,7 +146,7 @@ impl Inner {
     /// been killed before it synced the folders, so they are synced first.
     fn look_up(&self, mails: &[MailId]) -> Vec<Lookup> {
         let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
-        let is_synced = |folder: &PathBuf| match sync(folder) {
+        let is_synced = |folder: &PathBuf| match self.sync_up(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             synced => synced.is_ok(),
         };
@@ -171,14 +169,16 @@ impl Inner {
         }
     }
 
-    /// The outcome of a mail whose writer was interrupted.
-    fn after_interruption(&self, mail: &Mail) -> MailOutcome {
+    /// The outcomes of mails whose writer was interrupted.
+    fn after_interruption(&self, mails: &[Mail]) -> Vec<MailOutcome> {
+        let ids: Vec<MailId> = mails.iter().map(Mail::id).collect();
         let later = || MailOutcome::unavailable("writing to the outbox was interrupted".to_owned());
-        match self.look_up(&[mail.id()]).first() {
-            Some(Lookup::Delivered) => MailOutcome::SENT,
-            Some(Lookup::NotDelivered) => later(),
-            Some(Lookup::Unknown) | None => MailOutcome::uncertain("writing was interrupted"),
-        }
+        let outcome = |found| match found {
+            Lookup::Delivered => MailOutcome::SENT,
+            Lookup::NotDelivered => later(),
+            Lookup::Unknown => MailOutcome::uncertain("writing was interrupted"),
+        };
+        self.look_up(&ids).into_iter().map(outcome).collect()
     }
 
     /// Writes a file of the size of a mail and removes it.
@@ -197,19 +197,20 @@ impl Inner {
     fn write_batch(&self, mails: &[Mail]) -> Vec<MailOutcome> {
         let folders: BTreeSet<PathBuf> =
             mails.iter().map(|mail| self.folder_of(&mail.id())).collect();
-        if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
+        if let Some(error) = folders.iter().find_map(|folder| fs::create_dir_all(folder).err()) {
             return vec![
                 MailOutcome::unavailable(explain("make its folder in", &error));
                 mails.len()
             ];
         }
         let mut sent = self.write_all(mails);
-        let synced = folders.iter().try_for_each(|folder| sync(folder));
-        if let Err(error) = synced {
-            let later = MailOutcome::unavailable(explain("sync", &error));
-            sent.iter_mut()
-                .filter(|sent| **sent == MailOutcome::SENT)
-                .for_each(|s| *s = later.clone());
+        if folders.iter().try_for_each(|folder| self.sync_up(folder)).is_err() {
+            // The files are there, so "not sent" would be wrong. Only a further sync tells whether they stay.
+            for (sent, now) in sent.iter_mut().zip(self.after_interruption(mails)) {
+                if *sent == MailOutcome::SENT {
+                    *sent = now;
+                }
+            }
         }
         sent
     }
@@ -224,8 +225,7 @@ impl Inner {
                 })
                 .collect();
             let joined = writers.into_iter().flat_map(|(part, writer)| {
-                let interrupted = |mail| self.after_interruption(mail);
-                writer.join().unwrap_or_else(|_| part.iter().map(interrupted).collect())
+                writer.join().unwrap_or_else(|_| self.after_interruption(part))
             });
             joined.collect()
         })
@@ -255,17 +255,10 @@ impl Inner {
         }
     }
 
-    /// Creates a folder and syncs its parents.
-    fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        if folder.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(folder)?;
-        let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(&self.folder));
-        for above in above {
-            sync(above)?;
-        }
-        Ok(())
+    /// Syncs a folder and those above it, up to the outbox: a folder without a durable entry is lost with its files.
+    fn sync_up(&self, folder: &Path) -> io::Result<()> {
+        let mut inside = folder.ancestors().take_while(|above| above.starts_with(&self.folder));
+        inside.try_for_each(sync)
     }
 }
 

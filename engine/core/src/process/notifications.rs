@@ -123,8 +123,7 @@ async fn recover(manager: &ManagerContext, since: Time) {
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let texts = context.channel.texts().filter(|_| is_text);
-    let same_channel = handed_to.via == texts.unwrap_or(&*context.channel).name();
+    let same_channel = handed_to.via == context.channel_of(Purpose::Notice, is_text).name();
     let is_safe = match found {
         Lookup::Delivered => false,
         Lookup::NotDelivered => {

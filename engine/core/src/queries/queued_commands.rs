@@ -8,6 +8,7 @@ use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
 use super::failure::{QueryAnswer, QueryFailure};
 use super::query_schema::{QuerySchema, ResponseKind};
 use crate::refused_commands::RefusedCommand;
+use boarding_commands::event::Permission;
 use boarding_commands::values::Code;
 
 pub(super) const QUERY: EngineQuery = EngineQuery {
@@ -18,7 +19,8 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         has_csv: false,
         response: ResponseKind::Rows(RefusedCommand::json_schema),
     },
-    access: |_| Ok(Access::AnyPermission),
+    // Reasons may name people, as the whole history does.
+    access: |_| Ok(Access::Permission(Permission::Administer)),
     answer: queued_commands,
 };
 

@@ -40,6 +40,10 @@ pub enum FeedError {
         "publish the event at position {position}: the server stored it at an unexpected sequence"
     )]
     Misplaced { position: u64 },
+    #[error(
+        "publish the events up to position {position}: the server stored only a part of them; remove the stream BOARDING_EVENTS, then the engine publishes all events again"
+    )]
+    Torn { position: u64 },
     #[error("read the log for the feed: the engine is stopping")]
     Stopping,
 }
@@ -69,7 +73,13 @@ impl FeedError {
 
     /// Whether the fault stays until a person ends it. Other faults may pass.
     pub(super) fn needs_a_person(&self) -> bool {
-        matches!(self, Self::Unsuitable { .. } | Self::NotOurs { .. } | Self::OtherLog { .. })
+        matches!(
+            self,
+            Self::Unsuitable { .. }
+                | Self::NotOurs { .. }
+                | Self::OtherLog { .. }
+                | Self::Torn { .. }
+        )
     }
 }
 
@@ -82,8 +92,10 @@ const PUBLISHED_FIRST: [ErrorCode; 3] = [
 
 /// The answers of the server to a batch that it does not take: its setting or its limit has changed, a restart lost the
 /// first part, or too many unfinished batches of dead engines wait for their timeout.
-const NO_BATCH: [ErrorCode; 4] = [
+const NO_BATCH: [ErrorCode; 5] = [
     ErrorCode::ATOMIC_PUBLISH_DISABLED,
+    // Server 2.12.0 takes no ids in a batch.
+    ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER,
     ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH,
     ErrorCode::ATOMIC_PUBLISH_TOO_LARGE_BATCH,
     ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::IntoFuture as _;
+use std::time::Duration;
 
 use async_nats::header::{
     NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
@@ -16,7 +18,7 @@ use super::error::FeedError;
 use super::message::Message;
 use super::mode::Mode;
 use super::source::Source;
-use crate::limits::FEED_IN_FLIGHT_BYTES;
+use crate::limits::{FEED_ACK_SECONDS_MAX, FEED_BATCH_SECONDS_MAX, FEED_IN_FLIGHT_BYTES};
 use crate::names::EVENT_STREAM;
 
 /// A published event or batch that is not acknowledged yet.
@@ -25,6 +27,8 @@ struct InFlight {
     position: u64,
     /// The sequence that the server must give to its last event.
     sequence: u64,
+    /// The number of its events.
+    count: usize,
     bytes: usize,
     ack: PublishAckFuture,
 }
@@ -101,18 +105,24 @@ impl Feeder {
         after: u64,
         bytes: usize,
     ) -> Result<InFlight, FeedError> {
-        let position = group.last().map_or(0, |last| last.position);
-        let sequence = after + group.len() as u64;
-        let (context, batch) = (self.context.clone(), self.clock.id().to_string());
-        let sending = send_all(context, group, after, batch);
-        let ack = if sequence == after + 1 {
-            sending.await
+        let (position, count) = (group.last().map_or(0, |last| last.position), group.len());
+        let context = self.publishing.clone();
+        let ack = if count == 1 {
+            send_all(context, group, after, String::new()).await
         } else {
             // In a task of its own, so that a feed that is dropped does not leave half a batch to the server.
-            tokio::spawn(sending).await.map_err(|_| FeedError::Stopping)?
+            let sending =
+                tokio::spawn(send_all(context, group, after, self.clock.id().to_string()));
+            let late = |_| FeedError::Publish {
+                position,
+                source: PublishError::new(PublishErrorKind::TimedOut),
+            };
+            let limit = Duration::from_secs(FEED_BATCH_SECONDS_MAX);
+            let sent = tokio::time::timeout(limit, sending).await.map_err(late)?;
+            sent.map_err(|_| FeedError::Stopping)?
         };
         let ack = ack.map_err(|source| FeedError::Publish { position, source })?;
-        Ok(InFlight { position, sequence, bytes, ack })
+        Ok(InFlight { position, sequence: after + count as u64, count, bytes, ack })
     }
 }
 
@@ -149,12 +159,16 @@ async fn send_all(
 
 /// Waits until an event or batch is durable at its expected sequence.
 async fn acknowledged(published: InFlight) -> Result<(), FeedError> {
-    let InFlight { position, sequence, ack, .. } = published;
-    let ack = ack.await.map_err(|source| FeedError::Publish { position, source })?;
-    // For a duplicate the server returns the sequence of the stored message.
-    if ack.stream == EVENT_STREAM && ack.sequence == sequence {
-        Ok(())
-    } else {
-        Err(FeedError::Misplaced { position })
+    let InFlight { position, sequence, count, ack, .. } = published;
+    let failed = |source| FeedError::Publish { position, source };
+    let seconds = if count == 1 { FEED_ACK_SECONDS_MAX } else { FEED_BATCH_SECONDS_MAX };
+    let ack = tokio::time::timeout(Duration::from_secs(seconds), ack.into_future()).await;
+    let ack = ack.map_err(|_| failed(PublishError::new(PublishErrorKind::TimedOut)))?;
+    let ack = ack.map_err(failed)?;
+    // For a duplicate the server returns the sequence of the stored message. A batch with a duplicate is refused.
+    match ack.sequence {
+        at if ack.stream == EVENT_STREAM && at == sequence => Ok(()),
+        at if count > 1 && at < sequence => Err(FeedError::Torn { position }),
+        _ => Err(FeedError::Misplaced { position }),
     }
 }

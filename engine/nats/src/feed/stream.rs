@@ -69,14 +69,17 @@ fn config(options: Options) -> Config {
     }
 }
 
-/// Allows batches on a stream of an earlier version.
+/// Allows batches on a stream of an earlier version. Returns whether the server does: one before 2.12 accepts the setting
+/// and ignores it.
 ///
 /// # Errors
 /// When the server does not permit it: an earlier `nats.conf` does not, and the request gets no answer.
-pub(super) async fn allow_batches(context: &Context, stream: &Stream) -> Result<(), FeedError> {
+pub(super) async fn allow_batches(context: &Context, stream: &Stream) -> Result<bool, FeedError> {
     let config = Config { allow_atomic_publish: true, ..stream.cached_info().config.clone() };
     let updated = context.update_stream(config).await;
-    updated.map(|_| ()).map_err(|error| failed("allow batches on", EVENT_STREAM, error))
+    updated
+        .map(|info| info.config.allow_atomic_publish)
+        .map_err(|error| failed("allow batches on", EVENT_STREAM, error))
 }
 
 /// The stream with a copy of the last event. It is needed if old events are removed: after a long time without

@@ -13,14 +13,20 @@ use serde_json::{Map, Value};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Account {
-    /// `enabled` for the account that has streams.
+    /// Set for the account that has streams.
     #[serde(default)]
-    pub(super) jetstream: Option<String>,
+    pub(super) jetstream: Option<JetStream>,
     pub(super) users: Vec<User>,
     #[serde(default)]
     pub(super) exports: Vec<Export>,
     #[serde(default)]
     pub(super) imports: Vec<Import>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum JetStream {
+    Enabled,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,7 +64,14 @@ pub(super) struct Export {
     pub(super) service: Option<String>,
     pub(super) stream: Option<String>,
     #[serde(default)]
-    pub(super) response_type: Option<String>,
+    pub(super) response_type: Option<ResponseType>,
+}
+
+/// How many answers a request gets, if it may be more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ResponseType {
+    Stream,
 }
 
 /// Exactly one of `service` and `stream` is there.
@@ -169,7 +182,7 @@ mod tests {
         let company = ["acme-auditor", "acme-publisher", "acme-worker"];
         assert_eq!(names, [&["BOARDING"], &company[..], &["auditor", "operator"]].concat());
         let (_, engine) = &accounts[0];
-        assert_eq!(engine.jetstream.as_deref(), Some("enabled"));
+        assert_eq!(engine.jetstream, Some(JetStream::Enabled));
         assert!(engine.exports.iter().any(|export| export.stream.is_some()));
         let (_, publisher) = &accounts[2];
         let rights = &publisher.users[0].permissions;

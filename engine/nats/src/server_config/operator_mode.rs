@@ -4,7 +4,7 @@
 //! [`super::nats_conf`].
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use nkeys::{KeyPair, KeyPairType};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::accounts::{Account, Export, Import, Subjects, User, read};
+use super::accounts::{Account, Export, Import, ResponseType, Subjects, User, read};
 use super::text::{SERVER, SERVER_BEGIN};
 
 /// The name of the operator in its JWT.
@@ -74,119 +74,160 @@ pub enum OperatorModeError {
     NoAccount(String),
     #[error("use the NATS key of the {owner} {name}: it is another kind of key")]
     OtherKey { owner: KeyOwner, name: String },
+    #[error("read the revoked keys of the account {account}")]
+    Revoked { account: String, source: io::Error },
     #[error("use a NATS key")]
     Key(#[from] nkeys::error::Error),
     #[error("read or write the NATS key of the {owner} {name}")]
-    Seed { owner: KeyOwner, name: String, source: std::io::Error },
+    Seed { owner: KeyOwner, name: String, source: io::Error },
 }
 
 /// What a server in operator mode and its clients need.
 #[derive(Debug)]
 pub struct OperatorMode {
-    /// The configuration of the server.
-    pub config: String,
+    /// The settings of the server that are not about accounts, as the first configuration has them.
+    pub settings: String,
+    /// The accounts, which follow the settings.
+    pub preload: String,
     /// The credentials of each user, by name.
     pub credentials: BTreeMap<String, String>,
     /// The public key of each account, by name. The server names the folder of an account's streams after it.
     pub accounts: BTreeMap<String, String>,
 }
 
-/// Turns the text of [`super::nats_conf`] into operator mode. `seed` returns the seed of a key that is kept, or a new one.
+/// The keys that are kept from one configuration to the next.
+pub trait Keys {
+    /// The seed of a key that is kept, or a new one that is kept from now on.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    fn seed(&self, owner: KeyOwner, name: &str) -> io::Result<String>;
+
+    /// The public keys of users that an account accepts no more, with the time of their revocation.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn revoked(&self, account: &str) -> io::Result<BTreeMap<String, Time>>;
+}
+
+/// The public key of a seed.
+///
+/// # Errors
+/// When it is no seed.
+pub fn public_key(seed: &str) -> Result<String, OperatorModeError> {
+    Ok(KeyPair::from_seed(seed.trim())?.public_key())
+}
+
+/// Turns the text of [`super::nats_conf`] into operator mode.
 ///
 /// # Errors
 /// When the text is not of this crate, or a key cannot be used.
 pub fn operator_mode(
     config: &str,
     at: Time,
-    mut seed: impl FnMut(KeyOwner, &str) -> Result<String, std::io::Error>,
+    kept: &impl Keys,
 ) -> Result<OperatorMode, OperatorModeError> {
-    let mut key = |owner: KeyOwner, name: &str| {
-        let found = seed(owner, name);
-        let name = name.to_owned();
-        let seed = found.map_err(|source| OperatorModeError::Seed {
-            owner,
-            name: name.clone(),
-            source,
-        })?;
-        let pair = KeyPair::from_seed(seed.trim())?;
-        match pair.key_pair_type() == owner.key_type() {
-            true => Ok(pair),
-            false => Err(OperatorModeError::OtherKey { owner, name }),
-        }
-    };
     let accounts = read(config).ok_or(OperatorModeError::Accounts)?;
-    let operator = key(KeyOwner::Operator, OPERATOR)?;
-    let system = key(KeyOwner::Account, SYSTEM)?;
+    let operator = pair(kept, KeyOwner::Operator, OPERATOR)?;
+    let system = pair(kept, KeyOwner::Account, SYSTEM)?;
     let mut keys = BTreeMap::new();
     for (name, _) in &accounts {
-        keys.insert(name.clone(), key(KeyOwner::Account, name)?);
+        keys.insert(name.clone(), pair(kept, KeyOwner::Account, name)?);
     }
     let public = keys.iter().map(|(name, key)| (name.clone(), key.public_key())).collect();
-    let issue = Issue { at, accounts: public };
+    let issue = Issue { accounts: public };
     let system_claims = json!({"limits": limits(false), "type": "account"});
     let mut preload = vec![(
         SYSTEM,
         system.public_key(),
-        issue.sign(&operator, SYSTEM, &system.public_key(), system_claims)?,
+        sign(&operator, SYSTEM, &system.public_key(), ALWAYS, system_claims)?,
     )];
     let mut credentials = BTreeMap::new();
     for (name, account) in &accounts {
         let signer = keys.get(name).ok_or_else(|| OperatorModeError::NoAccount(name.clone()))?;
-        let claims = issue.account(account)?;
-        let jwt = issue.sign(&operator, name, &signer.public_key(), claims)?;
+        let mut claims = issue.account(account)?;
+        revoke(&mut claims, name, kept)?;
+        let jwt = sign(&operator, name, &signer.public_key(), ALWAYS, claims)?;
         preload.push((name, signer.public_key(), jwt));
         for user in &account.users {
-            let pair = key(KeyOwner::User, &user.user)?;
-            let jwt = issue.sign(signer, &user.user, &pair.public_key(), user_claims(user))?;
+            let pair = pair(kept, KeyOwner::User, &user.user)?;
+            let jwt = sign(signer, &user.user, &pair.public_key(), at, user_claims(user))?;
             credentials.insert(user.user.clone(), credentials_file(&jwt, &pair.seed()?));
         }
     }
     let operator_claims = json!({"type": "operator", "system_account": system.public_key()});
-    // Always the same text: a server refuses to load another operator without a restart.
-    let issue = Issue { at: Time(0), ..issue };
-    let operator_jwt = issue.sign(&operator, OPERATOR, &operator.public_key(), operator_claims)?;
-    let config = server_text(&operator_jwt, &system.public_key(), &preload);
-    Ok(OperatorMode { config, credentials, accounts: issue.accounts })
+    let operator_jwt = sign(&operator, OPERATOR, &operator.public_key(), ALWAYS, operator_claims)?;
+    let preload = preload_text(&operator_jwt, &system.public_key(), &preload);
+    Ok(OperatorMode { settings: settings_text(), preload, credentials, accounts: issue.accounts })
 }
 
-/// What all JWTs of one configuration share.
-struct Issue {
+fn pair(kept: &impl Keys, owner: KeyOwner, name: &str) -> Result<KeyPair, OperatorModeError> {
+    let failed = |source| OperatorModeError::Seed { owner, name: name.to_owned(), source };
+    let seed = kept.seed(owner, name).map_err(failed)?;
+    let pair = KeyPair::from_seed(seed.trim());
+    let pair = pair.map_err(|error| failed(io::Error::other(error)))?;
+    match pair.key_pair_type() == owner.key_type() {
+        true => Ok(pair),
+        false => Err(OperatorModeError::OtherKey { owner, name: name.to_owned() }),
+    }
+}
+
+/// Adds the revoked keys of an account to its claims.
+fn revoke(claims: &mut Value, name: &str, kept: &impl Keys) -> Result<(), OperatorModeError> {
+    let failed = |source| OperatorModeError::Revoked { account: name.to_owned(), source };
+    let revoked = kept.revoked(name).map_err(failed)?;
+    if let (Some(claims), false) = (claims.as_object_mut(), revoked.is_empty()) {
+        let revoked = revoked.into_iter().map(|(key, at)| (key, json!(seconds(at))));
+        claims.insert("revocations".to_owned(), Value::Object(revoked.collect()));
+    }
+    Ok(())
+}
+
+/// The time of issue of operator and accounts, so that their JWTs are always the same text. A server refuses to load
+/// another operator without a restart, and cuts running requests of an account that has changed.
+const ALWAYS: Time = Time(0);
+
+const fn seconds(at: Time) -> i64 {
+    at.0.div_euclid(1000)
+}
+
+/// A signed JWT for this key.
+fn sign(
+    signer: &KeyPair,
+    name: &str,
+    subject: &str,
     at: Time,
+    mut claims: Value,
+) -> Result<String, OperatorModeError> {
+    if let Some(claims) = claims.as_object_mut() {
+        claims.insert("version".to_owned(), json!(CLAIMS_VERSION));
+    }
+    let mut payload = json!({
+        "iat": seconds(at),
+        "iss": signer.public_key(),
+        "name": name,
+        "nats": claims,
+        "sub": subject,
+    });
+    // The id of a JWT is the digest of its other claims.
+    let id = BASE32_NOPAD.encode(&Sha256::digest(payload.to_string()));
+    if let Some(payload) = payload.as_object_mut() {
+        payload.insert("jti".to_owned(), json!(id));
+    }
+    let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let text = format!("{}.{}", encode(&header), encode(&payload));
+    let signature = URL_SAFE_NO_PAD.encode(signer.sign(text.as_bytes())?);
+    Ok(format!("{text}.{signature}"))
+}
+
+/// What the claims of all accounts share.
+struct Issue {
     /// The public keys of the accounts by name.
     accounts: BTreeMap<String, String>,
 }
 
 impl Issue {
-    /// A signed JWT for this key.
-    fn sign(
-        &self,
-        signer: &KeyPair,
-        name: &str,
-        subject: &str,
-        mut claims: Value,
-    ) -> Result<String, OperatorModeError> {
-        if let Some(claims) = claims.as_object_mut() {
-            claims.insert("version".to_owned(), json!(CLAIMS_VERSION));
-        }
-        let mut payload = json!({
-            "iat": self.at.0.div_euclid(1000),
-            "iss": signer.public_key(),
-            "name": name,
-            "nats": claims,
-            "sub": subject,
-        });
-        // The id of a JWT is the digest of its other claims.
-        let id = BASE32_NOPAD.encode(&Sha256::digest(payload.to_string()));
-        if let Some(payload) = payload.as_object_mut() {
-            payload.insert("jti".to_owned(), json!(id));
-        }
-        let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let text = format!("{}.{}", encode(&header), encode(&payload));
-        let signature = URL_SAFE_NO_PAD.encode(signer.sign(text.as_bytes())?);
-        Ok(format!("{text}.{signature}"))
-    }
-
     fn account(&self, account: &Account) -> Result<Value, OperatorModeError> {
         let imports: Result<Vec<_>, _> =
             account.imports.iter().map(|import| self.import(import)).collect();
@@ -227,7 +268,7 @@ fn export(export: &Export) -> Value {
     };
     let mut claims = json!({"name": subject, "subject": subject, "type": kind});
     if let Some(claims) = claims.as_object_mut()
-        && export.response_type.is_some()
+        && let Some(ResponseType::Stream) = export.response_type
     {
         claims.insert("response_type".to_owned(), json!("Stream"));
     }
@@ -267,12 +308,22 @@ fn credentials_file(jwt: &str, seed: &str) -> String {
     )
 }
 
-fn server_text(operator: &str, system: &str, accounts: &[(&str, String, String)]) -> String {
+fn settings_text() -> String {
     let (_, settings) = SERVER.split_once(SERVER_BEGIN).unwrap_or_default();
+    format!(
+        "# NATS for Boarding, in operator mode. `boarding nats-config COMPANY --operator-mode FOLDER` adds a company to this\n\
+         # file; then let the server read it again: nats-server --signal reload\n\n\
+         {SERVER_BEGIN}{settings}\n"
+    )
+}
+
+/// The line below which each run writes anew.
+pub const ACCOUNTS_BEGIN: &str =
+    "# The accounts, written by boarding nats-config. What stands above this line is kept.\n";
+
+fn preload_text(operator: &str, system: &str, accounts: &[(&str, String, String)]) -> String {
     let mut text = format!(
-        "# NATS for Boarding, in operator mode. `boarding nats-config COMPANY… --operator-mode FOLDER` writes this file.\n\
-         # Add a company with the same command and let the server read the file again: nats-server --signal reload\n\n\
-         {SERVER_BEGIN}{settings}\noperator: {operator}\nsystem_account: {system}\nresolver: MEMORY\nresolver_preload: {{\n"
+        "{ACCOUNTS_BEGIN}operator: {operator}\nsystem_account: {system}\nresolver: MEMORY\nresolver_preload: {{\n"
     );
     for (name, key, jwt) in accounts {
         text.push_str(&format!("  # {name}\n  {key}: {jwt}\n"));

@@ -1,15 +1,16 @@
 //! `boarding nats-config`: prints the configuration of a NATS server that keeps companies apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use boarding_commands::values::CompanyId;
+use boarding_commands::values::{CompanyId, Time};
 use boarding_core::clock::Clock;
-use boarding_core::data_dir::{DataDirError, make_folder, write_once};
+use boarding_core::data_dir::{DataDirError, make_folder, sync, write_once};
 use boarding_nats::server_config::{
-    KeyOwner, OperatorMode, OperatorModeError, nats_conf, operator_mode, passwords,
+    ACCOUNTS_BEGIN, KeyOwner, Keys, OperatorMode, OperatorModeError, nats_conf, operator_mode,
+    passwords, public_key,
 };
 use clap::Args;
 use serde_json::json;
@@ -17,6 +18,7 @@ use serde_json::json;
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
+use super::words::counted;
 
 /// Prints the configuration of a NATS server: an account for each user, so that companies cannot reach each other
 #[derive(Debug, Args)]
@@ -25,12 +27,15 @@ Examples:
   boarding nats-config acme globex > nats.conf
   nats-server -c nats.conf                      the passwords come from the environment, see the file
 
-  boarding nats-config acme globex --operator-mode nats
+  boarding nats-config acme --operator-mode nats
+  boarding nats-config globex --operator-mode nats              adds a company
+  boarding nats-config --operator-mode nats --renew acme-worker
   nats-server -c nats/nats.conf
   boarding serve --nats nats://127.0.0.1:4222 --nats-credentials nats/credentials/engine.creds
 
-With --operator-mode the users have keys instead of passwords, and a company is added without a restart: name all
-companies again, then run nats-server --signal reload. Keep the folder secret: it has the keys of all users.
+With --operator-mode the users have keys instead of passwords, and a company is added without a restart: run the command
+for the new company, then nats-server --signal reload. Companies, keys and settings that are there are kept. Keep the
+folder secret: it has the keys of all users. To remove a company, remove its files in keys/accounts and run it again.
 
 With --json: the configuration, and the names of the environment variables with the passwords; with --operator-mode the
 files")]
@@ -42,21 +47,28 @@ pub(super) struct NatsConfig {
     /// them; keys that are there are kept
     #[arg(long, value_name = "FOLDER")]
     operator_mode: Option<PathBuf>,
+    /// Makes new credentials for this user, who is `engine`, `operator`, `auditor` or one of a company; the server refuses
+    /// the old ones after a reload
+    #[arg(long, value_name = "USER", requires = "operator_mode")]
+    renew: Vec<String>,
 }
 
 impl NatsConfig {
     pub(super) fn run(self, common: &Common, out: &Out) -> CliResult {
-        let mut companies = self.companies;
+        let mut companies: BTreeSet<CompanyId> = self.companies.into_iter().collect();
         companies.extend(common.company.iter().filter_map(|company| company.0.clone()));
-        let mut known = std::collections::BTreeSet::new();
-        companies.retain(|company| known.insert(company.clone()));
+        let files = self.operator_mode.as_deref().map(Files);
+        if let Some(files) = &files {
+            companies.extend(files.companies().map_err(|error| failure(&error.into()))?);
+        }
         if companies.is_empty() {
             let text = "name at least one company: boarding nats-config acme globex > nats.conf";
             return Err(Failure::Usage(text.to_owned()));
         }
+        let companies: Vec<_> = companies.into_iter().collect();
         let config = nats_conf(&companies);
-        match &self.operator_mode {
-            Some(folder) => write_operator_mode(&config, folder, out)?,
+        match files {
+            Some(files) => write_operator_mode(&config, files, &self.renew, out)?,
             None if out.is_json() => {
                 out.document(&json!({"config": config, "passwords": passwords(&config)}));
             }
@@ -73,15 +85,49 @@ enum FilesError {
     Setup(#[from] OperatorModeError),
     #[error(transparent)]
     Write(#[from] DataDirError),
+    #[error("read or write the keys")]
+    Keys(#[from] io::Error),
 }
+
+fn failure(error: &FilesError) -> Failure {
+    Failure::Unavailable(boarding_log::error_chain(error))
+}
+
+/// The ends of the names of a company's users.
+const USERS_OF_COMPANY: [&str; 3] = ["-publisher", "-auditor", "-worker"];
+
+/// The user of the engine. Its account has the streams, so it has another name.
+const ENGINE: (&str, &str) = ("engine", "BOARDING");
 
 /// The files of operator mode, in one folder:
 ///
 /// - `nats.conf`: the configuration of the server, without secrets.
 /// - `credentials/<user>.creds`: the JWT and the key of each user.
-/// - `keys/operator.nk`, `keys/accounts/<account>.nk`, `keys/users/<user>.nk`: the keys that sign. They are kept, so that
-///   the same command adds a company.
+/// - `keys/operator.nk`, `keys/accounts/<account>.nk`, `keys/users/<user>.nk`: the keys that sign.
+/// - `keys/revoked/<account>`: the public keys of users that end, each with the time in milliseconds.
 struct Files<'a>(&'a Path);
+
+impl Keys for Files<'_> {
+    fn seed(&self, owner: KeyOwner, name: &str) -> io::Result<String> {
+        let path = self.key(owner, name);
+        if let Some(found) = read(&path)? {
+            return Ok(found);
+        }
+        let seed = owner.new_seed().map_err(io::Error::other)?;
+        write(&path, &format!("{seed}\n")).map_err(io::Error::other)?;
+        Ok(seed)
+    }
+
+    fn revoked(&self, account: &str) -> io::Result<BTreeMap<String, Time>> {
+        let text = read(&self.revoked_file(account))?.unwrap_or_default();
+        let line = |line: &str| {
+            let (key, at) = line.split_once(' ')?;
+            Some((key.to_owned(), Time(at.parse().ok()?)))
+        };
+        let read: Option<BTreeMap<_, _>> = text.lines().map(line).collect();
+        read.ok_or_else(|| io::Error::other("expected a key and a time in each line"))
+    }
+}
 
 impl Files<'_> {
     fn config(&self) -> PathBuf {
@@ -101,43 +147,94 @@ impl Files<'_> {
         }
     }
 
-    /// The seed of a key that is there, or a new one.
-    fn seed(&self, owner: KeyOwner, name: &str) -> io::Result<String> {
-        let path = self.key(owner, name);
-        match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
-        }
-        let seed = owner.new_seed().map_err(io::Error::other)?;
-        write(&path, &format!("{seed}\n")).map_err(io::Error::other)?;
-        Ok(seed)
+    fn revoked_file(&self, account: &str) -> PathBuf {
+        self.0.join("keys").join("revoked").join(account)
     }
 
-    fn write(&self, config: &str) -> Result<OperatorMode, FilesError> {
-        let seed = |owner, name: &str| self.seed(owner, name);
-        let made = operator_mode(config, Clock::system().now(), seed)?;
+    /// The companies that have keys here.
+    fn companies(&self) -> io::Result<BTreeSet<CompanyId>> {
+        let folder = self.0.join("keys").join("accounts");
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries?,
+        };
+        let mut found = BTreeSet::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let account = name.to_str().and_then(|name| name.strip_suffix(".nk"));
+            let company = |end| account.and_then(|account| account.strip_suffix(end));
+            let companies = USERS_OF_COMPANY.into_iter().filter_map(company);
+            found.extend(companies.filter_map(|company| company.parse().ok()));
+        }
+        Ok(found)
+    }
+
+    /// Revokes the key of a user, who gets another one.
+    fn revoke(&self, user: &str, at: Time) -> Result<(), FilesError> {
+        let path = self.key(KeyOwner::User, user);
+        let Some(seed) = read(&path)? else { return Ok(()) };
+        let account = if user == ENGINE.0 { ENGINE.1 } else { user };
+        let mut revoked = self.revoked(account)?;
+        revoked.insert(public_key(&seed)?, at);
+        let lines: String = revoked.iter().map(|(key, at)| format!("{key} {}\n", at.0)).collect();
+        write(&self.revoked_file(account), &lines)?;
+        fs::remove_file(&path)?;
+        Ok(())
+    }
+
+    fn write(&self, config: &str, renew: &[String]) -> Result<OperatorMode, FilesError> {
+        let now = Clock::system().now();
+        for user in renew {
+            self.revoke(user, now)?;
+        }
+        let made = operator_mode(config, now, self)?;
         for (user, text) in &made.credentials {
             write(&self.credentials(user), text)?;
         }
+        let written = read(&self.config())?;
+        let kept = written.as_deref().and_then(|text| text.split_once(ACCOUNTS_BEGIN));
+        let settings = kept.map_or(made.settings.as_str(), |(kept, _)| kept);
         // Last, so that a server that reads it finds no user without credentials.
-        write(&self.config(), &made.config)?;
+        write(&self.config(), &[settings, &made.preload].concat())?;
         Ok(made)
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), DataDirError> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
+/// The text of a file, if it exists.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
     }
-    write_once(path, text.as_bytes())
 }
 
-fn write_operator_mode(config: &str, folder: &Path, out: &Out) -> Result<(), Failure> {
-    let files = Files(folder);
-    let made = files.write(config);
-    let made = made.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
+/// Writes a file that only its owner may read. Its name is durable then: a lost key of an account would cut its streams
+/// off.
+fn write(path: &Path, text: &str) -> Result<(), DataDirError> {
+    let Some(folder) = path.parent() else { return write_once(path, text.as_bytes()) };
+    make_folder(folder)?;
+    write_once(path, text.as_bytes())?;
+    sync(folder)
+}
+
+fn write_operator_mode(
+    config: &str,
+    files: Files<'_>,
+    renew: &[String],
+    out: &Out,
+) -> Result<(), Failure> {
+    let user =
+        |line: &str| line.trim().strip_prefix("user: ").map(|it| it.trim_matches('"').to_owned());
+    let users: BTreeSet<String> = config.lines().filter_map(user).collect();
+    if let Some(unknown) = renew.iter().find(|user| !users.contains(*user)) {
+        let users: Vec<_> = users.iter().map(String::as_str).collect();
+        let text =
+            format!("--renew: there is no user {unknown}; the users are {}", users.join(", "));
+        return Err(Failure::Usage(text));
+    }
+    let made = files.write(config, renew).map_err(|error| failure(&error))?;
     let shown = |path: PathBuf| path.display().to_string();
-    let (server, engine) = (shown(files.config()), shown(files.credentials("engine")));
+    let (server, engine) = (shown(files.config()), shown(files.credentials(ENGINE.0)));
     if out.is_json() {
         let credentials: BTreeMap<_, _> =
             made.credentials.keys().map(|user| (user, shown(files.credentials(user)))).collect();
@@ -147,7 +244,8 @@ fn write_operator_mode(config: &str, folder: &Path, out: &Out) -> Result<(), Fai
         out.document(&document);
         return Ok(());
     }
-    out.line(&format!("wrote {server} and the credentials of {} users", made.credentials.len()));
+    let users = counted(made.credentials.len() as u64, "user", "users");
+    out.line(&format!("wrote {server} and the credentials of {users}"));
     out.line(&format!("start the server: nats-server -c {server}"));
     out.line("or, if it runs, let it read the file again: nats-server --signal reload");
     out.line(&format!(

@@ -1,12 +1,15 @@
 //! Reports in any order, and links that must stay dead: what chance's histories found broken once.
 
-use crate::company::AddressMark;
+use serde_json::json;
+
+use crate::company::{AddressMark, Company};
 use crate::decide::runs::recipients::{Channels, open_claims};
 use crate::decide::testing::{NOW, a_running_run, device_account, given, run_id, run_started};
 use crate::decide::{
-    Authority, ClaimRecipients, InviteFailed, InviteSent, RecordDelivery, RevokeInvitation, Tick,
+    Authority, ClaimRecipients, EditAccount, InviteFailed, InviteSent, RecordDelivery,
+    RevokeInvitation, Tick,
 };
-use crate::event::{Delivery, Event};
+use crate::event::{Delivery, Event, OutboxId};
 use crate::values::Code;
 
 fn report(user: &str, permanent: bool) -> InviteFailed {
@@ -142,4 +145,26 @@ fn text_goes_on_only_through_its_own_channel() {
     // The engine of the claim had the outbox for texts.
     assert!(may_go_on("smtp", Some("outbox")) && may_go_on("nats", Some("outbox")));
     assert!(!may_go_on("smtp", Some("nats-text")) && !may_go_on("smtp", None));
+}
+
+/// P7: a text was claimed, and the account got an e-mail address then. A missing file of a mail proves nothing.
+#[test]
+fn changed_address_makes_the_outbox_of_a_claim_unknown() {
+    let device = "+84923448071";
+    let events: Vec<Event> =
+        device_account(device).into_iter().chain(run_started(run_id(1), &[device])).collect();
+    let claim = ClaimRecipients { fence: events.len() as u64, via: "outbox", ..claim() };
+    let mut company = given(events).after(claim);
+    let outbox = Some(OutboxId(7));
+    let recorded = Event::RunOutboxesRecorded { run: run_id(1), mails: outbox, texts: outbox };
+    company.append(NOW, "jane", &[recorded]);
+    let known = |company: &Company| {
+        let channels = Channels { mails: "outbox", texts: Some("outbox") };
+        let open = open_claims(company, run_id(1), channels, NOW);
+        (open[0].outbox, open[0].may_go_on)
+    };
+    assert_eq!(known(&company.0), (outbox, true));
+    let edit: EditAccount =
+        serde_json::from_value(json!({"account": device, "address": "ann@acme.example"})).unwrap();
+    assert_eq!(known(&company.after(edit).0), (None, false));
 }

@@ -1,19 +1,32 @@
-//! The id of an outbox: a random number in a file of the folder.
+//! The id of an outbox: a random number in a file of the folder, with the number of the folder itself. A copy of the
+//! folder has another number, so it gets an id of its own.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use boarding_commands::event::OutboxId;
 use boarding_log::random_bytes;
 
-/// The file with the id, in hexadecimal.
+/// The file with the id in hexadecimal, and the number of the folder.
 const FILE: &str = ".id";
 
-/// The id of the outbox in this folder; none if it has none that can be read.
-pub(super) fn read(folder: &Path) -> Option<OutboxId> {
-    let text = fs::read_to_string(folder.join(FILE)).ok()?;
-    u32::from_str_radix(text.trim(), 16).ok().map(OutboxId)
+/// The id of the outbox in this folder; none if it has none, or if the folder is a copy.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn read(folder: &Path) -> io::Result<Option<OutboxId>> {
+    let text = match fs::read_to_string(folder.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let own = fs::metadata(folder)?.ino().to_string();
+    let known = text.split_once(' ').filter(|(_, number)| number.trim() == own);
+    Ok(known.and_then(|(id, _)| u32::from_str_radix(id, 16).ok()).map(OutboxId))
 }
 
 /// The id of the outbox in this folder, which gets a new one if it has none. `growing` is the path of the unfinished
@@ -22,12 +35,12 @@ pub(super) fn read(folder: &Path) -> Option<OutboxId> {
 /// # Errors
 /// Those of the file system.
 pub(super) fn read_or_make(folder: &Path, growing: &Path) -> io::Result<OutboxId> {
-    if let Some(known) = read(folder) {
+    if let Some(known) = read(folder)? {
         return Ok(known);
     }
     let id = u32::from_be_bytes(random_bytes()?);
     let mut file = File::create(growing)?;
-    writeln!(file, "{id:08x}")?;
+    writeln!(file, "{id:08x} {}", fs::metadata(folder)?.ino())?;
     file.sync_data()?;
     fs::rename(growing, folder.join(FILE))?;
     File::open(folder)?.sync_all()?;

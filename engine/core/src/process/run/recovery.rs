@@ -28,15 +28,16 @@ impl RunWork {
             return;
         }
         tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "recovering open claims of an earlier process");
-        // With another secret nothing can be sent again. What an earlier process handed over may still be sent:
-        // its worker reports it, or its deadline ends it.
+        // With another secret nothing can be sent again.
         let has_secret = mails::check_secret(&self.manager).await.is_ok();
-        if !has_secret && self.manager.context.channel.hands_over() {
-            return;
-        }
         let found = self.look_up(&open).await;
         let (mut again, mut reports) = (Vec::new(), Vec::new());
         for (open, found) in open.into_iter().zip(found) {
+            // What was handed over may still be sent: its worker reports it, or its deadline ends it.
+            let is_handed_over = channel.hands_over() && open.outbox.is_none();
+            if !has_secret && is_handed_over && found == Lookup::Unknown {
+                continue;
+            }
             let is_again = has_secret && self.is_sent_again(&open, found);
             let Event::InviteDispatched { user, attempt, .. } = &open.claim else { continue };
             let (user, attempt) = (user.clone(), *attempt);
