@@ -3,17 +3,19 @@
 //! The engine is another process, and serves already.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::log::company;
 use super::nats::{BenchError, Line, Timed};
 use boarding_core::clock::Clock;
+use boarding_core::limits::VISIBLE_SECONDS_MAX;
 use boarding_log::connect::ServerAddress;
 use boarding_nats::names;
 
@@ -26,8 +28,11 @@ const SMALL_CLIENTS: usize = 4;
 /// How far beyond the end of the log the waiting queries ask, in positions: nobody appends so much meanwhile.
 const AHEAD: u64 = 900_000;
 
-/// How long a client waits after `overloaded` before it asks again, in milliseconds.
+/// How long a client waits before it sends a command again that was not accepted, in milliseconds.
 const RETRY_MILLIS: u64 = 500;
+
+/// How long a client waits before it sends a query again, in milliseconds: as long as a query waits for a position.
+const QUERY_RETRY_MILLIS: u64 = VISIBLE_SECONDS_MAX * 1_000;
 
 /// How long the load runs before it is measured, in seconds.
 const SETTLE_SECONDS: u64 = 2;
@@ -205,6 +210,13 @@ enum Asks {
 }
 
 impl Asks {
+    fn retry_millis(&self) -> u64 {
+        match self {
+            Self::Command { .. } => RETRY_MILLIS,
+            Self::Query { .. } => QUERY_RETRY_MILLIS,
+        }
+    }
+
     async fn once(&self) -> Outcome {
         match self {
             Self::Command { caller } => caller.add_user().await,
@@ -219,19 +231,20 @@ impl Asks {
 /// Requests of the busy companies, each repeated after its answer.
 struct Load {
     tasks: JoinSet<()>,
-    is_over: Arc<AtomicBool>,
+    is_over: watch::Sender<bool>,
 }
 
 impl Load {
     fn start(busy: &[Caller], in_flight: usize, asks: impl Fn(Caller) -> Asks) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
+        let is_over = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         for caller in busy.iter().cycle().take(in_flight) {
-            let (asks, is_over) = (asks(caller.clone()), Arc::clone(&is_over));
+            let (asks, mut stopped) = (asks(caller.clone()), is_over.subscribe());
             tasks.spawn(async move {
-                while !is_over.load(Ordering::Relaxed) {
+                while !*stopped.borrow() {
                     if !matches!(asks.once().await, Outcome::Answered) {
-                        tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+                        let pause = Duration::from_millis(asks.retry_millis());
+                        let _ = tokio::time::timeout(pause, stopped.wait_for(|it| *it)).await;
                     }
                 }
             });
@@ -244,7 +257,7 @@ impl Load {
     }
 
     async fn stop(self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_over.send_replace(true);
         self.tasks.join_all().await;
     }
 }
