@@ -45,7 +45,7 @@ mod tests {
             &format!("{version_00}-more"),
             &format!("{version_00}\r\n"),
             &(later.clone() + " x"),
-            &(later.clone() + &"x".repeat(CHARS_MAX)),
+            &(later + &"x".repeat(CHARS_MAX)),
         ] {
             assert!(!is_traceparent(bad), "{bad}");
         }

@@ -175,7 +175,7 @@ impl Feeder {
         match &allowed {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!("the NATS server takes no batches, publishing events one by one")
+                tracing::warn!("the NATS server takes no batches, publishing events one by one");
             }
             Err(error) => tracing::warn!(
                 error = boarding_log::error_chain(error),

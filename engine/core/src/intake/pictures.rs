@@ -5,7 +5,7 @@ use std::slice;
 use boarding_commands::decide::facts::ArchiveContents;
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::event::Permission;
-use boarding_commands::values::{Code, Digest, Refusal};
+use boarding_commands::values::{Code, Digest};
 use serde_json::{Value, json};
 
 use super::command_files::{CommandFiles, publish};

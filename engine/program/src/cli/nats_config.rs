@@ -68,7 +68,7 @@ impl NatsConfig {
         let companies: Vec<_> = companies.into_iter().collect();
         let config = nats_conf(&companies);
         match files {
-            Some(files) => write_operator_mode(&config, files, &self.renew, out)?,
+            Some(files) => write_operator_mode(&config, &files, &self.renew, out)?,
             None if out.is_json() => {
                 out.document(&json!({"config": config, "passwords": passwords(&config)}));
             }
@@ -219,7 +219,7 @@ fn write(path: &Path, text: &str) -> Result<(), DataDirError> {
 
 fn write_operator_mode(
     config: &str,
-    files: Files<'_>,
+    files: &Files<'_>,
     renew: &[String],
     out: &Out,
 ) -> Result<(), Failure> {
