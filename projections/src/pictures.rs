@@ -1,4 +1,4 @@
-//! Archives of profile pictures and each picture's outcome (queries `picture_import`, `picture_rows`).
+//! Archives of profile pictures and each picture's outcome (queries `picture_imports`, `picture_import`, `picture_rows`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projection, Projector, load};
+use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
@@ -18,12 +18,21 @@ use crate::rows::{Rows, Table};
 use crate::tables::imports::key as import_key;
 
 pub(crate) const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<PictureProjection>()],
+    projectors: &[Projector::of::<PictureProjection>(), Projector::of::<PictureOrderProjection>()],
     queries: &[
+        Query {
+            name: "picture_imports",
+            access: Access::Permission(Permission::BulkImportUsers),
+            params: &[],
+            paged: true,
+            row: schema_of::<ArchiveShown>,
+            csv: None,
+            answer: picture_imports,
+        },
         Query {
             name: "picture_import",
             access: Access::Permission(Permission::BulkImportUsers),
-            params: &[Param::id("import").required()],
+            params: &[Param::id_or_latest("import", Newest::Pictures).required()],
             paged: false,
             row: schema_of::<ArchiveShown>,
             csv: None,
@@ -32,7 +41,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "picture_rows",
             access: Access::Permission(Permission::BulkImportUsers),
-            params: &[Param::id("import").required(), Param::one_of::<PictureOutcome>("outcome")],
+            params: &[
+                Param::id_or_latest("import", Newest::Pictures).required(),
+                Param::one_of::<PictureOutcome>("outcome"),
+            ],
             paged: true,
             row: schema_of::<PictureShown>,
             csv: Some(CsvLayout::report(&[
@@ -150,6 +162,47 @@ impl Projection for PictureProjection {
     }
 }
 
+/// Ids of archives, newest first. Ids cannot give this order, because clients may choose them.
+#[derive(Debug)]
+pub(crate) struct PictureOrderProjection;
+
+impl Projection for PictureOrderProjection {
+    const TABLE: Table = Table::PictureOrder;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = ImportId;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        matches!(fact.event, Event::PicturesImported { .. }).then(|| newest_first(fact.version))
+    }
+
+    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
+        match fact.event {
+            Event::PicturesImported { import, .. } => Some(*import),
+            _ => None,
+        }
+    }
+}
+
+impl PictureRow {
+    /// The archive; none for a picture.
+    fn shown(&self) -> Option<Value> {
+        let Self::Archive { import, file, inserted, invalid, requested_by, at } = self else {
+            return None;
+        };
+        Some(json!(ArchiveShown {
+            import: *import,
+            file_name: &file.name,
+            sha256: &file.sha256,
+            total: inserted + invalid,
+            inserted: *inserted,
+            invalid: *invalid,
+            requested_by,
+            at: *at,
+        }))
+    }
+}
+
 fn key(import: ImportId, number: u64) -> Vec<u8> {
     [import_key(import).as_slice(), &number.to_be_bytes()].concat()
 }
@@ -165,21 +218,15 @@ fn archive(
 
 fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
-    match archive(request, rows, id)? {
-        PictureRow::Archive { import, file, inserted, invalid, requested_by, at } => {
-            Ok(RowsAnswer::Row(json!(ArchiveShown {
-                import,
-                file_name: &file.name,
-                sha256: &file.sha256,
-                total: inserted + invalid,
-                inserted,
-                invalid,
-                requested_by: &requested_by,
-                at,
-            })))
-        }
-        PictureRow::Picture { .. } => Err(not_found("import", &id)),
-    }
+    let shown = archive(request, rows, id)?.shown();
+    shown.map(RowsAnswer::Row).ok_or_else(|| not_found("import", &id))
+}
+
+fn picture_imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<PictureOrderProjection, _>(request, rows, &[], |_, id| {
+        let archive = load::<PictureProjection>(rows, request.company, &key(id, 0))?;
+        Ok([archive.and_then(|archive| archive.shown())])
+    })
 }
 
 fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {

@@ -58,6 +58,7 @@ tables! {
     Accounts 19 "accounts"
     UndoneRows 24 "undone_rows"
     Pictures 30 "pictures"
+    PictureOrder 31 "picture_order"
     Notifications 40 "notifications"
     NotificationOrder 41 "notification_order"
     PermissionGroups 42 "permission_groups"

@@ -354,6 +354,7 @@ mod tests {
         let is_used = |(words, example): &&(&str, &str)| {
             let verb = words.split(' ').try_fold(&program, |verb, word| verb.find_subcommand(word));
             let help = verb.and_then(|verb| verb.get_after_help()).map(ToString::to_string);
+            let help = help.map(|help| help.replace(" \\\n      ", " "));
             help.is_some_and(|help| help.contains(&format!("Example:\n  boarding {example}")))
         };
         let unused: Vec<_> = examples::EXAMPLES.iter().filter(|one| !is_used(one)).collect();
@@ -372,5 +373,22 @@ mod tests {
             }
         }
         check(&examples::with_examples(Cli::command()), "boarding");
+    }
+
+    /// A copied example is one command, also from a terminal of 80 columns.
+    #[test]
+    fn examples_fit_a_terminal_of_80_columns() {
+        fn wide(command: &clap::Command) -> Vec<String> {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // Words behind the command may be wrapped: they are no part of it.
+            let command_of = |line: &str| line.trim_start().split("   ").next().map(str::len);
+            let is_wide = |line: &&str| {
+                line.starts_with("  ") && command_of(line).is_some_and(|length| length > 78)
+            };
+            let own = help.lines().filter(is_wide).map(str::to_owned).collect::<Vec<_>>();
+            own.into_iter().chain(command.get_subcommands().flat_map(wide)).collect()
+        }
+        let program = examples::with_examples(Cli::command());
+        assert_eq!(wide(&program), Vec::<String>::new());
     }
 }

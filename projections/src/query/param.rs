@@ -25,6 +25,8 @@ pub enum Newest {
     Import,
     /// The newest import that has a batch operation report.
     Report,
+    /// The newest archive of profile pictures.
+    Pictures,
 }
 
 /// The values that a parameter accepts.

@@ -330,6 +330,11 @@ fn profile_pictures_are_imported_after_the_users() {
         "pictures are replaced"
     );
     let id = second["import"].as_str().unwrap();
+    let archives = cli.rows(&["pictures"]);
+    assert_eq!((archives.len(), &archives[0]["import"]), (3, &second["import"]));
+    let latest = cli.run(&["query", "picture_import", "import=latest"]).expect_status(0).json();
+    assert_eq!(latest["row"], second);
+    assert_eq!(cli.rows(&["pictures", "--rows", "latest"]), cli.rows(&["pictures", "--rows", id]));
     let rows = |outcome: &str| cli.rows(&["pictures", "--rows", id, "--outcome", outcome]);
     let inserted: Vec<_> =
         rows("inserted").iter().map(|row| json!([row["name"], row["user"]])).collect();

@@ -66,3 +66,48 @@ fn role_verbs_assign_and_remove_roles() {
         cli.run(words).expect_status(2);
     }
 }
+
+/// OCM-21: People are selected by profile, supervisor, Agent ID, PBX ID and a role, alone and together. Each person has
+/// an outcome for each role.
+#[test]
+fn people_are_selected_by_what_ocm_knows_of_them() {
+    let cli = Cli::new();
+    for role in ["Lead", "Chief"] {
+        cli.run(&["roles", "define", role]).expect_status(0);
+    }
+    for (user, agent_id, pbx_id, profile, supervisor) in [
+        ("boss1", "B1", "1000", "supervisor", ""),
+        ("jane1", "J1", "1001", "agent", "boss1"),
+        ("john1", "J2", "1002", "agent", "boss1"),
+        ("lone1", "L1", "1003", "agent", "boss2"),
+    ] {
+        let mut attributes = json!({"agent_id": agent_id, "pbx_id": pbx_id, "profile": profile});
+        if !supervisor.is_empty() {
+            attributes["supervisor"] = json!(supervisor);
+        }
+        let user = json!({"user": user, "attributes": attributes}).to_string();
+        cli.run(&["command", "AddUser", &user]).expect_status(0);
+    }
+    let found = |filter: &[&str]| {
+        let words = [&["roles", "assign", "Lead", "--preview"], filter].concat();
+        let people = cli.json(&words)["result"]["users"].as_array().unwrap().clone();
+        people.iter().map(|one| one["user"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["--profile", "Agent"]), ["jane1", "john1", "lone1"]);
+    assert_eq!(found(&["--profile", "supervisor"]), ["boss1"]);
+    assert_eq!(found(&["--supervisor", "BOSS1"]), ["jane1", "john1"]);
+    assert_eq!(found(&["--agent-id", "j2"]), ["john1"]);
+    assert_eq!(found(&["--pbx-id", "1003"]), ["lone1"]);
+    assert_eq!(found(&["--profile", "agent", "--supervisor", "boss2"]), ["lone1"]);
+    assert_eq!(found(&["--profile", "supervisor", "--pbx-id", "1003"]), Vec::<String>::new());
+
+    cli.run(&["roles", "assign", "Lead", "--agent-id", "J1"]).expect_status(0);
+    assert_eq!(found(&["--with-role", "Lead"]), ["jane1"]);
+    let answer = cli.json(&["roles", "assign", "Lead", "Chief", "--supervisor", "boss1"]);
+    let outcomes = |person: usize| {
+        let roles = answer["result"]["users"][person]["roles"].as_array().unwrap();
+        roles.iter().map(|one| json!([one["role"], one["outcome"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(0), [json!(["Lead", "skipped"]), json!(["Chief", "assigned"])]);
+    assert_eq!(outcomes(1), [json!(["Lead", "assigned"]), json!(["Chief", "assigned"])]);
+}

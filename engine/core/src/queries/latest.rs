@@ -58,6 +58,7 @@ impl Wanted {
             Newest::Run => ("runs", "run", Code::RunNotFound),
             Newest::Import => ("imports", "import", Code::ImportNoneAvailable),
             Newest::Report => ("batch_operation_reports", "import", Code::ImportNoneAvailable),
+            Newest::Pictures => ("picture_imports", "import", Code::ImportNoneAvailable),
         };
         let newest = boarding_projections::answer(query, company, &json!({"limit": 1}), rows)?;
         let RowsAnswer::Rows { rows, .. } = newest else { return Ok(()) };

@@ -23,7 +23,8 @@ const fn minor(title: &'static str, field: &'static str) -> Column {
 impl Column {
     pub(super) fn cell(&self, row: &Value) -> String {
         let name = self.field.trim_start_matches('/');
-        row.pointer(self.field).map(|value| text_of_field(name, value)).unwrap_or_default()
+        let text = row.pointer(self.field).map(|value| text_of_field(name, value));
+        text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
     }
 }
 
@@ -107,6 +108,16 @@ pub(super) const RUNS: &[Column] = &[
     minor("ENDED AT", "/ended_at"),
     minor("WITHDRAWN BY", "/withdrawn_by"),
     minor("WITHDRAWN AT", "/withdrawn_at"),
+];
+
+pub(super) const ARCHIVES: &[Column] = &[
+    column("IMPORT", "/import"),
+    column("FILE", "/file_name"),
+    column("TOTAL", "/total"),
+    column("INSERTED", "/inserted"),
+    column("INVALID", "/invalid"),
+    minor("REQUESTED BY", "/requested_by"),
+    minor("AT", "/at"),
 ];
 
 pub(super) const PICTURES: &[Column] = &[

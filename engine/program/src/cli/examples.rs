@@ -75,7 +75,39 @@ pub(super) fn with_examples(mut program: Command) -> Command {
             program = program.mut_subcommand(verb, |verb| verb.mut_subcommand(below, add));
         }
     }
-    program
+    folded(program)
+}
+
+/// The width of the narrowest usual terminal. A longer example would be cut into two commands when it is copied.
+const WIDTH: usize = 80;
+
+/// The program with examples that fit a terminal: long ones go on behind a backslash.
+fn folded(program: Command) -> Command {
+    let help = program.get_after_help().map(ToString::to_string);
+    let program = match help {
+        None => program,
+        Some(help) => {
+            let lines: Vec<String> = help.lines().map(folded_line).collect();
+            program.after_help(lines.join("\n"))
+        }
+    };
+    program.mut_subcommands(folded)
+}
+
+/// An example in lines of at most `WIDTH` characters, each but the last one with a backslash.
+fn folded_line(line: &str) -> String {
+    let (mut done, mut rest) = (String::new(), line.to_owned());
+    let is_example = line.starts_with("  boarding ") || line.starts_with("      --");
+    while is_example && rest.chars().count() > WIDTH {
+        let head: String = rest.chars().take(WIDTH - 2).collect();
+        let end = head
+            .rfind(" --")
+            .filter(|end| head.get(..*end).is_some_and(|text| !text.trim().is_empty()));
+        let Some((first, option)) = end.and_then(|end| rest.split_at_checked(end)) else { break };
+        done.push_str(&format!("{} \\\n", first.trim_end()));
+        rest = format!("      {}", option.trim_start());
+    }
+    done + &rest
 }
 
 fn has_example(verb: &Command, words: &str) -> bool {

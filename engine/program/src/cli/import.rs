@@ -38,11 +38,13 @@ Examples:
   boarding import export.csv --company acme --dialect leapxpert --encoding windows-1252 \\
       --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
   boarding import people.csv --company acme --dialect leapxpert --preview
-  boarding import userdetails.csv featuredetails.csv channelcountdetails.csv --company acme --dialect ocm
+  boarding import userdetails.csv featuredetails.csv channelcountdetails.csv \\
+      --company acme --dialect ocm
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
   boarding import people.csv --company acme --dialect officechat --auto-invite --channel whatsapp
   boarding import staff.csv --company acme --dialect mangoapps --existing update
-  boarding import accounts.csv --company acme --dialect multiline --organization EMEA --permission-group Traders
+  boarding import accounts.csv --company acme --dialect multiline \\
+      --organization EMEA --permission-group Traders
 
 --preview shows the outcome of each row and changes nothing. It prints a hash; --plan-hash HASH imports exactly
 these rows, and is refused if their outcome has changed.

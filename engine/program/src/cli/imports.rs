@@ -75,7 +75,7 @@ enum Verb {
 struct Rows {
     /// The import's id, or `latest`
     id: String,
-    /// Only rows with this outcome: created, updated, unchanged, skipped, duplicate, invalid, …
+    /// Only rows with this outcome: created (or inserted), updated, unchanged, skipped, duplicate, invalid, …
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// Only rows whose phone has this outcome: added, already_present, rejected
@@ -152,8 +152,13 @@ impl Imports {
 impl Rows {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let id = latest::import(session, self.id).await?;
+        // OCM calls created users inserted.
+        let outcome = self.outcome.map(|outcome| match outcome.as_str() {
+            "inserted" => "created".to_owned(),
+            _ => outcome,
+        });
         let params =
-            json!({"import": id, "outcome": self.outcome, "undo": self.undo, "with": self.with});
+            json!({"import": id, "outcome": outcome, "undo": self.undo, "with": self.with});
         let columns = if self.undo.is_some() { columns::UNDONE } else { columns::IMPORT_ROWS };
         let Some(phone) = self.phone else {
             return list::show_or_write(

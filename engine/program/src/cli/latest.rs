@@ -1,4 +1,4 @@
-//! Resolves the word `latest` to the id of the newest import, run or report.
+//! Resolves the word `latest` to the id of the newest import, run, report or archive of pictures.
 
 use boarding_commands::values::{Code, Refusal};
 use serde_json::json;
@@ -20,6 +20,11 @@ pub(super) async fn run(session: &Session<'_>, id: String) -> Result<String, Fai
 /// The id of the newest report for `latest`, and any other id unchanged.
 pub(super) async fn report(session: &Session<'_>, id: String) -> Result<String, Failure> {
     resolve(session, id, "batch_operation_reports", "import", Code::ImportNoneAvailable).await
+}
+
+/// The id of the newest archive of pictures for `latest`, and any other id unchanged.
+pub(super) async fn pictures(session: &Session<'_>, id: String) -> Result<String, Failure> {
+    resolve(session, id, "picture_imports", "import", Code::ImportNoneAvailable).await
 }
 
 async fn resolve(

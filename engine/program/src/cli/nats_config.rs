@@ -18,6 +18,7 @@ use serde_json::json;
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
+use super::words::counted;
 
 /// Prints the configuration of a NATS server: an account for each user, so that companies cannot reach each other
 #[derive(Debug, Args)]
@@ -243,7 +244,8 @@ fn write_operator_mode(
         out.document(&document);
         return Ok(());
     }
-    out.line(&format!("wrote {server} and the credentials of {} users", made.credentials.len()));
+    let users = counted(made.credentials.len() as u64, "user", "users");
+    out.line(&format!("wrote {server} and the credentials of {users}"));
     out.line(&format!("start the server: nats-server -c {server}"));
     out.line("or, if it runs, let it read the file again: nats-server --signal reload");
     out.line(&format!(

@@ -10,6 +10,7 @@ use super::columns;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
 use super::input;
+use super::latest;
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -18,19 +19,20 @@ use super::session::Session;
 #[command(after_help = "\
 Examples:
   boarding pictures Archive.zip --company acme
-  boarding pictures --rows 01JD0000000000000000000000 --outcome invalid --company acme
+  boarding pictures --company acme                       lists the archives, the newest first
+  boarding pictures --rows latest --outcome invalid --company acme
 
-A picture is a JPEG or PNG file below 5 MiB, file after the Agent ID of an existing user:
+A picture is a JPEG or PNG file below 5 MiB, named after the Agent ID of an existing user:
 johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture.")]
 pub(super) struct Pictures {
-    /// The zip archive; - reads the standard input
-    #[arg(value_name = "FILE", required_unless_present = "rows", conflicts_with = "rows")]
+    /// The zip archive; - reads the standard input [default: lists the archives]
+    #[arg(value_name = "FILE", conflicts_with = "rows")]
     file: Option<PathBuf>,
     /// The attribute that the file names contain: agent_id
     #[arg(long = "match", value_name = "ATTRIBUTE", default_value = "agent_id", value_parser = attribute)]
     match_attribute: String,
-    /// Lists the pictures of an earlier import, by its id
-    #[arg(long, value_name = "ID")]
+    /// Lists the pictures of an archive: `latest`, or the id of its import
+    #[arg(long, value_name = "latest|ID")]
     rows: Option<String>,
     /// Only pictures with this outcome
     #[arg(long, requires = "rows")]
@@ -52,11 +54,17 @@ impl Pictures {
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let Some(file) = &self.file else {
+            let Some(rows) = self.rows else {
+                let archives = columns::ARCHIVES;
+                return list::show(session, "picture_imports", json!({}), self.limit, archives)
+                    .await;
+            };
+            let rows = latest::pictures(session, rows).await?;
             let outcome = self.outcome.map(|outcome| match outcome {
                 Outcome::Inserted => "inserted",
                 Outcome::Invalid => "invalid",
             });
-            let params = json!({"import": self.rows, "outcome": outcome});
+            let params = json!({"import": rows, "outcome": outcome});
             return list::show(session, "picture_rows", params, self.limit, columns::PICTURES)
                 .await;
         };
@@ -95,6 +103,8 @@ impl Pictures {
                     ));
                 }
             }
+            let options = session.location_options();
+            out.note(&format!("to list all pictures: boarding pictures --rows {import} {options}"));
             out.note(&list::receipt(&accepted));
         }
         Ok(Done::with_failures(number(&row, "invalid")))
