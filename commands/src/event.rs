@@ -270,11 +270,7 @@ events! {
         /// The run waits no longer for its mails to be sent: recipients without an outcome fail with this code.
         RunGivenUp: neutral { run: RunId, code: Code }
         /// The outboxes that get the mails and texts of the claims that follow; none for a channel that is no outbox.
-        RunOutboxesRecorded: neutral {
-            run: RunId,
-            mails: Option<OutboxId>,
-            texts: Option<OutboxId>,
-        }
+        RunOutboxesRecorded: neutral { run: RunId, mails: Option<OutboxId>, texts: Option<OutboxId> }
     }
 
     /// Recipients of a run.

@@ -352,15 +352,14 @@ impl Engine {
         self.context.closing.send_replace(true);
     }
 
-    /// Closes the engine: appends decided commands, then closes the read models. Returns at once if the log has
-    /// failed, because then nothing can be appended.
+    /// Closes the engine: appends decided commands, then closes the read models. Returns at once when the log has
+    /// failed or fails, because then nothing can be appended.
     pub async fn close(self) {
         tokio::select! {
             biased;
             _ = self.context.log.failed() => return,
-            () = std::future::ready(()) => {}
+            () = self.companies.close() => {}
         }
-        self.companies.close().await;
         let read_models = self.context.read_models.clone();
         let _ = tokio::task::spawn_blocking(move || read_models.stop()).await;
     }

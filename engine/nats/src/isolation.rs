@@ -1,12 +1,12 @@
 //! Checks whether the server keeps its users apart by accounts, so that it can say which user asks.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::{Client, Request, ServerInfo};
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::limits::API_CALL_SECONDS_MAX;
 
@@ -80,7 +80,11 @@ async fn ask(client: &Client) -> Option<Accounts> {
 
 /// What the server of the present connection said about the accounts.
 #[derive(Debug, Default)]
-pub(super) struct Isolation(Mutex<Option<Known>>);
+pub(super) struct Isolation {
+    known: Mutex<Option<Known>>,
+    /// How often the server was asked.
+    asked: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -88,25 +92,25 @@ struct Known {
     connection: (String, u64),
     /// None if it did not answer.
     accounts: Option<Accounts>,
-    at: Instant,
 }
 
 impl Isolation {
     /// Whether the user in a subject was written by the server. `None` if the server does not answer now.
     pub(super) async fn tells_users(&self, client: &Client) -> Option<bool> {
-        let mut known = self.0.lock().await;
+        let asked = self.asked.load(Ordering::Relaxed);
+        let mut known = self.known.lock().await;
+        // Requests that wait together share an answer that did not come.
+        let is_new = self.asked.load(Ordering::Relaxed) != asked;
         let info = client.server_info();
         let connection = (info.server_id, info.client_id);
-        let holds = |known: &Known| {
-            // Those who wait together share an answer that did not come.
-            let is_fresh = known.at.elapsed() < Duration::from_secs(API_CALL_SECONDS_MAX);
-            known.connection == connection && (known.accounts.is_some() || is_fresh)
-        };
-        let accounts = match known.as_ref().filter(|known| holds(known)) {
+        let holds =
+            |known: &&Known| known.connection == connection && (known.accounts.is_some() || is_new);
+        let accounts = match known.as_ref().filter(holds) {
             Some(known) => known.accounts,
             None => {
                 let accounts = ask(client).await;
-                *known = Some(Known { connection, accounts, at: Instant::now() });
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                *known = Some(Known { connection, accounts });
                 accounts
             }
         };

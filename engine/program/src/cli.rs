@@ -213,8 +213,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             let session = Session::open(&common, out, verb.carries_runs()).await?;
             let result = session.run(verb.work(&session)).await;
             due::print(&session).await;
-            session.close().await;
-            result
+            session.end(result).await
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct Column {
     pub minor: bool,
 }
 
-const fn column(title: &'static str, field: &'static str) -> Column {
+pub(super) const fn column(title: &'static str, field: &'static str) -> Column {
     Column { title, field, minor: false }
 }
 
@@ -381,13 +381,6 @@ pub(super) const INVITATIONS: &[Column] = &[
     minor("SENT AT", "/sent_at"),
     minor("EXPIRES AT", "/expires_at"),
     column("CODE", "/code"),
-];
-
-/// Accounts that were moved to another organization.
-pub(super) const MOVED: &[Column] = &[
-    column("ACCOUNT", "/account"),
-    column("PERMISSION GROUP", "/permission_group"),
-    column("FROM", "/permission_group_from"),
 ];
 
 pub(super) const HISTORY: &[Column] = &[

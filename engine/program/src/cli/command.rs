@@ -17,7 +17,7 @@ use super::watch;
 #[command(after_help = "\
 Examples:
   boarding command ArchiveUser '{\"user\":\"janeuser115\"}' --company acme
-  boarding command DefineOrgUnit '{\"org_unit\":\"Fixed Income Desk\",\"level\":\"team\"}' --company acme
+  boarding command DefineOrgUnit '{\"org_unit\":\"Sales\",\"level\":\"team\"}' --company acme
   boarding command StartBulkIntegration - --company acme < envelope.json")]
 pub(super) struct Command {
     /// The command's name, for example ArchiveUser

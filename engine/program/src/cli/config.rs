@@ -19,7 +19,7 @@ Examples:
   boarding config get bulk_integration_max_records --company acme
   boarding config set bulk_integration_max_records 500 --company acme
   boarding config unset bulk_integration_max_records --company acme
-  boarding config set channels.whatsapp true company_name 'Acme International' --company acme")]
+  boarding config set channels.whatsapp true company_name Acme --company acme")]
 pub(super) struct Config {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -83,6 +83,21 @@ impl Failure {
         }
     }
 
+    /// The same failure, which also names the log that cannot be written.
+    pub(super) fn with_failed_log(self, why: &str) -> Self {
+        let log = of_log(why).text();
+        let with =
+            |text: String| if text.contains(&log) { text } else { format!("{log}\n  {text}") };
+        match self {
+            Self::Unavailable(text) => Self::Unavailable(with(text)),
+            Self::Failed { document, message } => Self::Failed { document, message: with(message) },
+            Self::AfterAcceptance { document, message } => {
+                Self::AfterAcceptance { document, message: with(message) }
+            }
+            other => other,
+        }
+    }
+
     /// The failure for an answer that is not accepted.
     pub(super) fn of_answer(answer: &Answer) -> Self {
         let document = json!(answer);

@@ -4,7 +4,7 @@ use boarding_commands::values::Code;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::columns::{INVITATIONS, MOVED};
+use super::columns::{Column, INVITATIONS, column};
 use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
@@ -12,6 +12,13 @@ use super::list::{self, Limit};
 use super::session::Session;
 use super::start;
 use super::words::counted;
+
+/// Accounts that were moved to another organization.
+const MOVED: &[Column] = &[
+    column("ACCOUNT", "/account"),
+    column("PERMISSION GROUP", "/permission_group"),
+    column("FROM", "/permission_group_from"),
+];
 
 /// Lists, resends and revokes invitations, and moves them to another organization
 #[derive(Debug, Args)]

@@ -36,7 +36,7 @@ use settings::{Log, Settings};
 #[command(after_help = "\
 Examples:
   boarding serve --nats nats://localhost:4222
-  BOARDING_NATS=nats://engine:secret@nats.example:4222 boarding serve --data /var/lib/boarding
+  BOARDING_NATS=nats://engine:secret@localhost:4222 boarding serve
   boarding serve --nats nats://localhost:4222 --workers
   boarding serve --nats nats://localhost:4222 --smtp smtp://mail.example --text-workers
   boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --replicas 3 \\

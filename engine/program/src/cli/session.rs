@@ -160,6 +160,18 @@ impl<'a> Session<'a> {
         self.engine.close().await;
     }
 
+    /// Closes the folder after the work has ended. A failure names the log if that has failed only now, as on a disk on
+    /// which nothing can be written.
+    pub(super) async fn end(self, result: CliResult) -> CliResult {
+        let log = self.engine.log();
+        self.engine.close().await;
+        let why = log.failed().now_or_never().map(|error| boarding_log::error_chain(&error));
+        match (result, why) {
+            (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
+            (result, _) => result,
+        }
+    }
+
     /// The company and data folder as options, for suggested commands.
     pub(super) fn location_options(&self) -> String {
         let data = self.data.to_string_lossy();
