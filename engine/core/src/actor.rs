@@ -250,7 +250,11 @@ impl CompanyActor {
             self.state = None;
             self.conflicts = 0;
             let failed = Reply::Failed { code: Code::Unavailable, why };
-            return decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
+            // The outcomes of mails that were sent are appended without the others.
+            let (reports, others) = decided.into_iter().partition(Decided::reports_mails);
+            self.decide_again(reports);
+            let others: Vec<Decided> = others;
+            return others.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
         }
         match self.context.log.append(commits).await {
             Ok(appended) => {

@@ -12,6 +12,14 @@ use boarding_commands::values::{Code, Refusal};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+/// Commands that brought a file and have no outcome yet.
+#[derive(Debug)]
+struct Pending {
+    commands: u32,
+    /// Whether the file was not there before, and no command with it was accepted.
+    is_new: bool,
+}
+
 /// The folder of stored files. A file is written once and never changed.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -19,7 +27,7 @@ pub struct Files {
     /// The store that engines share; unset with one engine.
     shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
     /// Files that no accepted command has yet, each with the number of commands that brought it.
-    pending: Arc<Mutex<HashMap<String, u32>>>,
+    pending: Arc<Mutex<HashMap<String, Pending>>>,
     /// Stored files that are about to be removed. A command that brings one again keeps it.
     removing: Arc<Mutex<HashSet<String>>>,
 }
@@ -112,18 +120,27 @@ impl Files {
 
     /// A command with the file was accepted, so the file stays.
     pub fn confirm(&self, sha256: &str) {
-        self.pending().remove(sha256);
+        let mut pending = self.pending();
+        let Some(one) = pending.get_mut(sha256) else { return };
+        one.is_new = false;
+        one.commands -= 1;
+        if one.commands == 0 {
+            pending.remove(sha256);
+        }
     }
 
     /// A command that brought the file was refused. The file goes, unless another command has it.
     pub fn discard(&self, sha256: &str) {
         let mut pending = self.pending();
-        let Some(commands) = pending.get_mut(sha256) else { return };
-        *commands -= 1;
-        if *commands == 0 {
+        let Some(one) = pending.get_mut(sha256) else { return };
+        one.commands -= 1;
+        if one.commands == 0 {
+            let goes = one.is_new;
             pending.remove(sha256);
-            // A file that cannot be removed does no harm.
-            let _ = fs::remove_file(self.path(sha256));
+            if goes {
+                // A file that cannot be removed does no harm.
+                let _ = fs::remove_file(self.path(sha256));
+            }
         }
     }
 
@@ -151,11 +168,12 @@ impl Files {
         self.removing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, Pending>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Like [`Files::settle`]. A new file is pending, and so is one that another command has brought meanwhile.
+    /// Like [`Files::settle`]. The file is pending until its command has an outcome, also one that was there before: it
+    /// must not be removed until then.
     fn settle_pending(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
         // The slow part comes before the lock, because the outcomes of other commands wait for the lock.
         let is_synced = !self.path(sha256).exists();
@@ -168,9 +186,8 @@ impl Files {
         let is_new = !self.path(sha256).exists();
         self.settle(draft, sha256, is_synced)?;
         match pending.get_mut(sha256) {
-            Some(commands) => *commands += 1,
-            None if is_new => drop(pending.insert(sha256.to_owned(), 1)),
-            None => {}
+            Some(one) => one.commands += 1,
+            None => drop(pending.insert(sha256.to_owned(), Pending { commands: 1, is_new })),
         }
         Ok(())
     }

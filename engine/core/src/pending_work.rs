@@ -18,6 +18,8 @@ pub struct PendingWork {
     pub blocked: Vec<(ImportId, String)>,
     /// Accepted archives with pictures that have no outcome yet.
     pub pictures: Vec<ImportId>,
+    /// How many of those archives are blocked.
+    pub blocked_pictures: usize,
     /// Imports that are being undone.
     pub undoing: Vec<ImportId>,
     /// Runs whose list of recipients is not complete yet.
@@ -69,6 +71,7 @@ impl PendingWork {
             imports: company.open_imports.iter().copied().collect(),
             blocked: blocked.among(company),
             pictures: company.open_pictures.keys().copied().collect(),
+            blocked_pictures: blocked.pictures_among(company),
             undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
@@ -91,7 +94,7 @@ impl PendingWork {
     /// durable, so it does not wait for them.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.blocked.len()
-            && self.pictures.is_empty()
+            && self.pictures.len() == self.blocked_pictures
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()

@@ -88,7 +88,10 @@ impl PictureReader {
     pub(crate) fn skip(&mut self, pictures: u64) {
         for _ in 0..pictures {
             let Some((_, entry)) = self.named.pop_front() else { return };
-            self.budget.0 = self.budget.0.saturating_sub(entry.bytes.min(PICTURE_BYTES_BELOW));
+            // What is refused unread costs nothing, as in the first try.
+            if !hides_something(&entry) && refused_unread(&entry).is_none() {
+                self.budget.0 = self.budget.0.saturating_sub(entry.bytes);
+            }
         }
     }
 
@@ -147,6 +150,17 @@ impl UnpackBudget {
     }
 }
 
+/// Why an entry is no accepted picture, as far as the directory of the archive says it.
+fn refused_unread(entry: &ArchiveEntry) -> Option<Code> {
+    if is_unsafe(entry) {
+        return Some(Code::ZipUnsafePath);
+    }
+    if entry.is_encrypted {
+        return Some(Code::ZipEncrypted);
+    }
+    (entry.bytes >= PICTURE_BYTES_BELOW).then_some(Code::PictureTooLarge)
+}
+
 /// The bytes and the format of a picture.
 fn unpack<R: Read + Seek>(
     archive: &mut Archive<R>,
@@ -154,14 +168,8 @@ fn unpack<R: Read + Seek>(
     budget: &mut UnpackBudget,
 ) -> Result<(Vec<u8>, PictureFormat), PictureProblem> {
     let rejected = |code: Code| Err(PictureProblem::Picture(code));
-    if is_unsafe(entry) {
-        return rejected(Code::ZipUnsafePath);
-    }
-    if entry.is_encrypted {
-        return rejected(Code::ZipEncrypted);
-    }
-    if entry.bytes >= PICTURE_BYTES_BELOW {
-        return rejected(Code::PictureTooLarge);
+    if let Some(code) = refused_unread(entry) {
+        return rejected(code);
     }
     let below = PICTURE_BYTES_BELOW.min(budget.0);
     let content = match archive.read(entry, below) {

@@ -19,7 +19,7 @@ use boarding_core::clock::Moment;
 use boarding_core::ownership::AppendGuard;
 use boarding_log::connect::with_retry;
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use crate::limits::{
@@ -46,6 +46,8 @@ pub enum LeaseError {
         "engines that share a log in JetStream serve on this NATS already: {0}; stop them first (the lease of the last one ends {SHARED_LOG_LEASE_SECONDS} s later)"
     )]
     Shared(Box<Holder>),
+    #[error("another engine had the lease on serving meanwhile, or the log was moved")]
+    Given,
     #[error("acquire the lease on serving: other engines changed it {LOG_LEASE_TRIES} times")]
     Contended,
     #[error("open the bucket {OWNERS_BUCKET}")]
@@ -79,12 +81,20 @@ struct Shared {
     last: RwLock<Renewal>,
     /// Why this engine will never have the lease again.
     lost: watch::Sender<Option<String>>,
+    /// Held while the entry is written.
+    writing: Mutex<()>,
 }
 
 /// What the bucket says about the lease.
 enum Entry {
-    Free,
-    Held { holder: Holder, revision: u64 },
+    /// No engine had it since the bucket was made.
+    Absent,
+    /// The last engine that had it gave it back.
+    Given,
+    Held {
+        holder: Holder,
+        revision: u64,
+    },
 }
 
 impl LogLease {
@@ -103,7 +113,8 @@ impl LogLease {
         });
         let renewal = acquired.await??;
         let (last, lost) = (RwLock::new(renewal), watch::Sender::new(None));
-        let shared = Arc::new(Shared { me, jetstream, copies, last, lost });
+        let writing = Mutex::new(());
+        let shared = Arc::new(Shared { me, jetstream, copies, last, lost, writing });
         let mut task = JoinSet::new();
         task.spawn(Arc::clone(&shared).keep(store));
         Ok(Self(Arc::new(Renewed { shared, _task: task })))
@@ -125,6 +136,9 @@ impl LogLease {
         if shared.me.shares || shared.lost.borrow().is_some() {
             return;
         }
+        // From here on this engine appends nothing, and renews the lease no more.
+        shared.lost.send_replace(Some("this engine has stopped".to_owned()));
+        let _turn = shared.writing.lock().await;
         let revision = shared.last().revision;
         if let Ok(store) = shared.jetstream.get_key_value(OWNERS_BUCKET).await {
             let _ = store.delete_expect_revision(KEY, Some(revision)).await;
@@ -168,7 +182,7 @@ async fn acquire(store: &kv::Store, me: &Holder) -> Result<Renewal, LeaseError> 
     let mut seen: Option<Holder> = None;
     for _ in 0..LOG_LEASE_TRIES {
         let revision = match read(store).await? {
-            Entry::Free => None,
+            Entry::Absent | Entry::Given => None,
             Entry::Held { holder, revision }
                 if me.is_with(&holder) || me.has_folder_of(&holder) =>
             {
@@ -233,9 +247,10 @@ async fn open(jetstream: &jetstream::Context, copies: usize) -> Result<kv::Store
 
 async fn read(store: &kv::Store) -> Result<Entry, LeaseError> {
     let entry = within_limit(async { Ok(store.entry(KEY).await?) }).await?;
-    let Some(entry) = entry.filter(|entry| entry.operation == kv::Operation::Put) else {
-        return Ok(Entry::Free);
-    };
+    let Some(entry) = entry else { return Ok(Entry::Absent) };
+    if entry.operation != kv::Operation::Put {
+        return Ok(Entry::Given);
+    }
     let holder = serde_json::from_slice(&entry.value);
     let holder = holder.map_err(|error| LeaseError::Nats(error.into()))?;
     Ok(Entry::Held { holder, revision: entry.revision })
@@ -282,8 +297,9 @@ impl Shared {
     }
 
     fn check(&self) -> Result<(), String> {
-        if let Some(why) = &*self.lost.borrow() {
-            return Err(why.clone());
+        if self.lost.borrow().is_some() {
+            // Companies learn nothing of the other engine.
+            return Err("another engine serves on this NATS now".to_owned());
         }
         if self.last().is_valid(self.me.lease()) {
             return Ok(());
@@ -298,7 +314,12 @@ impl Shared {
         let mut was_valid = true;
         loop {
             renewals.tick().await;
+            let turn = self.writing.lock().await;
+            if self.lost.borrow().is_some() {
+                return;
+            }
             let renewed = self.renew(&store).await;
+            drop(turn);
             let is_valid = self.check().is_ok();
             match renewed {
                 Ok(()) if !was_valid => tracing::info!("lease on serving renewed, work continues"),
@@ -306,6 +327,13 @@ impl Shared {
                 Err(LeaseError::Alone(holder) | LeaseError::Shared(holder)) => {
                     let why = format!(
                         "another engine serves on this NATS now ({holder}), because this one could not renew its lease; it stops, and keeps what it has accepted"
+                    );
+                    self.lost.send_replace(Some(why));
+                    return;
+                }
+                Err(given @ LeaseError::Given) => {
+                    let why = format!(
+                        "{given}, because this one could not renew it; it stops, and keeps what it has accepted"
                     );
                     self.lost.send_replace(Some(why));
                     return;
@@ -346,7 +374,9 @@ impl Shared {
             }
             // Another engine of the log has renewed it, or an earlier renewal was stored without an answer.
             expected = match read(store).await? {
-                Entry::Free => None,
+                Entry::Absent => None,
+                // Only another engine gives back what this one holds: its log may have commands that this one has not.
+                Entry::Given => return Err(LeaseError::Given),
                 Entry::Held { holder, revision } if self.me.is_with(&holder) => Some(revision),
                 Entry::Held { holder, .. } => return Err(holder.into()),
             };

@@ -29,6 +29,7 @@ use crate::limits::{
     ABORT_MILLIS_MAX, DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX,
 };
 use boarding_core::engine::Engine;
+use boarding_core::ownership::AppendGuard as _;
 use boarding_log::connect::usual_copies;
 
 /// Why the NATS server could not start.
@@ -185,12 +186,15 @@ impl NatsServer {
         }
         let (owners, lease) = (self.state.owners.clone(), self.state.lease.clone());
         let engine = Arc::into_inner(self.state).and_then(|state| Arc::into_inner(state.engine));
+        let is_closed = engine.is_some();
         match engine {
             Some(engine) => engine.close().await,
             None => tracing::warn!("engine stopped while requests were running; nothing is lost"),
         }
         let time_limit = millis(LAST_ANSWERS_MILLIS_MAX);
-        if let Some(feed) = self.feed
+        // Without the lease another log may be published now.
+        let has_lease = lease.as_ref().is_none_or(|lease| lease.check().is_ok());
+        if let Some(feed) = self.feed.filter(|_| has_lease)
             && !feed.finish(time_limit).await
         {
             tracing::info!(
@@ -201,7 +205,8 @@ impl NatsServer {
             if let Some(owners) = owners {
                 owners.leave().await;
             }
-            if let Some(lease) = lease {
+            // An engine that still works keeps it until it has ended.
+            if let Some(lease) = lease.filter(|_| is_closed) {
                 lease.release().await;
             }
         };

@@ -27,6 +27,10 @@ impl Decide for ImportPictureRows {
         let Some(open) = company.open_pictures.get(&import) else {
             return Ok(Decision::Answer { result: json!({}) });
         };
+        // Pictures between these and the last outcome would never get one.
+        if self.first > open.done + 1 {
+            return Ok(Decision::Answer { result: json!({}) });
+        }
         let (match_attribute, done) = (open.match_attribute.clone(), open.users.clone());
         let mut matching = Matching { company, import, match_attribute, done };
         let numbered = self.pictures.iter().zip(self.first..);
@@ -75,6 +79,7 @@ mod tests {
         assert!(!company.when(next(1, &["1.png", "2.png"])).0.unwrap().is_append());
         let then = company.when(next(2, &["2.png", "3.png"]));
         assert_eq!(then.names(), ["PictureRefused", "PicturesImported"]);
+        assert!(!company.when(next(4, &["4.png"])).0.unwrap().is_append(), "3.png has no outcome");
         let company = company.after(next(3, &["3.png"]));
         assert!(company.0.open_pictures.is_empty());
         assert!(!company.when(next(3, &["3.png"])).0.unwrap().is_append());

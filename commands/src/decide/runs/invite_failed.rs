@@ -31,7 +31,7 @@ pub struct InviteFailed {
 }
 
 impl Decide for InviteFailed {
-    /// See [`ReportedClaim::find`].
+    /// See `ReportedClaim::find`.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {

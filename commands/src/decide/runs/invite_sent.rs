@@ -30,7 +30,7 @@ pub struct InviteSent {
 }
 
 impl Decide for InviteSent {
-    /// See [`ReportedClaim::find`].
+    /// See `ReportedClaim::find`.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {

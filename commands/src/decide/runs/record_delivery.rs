@@ -21,7 +21,7 @@ pub struct RecordDelivery {
 }
 
 impl Decide for RecordDelivery {
-    /// Two permissions are enough, see [`require_to_report`].
+    /// Two permissions are enough, see `require_to_report`.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {

@@ -30,7 +30,7 @@ pub struct UserSkipped {
 }
 
 impl Decide for UserSkipped {
-    /// See [`ReportedClaim::find`].
+    /// See `ReportedClaim::find`.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {

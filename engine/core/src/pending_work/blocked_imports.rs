@@ -34,6 +34,16 @@ impl BlockedImports {
         company.open_imports.iter().filter_map(why).collect()
     }
 
+    /// How many of the open archives of pictures of a company are blocked.
+    pub(super) fn pictures_among(&self, company: &Company) -> usize {
+        if company.open_pictures.is_empty() {
+            return 0;
+        }
+        let all = self.all();
+        let is_blocked = |import: &&ImportId| all.contains_key(&(company.id.clone(), **import));
+        company.open_pictures.keys().filter(is_blocked).count()
+    }
+
     fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CompanyId, ImportId), String>> {
         // Each change of the map is a single call, so a panic cannot leave it inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

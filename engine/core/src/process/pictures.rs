@@ -1,26 +1,51 @@
 //! The picture worker: decides about the pictures of large archives, some in each commit.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use boarding_commands::company::OpenPictures;
 use boarding_commands::decide::ImportPictureRows;
 use boarding_commands::decide::facts::ArchivePicture;
 use boarding_commands::values::{Code, ImportId, Personal, Refusal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::manager::{ManagerContext, pause};
-use crate::limits::{CHANNEL_PAUSE_SECONDS_MAX, PICTURES_AHEAD};
+use crate::limits::{PICTURES_AHEAD, TIMER_SECONDS_MAX};
 use crate::pending_work::PendingWork;
 use crate::picture_archive::{PictureReader, settle_pictures};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
-    while let Some(import) =
-        manager.until(&mut pending, |pending| pending.pictures.first().copied()).await
-    {
+    let mut blocked = BTreeSet::new();
+    while let Some(import) = next(&manager, &mut pending, &mut blocked).await {
+        manager.context.blocked.release(&manager.company, import);
         let Err(refusal) = apply_rest(&manager, import).await else { continue };
-        tracing::error!(company = %manager.company, %import, %refusal, "import of pictures failed, retrying later");
-        let ended = |pending: &PendingWork| !pending.pictures.contains(&import);
-        manager.rest(&mut pending, CHANNEL_PAUSE_SECONDS_MAX, ended).await;
+        tracing::error!(company = %manager.company, %import, %refusal, "import of pictures blocked, retrying later");
+        manager.context.blocked.hold(&manager.company, import, refusal.to_string());
+        blocked.insert(import);
+        // Any message makes the actor publish its pending work again, now with the blocked import.
+        manager.inspect(|_| ()).await;
+    }
+}
+
+/// The next archive that is not blocked. Blocked ones are retried after [`TIMER_SECONDS_MAX`], because the disk may have
+/// room then; until then they do not delay others.
+async fn next(
+    manager: &ManagerContext,
+    pending: &mut watch::Receiver<PendingWork>,
+    blocked: &mut BTreeSet<ImportId>,
+) -> Option<ImportId> {
+    loop {
+        let can_continue = |pending: &PendingWork| {
+            pending.pictures.iter().find(|import| !blocked.contains(import)).copied()
+        };
+        let wait = tokio::time::sleep(Duration::from_secs(TIMER_SECONDS_MAX));
+        tokio::select! {
+            next = manager.until(pending, can_continue) => return next,
+            () = wait, if !blocked.is_empty() => {}
+        }
+        blocked.clear();
     }
 }
 
@@ -36,6 +61,9 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
     let files = manager.context.files.clone();
     let archive = open.clone();
     let reading = tokio::task::spawn_blocking(move || -> Result<(), Refusal> {
+        // Another file of this name would have other pictures.
+        let whole = files.open_whole(&archive.file.sha256);
+        whole.map_err(|lost| Refusal::new(Code::ImportFileLost).saying(&lost))?;
         let mut reader = PictureReader::open(&files, &archive.file)?;
         reader.skip(archive.done);
         loop {
@@ -66,6 +94,14 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
         Err(refusal) if refusal.code != Code::Unavailable => {
             // The archive is damaged or is another one now. Its other pictures must have an outcome all the same.
             refuse_rest(manager, import, &open).await;
+            Ok(())
+        }
+        Ok(()) if !manager.is_closing() && !manager.handle.has_stopped() => {
+            let now = manager.inspect(move |company| company.open_pictures.get(&import).cloned());
+            // Without an end, the same pictures would be read again without end.
+            if now.await.flatten().is_some_and(|now| now.done == open.done) {
+                refuse_rest(manager, import, &open).await;
+            }
             Ok(())
         }
         read => read,
@@ -102,9 +138,23 @@ async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
                 tracing::warn!(company = %manager.company, import = %command.import, %refusal, "pictures rejected");
                 return settle_pictures(&manager.context.files, &stored, &[]);
             }
+            Reply::TooLarge if command.pictures.len() > 1 => {
+                let ImportPictureRows { import, first, mut pictures } = command;
+                let second = pictures.split_off(pictures.len() / 2);
+                let next = first + pictures.len() as u64;
+                Box::pin(apply(manager, ImportPictureRows { import, first, pictures })).await;
+                let rest = ImportPictureRows { import, first: next, pictures: second };
+                return Box::pin(apply(manager, rest)).await;
+            }
             Reply::TooLarge => {
-                tracing::error!(company = %manager.company, import = %command.import, "pictures do not fit in a commit, dropped");
-                return settle_pictures(&manager.context.files, &stored, &[]);
+                tracing::error!(company = %manager.company, import = %command.import, "a picture does not fit in a commit, refused");
+                settle_pictures(&manager.context.files, &stored, &[]);
+                let lost = ArchivePicture {
+                    name: Personal(String::new()),
+                    content: Err(Code::PictureTooLarge),
+                };
+                let rest = ImportPictureRows { pictures: vec![lost], ..command };
+                return Box::pin(apply(manager, rest)).await;
             }
         }
     }

@@ -87,7 +87,11 @@ impl Serve {
         let failed = tokio::select! {
             () = signals.received() => None,
             why = server.log_failed() => Some(failure::of_log(&why)),
-            why = server.lease_lost() => Some(Failure::Unavailable(why)),
+            why = server.lease_lost() => {
+                // The outcomes of mails in flight can still be appended.
+                server.close().await;
+                return Err(Failure::Unavailable(why));
+            }
         };
         if let Some(failure) = failed {
             server.abort().await;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use boarding_commands::values::Digest;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::columns;
 use crate::cli::failure::{CliResult, Done, Failure};
@@ -182,30 +184,45 @@ impl Download {
 
 /// Writes the picture of a row, part by part.
 async fn write(session: &Session<'_>, row: &Value, path: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| cannot_write(path, &error);
     // The picture appears whole or not at all.
-    let growing = path.with_extension("part");
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create(true).truncate(true).open(&growing).map_err(failed)?;
-    let mut offset = 0;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let growing = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = write_parts(session, row, &growing).await;
+    let written = written
+        .and_then(|()| fs::rename(&growing, path).map_err(|error| cannot_write(path, &error)));
+    if written.is_err() {
+        let _ = fs::remove_file(&growing);
+    }
+    written
+}
+
+async fn write_parts(session: &Session<'_>, row: &Value, growing: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| cannot_write(growing, &error);
+    let mut file = OpenOptions::new().write(true).create_new(true).open(growing).map_err(failed)?;
+    let (mut offset, mut hash) = (0, Sha256::new());
     loop {
         let params = json!({"user": row.get("user"), "offset": offset.to_string()});
         let part = session.row("picture", params).await?;
         if part.get("sha256") != row.get("sha256") {
-            let _ = fs::remove_file(&growing);
             let text = "the picture was replaced meanwhile; download it again";
             return Err(Failure::Unavailable(text.to_owned()));
         }
-        let bytes = STANDARD.decode(text(&part, "content")).unwrap_or_default();
+        let bytes = STANDARD.decode(text(&part, "content"));
+        let bytes =
+            bytes.map_err(|error| Failure::Unavailable(format!("read the picture: {error}")))?;
+        hash.update(&bytes);
         file.write_all(&bytes).map_err(failed)?;
         match part.get("next_offset").and_then(Value::as_u64) {
             Some(next) => offset = next,
             None => break,
         }
     }
-    drop(file);
-    fs::rename(&growing, path).map_err(failed)
+    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != text(row, "sha256") {
+        let text = "the picture is damaged in the data folder: restore it from a backup";
+        return Err(Failure::Damaged(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
@@ -213,13 +230,13 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// The name of the file for the picture of a row: the user's key as far as a file name may hold it. If the name differs
-/// from the key, it has a part of the digest, so that no two users have one file.
+/// from the key, it has a part of the key's digest, so that two users have two files.
 fn file_name(row: &Value) -> String {
     let user = text(row, "user");
     let is_plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
     let name: String = user.chars().map(|c| if is_plain(c) { c } else { '_' }).take(100).collect();
     let is_hidden = name.starts_with('.');
-    let digest: String = text(row, "sha256").chars().take(8).collect();
+    let digest: String = Digest::of(user.as_bytes()).to_string().chars().take(8).collect();
     let extension = if text(row, "format") == "jpeg" { "jpg" } else { "png" };
     if name == user && !is_hidden {
         return format!("{name}.{extension}");
