@@ -241,3 +241,19 @@ fn move_says_the_permission_group_of_each_account() {
         "Traders"
     );
 }
+
+/// A35: Import & Invite of a thousand accounts invites them all: LeapXpert's limit of a hundred is not theirs.
+#[test]
+fn thousand_accounts_of_a_file_are_invited() {
+    let cli = meridian();
+    let numbers = ["--from", "+1 212 556 0000", "--to", "+1 212 556 0999", "--org-unit", "EMEA"];
+    cli.run(&[&["numbers", "add"], &numbers[..]].concat()).expect_status(0);
+    let rows: String = (0..1_000).map(|n| format!("u{n}@meridian.example,No,off,off\n")).collect();
+    let header = "email address or device,social_messaging,monitor_calls,monitor_sms";
+    let file = cli.file("accounts.csv", &format!("{header}\n{rows}"));
+    let place =
+        ["--dialect", "multiline", "--organization", "EMEA", "--permission-group", "Traders"];
+    cli.run(&[&["import", &file], &place[..], &["--invite"]].concat()).expect_status(0);
+    let run = &cli.rows(&["runs"])[0];
+    assert_eq!((&run["total"], &run["passed"]), (&json!(1_000), &json!(1_000)));
+}

@@ -466,3 +466,27 @@ fn same_import_after_a_kill_invites_nobody_again() {
     assert_eq!(refusal["code"], "run.people_in_unfinished_run");
     assert_eq!(cli.rows(&["imports"]).len(), 2);
 }
+
+/// LX-20: a plan that is confirmed twice, as by a double click, starts one run. The second is refused with its id.
+#[test]
+fn plan_confirmed_twice_starts_one_run() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", "+84923448001")]));
+    let source = json!({"users": ["ann"]});
+    let preview = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
+    let command = |body: &Value| {
+        cli.run(&["command", "StartBulkIntegration", &body.to_string(), "--json"]).json()
+    };
+    let plan = command(&preview)["result"]["plan_hash"].clone();
+    let confirmed =
+        json!({"source": source, "channel": "whatsapp", "mode": "confirmed", "plan_hash": plan});
+    let first = command(&confirmed);
+    assert_eq!(first["outcome"], "accepted", "{first}");
+    let second = command(&confirmed);
+    assert_eq!(
+        (&second["outcome"], &second["code"]),
+        (&json!("refused"), &json!("run.already_confirmed"))
+    );
+    assert_eq!(second["details"]["run"], first["result"]["run"]);
+    assert_eq!(cli.rows(&["runs"]).len(), 1);
+}
