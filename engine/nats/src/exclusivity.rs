@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
-use async_nats::jetstream::{self, ErrorCode};
+use async_nats::jetstream::{self, ErrorCode, kv};
 use futures_util::StreamExt as _;
 
 use super::log_lease::{self, Holder, LeaseError};
@@ -31,8 +31,8 @@ pub enum ExclusivityError {
     Alone(Box<Holder>),
     #[error(transparent)]
     Lease(#[from] LeaseError),
-    #[error("read the engines in bucket {ENGINES_BUCKET}")]
-    Look(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("read the bucket {bucket}")]
+    Look { bucket: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("read the state of stream {stream}")]
     Stream { stream: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
@@ -88,24 +88,28 @@ impl ExclusivityCheck {
 
 /// An engine that serves the log of another folder.
 async fn alone(client: &Client, folder: Option<&str>) -> Result<Option<Holder>, ExclusivityError> {
-    if messages_now(client, &format!("KV_{OWNERS_BUCKET}")).await?.is_none() {
-        return Ok(None);
-    }
-    let bucket = context(client).get_key_value(OWNERS_BUCKET).await;
-    let bucket = bucket.map_err(|error| ExclusivityError::Look(error.into()))?;
+    let Some(bucket) = existing(client, OWNERS_BUCKET).await? else { return Ok(None) };
     Ok(log_lease::other_alone(&bucket, folder).await?)
 }
 
 /// An engine with a valid lease.
 async fn engine(client: &Client) -> Result<Option<String>, ExclusivityError> {
-    // Without the bucket no engine has ever run here.
-    if messages_now(client, &format!("KV_{ENGINES_BUCKET}")).await?.is_none() {
+    let Some(bucket) = existing(client, ENGINES_BUCKET).await? else { return Ok(None) };
+    let failed = |source| ExclusivityError::Look { bucket: ENGINES_BUCKET, source };
+    let mut engines = bucket.keys().await.map_err(|error| failed(error.into()))?;
+    engines.next().await.transpose().map_err(|error| failed(error.into()))
+}
+
+/// The bucket; `None` if no engine has made it.
+async fn existing(
+    client: &Client,
+    bucket: &'static str,
+) -> Result<Option<kv::Store>, ExclusivityError> {
+    if messages_now(client, &format!("KV_{bucket}")).await?.is_none() {
         return Ok(None);
     }
-    let bucket = context(client).get_key_value(ENGINES_BUCKET).await;
-    let bucket = bucket.map_err(|error| ExclusivityError::Look(error.into()))?;
-    let mut engines = bucket.keys().await.map_err(|error| ExclusivityError::Look(error.into()))?;
-    engines.next().await.transpose().map_err(|error| ExclusivityError::Look(error.into()))
+    let opened = context(client).get_key_value(bucket).await;
+    opened.map(Some).map_err(|error| ExclusivityError::Look { bucket, source: error.into() })
 }
 
 async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, ExclusivityError> {

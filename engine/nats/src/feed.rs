@@ -7,7 +7,6 @@ mod publisher;
 mod source;
 mod stream;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -75,7 +74,7 @@ impl Feed {
             publishing,
             options,
             sender,
-            allow_tries: AtomicU32::new(0),
+            allow_tries: 0,
         };
         Self { log, state, task: tokio::spawn(feeder.run()) }
     }
@@ -117,12 +116,12 @@ struct Feeder {
     options: Options,
     sender: watch::Sender<State>,
     /// How often the feed has tried to allow batches on the stream.
-    allow_tries: AtomicU32,
+    allow_tries: u32,
 }
 
 impl Feeder {
     /// Publishes while the log is open. After a fault it reads the end of the stream and continues there.
-    async fn run(self) {
+    async fn run(mut self) {
         let (mut wait_millis, mut tries, mut singles) = (FEED_RETRY_MILLIS, 0, 0);
         loop {
             let before = self.sender.borrow().published;
@@ -152,7 +151,7 @@ impl Feeder {
     }
 
     /// Continues at the end of the stream. Publishes this many events one by one before the first batch.
-    async fn follow(&self, singles: usize) -> Result<std::convert::Infallible, FeedError> {
+    async fn follow(&mut self, singles: usize) -> Result<std::convert::Infallible, FeedError> {
         let stream = stream::open(&self.context, self.options).await?;
         let mode = Mode { batches: self.has_batches(&stream).await, singles };
         let last = stream::last(&self.context, &stream).await?;
@@ -164,13 +163,14 @@ impl Feeder {
     }
 
     /// Whether the stream takes batches. Allows them on a stream of an earlier version.
-    async fn has_batches(&self, stream: &Stream) -> bool {
+    async fn has_batches(&mut self, stream: &Stream) -> bool {
         if stream.cached_info().config.allow_atomic_publish {
             return true;
         }
-        if self.allow_tries.fetch_add(1, Ordering::Relaxed) >= FEED_ALLOW_TRIES_MAX {
+        if self.allow_tries >= FEED_ALLOW_TRIES_MAX {
             return false;
         }
+        self.allow_tries += 1;
         let allowed = stream::allow_batches(&self.context, stream).await;
         match &allowed {
             Ok(true) => {}

@@ -37,6 +37,10 @@ pub enum NotIsolated {
         "this NATS server has no users and other machines reach it, so everybody may do everything: write its configuration with `boarding nats-config COMPANY…` (see `boarding manual nats`), or accept this with --accept-shared-account"
     )]
     NoUsers,
+    #[error(
+        "the NATS server does not say which account the engine has, so companies may not be kept apart: let the engine's user publish to $SYS.REQ.USER.INFO, as `boarding nats-config COMPANY…` writes it, or accept this with --accept-shared-account"
+    )]
+    Unknown,
 }
 
 /// Checks that the engine does not share its account with other users. Their rights do not keep them apart then: the
@@ -51,14 +55,15 @@ pub async fn check(client: &Client) -> Result<(), NotIsolated> {
         Some(Accounts::Own) => Ok(()),
         Some(Accounts::NoUsers) if is_local(&client.server_info()) => Ok(()),
         Some(Accounts::NoUsers) => Err(NotIsolated::NoUsers),
-        Some(Accounts::Shared) | None => Err(NotIsolated::SharedAccount),
+        Some(Accounts::Shared) => Err(NotIsolated::SharedAccount),
+        None => Err(NotIsolated::Unknown),
     }
 }
 
 /// How the server keeps its users apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accounts {
-    /// The engine has an account of its own. Only the server can write `boarding.by.<user>.…` there.
+    /// The engine shares its account with no other user. Only the server can write `boarding.by.<user>.…` there.
     Own,
     /// The engine shares its account with other users, who can write any subject that their rights permit.
     Shared,
@@ -82,7 +87,7 @@ async fn ask(client: &Client) -> Option<Accounts> {
 #[derive(Debug, Default)]
 pub(super) struct Isolation {
     known: Mutex<Option<Known>>,
-    /// How often the server was asked.
+    /// The number of requests to the server for its accounts.
     asked: AtomicU64,
 }
 

@@ -27,7 +27,7 @@ use crate::limits::{
     SHARED_LOG_LEASE_SECONDS,
 };
 use crate::names::OWNERS_BUCKET;
-use crate::ownership::{OwnershipError, bucket};
+use crate::ownership::{OwnershipError, bucket, with_time_limit, write_expecting};
 
 pub use holder::Holder;
 use validity::Renewal;
@@ -35,7 +35,7 @@ use validity::Renewal;
 /// The key of the lease. No company has this id.
 const KEY: &str = "_log";
 
-/// Why the lease was not acquired.
+/// Why the lease was not acquired or renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     #[error(
@@ -46,12 +46,12 @@ pub enum LeaseError {
         "engines that share a log in JetStream serve on this NATS already: {0}; stop them first (the lease of the last one ends {SHARED_LOG_LEASE_SECONDS} s later)"
     )]
     Shared(Box<Holder>),
-    #[error("another engine had the lease on serving meanwhile, or the log was moved")]
-    Given,
+    #[error("another engine has served on this NATS meanwhile, or the log was moved")]
+    Released,
     #[error("acquire the lease on serving: other engines changed it {LOG_LEASE_TRIES} times")]
     Contended,
-    #[error("open the bucket {OWNERS_BUCKET}")]
-    Bucket(#[source] OwnershipError),
+    #[error(transparent)]
+    Bucket(#[from] OwnershipError),
     #[error("use the lease in bucket {OWNERS_BUCKET}")]
     Nats(#[source] async_nats::Error),
 }
@@ -89,8 +89,8 @@ struct Shared {
 enum Entry {
     /// No engine had it since the bucket was made.
     Absent,
-    /// The last engine that had it gave it back.
-    Given,
+    /// The last engine that had it has released it.
+    Released,
     Held {
         holder: Holder,
         revision: u64,
@@ -162,7 +162,7 @@ pub(crate) async fn other_alone(
     folder: Option<&str>,
 ) -> Result<Option<Holder>, LeaseError> {
     let Entry::Held { holder, revision } = read(store).await? else { return Ok(None) };
-    if holder.shares || (folder.is_some() && holder.folder.as_deref() == folder) {
+    if holder.shares || holder.had_folder(folder) {
         return Ok(None);
     }
     match outlast(store, &holder, revision).await? {
@@ -182,7 +182,7 @@ async fn acquire(store: &kv::Store, me: &Holder) -> Result<Renewal, LeaseError> 
     let mut seen: Option<Holder> = None;
     for _ in 0..LOG_LEASE_TRIES {
         let revision = match read(store).await? {
-            Entry::Absent | Entry::Given => None,
+            Entry::Absent | Entry::Released => None,
             Entry::Held { holder, revision }
                 if me.is_with(&holder) || me.has_folder_of(&holder) =>
             {
@@ -224,7 +224,7 @@ async fn outlast(
     revision: u64,
 ) -> Result<Outlasted, LeaseError> {
     let since = Moment::now();
-    let mut is_told = false;
+    let mut is_warned = false;
     while since.uptime_since() < holder.lease() {
         tokio::time::sleep(Duration::from_millis(LEASE_POLL_MILLIS)).await;
         match read(store).await? {
@@ -232,24 +232,26 @@ async fn outlast(
             _ => return Ok(Outlasted::Changed),
         }
         // A living engine has renewed it by now.
-        if !is_told && since.uptime_since() > Duration::from_millis(2 * LOG_LEASE_RENEWAL_MILLIS) {
+        if !is_warned && since.uptime_since() > Duration::from_millis(2 * LOG_LEASE_RENEWAL_MILLIS)
+        {
             let seconds = holder.lease().saturating_sub(since.uptime_since()).as_secs() + 1;
             tracing::warn!(%holder, seconds, "another engine holds the lease on serving, waiting for its end");
-            is_told = true;
+            is_warned = true;
         }
     }
     Ok(Outlasted::Dead)
 }
 
 async fn open(jetstream: &jetstream::Context, copies: usize) -> Result<kv::Store, LeaseError> {
-    bucket(jetstream, OWNERS_BUCKET, Duration::ZERO, copies).await.map_err(LeaseError::Bucket)
+    Ok(bucket(jetstream, OWNERS_BUCKET, Duration::ZERO, copies).await?)
 }
 
 async fn read(store: &kv::Store) -> Result<Entry, LeaseError> {
-    let entry = within_limit(async { Ok(store.entry(KEY).await?) }).await?;
+    let entry = with_time_limit(async { Ok(store.entry(KEY).await?) }).await;
+    let entry = entry.map_err(LeaseError::Nats)?;
     let Some(entry) = entry else { return Ok(Entry::Absent) };
     if entry.operation != kv::Operation::Put {
-        return Ok(Entry::Given);
+        return Ok(Entry::Released);
     }
     let holder = serde_json::from_slice(&entry.value);
     let holder = holder.map_err(|error| LeaseError::Nats(error.into()))?;
@@ -264,31 +266,9 @@ async fn write(
 ) -> Result<Option<Renewal>, LeaseError> {
     let value = serde_json::to_vec(me).map_err(|error| LeaseError::Nats(error.into()))?.into();
     let sent = Moment::now();
-    let written = async {
-        match revision {
-            Some(revision) => match store.update(KEY, value, revision).await {
-                Ok(revision) => Ok(Some(revision)),
-                Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-            None => match store.create(KEY, value).await {
-                Ok(revision) => Ok(Some(revision)),
-                Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-        }
-    };
-    let revision = within_limit(written).await?;
+    let written = with_time_limit(write_expecting(store, KEY, value, revision)).await;
+    let revision = written.map_err(LeaseError::Nats)?;
     Ok(revision.map(|revision| Renewal { revision, sent }))
-}
-
-/// Limits a request to the time that a live leader needs.
-async fn within_limit<T>(
-    asking: impl Future<Output = Result<T, async_nats::Error>>,
-) -> Result<T, LeaseError> {
-    let limit = Duration::from_secs(NATS_ANSWER_SECONDS_MAX);
-    let answer = tokio::time::timeout(limit, Box::pin(asking)).await;
-    answer.map_err(|error| LeaseError::Nats(error.into()))?.map_err(LeaseError::Nats)
 }
 
 impl Shared {
@@ -304,7 +284,7 @@ impl Shared {
         if self.last().is_valid(self.me.lease()) {
             return Ok(());
         }
-        Err("this engine could not renew its lease on serving, and another engine may serve now; it goes on once it has the lease again".to_owned())
+        Err("this engine could not renew its lease on serving, and another engine may serve now; this engine continues when it has renewed the lease".to_owned())
     }
 
     /// Renews the lease until another engine has it.
@@ -324,16 +304,17 @@ impl Shared {
             match renewed {
                 Ok(()) if !was_valid => tracing::info!("lease on serving renewed, work continues"),
                 Ok(()) => {}
-                Err(LeaseError::Alone(holder) | LeaseError::Shared(holder)) => {
+                Err(
+                    ended @ (LeaseError::Alone(_) | LeaseError::Shared(_) | LeaseError::Released),
+                ) => {
+                    let cause = match ended {
+                        LeaseError::Alone(holder) | LeaseError::Shared(holder) => {
+                            format!("another engine serves on this NATS now ({holder})")
+                        }
+                        other => other.to_string(),
+                    };
                     let why = format!(
-                        "another engine serves on this NATS now ({holder}), because this one could not renew its lease; it stops, and keeps what it has accepted"
-                    );
-                    self.lost.send_replace(Some(why));
-                    return;
-                }
-                Err(given @ LeaseError::Given) => {
-                    let why = format!(
-                        "{given}, because this one could not renew it; it stops, and keeps what it has accepted"
+                        "{cause}; this engine could not renew its lease, so it stops; it keeps all accepted commands"
                     );
                     self.lost.send_replace(Some(why));
                     return;
@@ -375,8 +356,8 @@ impl Shared {
             // Another engine of the log has renewed it, or an earlier renewal was stored without an answer.
             expected = match read(store).await? {
                 Entry::Absent => None,
-                // Only another engine gives back what this one holds: its log may have commands that this one has not.
-                Entry::Given => return Err(LeaseError::Given),
+                // Only another engine releases what this one holds: its log may have commands that this one has not.
+                Entry::Released => return Err(LeaseError::Released),
                 Entry::Held { holder, revision } if self.me.is_with(&holder) => Some(revision),
                 Entry::Held { holder, .. } => return Err(holder.into()),
             };

@@ -30,7 +30,7 @@ const LEASE: &str = "lease";
 #[derive(Debug)]
 pub(super) struct OtherEngine {
     pub(super) id: String,
-    /// Whether it knows the lease on serving. It stops by itself when another engine has the lease.
+    /// Whether it knows the lease on serving. It stops when another engine has the lease.
     pub(super) has_lease: bool,
 }
 

@@ -36,7 +36,7 @@ pub const FILES_STREAM: &str = "OBJ_BOARDING_FILES";
 /// The bucket with the leases of engines.
 pub const ENGINES_BUCKET: &str = "BOARDING_ENGINES";
 
-/// The bucket with the owner of each company.
+/// The bucket with the owner of each company, and with the lease on serving.
 pub const OWNERS_BUCKET: &str = "BOARDING_OWNERS";
 
 /// The bucket of files of running imports, for engines that share a log.
@@ -89,7 +89,8 @@ pub fn answer(user: &str, inbox: &str) -> String {
 /// What the subject of a request says. Each part may be empty or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'a> {
-    /// The user that the server has authenticated; none if its accounts do not tell.
+    /// The user in the subject. Clients can forge it unless no other user shares the engine's account; see
+    /// `ServerState::with_user`.
     pub user: Option<&'a str>,
     pub company: &'a str,
     pub kind: &'a str,

@@ -333,22 +333,9 @@ impl Shared {
         {
             return Ok(false);
         }
-        let revision = match old {
-            Some(old) => match self.owners.update(key, me, old.revision).await {
-                Ok(revision) => revision,
-                Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {
-                    return Ok(false);
-                }
-                Err(error) => return Err(error.into()),
-            },
-            None => match self.owners.create(key, me).await {
-                Ok(revision) => revision,
-                Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {
-                    return Ok(false);
-                }
-                Err(error) => return Err(error.into()),
-            },
-        };
+        let expected = old.map(|old| old.revision);
+        let written = write_expecting(&self.owners, key, me, expected).await?;
+        let Some(revision) = written else { return Ok(false) };
         self.change(|view| {
             view.owners.insert(company.clone(), Entry { engine: self.me, revision });
         });
@@ -358,10 +345,31 @@ impl Shared {
 
 /// Limits a request to the time that a live leader needs. If a timed-out write was stored nevertheless, the
 /// watch on owners shows it.
-async fn with_time_limit<T>(
+pub(crate) async fn with_time_limit<T>(
     asking: impl Future<Output = Result<T, async_nats::Error>>,
 ) -> Result<T, async_nats::Error> {
     tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
+}
+
+/// Writes the entry if it has this revision, or if it is free. Returns its new revision, or `None` if it has changed.
+pub(crate) async fn write_expecting(
+    store: &kv::Store,
+    key: &str,
+    value: bytes::Bytes,
+    revision: Option<u64>,
+) -> Result<Option<u64>, async_nats::Error> {
+    match revision {
+        Some(revision) => match store.update(key, value, revision).await {
+            Ok(revision) => Ok(Some(revision)),
+            Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(None),
+            Err(error) => Err(error.into()),
+        },
+        None => match store.create(key, value).await {
+            Ok(revision) => Ok(Some(revision)),
+            Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(error.into()),
+        },
+    }
 }
 
 /// Whether an entry has a value; a deleted key has an entry too.
@@ -369,6 +377,7 @@ fn is_there(entry: &kv::Entry) -> bool {
     entry.operation == kv::Operation::Put
 }
 
+/// Opens the bucket, or creates it.
 pub(crate) async fn bucket(
     jetstream: &jetstream::Context,
     name: &'static str,

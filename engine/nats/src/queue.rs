@@ -98,7 +98,7 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
         ack_wait: Duration::from_secs(QUEUE_ACK_SECONDS_MAX),
-        // No limit: a queued command is retried until it succeeds or is refused.
+        // No limit here: the engine gives a command up after `QUEUE_FAULTS_MAX` faults of its own.
         max_deliver: -1,
         max_ack_pending: i64::try_from(QUEUE_COMMANDS_MAX).unwrap_or(i64::MAX),
         ..pull::Config::default()
@@ -156,14 +156,7 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }
     state.forget_faults(number);
-    let kind = match response.code {
-        Some(
-            Code::EnvelopeMalformed
-            | Code::EnvelopeUnsupportedVersion
-            | Code::EnvelopeUnsupportedContentType,
-        ) => AckKind::Term,
-        _ => AckKind::Ack,
-    };
+    let kind = if response.is_malformed() { AckKind::Term } else { AckKind::Ack };
     if response.code.is_some() {
         with_progress(&command, keep_refused(&state, request, number, tries, &response)).await;
     }
@@ -194,18 +187,12 @@ async fn keep_refused(
     let (id, reason) = response.refusal();
     let gave_up = response.may_be_retried();
     let shown = id.map(|id| id.to_string()).unwrap_or_default();
-    match code {
-        Code::EnvelopeMalformed
-        | Code::EnvelopeUnsupportedVersion
-        | Code::EnvelopeUnsupportedContentType => {
-            tracing::warn!(subject = request.subject, number, id = shown, %code, "queued command is malformed, dropped");
-        }
-        _ if gave_up => {
-            tracing::warn!(subject = request.subject, number, id = shown, %code, tries, "queued command failed at each try, dropped");
-        }
-        _ => {
-            tracing::info!(subject = request.subject, number, id = shown, %code, "queued command refused");
-        }
+    if response.is_malformed() {
+        tracing::warn!(subject = request.subject, number, id = shown, %code, "queued command is malformed, dropped");
+    } else if gave_up {
+        tracing::warn!(subject = request.subject, number, id = shown, %code, tries, "queued command failed at each try, dropped");
+    } else {
+        tracing::info!(subject = request.subject, number, id = shown, %code, "queued command refused");
     }
     // A malformed company has no users who could see the command.
     let Ok(company) = address.company.parse() else { return };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind, PublishErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, HeaderMap, header};
 use boarding_commands::values::CompanyId;
@@ -36,10 +36,10 @@ impl RefusedStream {
         Self { jetstream, copies, runtime: Handle::current() }
     }
 
-    /// Opens the stream, or creates it.
-    async fn open(&self) -> Result<Stream, async_nats::Error> {
-        // Each company has a subject and a number of messages of its own. Beyond the limits of the stream, which are those
-        // of a hundred companies, the oldest of all go first.
+    /// Creates the stream if it is missing.
+    async fn open(&self) -> Result<(), async_nats::Error> {
+        // Each company has its own subject with its own limit. Beyond the limits of the whole stream, the oldest messages of
+        // all companies go first.
         let config = Config {
             name: REFUSED_STREAM.to_owned(),
             description: Some("Queued commands that were refused or given up".to_owned()),
@@ -54,11 +54,12 @@ impl RefusedStream {
             num_replicas: self.copies,
             ..Config::default()
         };
-        Ok(self.jetstream.get_or_create_stream(config).await?)
+        self.jetstream.get_or_create_stream(config).await?;
+        Ok(())
     }
 
-    /// Keeps a refused command. `number` is its place in the queue: a command that is delivered again after a crash is
-    /// kept once.
+    /// Keeps a refused command. `number` is its place in the queue: a command that is delivered again within two minutes,
+    /// which is how long the server remembers ids, is kept once.
     pub(super) async fn keep(
         &self,
         company: &CompanyId,
@@ -130,7 +131,7 @@ impl RefusedStream {
             }
         }
         drop(messages);
-        // It would end by itself after a while.
+        // Without this the server would remove it later.
         let _ = stream.delete_consumer(&consumer.cached_info().name).await;
         Ok(found)
     }

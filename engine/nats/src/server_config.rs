@@ -4,6 +4,7 @@ mod accounts;
 mod operator_mode;
 mod text;
 
+pub use accounts::accounts_of_users;
 pub use operator_mode::{
     ACCOUNTS_BEGIN, KeyOwner, Keys, OperatorMode, OperatorModeError, operator_mode, public_key,
 };

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Handle;
 
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
+use super::ownership::{OwnershipError, bucket};
 use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
 use boarding_core::data_dir::{SECRET_BYTES, Secret};
 use boarding_core::files::SharedFiles;
@@ -21,6 +22,8 @@ use boarding_log::connect::with_retry;
 pub enum SharedError {
     #[error("open the bucket {bucket}")]
     Bucket { bucket: &'static str, source: async_nats::Error },
+    #[error(transparent)]
+    Secrets(#[from] OwnershipError),
     #[error("read the link secret in {SECRETS_BUCKET}")]
     Secret(#[source] async_nats::Error),
     #[error(
@@ -42,7 +45,7 @@ pub async fn secret(
 ) -> Result<Option<Secret>, SharedError> {
     let client = jetstream.client();
     let known = with_retry(&client, async || {
-        let store = secrets(jetstream, copies).await?;
+        let store = bucket(jetstream, SECRETS_BUCKET, Duration::ZERO, copies).await?;
         store.get(LINK_SECRET_KEY).await.map_err(|error| SharedError::Secret(error.into()))
     });
     known.await?.map(|bytes| read_secret(&bytes)).transpose()
@@ -60,7 +63,7 @@ pub async fn store_secret(
     let client = jetstream.client();
     let stored = with_retry(&client, async || {
         let failed = |error: async_nats::Error| SharedError::Secret(error);
-        let store = secrets(jetstream, copies).await?;
+        let store = bucket(jetstream, SECRETS_BUCKET, Duration::ZERO, copies).await?;
         match store.create(LINK_SECRET_KEY, ours.bytes().to_vec().into()).await {
             Ok(_) => return Ok(ours.bytes().to_vec()),
             Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
@@ -75,23 +78,6 @@ pub async fn store_secret(
 fn read_secret(bytes: &[u8]) -> Result<Secret, SharedError> {
     let secret = <[u8; SECRET_BYTES]>::try_from(bytes);
     secret.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: bytes.len() })
-}
-
-async fn secrets(jetstream: &jetstream::Context, copies: usize) -> Result<kv::Store, SharedError> {
-    let config = kv::Config {
-        bucket: SECRETS_BUCKET.to_owned(),
-        history: 1,
-        num_replicas: copies,
-        ..Default::default()
-    };
-    match jetstream.get_key_value(SECRETS_BUCKET).await {
-        Ok(store) => Ok(store),
-        Err(_) => {
-            let made = jetstream.create_key_value(config).await;
-            let failed = |source| SharedError::Bucket { bucket: SECRETS_BUCKET, source };
-            made.map_err(|error| failed(error.into()))
-        }
-    }
 }
 
 /// Import files in an object store, so that another engine can continue an import.

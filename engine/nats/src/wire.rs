@@ -176,6 +176,18 @@ impl WireResponse {
         (id, message.to_owned())
     }
 
+    /// Whether the request could not be read.
+    pub(super) fn is_malformed(&self) -> bool {
+        matches!(
+            self.code,
+            Some(
+                Code::EnvelopeMalformed
+                    | Code::EnvelopeUnsupportedVersion
+                    | Code::EnvelopeUnsupportedContentType
+            )
+        )
+    }
+
     /// Whether the client should retry.
     pub(super) fn may_be_retried(&self) -> bool {
         matches!(

@@ -41,7 +41,7 @@ pub enum FeedError {
     )]
     Misplaced { position: u64 },
     #[error(
-        "publish the events up to position {position}: the server stored only a part of them; remove the stream BOARDING_EVENTS, then the engine publishes all events again"
+        "publish the events up to position {position}: the server stored only a part of them, so the feed has ended; stop the engine, remove the stream BOARDING_EVENTS, and start the engine: it publishes all events again"
     )]
     Torn { position: u64 },
     #[error("read the log for the feed: the engine is stopping")]

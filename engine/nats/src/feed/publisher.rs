@@ -106,13 +106,13 @@ impl Feeder {
         bytes: usize,
     ) -> Result<InFlight, FeedError> {
         let (position, count) = (group.last().map_or(0, |last| last.position), group.len());
-        let context = self.publishing.clone();
         let ack = if count == 1 {
-            send_all(context, group, after, String::new()).await
+            send_all(&self.publishing, group, after, String::new()).await
         } else {
-            // In a task of its own, so that a feed that is dropped does not leave half a batch to the server.
-            let sending =
-                tokio::spawn(send_all(context, group, after, self.clock.id().to_string()));
+            // In a separate task, so that a feed that is dropped does not leave half a batch to the server.
+            let (context, id) = (self.publishing.clone(), self.clock.id().to_string());
+            let sending = async move { send_all(&context, group, after, id).await };
+            let sending = tokio::spawn(sending);
             let late = |_| FeedError::Publish {
                 position,
                 source: PublishError::new(PublishErrorKind::TimedOut),
@@ -128,12 +128,13 @@ impl Feeder {
 
 /// Sends the messages, as a batch if there are several. The last one gets the acknowledgement.
 async fn send_all(
-    context: Context,
+    context: &Context,
     messages: Vec<Message>,
     after: u64,
     batch: String,
 ) -> Result<PublishAckFuture, PublishError> {
     let count = messages.len();
+    let client = (count > 1).then(|| context.client());
     for (number, message) in (1..).zip(messages) {
         let Message { subject, mut headers, payload, .. } = message;
         if count > 1 {
@@ -151,8 +152,10 @@ async fn send_all(
             let publish = PublishMessage::build().headers(headers).payload(payload.into());
             return context.send_publish(subject, publish).await;
         }
-        let sent = context.client().publish_with_headers(subject, headers, payload.into()).await;
-        sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+        if let Some(client) = &client {
+            let sent = client.publish_with_headers(subject, headers, payload.into()).await;
+            sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+        }
     }
     Err(PublishError::new(PublishErrorKind::Other))
 }

@@ -41,7 +41,12 @@ impl Holder {
     /// Whether the other engine had the data folder that this engine has locked. Then it has ended, because the lock
     /// of a folder belongs to one process.
     pub(super) fn has_folder_of(&self, other: &Self) -> bool {
-        !other.shares && self.folder.is_some() && self.folder == other.folder
+        other.had_folder(self.folder.as_deref())
+    }
+
+    /// Whether this engine alone had the data folder, which the caller has locked.
+    pub(super) fn had_folder(&self, folder: Option<&str>) -> bool {
+        !self.shares && folder.is_some() && self.folder.as_deref() == folder
     }
 
     pub(super) fn lease(&self) -> Duration {

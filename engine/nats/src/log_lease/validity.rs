@@ -14,8 +14,8 @@ pub(super) struct Renewal {
     pub(super) sent: Moment,
 }
 
-/// The part of a lease that its engine uses. The rest is for clocks that run at different speeds, and for an answer
-/// that is on its way.
+/// The part of a lease that its engine uses. The rest is for clocks that run at different speeds, and for the time
+/// until an answer arrives.
 pub(super) fn usable(lease: Duration) -> Duration {
     lease - lease / LEASE_UNUSED_PART
 }

@@ -3,6 +3,7 @@
 //! The text is in the format of nats-server: maps, lists, quoted strings, words and comments. What the text of this crate
 //! does not use (escapes, blocks of text, includes) is not read.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -90,6 +91,15 @@ pub(super) struct Import {
 pub(super) struct Exporter {
     pub(super) account: String,
     pub(super) subject: String,
+}
+
+/// The account of each user of a configuration that this program wrote, by the user's name; `None` if it is another one.
+#[must_use]
+pub fn accounts_of_users(config: &str) -> Option<BTreeMap<String, String>> {
+    let of = |(name, account): (String, Account)| {
+        account.users.into_iter().map(move |user| (user.user, name.clone()))
+    };
+    Some(read(config)?.into_iter().flat_map(of).collect())
 }
 
 /// The accounts by name; `None` if it is not a configuration of this crate.

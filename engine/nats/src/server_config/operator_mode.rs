@@ -130,12 +130,13 @@ pub fn operator_mode(
     let accounts = read(config).ok_or(OperatorModeError::Accounts)?;
     let operator = pair(kept, KeyOwner::Operator, OPERATOR)?;
     let system = pair(kept, KeyOwner::Account, SYSTEM)?;
-    let mut keys = BTreeMap::new();
+    let mut keys = Vec::new();
     for (name, _) in &accounts {
-        keys.insert(name.clone(), pair(kept, KeyOwner::Account, name)?);
+        keys.push(pair(kept, KeyOwner::Account, name)?);
     }
-    let public = keys.iter().map(|(name, key)| (name.clone(), key.public_key())).collect();
-    let issue = Issue { accounts: public };
+    let named = accounts.iter().zip(&keys);
+    let public: BTreeMap<_, _> =
+        named.map(|((name, _), key)| (name.clone(), key.public_key())).collect();
     let system_claims = json!({"limits": limits(false), "type": "account"});
     let mut preload = vec![(
         SYSTEM,
@@ -143,9 +144,8 @@ pub fn operator_mode(
         sign(&operator, SYSTEM, &system.public_key(), ALWAYS, system_claims)?,
     )];
     let mut credentials = BTreeMap::new();
-    for (name, account) in &accounts {
-        let signer = keys.get(name).ok_or_else(|| OperatorModeError::NoAccount(name.clone()))?;
-        let mut claims = issue.account(account)?;
+    for ((name, account), signer) in accounts.iter().zip(&keys) {
+        let mut claims = account_claims(account, &public)?;
         revoke(&mut claims, name, kept)?;
         let jwt = sign(&operator, name, &signer.public_key(), ALWAYS, claims)?;
         preload.push((name, signer.public_key(), jwt));
@@ -158,7 +158,7 @@ pub fn operator_mode(
     let operator_claims = json!({"type": "operator", "system_account": system.public_key()});
     let operator_jwt = sign(&operator, OPERATOR, &operator.public_key(), ALWAYS, operator_claims)?;
     let preload = preload_text(&operator_jwt, &system.public_key(), &preload);
-    Ok(OperatorMode { settings: settings_text(), preload, credentials, accounts: issue.accounts })
+    Ok(OperatorMode { settings: settings_text(), preload, credentials, accounts: public })
 }
 
 fn pair(kept: &impl Keys, owner: KeyOwner, name: &str) -> Result<KeyPair, OperatorModeError> {
@@ -166,9 +166,10 @@ fn pair(kept: &impl Keys, owner: KeyOwner, name: &str) -> Result<KeyPair, Operat
     let seed = kept.seed(owner, name).map_err(failed)?;
     let pair = KeyPair::from_seed(seed.trim());
     let pair = pair.map_err(|error| failed(io::Error::other(error)))?;
-    match pair.key_pair_type() == owner.key_type() {
-        true => Ok(pair),
-        false => Err(OperatorModeError::OtherKey { owner, name: name.to_owned() }),
+    if pair.key_pair_type() == owner.key_type() {
+        Ok(pair)
+    } else {
+        Err(OperatorModeError::OtherKey { owner, name: name.to_owned() })
     }
 }
 
@@ -176,7 +177,9 @@ fn pair(kept: &impl Keys, owner: KeyOwner, name: &str) -> Result<KeyPair, Operat
 fn revoke(claims: &mut Value, name: &str, kept: &impl Keys) -> Result<(), OperatorModeError> {
     let failed = |source| OperatorModeError::Revoked { account: name.to_owned(), source };
     let revoked = kept.revoked(name).map_err(failed)?;
-    if let (Some(claims), false) = (claims.as_object_mut(), revoked.is_empty()) {
+    if !revoked.is_empty()
+        && let Some(claims) = claims.as_object_mut()
+    {
         let revoked = revoked.into_iter().map(|(key, at)| (key, json!(seconds(at))));
         claims.insert("revocations".to_owned(), Value::Object(revoked.collect()));
     }
@@ -221,44 +224,43 @@ fn sign(
     Ok(format!("{text}.{signature}"))
 }
 
-/// What the claims of all accounts share.
-struct Issue {
-    /// The public keys of the accounts by name.
-    accounts: BTreeMap<String, String>,
+/// The claims of an account. `keys` are the public keys of all accounts by name.
+fn account_claims(
+    account: &Account,
+    keys: &BTreeMap<String, String>,
+) -> Result<Value, OperatorModeError> {
+    let imports: Result<Vec<_>, _> =
+        account.imports.iter().map(|import| import_claims(import, keys)).collect();
+    Ok(json!({
+        "exports": account.exports.iter().map(export).collect::<Vec<_>>(),
+        "imports": imports?,
+        "limits": limits(account.jetstream.is_some()),
+        "type": "account",
+    }))
 }
 
-impl Issue {
-    fn account(&self, account: &Account) -> Result<Value, OperatorModeError> {
-        let imports: Result<Vec<_>, _> =
-            account.imports.iter().map(|import| self.import(import)).collect();
-        Ok(json!({
-            "exports": account.exports.iter().map(export).collect::<Vec<_>>(),
-            "imports": imports?,
-            "limits": limits(account.jetstream.is_some()),
-            "type": "account",
-        }))
+fn import_claims(
+    import: &Import,
+    keys: &BTreeMap<String, String>,
+) -> Result<Value, OperatorModeError> {
+    let (kind, from) = match (&import.service, &import.stream) {
+        (Some(service), None) => ("service", service),
+        (None, Some(stream)) => ("stream", stream),
+        _ => return Err(OperatorModeError::Accounts),
+    };
+    let known = keys.get(&from.account);
+    let account = known.ok_or_else(|| OperatorModeError::NoAccount(from.account.clone()))?;
+    let local = import.to.as_ref().unwrap_or(&from.subject);
+    let mut claims = json!({
+        "name": local,
+        "subject": from.subject,
+        "account": account,
+        "type": kind,
+    });
+    if let (Some(claims), Some(to)) = (claims.as_object_mut(), &import.to) {
+        claims.insert("local_subject".to_owned(), json!(to));
     }
-
-    fn import(&self, import: &Import) -> Result<Value, OperatorModeError> {
-        let (kind, from) = match (&import.service, &import.stream) {
-            (Some(service), None) => ("service", service),
-            (None, Some(stream)) => ("stream", stream),
-            _ => return Err(OperatorModeError::Accounts),
-        };
-        let known = self.accounts.get(&from.account);
-        let account = known.ok_or_else(|| OperatorModeError::NoAccount(from.account.clone()))?;
-        let local = import.to.as_ref().unwrap_or(&from.subject);
-        let mut claims = json!({
-            "name": local,
-            "subject": from.subject,
-            "account": account,
-            "type": kind,
-        });
-        if let (Some(claims), Some(to)) = (claims.as_object_mut(), &import.to) {
-            claims.insert("local_subject".to_owned(), json!(to));
-        }
-        Ok(claims)
-    }
+    Ok(claims)
 }
 
 fn export(export: &Export) -> Value {
@@ -319,7 +321,7 @@ fn settings_text() -> String {
 
 /// The line below which each run writes anew.
 pub const ACCOUNTS_BEGIN: &str =
-    "# The accounts, written by boarding nats-config. What stands above this line is kept.\n";
+    "# The accounts, written by boarding nats-config. The text above this line is kept.\n";
 
 fn preload_text(operator: &str, system: &str, accounts: &[(&str, String, String)]) -> String {
     let mut text = format!(
