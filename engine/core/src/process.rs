@@ -14,6 +14,7 @@ use crate::context::EngineContext;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
+mod blocked;
 mod drafts;
 mod import;
 mod mails;
@@ -117,7 +118,7 @@ async fn tick(manager: ManagerContext, recovered: watch::Receiver<bool>) {
 }
 
 /// Waits until the open claims of an earlier process are decided. Their deadlines may be over, but their outbox knows
-/// which of them were sent. External workers report by themselves, so nobody waits for them here.
+/// which of them were sent. External workers report later, so this wait is not for them.
 async fn wait_for_recovery(
     manager: &ManagerContext,
     pending: &mut watch::Receiver<PendingWork>,

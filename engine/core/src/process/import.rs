@@ -1,18 +1,15 @@
 //! The import worker: applies the rows of accepted files after the last applied row.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::ImportRows;
 use boarding_commands::decide::imports::{Allotment, Claims};
 use boarding_commands::values::ImportId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
-use crate::limits::TIMER_SECONDS_MAX;
-use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
 use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
@@ -22,9 +19,8 @@ const CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
-    let (mut last_point, mut blocked) = (None, BTreeSet::new());
-    while let Some(import) = next(&manager, &mut pending, &mut blocked).await {
-        manager.context.blocked.release(&manager.company, import);
+    let (mut last_point, mut blocked) = (None, Blocked::among(|pending| &pending.imports));
+    while let Some(import) = blocked.next(&manager, &mut pending).await {
         let result = apply_rest(&manager, import).await.and_then(|rows_done| {
             // A file that ends before its counted rows would be read again without end.
             let resume_point = Some((import, rows_done));
@@ -34,32 +30,9 @@ pub(super) async fn manage(manager: ManagerContext) {
         if let Err(error) = result {
             let error = boarding_log::error_chain(&*error);
             tracing::error!(company = %manager.company, %import, %error, "import blocked, retrying later");
-            manager.context.blocked.hold(&manager.company, import, error);
-            blocked.insert(import);
             last_point = None;
-            // Any message makes the actor publish its pending work again, now with the blocked import.
-            manager.inspect(|_| ()).await;
+            blocked.hold(&manager, import, error).await;
         }
-    }
-}
-
-/// The next import that is not blocked. Blocked imports are retried after [`TIMER_SECONDS_MAX`], because the
-/// file may be back; until then they do not delay others.
-async fn next(
-    manager: &ManagerContext,
-    pending: &mut watch::Receiver<PendingWork>,
-    blocked: &mut BTreeSet<ImportId>,
-) -> Option<ImportId> {
-    loop {
-        let can_continue = |pending: &PendingWork| {
-            pending.imports.iter().find(|import| !blocked.contains(import)).copied()
-        };
-        let wait = tokio::time::sleep(Duration::from_secs(TIMER_SECONDS_MAX));
-        tokio::select! {
-            next = manager.until(pending, can_continue) => return next,
-            () = wait, if !blocked.is_empty() => {}
-        }
-        blocked.clear();
     }
 }
 

@@ -1,51 +1,24 @@
 //! The picture worker: decides about the pictures of large archives, some in each commit.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use boarding_commands::company::OpenPictures;
 use boarding_commands::decide::ImportPictureRows;
 use boarding_commands::decide::facts::ArchivePicture;
 use boarding_commands::values::{Code, ImportId, Personal, Refusal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
-use crate::limits::{PICTURES_AHEAD, TIMER_SECONDS_MAX};
-use crate::pending_work::PendingWork;
+use crate::limits::PICTURES_AHEAD;
 use crate::picture_archive::{PictureReader, settle_pictures};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
-    let mut blocked = BTreeSet::new();
-    while let Some(import) = next(&manager, &mut pending, &mut blocked).await {
-        manager.context.blocked.release(&manager.company, import);
+    let mut blocked = Blocked::among(|pending| &pending.pictures);
+    while let Some(import) = blocked.next(&manager, &mut pending).await {
         let Err(refusal) = apply_rest(&manager, import).await else { continue };
         tracing::error!(company = %manager.company, %import, %refusal, "import of pictures blocked, retrying later");
-        manager.context.blocked.hold(&manager.company, import, refusal.to_string());
-        blocked.insert(import);
-        // Any message makes the actor publish its pending work again, now with the blocked import.
-        manager.inspect(|_| ()).await;
-    }
-}
-
-/// The next archive that is not blocked. Blocked ones are retried after [`TIMER_SECONDS_MAX`], because the disk may have
-/// room then; until then they do not delay others.
-async fn next(
-    manager: &ManagerContext,
-    pending: &mut watch::Receiver<PendingWork>,
-    blocked: &mut BTreeSet<ImportId>,
-) -> Option<ImportId> {
-    loop {
-        let can_continue = |pending: &PendingWork| {
-            pending.pictures.iter().find(|import| !blocked.contains(import)).copied()
-        };
-        let wait = tokio::time::sleep(Duration::from_secs(TIMER_SECONDS_MAX));
-        tokio::select! {
-            next = manager.until(pending, can_continue) => return next,
-            () = wait, if !blocked.is_empty() => {}
-        }
-        blocked.clear();
+        blocked.hold(&manager, import, refusal.to_string()).await;
     }
 }
 
@@ -92,7 +65,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
     let read = read.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?;
     match read {
         Err(refusal) if refusal.code != Code::Unavailable => {
-            // The archive is damaged or is another one now. Its other pictures must have an outcome all the same.
+            // The archive is damaged or is another one now. Its other pictures need an outcome too.
             refuse_rest(manager, import, &open).await;
             Ok(())
         }

@@ -1,5 +1,5 @@
 //! The id of an outbox: a random number in a file of the folder, with the number of the folder itself. A copy of the
-//! folder has another number, so it gets an id of its own.
+//! folder has another number, so it gets another id.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
