@@ -227,7 +227,7 @@ events! {
             bytes: u64,
             format: PictureFormat,
         }
-        /// The person has no picture any more. Its bytes go, if nobody else has the picture.
+        /// The person has no picture any more. Its bytes are removed if no other person has the picture.
         PictureRemoved: neutral { user: Who, sha256: String }
         PictureRefused: neutral {
             import: ImportId,

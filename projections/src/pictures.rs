@@ -153,7 +153,7 @@ impl Projection for PictureProjection {
     }
 
     fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
-        // A large archive was accepted first: by whom and when, says its row.
+        // A large archive was accepted first: its row says who sent it, and when.
         let (requested_by, at, version) = match row {
             Some(PictureRow::Archive { requested_by, at, version, .. }) => {
                 (requested_by, at, version)

@@ -35,7 +35,7 @@ mod runs_end;
 mod undo;
 mod undo_generated;
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -51,6 +51,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::answers::{check_command, check_query};
 use crate::support::mail_text::decoded;
+use crate::support::paths::files_under;
 
 /// The time at which tests start, in milliseconds. The clock advances only when a test says so.
 const START: i64 = 1_795_248_000_000;
@@ -343,8 +344,7 @@ impl EngineHarness {
 
     /// The decoded text of every mail in the outbox.
     pub(crate) fn outbox(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        files_under(&self.data().join("outbox"), &mut found);
+        let mut found = files_under(&self.data().join("outbox"));
         // Mails that are being written, the files that try whether there is room, and the id of the outbox.
         let is_hidden = |name: &str| [".unfinished", ".id"].contains(&name);
         let is_own = |part: Component| part.as_os_str().to_str().is_some_and(is_hidden);
@@ -354,18 +354,12 @@ impl EngineHarness {
 
     /// The path and content of every file of the log.
     fn log_bytes(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut found = Vec::new();
-        files_under(&self.data().join("log"), &mut found);
-        found.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
-    }
-}
-
-fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() { files_under(&path, found) } else { found.push(path) }
+        let folder = self.data().join("log");
+        assert!(folder.is_dir());
+        files_under(&folder)
+            .into_iter()
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod ownership;
 mod permissions;
 mod queue;
 mod requests;
+mod retries;
 mod serve;
 pub(crate) mod serve_process;
 mod server;

@@ -1,4 +1,4 @@
-//! What an actor may do in a company, and for whom a NATS user may speak.
+//! What an actor may do in a company, and in whose name a NATS user may send commands.
 
 use std::borrow::Cow;
 
@@ -60,7 +60,7 @@ impl JsonSchema for Permission {
     }
 }
 
-/// For whom a NATS user may speak beside the actors that it is bound to.
+/// The actors that a NATS user may name beside those that it is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeaksFor {

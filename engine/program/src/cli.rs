@@ -380,10 +380,11 @@ mod tests {
         fn wide(command: &clap::Command) -> Vec<String> {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             // Words behind the command may be wrapped: they are no part of it.
-            let command_of = |line: &str| line.trim_start().split("   ").next().map(str::len);
-            let is_wide = |line: &&str| {
-                line.starts_with("  ") && command_of(line).is_some_and(|length| length > 78)
+            let width = |line: &str| {
+                let text = line.trim_start();
+                line.len() - text.len() + text.split("   ").next().map_or(0, str::len)
             };
+            let is_wide = |line: &&str| line.starts_with("  ") && width(line) > 80;
             let own = help.lines().filter(is_wide).map(str::to_owned).collect::<Vec<_>>();
             own.into_iter().chain(command.get_subcommands().flat_map(wide)).collect()
         }

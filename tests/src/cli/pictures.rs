@@ -66,7 +66,7 @@ fn picture_is_listed_downloaded_and_removed() {
     cli.run(&["pictures", "remove", "user-johndoe22", "--yes"]).expect_status(0);
     assert!(stored(&cli).contains(&digest), "Jane still has the picture");
     cli.run(&["pictures", "remove", "user-janedoe1", "--yes"]).expect_status(0);
-    assert!(!stored(&cli).contains(&digest), "the bytes stay though nobody has the picture");
+    assert!(!stored(&cli).contains(&digest), "the bytes stay although no person has the picture");
     assert_eq!(cli.rows(&["pictures", "list"]), Vec::<Value>::new());
     let gone = cli.refused(&["pictures", "show", "user-johndoe22"]);
     assert_eq!(gone["code"], "picture.not_found");
@@ -92,7 +92,7 @@ fn ten_thousand_pictures_are_imported() {
     let numbers: Vec<_> = inserted.iter().map(|row| row["number"].clone()).collect();
     assert_eq!(numbers, [1, 5_000, 10_000]);
     assert_eq!(cli.rows(&["pictures", "list", "--import", id]).len(), 3);
-    // The archive and three pictures of two or three kinds: what nobody got is not kept.
+    // The archive and three pictures of two or three kinds: pictures that no person got are not kept.
     assert!(stored(&cli).len() <= 4, "{:?}", stored(&cli));
     let again = cli.run(&["pictures", &path]).expect_status(5);
     assert!(again.stderr.contains("10000 pictures: they are imported in several steps"));

@@ -108,6 +108,6 @@ fn filter_over_the_limit_is_invited_in_parts() {
         json!(parts),
         json!([[["ann", "success"], ["bob", "success"]], [["cid", "success"]]])
     );
-    let nobody = cli.run(&[&resend[..], &["--yes"]].concat()).expect_status(1);
-    assert!(nobody.stderr.contains("the filter not_invited finds nobody"), "{}", nobody.stderr);
+    let again = cli.run(&[&resend[..], &["--yes"]].concat()).expect_status(1);
+    assert!(again.stderr.contains("the filter not_invited finds nobody"), "{}", again.stderr);
 }

@@ -46,8 +46,8 @@ fn role_verbs_assign_and_remove_roles() {
     let lines: Vec<_> = stdout.lines().filter(|line| line.contains("bob")).collect();
     assert!(lines[0].contains("Lead") && lines[0].contains("role.already_assigned"), "{stdout}");
     assert!(lines[1].contains("Chief") && lines[1].contains(" assigned"), "{stdout}");
-    let nobody = cli.run(&["roles", "assign", "Lead", "--pbx-id", "9"]).expect_status(0);
-    assert!(nobody.stderr.contains("the filter finds no people"), "{}", nobody.stderr);
+    let empty = cli.run(&["roles", "assign", "Lead", "--pbx-id", "9"]).expect_status(0);
+    assert!(empty.stderr.contains("the filter finds no people"), "{}", empty.stderr);
 
     for words in [
         &["roles", "assign", "Lead"][..],

@@ -8,7 +8,8 @@ use boarding_core::engine::{Engine, EngineError};
 use boarding_core::read::projector::ProjectError;
 use serde_json::json;
 
-use super::{EngineHarness, files_under, ok};
+use super::{EngineHarness, ok};
+use crate::support::paths::files_under;
 
 #[tokio::test]
 async fn folder_in_use_is_refused_with_the_process_id() {
@@ -41,9 +42,10 @@ async fn folder_of_a_newer_format_is_refused() {
 }
 
 fn last_segment(harness: &EngineHarness) -> std::path::PathBuf {
-    let mut found = Vec::new();
-    files_under(&harness.data().join("log"), &mut found);
-    found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+    files_under(&harness.data().join("log"))
+        .into_iter()
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
+        .unwrap()
 }
 
 /// An unacknowledged tail of the log is cut off once, and reported on that start only.
@@ -86,9 +88,7 @@ async fn rows_ahead_of_the_log_are_refused() {
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
-    let mut found = Vec::new();
-    files_under(from, &mut found);
-    for path in found {
+    for path in files_under(from) {
         let target = to.join(path.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(path, target).unwrap();

@@ -137,8 +137,8 @@ async fn crashed_outbox() -> (EngineHarness, String) {
     (harness, run)
 }
 
-/// P7, P27: after a crash the outbox says which mails it has. Nobody is uncertain, even after the deadline of the claims
-/// and after the person was archived, and nobody gets a second mail.
+/// P7, P27: after a crash the outbox says which mails it has. No mail is uncertain, even after the deadline of the claims
+/// and after the person was archived, and no person gets a second mail.
 #[tokio::test]
 async fn outbox_says_which_mails_were_sent() {
     let (mut harness, run) = crashed_outbox().await;

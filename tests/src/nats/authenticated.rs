@@ -1,9 +1,6 @@
 //! Who asks: the user that the NATS server has authenticated, and the actors that she may name.
 
-use std::time::Duration;
-
 use async_nats::jetstream;
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, Response};
@@ -11,9 +8,6 @@ use super::permissions::{ONE_ACCOUNT, config, server, url};
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
-
-/// How long the test waits for the answer to a queued command.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An envelope of this actor, with a new id.
 fn envelope(caller: &Caller, actor: &str, body: &Value) -> Value {
@@ -27,14 +21,7 @@ async fn command_as(caller: &Caller, actor: &str, name: &str, body: Value) -> Re
 
 /// Leaves a command of this actor in the queue, and waits for the answer.
 async fn queue_as(caller: &Caller, actor: &str, name: &str, body: Value) -> Response {
-    let inbox = caller.client.new_inbox();
-    let mut answers = caller.client.subscribe(inbox.clone()).await.unwrap();
-    let (mut headers, bytes) = caller.encode(&envelope(caller, actor, &body));
-    headers.insert("Boarding-Reply-To", inbox.as_str());
-    let subject = caller.subject("queue", name);
-    caller.client.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
-    let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await.expect("no answer");
-    Response::of(&answer.unwrap())
+    caller.queue(name, &envelope(caller, actor, &body)).await
 }
 
 /// The actor and the user of each event up to this position.
@@ -167,7 +154,7 @@ async fn company_that_requires_bindings_refuses_other_users() {
     setup.operator.command("AddUser", user("bob")).await.accepted();
 }
 
-/// Without accounts the server does not say who asks, so nobody is believed, and the user is null.
+/// Without accounts the server does not say who asks, so the engine believes no user, and records null.
 #[tokio::test]
 async fn user_is_unknown_on_a_server_with_one_account() {
     let server = Server::with(ONE_ACCOUNT);

@@ -1,11 +1,13 @@
 //! A NATS client that sends commands and queries as the contract says.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::values::CommandId;
 use boarding_core::clock::Clock;
 use boarding_log::connect::ServerAddress;
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::support::answers::{check_command, check_query};
@@ -13,6 +15,9 @@ use crate::support::paths::fixture;
 
 /// The header of a CSV file of the dialect `leapxpert`.
 pub(crate) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
+
+/// How long the test waits for the answer of a queued command, or of a call.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client for one company.
 #[derive(Clone)]
@@ -141,6 +146,18 @@ impl Caller {
     pub(crate) async fn send_command(&self, name: &str, envelope: &Value) -> Response {
         let (headers, bytes) = self.encode(envelope);
         self.request(self.subject("command", name), headers, bytes).await
+    }
+
+    /// Leaves a command with this envelope in the queue, and waits for its answer.
+    pub(crate) async fn queue(&self, name: &str, envelope: &Value) -> Response {
+        let inbox = self.client.new_inbox();
+        let mut answers = self.client.subscribe(inbox.clone()).await.unwrap();
+        let (mut headers, bytes) = self.encode(envelope);
+        headers.insert("Boarding-Reply-To", inbox.as_str());
+        let subject = self.subject("queue", name);
+        self.client.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await.expect("no answer");
+        Response::of(&answer.unwrap())
     }
 
     /// An envelope with a new id and the actor `admin`.

@@ -3,7 +3,6 @@
 //! Each fault is tried twice, or as often as `BOARDING_FAULTS` says.
 
 mod load;
-mod retries;
 mod site;
 
 use std::collections::BTreeMap;
@@ -14,9 +13,9 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use self::load::Load;
-use self::retries::{all_rows, command_until_accepted, send_until_accepted};
 use self::site::Site;
 use super::caller::Caller;
+use super::retries::{all_rows, command_until_accepted, send_until_accepted};
 use super::serve_process::ServeProcess;
 use crate::support::nats::{Cluster, Server};
 use crate::support::wait::{Stopwatch, eventually};
@@ -128,7 +127,7 @@ async fn check_faults(
     site.check_feed().await;
 }
 
-/// P7, P27: An engine that was killed finds in its own outbox which mails it has sent. Nobody is uncertain.
+/// P7, P27: An engine that was killed finds in its own outbox which mails it has sent. No mail is uncertain.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_engine_knows_the_mails_of_its_outbox() {
     let mut site = Site::with_one_engine().await;

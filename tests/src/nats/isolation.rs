@@ -1,7 +1,6 @@
 //! Attacks on `nats.conf`: no user reaches what another account may see, by no call, reply subject or header.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull};
 use async_nats::{Client, HeaderMap, StatusCode, Subscriber};
@@ -11,7 +10,7 @@ use boarding_nats::server_config::nats_conf;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::caller::{Caller, HEADER, Response, people};
+use super::caller::{ANSWER_TIMEOUT, Caller, HEADER, people};
 use super::permissions::{ONE_ACCOUNT, Site, config, lines, url};
 use super::serve_process::ServeProcess;
 use crate::support::clients::{Clients, Language};
@@ -47,7 +46,7 @@ const TARGETS: [&str; 31] = [
     "boarding.answer.OTHER-publisher._INBOX.OTHER-publisher.stolen",
     "boarding.log.v1.stolen",
     "boarding.handed.v1.OTHER.stolen.1",
-    "boarding.refused.v1.OTHER",
+    "boarding.refused.v1.stolen",
     "boarding.engine.stolen.command",
     "$KV.BOARDING_OWNERS.stolen",
     "$KV.BOARDING_ENGINES.stolen",
@@ -65,9 +64,6 @@ const TARGETS: [&str; 31] = [
     "_INBOX.OTHER-publisher.stolen",
     "$SRV.PING.stolen",
 ];
-
-/// The longest wait for an answer that must come.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The headers by which a client could name a subject.
 const HEADERS: [&str; 5] = [
@@ -249,8 +245,7 @@ async fn engine(site: &Site) -> ServeProcess {
 }
 
 /// Adds what the spies have seen of attackers of other accounts. What an attacker sends within its own account harms no
-/// other.
-/// Returns the accounts whose spies have seen their own attacker.
+/// other. Returns the accounts whose spies have seen their own attacker.
 async fn collect(spies: &mut [Spy], leaks: &mut BTreeSet<String>) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for spy in spies {
@@ -333,9 +328,8 @@ async fn attack(site: &Site, accounts: &[String]) {
         assert!(seen.contains(user), "{user}: the spy of its account has seen nothing");
     }
     // The engine answers what it has accepted before it stops.
-    serving.signal("-TERM");
-    eventually("the engine stops", async || serving.exit_status()).await;
-    drop(collect(&mut spies, &mut leaks).await);
+    serving.stop().await;
+    collect(&mut spies, &mut leaks).await;
     assert!(leaks.is_empty(), "{} leaks:\n{leaks:#?}", leaks.len());
     assert!(cells >= 3_000, "{cells}");
 }
@@ -444,8 +438,7 @@ async fn installation_without_accounts_moves_with_its_streams() {
         caller.rows("history", params, &named["position"]).await
     };
     let before = history(&caller).await;
-    serving.signal("-TERM");
-    eventually("the engine stops", async || serving.exit_status()).await;
+    serving.stop().await;
     server.kill();
 
     let streams = server.store().join("jetstream");
@@ -459,14 +452,8 @@ async fn installation_without_accounts_moves_with_its_streams() {
     assert_eq!(named["version"], before.len() + 1);
     // The queue of before takes commands of users with accounts, and answers them.
     let publisher = Caller::connect(&url(&server, "acme-publisher")).await;
-    let inbox = publisher.client.new_inbox();
-    let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
-    let (mut headers, bytes) = publisher.encode(&publisher.envelope(&json!({"company_name": "B"})));
-    headers.insert("Boarding-Reply-To", inbox.as_str());
-    let subject = publisher.subject("queue", "SetCompanyConfig");
-    publisher.client.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
-    let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await.expect("no answer");
-    Response::of(&answer.unwrap()).accepted();
+    let envelope = publisher.envelope(&json!({"company_name": "B"}));
+    publisher.queue("SetCompanyConfig", &envelope).await.accepted();
 }
 
 /// The shipped file is what the program writes for one company.

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::caller::Caller;
+use super::retries::command_until_accepted;
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::proxy::Proxy;
@@ -39,7 +40,7 @@ async fn start(serving: &mut ServeProcess) -> String {
 }
 
 async fn status(serving: &mut ServeProcess) -> Option<i32> {
-    eventually("the process has ended", async || serving.exit_status()).await.code()
+    serving.ended().await.code()
 }
 
 /// Sends commands all the time, each once.
@@ -209,15 +210,8 @@ async fn engine_goes_on_after_an_outage_longer_than_its_lease() {
     .await;
     server.restart();
     let caller = Caller::connect(&server.url()).await;
-    let envelope = caller.envelope(&json!({"company_name": "Globex"}));
-    eventually("the engine goes on", async || {
-        let (headers, bytes) = caller.encode(&envelope);
-        let subject = caller.subject("command", "SetCompanyConfig");
-        let answer = caller.client.request_with_headers(subject, headers, bytes.into()).await;
-        let answer: Value = serde_json::from_slice(&answer.ok()?.payload).ok()?;
-        (answer["outcome"] == "accepted").then_some(())
-    })
-    .await;
+    let globex = json!({"company_name": "Globex"});
+    command_until_accepted(&caller, "SetCompanyConfig", globex).await;
     assert!(serving.exit_status().is_none());
 }
 

@@ -98,7 +98,8 @@ async fn renewed_user_connects_with_new_credentials_only() {
         eventually("the new ones work", async || new.connect("new").await.ok()).await;
         assert!(stolen.connect("after").await.is_err(), "{user}");
     }
-    let refused = cli.run(&["nats-config", "--operator-mode", "nats", "acme", "--renew", "nobody"]);
+    let refused =
+        cli.run(&["nats-config", "--operator-mode", "nats", "acme", "--renew", "unknown"]);
     assert!(refused.expect_status(2).stderr.contains("acme-publisher"));
 }
 
@@ -112,8 +113,7 @@ async fn installation_with_passwords_moves_to_operator_mode() {
     serving.restart(&options);
     let caller = Caller::connect(&url(&server, "operator")).await;
     let named = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
-    serving.signal("-TERM");
-    eventually("the engine stops", async || serving.exit_status()).await;
+    serving.stop().await;
     server.kill();
 
     let cli = Cli::new();

@@ -124,7 +124,7 @@ async fn leave(caller: &Caller, jetstream: &jetstream::Context, name: &str, payl
     sent.await.unwrap();
 }
 
-/// A queued command that was refused, or that nobody can read, leaves a trace that its company can query.
+/// A queued command that was refused, or that cannot be read, leaves a trace that its company can query.
 #[tokio::test]
 async fn refused_queued_commands_are_listed_for_their_company() {
     let server = Server::start();

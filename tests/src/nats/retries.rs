@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::Request;
 use serde_json::{Value, json};
 
-use super::super::caller::Caller;
+use super::caller::Caller;
 use crate::support::wait::eventually;
 
 /// How often a command is repeated at most: more than a minute.

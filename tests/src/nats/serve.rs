@@ -54,9 +54,7 @@ async fn stop_under_load_loses_no_answered_command() {
         accepted.push(receiver.recv().await.unwrap());
     }
     serving.signal("-TERM");
-    let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("the process has stopped", async || serving.exit_status()).await
-    });
+    let ended = tokio::time::timeout(Duration::from_secs(10), serving.ended());
     let status = ended.await.expect("the process stops within ten seconds");
     assert_eq!(status.code(), Some(0), "{}", serving.log());
     assert!(!serving.log().contains("requests were running"), "{}", serving.log());
@@ -89,7 +87,7 @@ async fn waiting_request_gets_a_retry_answer_at_the_stop() {
     let answer = waiting.await.unwrap();
     assert_eq!(answer.value["retry"], true);
     answer.error("unavailable", 503);
-    let status = eventually("the process has stopped", async || serving.exit_status()).await;
+    let status = serving.ended().await;
     assert_eq!(status.code(), Some(0));
 }
 
@@ -163,9 +161,7 @@ async fn engine_reconnects_after_an_outage_of_nats() {
     // The engine stops in time even while the server is down.
     server.kill();
     serving.signal("-TERM");
-    let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("the process has stopped", async || serving.exit_status()).await
-    });
+    let ended = tokio::time::timeout(Duration::from_secs(10), serving.ended());
     assert_eq!(ended.await.expect("the process stops within ten seconds").code(), Some(0));
 }
 
@@ -217,18 +213,7 @@ async fn permissions_of_nats_conf_suffice() {
     store.put("acme/people.csv", &mut people(2).as_bytes()).await.unwrap();
     let object = json!({"bucket": "BOARDING_FILES", "name": "acme/people.csv"});
     let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
-    let inbox = publisher.client.new_inbox();
-    let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
-    let (mut headers, bytes) = publisher.encode(&publisher.envelope(&body));
-    headers.insert("Boarding-Reply-To", inbox.as_str());
-    let subject = publisher.subject("queue", "ImportFile");
-    let published = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
-    published.await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(30), {
-        use futures_util::StreamExt as _;
-        answers.next()
-    });
-    super::caller::Response::of(&answer.await.unwrap().unwrap()).accepted();
+    publisher.queue("ImportFile", &publisher.envelope(&body)).await.accepted();
 
     let operator = Caller::connect(&url("operator")).await;
     operator.client.request("$SRV.PING.boarding", "".into()).await.unwrap();

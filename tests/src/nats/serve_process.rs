@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::support::nats::Server;
 use crate::support::program::program;
+use crate::support::wait::eventually;
 
 /// `boarding serve` on a new data folder. It is killed when the value is dropped.
 pub(crate) struct ServeProcess {
@@ -91,6 +92,17 @@ impl ServeProcess {
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        eventually("the engine has ended", async || self.exit_status()).await
+    }
+
+    /// Stops the process with SIGTERM.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.ended().await
     }
 
     /// The exit status, or none while the process runs.

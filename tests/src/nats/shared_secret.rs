@@ -8,7 +8,6 @@ use async_nats::jetstream;
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::program::{Cli, program};
-use crate::support::wait::eventually;
 
 /// A company that has mailed a link, with its log moved to the server.
 async fn moved(server: &Server) -> Cli {
@@ -30,7 +29,7 @@ async fn moved(server: &Server) -> Cli {
 async fn refused(serving: &mut ServeProcess, options: &[&str]) -> String {
     let before = serving.log().len();
     drop(serving.spawn(options));
-    let status = eventually("the engine has ended", async || serving.exit_status()).await;
+    let status = serving.ended().await;
     assert_eq!(status.code(), Some(4), "{}", serving.log());
     serving.log()[before..].to_owned()
 }

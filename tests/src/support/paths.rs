@@ -22,7 +22,7 @@ pub(crate) fn fixture(path: &str) -> String {
     format!("{}/fixtures/{path}", repository().display())
 }
 
-/// The files below a folder, sorted by path. None if the folder is missing.
+/// The files below a folder, sorted by path. Empty if the folder is missing.
 pub(crate) fn files_under(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {

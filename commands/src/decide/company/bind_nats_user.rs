@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// A company that requires bindings keeps a bound administrator, whatever changes.
+    /// Each change leaves a bound administrator in a company that requires bindings.
     #[test]
     fn last_bound_administrator_is_kept() {
         let company = given([])

@@ -302,8 +302,8 @@ impl Claims {
         }
     }
 
-    /// The refused parts, and the parts that need a value which a refused part would have released, or a supervisor whom
-    /// a refused row would have created.
+    /// The refused parts, and the parts that need something of a refused part: a value that it would have released, or a supervisor
+    /// that it would have created.
     fn with_dependents(
         &self,
         refused: Vec<(u64, Part)>,

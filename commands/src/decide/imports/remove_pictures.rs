@@ -10,7 +10,7 @@ use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, UserKey};
 
 /// The most users of one command: its commit must stay small.
-const USERS_MAX: usize = 500;
+pub const PICTURES_REMOVED_MAX: usize = 500;
 
 /// Removes the profile pictures of users. The bytes of a picture go when no user has the picture any more.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -35,8 +35,8 @@ impl Decide for RemovePictures {
     }
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
-        if self.users.is_empty() || self.users.len() > USERS_MAX {
-            let problem = format!("users: name at least one, and at most {USERS_MAX}");
+        if self.users.is_empty() || self.users.len() > PICTURES_REMOVED_MAX {
+            let problem = format!("users: name at least one, and at most {PICTURES_REMOVED_MAX}");
             return Err(Refusal::new(Code::EnvelopeMalformed).with(json!({"problem": problem})));
         }
         let mut found = Vec::new();

@@ -30,6 +30,7 @@ use boarding_log::jetstream::{self, JetStreamLog};
 use boarding_log::{Encoded, EventLog as _, Head};
 use boarding_nats::server::{self, NatsServer};
 
+pub(super) use callers::request;
 pub use job::{BenchError, Job};
 pub use measured::{HEADING, Line, Memory, Timed};
 

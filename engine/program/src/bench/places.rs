@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::log::company;
-use super::nats::{BenchError, Line, Timed};
+use super::nats::{BenchError, Line, Timed, request};
 use boarding_core::clock::Clock;
 use boarding_core::limits::VISIBLE_SECONDS_MAX;
 use boarding_log::connect::ServerAddress;
@@ -25,7 +25,7 @@ const BUSY_COMPANIES: usize = 4;
 /// The number of concurrent clients of the small company.
 const SMALL_CLIENTS: usize = 4;
 
-/// How far beyond the end of the log the waiting queries ask, in positions: nobody appends so much meanwhile.
+/// How far beyond the end of the log the waiting queries ask, in positions: the bench appends less meanwhile.
 const AHEAD: u64 = 900_000;
 
 /// How long a client waits before it sends a command again that was not accepted, in milliseconds.
@@ -111,7 +111,8 @@ pub async fn run(job: Job, mut report: impl FnMut(Measured)) -> Result<(), Bench
     let load = Load::start(busy, job.in_flight, |caller| Asks::Command { caller });
     load.settle().await;
     report(measure("overload").await?);
-    load.stop().await;
+    // Nothing is measured after this, so the requests that are still open need not end.
+    drop(load);
     Ok(())
 }
 
@@ -136,15 +137,10 @@ impl Caller {
         let subject = names::command(&self.company, "SetCompanyConfig");
         let body = json!({"company_name": "Bench"});
         let envelope = json!({"id": self.clock.id(), "actor": "admin", "body": body});
-        let payload = envelope.to_string().into_bytes().into();
-        let answer = self.client.request(subject.clone(), payload).await;
-        let answer =
-            answer.map_err(|source| BenchError::Request { subject: subject.clone(), source })?;
-        let value = serde_json::from_slice::<Value>(&answer.payload).unwrap_or_default();
-        value.get("position").and_then(Value::as_u64).ok_or_else(|| {
-            let answer = String::from_utf8_lossy(&answer.payload).into_owned();
-            BenchError::NotAccepted { subject, answer }
-        })
+        let answer = request(&self.client, subject.clone(), &envelope).await?;
+        let position = answer.get("position").and_then(Value::as_u64);
+        let answer = answer.to_string();
+        position.ok_or(BenchError::NotAccepted { subject, answer })
     }
 
     async fn add_user(&self) -> Outcome {

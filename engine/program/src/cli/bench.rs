@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::common::Common;
-use super::failure::{CliResult, Done, Failure};
+use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
 use crate::bench::log;
 use crate::bench::onboarding::{self, Job};
@@ -126,9 +126,7 @@ fn folder(common: &Common) -> Result<PathBuf, Failure> {
 }
 
 async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
-    let measured = log::run(folder, events)
-        .await
-        .map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
+    let measured = log::run(folder, events).await.map_err(|error| unavailable(&error))?;
     out.say(log::HEADING);
     for line in measured {
         let (in_flight, raw, log, ratio) = (line.in_flight, line.raw, line.log, line.ratio());
@@ -176,8 +174,7 @@ async fn measure_job(
     let measured = onboarding::measure(job).await;
     // A folder that cannot be removed does not change the result.
     let _ = std::fs::remove_dir_all(&data);
-    let measured =
-        measured.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
+    let measured = measured.map_err(|error| unavailable(&error))?;
     if out.is_json() {
         out.document(&measured.as_json());
     } else {

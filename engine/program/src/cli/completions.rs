@@ -10,7 +10,8 @@ use super::output::Out;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  boarding completions bash > /etc/bash_completion.d/boarding
+  boarding completions bash \\
+      > ~/.local/share/bash-completion/completions/boarding
   boarding completions fish > ~/.config/fish/completions/boarding.fish")]
 pub(super) struct Completions {
     /// The shell

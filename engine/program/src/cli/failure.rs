@@ -155,6 +155,7 @@ impl From<EngineError> for Failure {
         Self::Unavailable(text)
     }
 }
+
 /// A failure because something is not available now: a server, the disk.
 pub(super) fn unavailable(error: &dyn std::error::Error) -> Failure {
     Failure::Unavailable(boarding_log::error_chain(error))

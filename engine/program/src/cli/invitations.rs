@@ -96,7 +96,7 @@ struct People {
     filter: Option<Filter>,
 }
 
-/// The refusal of a filter that finds nobody, or too many people: with the way to invite a part of them.
+/// The refusal of a filter that finds no people, or too many: with the way to invite a part of them.
 fn of_filter(failure: Failure, filter: Filter) -> Failure {
     let Failure::Refused { document, code, mut message } = failure else { return failure };
     let limit = document.pointer("/details/limit").and_then(Value::as_u64);
@@ -153,9 +153,11 @@ impl Invitations {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
-            Some(Verb::Resend(resend)) => {
-                start::check_can_ask("invitations resend", resend.preview || resend.consent.yes())
-            }
+            Some(Verb::Resend(resend)) => start::check_can_ask(
+                "invitations resend",
+                start::SENDS,
+                resend.preview || resend.consent.yes(),
+            ),
             _ => Ok(()),
         }
     }

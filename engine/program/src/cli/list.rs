@@ -32,7 +32,7 @@ pub(super) struct CsvExport {
 }
 
 impl CsvExport {
-    fn format(&self) -> Option<&'static str> {
+    pub(super) fn format(&self) -> Option<&'static str> {
         match (self.csv, self.spreadsheet) {
             (_, true) => Some("spreadsheet"),
             (true, _) => Some("csv"),

@@ -9,14 +9,14 @@ use boarding_commands::values::{CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::data_dir::{DataDirError, make_folder, sync, write_once};
 use boarding_nats::server_config::{
-    ACCOUNTS_BEGIN, KeyOwner, Keys, OperatorMode, OperatorModeError, nats_conf, operator_mode,
-    passwords, public_key,
+    ACCOUNTS_BEGIN, KeyOwner, Keys, OperatorMode, OperatorModeError, accounts_of_users, nats_conf,
+    operator_mode, passwords, public_key,
 };
 use clap::Args;
 use serde_json::json;
 
 use super::common::Common;
-use super::failure::{CliResult, Done, Failure};
+use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
 use super::words::counted;
 
@@ -59,7 +59,8 @@ impl NatsConfig {
         companies.extend(common.company.iter().filter_map(|company| company.0.clone()));
         let files = self.operator_mode.as_deref().map(Files);
         if let Some(files) = &files {
-            companies.extend(files.companies().map_err(|error| failure(&error.into()))?);
+            let found = files.companies().map_err(|error| unavailable(&FilesError::from(error)))?;
+            companies.extend(found);
         }
         if companies.is_empty() {
             let text = "name at least one company: boarding nats-config acme globex > nats.conf";
@@ -89,15 +90,11 @@ enum FilesError {
     Keys(#[from] io::Error),
 }
 
-fn failure(error: &FilesError) -> Failure {
-    Failure::Unavailable(boarding_log::error_chain(error))
-}
-
 /// The ends of the names of a company's users.
 const USERS_OF_COMPANY: [&str; 3] = ["-publisher", "-auditor", "-worker"];
 
-/// The user of the engine. Its account has the streams, so it has another name.
-const ENGINE: (&str, &str) = ("engine", "BOARDING");
+/// The user of the engine.
+const ENGINE: &str = "engine";
 
 /// The files of operator mode, in one folder:
 ///
@@ -169,11 +166,10 @@ impl Files<'_> {
         Ok(found)
     }
 
-    /// Revokes the key of a user, who gets another one.
-    fn revoke(&self, user: &str, at: Time) -> Result<(), FilesError> {
+    /// Revokes the key of a user of this account, who gets another one.
+    fn revoke(&self, user: &str, account: &str, at: Time) -> Result<(), FilesError> {
         let path = self.key(KeyOwner::User, user);
         let Some(seed) = read(&path)? else { return Ok(()) };
-        let account = if user == ENGINE.0 { ENGINE.1 } else { user };
         let mut revoked = self.revoked(account)?;
         revoked.insert(public_key(&seed)?, at);
         let lines: String = revoked.iter().map(|(key, at)| format!("{key} {}\n", at.0)).collect();
@@ -182,10 +178,10 @@ impl Files<'_> {
         Ok(())
     }
 
-    fn write(&self, config: &str, renew: &[String]) -> Result<OperatorMode, FilesError> {
+    fn write(&self, config: &str, renewed: &[(&str, &str)]) -> Result<OperatorMode, FilesError> {
         let now = Clock::system().now();
-        for user in renew {
-            self.revoke(user, now)?;
+        for (user, account) in renewed {
+            self.revoke(user, account, now)?;
         }
         let made = operator_mode(config, now, self)?;
         for (user, text) in &made.credentials {
@@ -223,18 +219,22 @@ fn write_operator_mode(
     renew: &[String],
     out: &Out,
 ) -> Result<(), Failure> {
-    let user =
-        |line: &str| line.trim().strip_prefix("user: ").map(|it| it.trim_matches('"').to_owned());
-    let users: BTreeSet<String> = config.lines().filter_map(user).collect();
-    if let Some(unknown) = renew.iter().find(|user| !users.contains(*user)) {
-        let users: Vec<_> = users.iter().map(String::as_str).collect();
-        let text =
-            format!("--renew: there is no user {unknown}; the users are {}", users.join(", "));
-        return Err(Failure::Usage(text));
+    let accounts = accounts_of_users(config).unwrap_or_default();
+    let mut renewed = Vec::new();
+    for user in renew {
+        match accounts.get(user) {
+            Some(account) => renewed.push((user.as_str(), account.as_str())),
+            None => {
+                let users: Vec<_> = accounts.keys().map(String::as_str).collect();
+                let users = users.join(", ");
+                let text = format!("--renew: there is no user {user}; the users are {users}");
+                return Err(Failure::Usage(text));
+            }
+        }
     }
-    let made = files.write(config, renew).map_err(|error| failure(&error))?;
+    let made = files.write(config, &renewed).map_err(|error| unavailable(&error))?;
     let shown = |path: PathBuf| path.display().to_string();
-    let (server, engine) = (shown(files.config()), shown(files.credentials(ENGINE.0)));
+    let (server, engine) = (shown(files.config()), shown(files.credentials(ENGINE)));
     if out.is_json() {
         let credentials: BTreeMap<_, _> =
             made.credentials.keys().map(|user| (user, shown(files.credentials(user)))).collect();

@@ -32,13 +32,12 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Whether the verb starts a run.
     pub(super) fn carries_runs(&self) -> bool {
-        !self.options.preview
+        self.options.carries_runs()
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {
-        start::check_can_ask("runs retry", self.options.asks_nothing())
+        start::check_can_ask("runs retry", start::SENDS, self.options.asks_nothing())
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {

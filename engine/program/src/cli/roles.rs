@@ -176,17 +176,7 @@ fn lines(person: &Value) -> Vec<Value> {
         set(&mut role, "user", person.get("user").cloned().unwrap_or_default());
         role
     };
-    if roles.is_empty() {
-        vec![person_alone(person)]
-    } else {
-        roles.into_iter().map(of_role).collect()
-    }
-}
-
-fn person_alone(person: &Value) -> Value {
-    let mut line = person.clone();
-    set(&mut line, "role", Value::Null);
-    line
+    if roles.is_empty() { vec![person.clone()] } else { roles.into_iter().map(of_role).collect() }
 }
 
 impl People {

@@ -52,6 +52,11 @@ pub(super) struct RunOptions {
 }
 
 impl RunOptions {
+    /// Whether the verb starts a run.
+    pub(super) fn carries_runs(&self) -> bool {
+        !self.preview
+    }
+
     /// Whether the verb runs without a question.
     pub(super) fn asks_nothing(&self) -> bool {
         self.preview || self.consent.yes()
@@ -75,12 +80,11 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("runs start", self.options.asks_nothing())
+        check_can_ask("runs start", SENDS, self.options.asks_nothing())
     }
 
-    /// Whether the verb starts a run.
     pub(super) fn carries_runs(&self) -> bool {
-        !self.options.preview
+        self.options.carries_runs()
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -213,15 +217,22 @@ pub(super) async fn agreed(session: &Session<'_>, consent: Consent, preview: &Ac
     session.out.confirm(&format!("{question} Proceed?")).await == Some(true)
 }
 
-/// Refuses a verb that sends mails and cannot ask: without `--yes` and without a terminal.
-pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
+/// What a verb that starts a run does, and the word for it, for [`check_can_ask`].
+pub(super) const SENDS: (&str, &str) = ("sends mails", "start");
+
+/// Refuses a verb that cannot ask before it does something: without `--yes` and without a terminal.
+pub(super) fn check_can_ask(
+    verb: &str,
+    (does, word): (&str, &str),
+    yes: bool,
+) -> Result<(), Failure> {
     use std::io::IsTerminal as _;
     let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if yes || can_ask {
         return Ok(());
     }
     Err(Failure::Usage(format!(
-        "{verb} asks before it sends mails, and there is no terminal to ask on; add --yes to start without asking"
+        "{verb} asks before it {does}, and there is no terminal to ask on; add --yes to {word} without asking"
     )))
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::super::caller::Caller;
-use super::retries::{all_rows, command_until_accepted};
+use super::super::retries::{all_rows, command_until_accepted};
 
 /// A task that adds users, one after the other, until it is stopped.
 pub(super) struct Load {

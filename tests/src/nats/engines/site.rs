@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::super::caller::{Caller, people};
+use super::super::retries::{all_rows, command_until_accepted, request};
 use super::super::serve_process::ServeProcess;
-use super::retries::{all_rows, command_until_accepted, request};
 use crate::support::nats::{Cluster, Server};
 use crate::support::proxy::Proxy;
 use crate::support::wait::eventually;

@@ -9,6 +9,7 @@ use boarding_log::{AppendError, EventLog, ReadError};
 
 use super::{check_chains, open, options_of};
 use crate::support::nats::Server;
+use crate::support::paths::files_under;
 use crate::support::wait::eventually;
 
 /// The number of offsets in the stream's file at which a bit is flipped, one after the other.
@@ -30,17 +31,9 @@ async fn stopped_log(rounds: usize) -> (Server, u64) {
 
 /// The largest file of messages.
 fn block(folder: &Path) -> PathBuf {
-    let mut found = Vec::new();
-    files(folder, &mut found);
+    let mut found = files_under(folder);
     found.retain(|path| path.extension().is_some_and(|extension| extension == "blk"));
     found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
-}
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -72,21 +72,6 @@ impl Callers {
         Ok(())
     }
 
-    async fn request(&self, subject: String, body: &Value) -> Result<Value, BenchError> {
-        let payload = body.to_string().into_bytes().into();
-        let answer = self.client.request(subject.clone(), payload).await;
-        let answer =
-            answer.map_err(|source| BenchError::Request { subject: subject.clone(), source })?;
-        let is_error = answer.headers.is_some_and(|all| all.get("Nats-Service-Error").is_some());
-        match serde_json::from_slice::<Value>(&answer.payload) {
-            Ok(value) if !is_error => Ok(value),
-            _ => {
-                let answer = String::from_utf8_lossy(&answer.payload).into_owned();
-                Err(BenchError::NotAccepted { subject, answer })
-            }
-        }
-    }
-
     async fn command(
         &self,
         company: &CompanyId,
@@ -94,7 +79,7 @@ impl Callers {
         body: Value,
     ) -> Result<Value, BenchError> {
         let envelope = json!({"id": self.clock.id(), "actor": "admin", "body": body});
-        self.request(names::command(company, name), &envelope).await
+        request(&self.client, names::command(company, name), &envelope).await
     }
 
     /// Sends the small commands of a round from this many concurrent clients.
@@ -166,7 +151,7 @@ impl Callers {
                 let mut times = Vec::with_capacity(each);
                 for _ in 0..each {
                     let started = Instant::now();
-                    callers.request(subject.clone(), &params).await?;
+                    request(&callers.client, subject.clone(), &params).await?;
                     times.push(started.elapsed());
                 }
                 Ok(times)
@@ -214,7 +199,7 @@ impl Callers {
         let params = json!({"actor": "admin", kind: id});
         loop {
             let subject = names::query(company, kind);
-            let answer = self.request(subject.clone(), &params).await;
+            let answer = request(&self.client, subject.clone(), &params).await;
             if let Ok(answer) = &answer
                 && answer.pointer("/row/state").and_then(Value::as_str) == Some("completed")
             {
@@ -244,5 +229,28 @@ fn small_command(first: usize, number: usize) -> (&'static str, Value) {
             ("AddCorporatePhone", json!({"user": user, "phone": phone}))
         }
         _ => ("SetCompanyConfig", json!({"company_name": format!("Bench {person}")})),
+    }
+}
+
+/// Sends a request, and returns its answer.
+///
+/// # Errors
+/// When there is none, or when it is an error.
+pub(in crate::bench) async fn request(
+    client: &Client,
+    subject: String,
+    body: &Value,
+) -> Result<Value, BenchError> {
+    let payload = body.to_string().into_bytes().into();
+    let answer = client.request(subject.clone(), payload).await;
+    let answer =
+        answer.map_err(|source| BenchError::Request { subject: subject.clone(), source })?;
+    let is_error = answer.headers.is_some_and(|all| all.get("Nats-Service-Error").is_some());
+    match serde_json::from_slice::<Value>(&answer.payload) {
+        Ok(value) if !is_error => Ok(value),
+        _ => {
+            let answer = String::from_utf8_lossy(&answer.payload).into_owned();
+            Err(BenchError::NotAccepted { subject, answer })
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::bench::nats::{self, HEADING, Job};
-use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::failure::{CliResult, Done, unavailable};
 use crate::cli::output::Out;
 use boarding_log::connect::ServerAddress;
 use boarding_log::jetstream;
@@ -52,8 +52,7 @@ impl Nats {
         let job = self.job(&data);
         let measured = Box::pin(nats::run(job)).await;
         let _ = std::fs::remove_dir_all(&data);
-        let (lines, memory) =
-            measured.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
+        let (lines, memory) = measured.map_err(|error| unavailable(&error))?;
         out.say(HEADING);
         for line in lines {
             if out.is_json() {

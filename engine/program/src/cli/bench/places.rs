@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::bench::places::{self, Answers, Job};
-use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::failure::{CliResult, Done, unavailable};
 use crate::cli::nats_options::NatsOptions;
 use crate::cli::output::Out;
 
@@ -35,8 +35,7 @@ impl Places {
             let Answers { accepted, overloaded, failed } = measured.answers;
             out.line(&format!("{}  {accepted:>8}, {overloaded}, {failed}", measured.line));
         });
-        let failed = |error| Failure::Unavailable(boarding_log::error_chain(&error));
-        measured.await.map_err(failed)?;
+        measured.await.map_err(|error| unavailable(&error))?;
         Ok(Done::Completely)
     }
 }

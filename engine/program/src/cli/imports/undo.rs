@@ -9,6 +9,7 @@ use crate::cli::fields::{number, text};
 use crate::cli::latest;
 use crate::cli::list;
 use crate::cli::session::Session;
+use crate::cli::start::check_can_ask;
 use crate::cli::words::counted;
 
 /// The most kept rows that are shown: they fit on a screen.
@@ -34,14 +35,7 @@ pub(super) struct Undo {
 
 impl Undo {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        use std::io::IsTerminal as _;
-        let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        if self.yes || can_ask {
-            return Ok(());
-        }
-        let text = "imports undo asks before it removes people, and there is no terminal to ask on; add --yes \
-        to undo without asking";
-        Err(Failure::Usage(text.to_owned()))
+        check_can_ask("imports undo", ("removes people", "undo"), self.yes)
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {

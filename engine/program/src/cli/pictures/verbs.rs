@@ -1,11 +1,13 @@
 //! `boarding pictures list`, `show`, `download` and `remove`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use boarding_commands::decide::imports::remove_pictures::PICTURES_REMOVED_MAX;
 use boarding_commands::values::Digest;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -16,10 +18,8 @@ use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::{number, text};
 use crate::cli::list::{self, CsvExport, Limit};
 use crate::cli::session::Session;
+use crate::cli::start::check_can_ask;
 use crate::cli::words::counted;
-
-/// The most users of one command, as the contract says.
-const USERS_PER_COMMAND: usize = 500;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -90,16 +90,19 @@ pub(super) struct Remove {
     #[arg(value_name = "USER", required = true)]
     users: Vec<String>,
     /// Removes without asking
-    #[arg(long)]
+    #[arg(short, long)]
     yes: bool,
 }
 
 impl Verb {
     pub(super) fn check(&self) -> Result<(), Failure> {
         match self {
-            Self::Remove(remove) if remove.users.len() > USERS_PER_COMMAND => {
-                let text = format!("name at most {USERS_PER_COMMAND} users at once");
+            Self::Remove(remove) if remove.users.len() > PICTURES_REMOVED_MAX => {
+                let text = format!("name at most {PICTURES_REMOVED_MAX} users at once");
                 Err(Failure::Usage(text))
+            }
+            Self::Remove(remove) => {
+                check_can_ask("pictures remove", ("removes pictures", "remove"), remove.yes)
             }
             _ => Ok(()),
         }
@@ -110,8 +113,19 @@ impl Verb {
             Self::List(List { search, import, limit, export }) => {
                 let params = json!({"search": search, "import": import});
                 let columns = columns::USER_PICTURES;
-                list::show_or_write(session, "pictures", params, limit, columns, &export).await?;
-                say_rest(session, json!({"search": search, "import": import}), limit).await?;
+                let shown = list::show_or_write(
+                    session,
+                    "pictures",
+                    params.clone(),
+                    limit,
+                    columns,
+                    &export,
+                );
+                shown.await?;
+                // An export has all.
+                if !export.format().is_some() {
+                    say_rest(session, params, limit).await?;
+                }
                 Ok(Done::Completely)
             }
             Self::Show { user } => {
@@ -184,21 +198,27 @@ impl Download {
 
 /// Writes the picture of a row, part by part.
 async fn write(session: &Session<'_>, row: &Value, path: &Path) -> Result<(), Failure> {
-    // The picture appears whole or not at all.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let growing = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = write_parts(session, row, &growing).await;
-    let written = written
-        .and_then(|()| fs::rename(&growing, path).map_err(|error| cannot_write(path, &error)));
-    if written.is_err() {
-        let _ = fs::remove_file(&growing);
-    }
-    written
+    let failed = |error: std::io::Error| cannot_write(path, &error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // The picture appears whole or not at all. The mask of the process limits who may read it.
+    let mut growing = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".part")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    write_parts(session, row, growing.as_file_mut(), path).await?;
+    growing.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
-async fn write_parts(session: &Session<'_>, row: &Value, growing: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| cannot_write(growing, &error);
-    let mut file = OpenOptions::new().write(true).create_new(true).open(growing).map_err(failed)?;
+async fn write_parts(
+    session: &Session<'_>,
+    row: &Value,
+    file: &mut File,
+    path: &Path,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| cannot_write(path, &error);
     let (mut offset, mut hash) = (0, Sha256::new());
     loop {
         let params = json!({"user": row.get("user"), "offset": offset.to_string()});
@@ -251,16 +271,8 @@ impl Remove {
             "{} will be removed. The picture cannot be restored.",
             counted(count, "picture", "pictures")
         );
-        if !self.yes {
-            match session.out.confirm(&format!("{question} Proceed?")).await {
-                Some(true) => {}
-                Some(false) => return Ok(Done::Completely),
-                None => {
-                    let text =
-                        "pictures remove asks first, and there is no terminal to ask on; add --yes";
-                    return Err(Failure::Usage(text.to_owned()));
-                }
-            }
+        if !self.yes && session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
+            return Ok(Done::Completely);
         }
         let accepted = session.submit("RemovePictures", json!({"users": self.users})).await?;
         let removed = number(&accepted.result, "removed");
