@@ -185,7 +185,7 @@ pub(crate) struct NotificationProjection;
 
 impl Projection for NotificationProjection {
     const TABLE: Table = Table::Notifications;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = NotificationRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -216,6 +216,8 @@ impl Projection for NotificationProjection {
                 (mail.code, mail.detail) = (None, None);
                 S::Waiting
             }
+            // The undo of an import has dropped the mail.
+            Event::NotificationFailed { code: Code::ImportAlreadyUndone, .. } => S::Dropped,
             Event::NotificationFailed { code, detail, .. } => {
                 (mail.code, mail.detail) = (Some(*code), detail.clone());
                 S::Failed
@@ -335,16 +337,21 @@ mod tests {
             code: None,
         };
         let email = Personal("una@acme.example".to_owned());
-        let notified = Event::ImportNotificationRequested {
+        let notified = |generation: Option<u32>| Event::ImportNotificationRequested {
             import: import(1),
-            email,
+            email: email.clone(),
             expires_at: at(99),
-            generation: None,
+            generation,
+        };
+        let renewed = Event::NotificationFailed {
+            key: import_completed_key(import(1), 2),
+            code: Code::ImportAlreadyUndone,
+            detail: None,
         };
         let company = TestCompany::new("acme")
-            .commit([welcome("ann", 1), welcome("bob", 2), notified])
+            .commit([welcome("ann", 1), welcome("bob", 2), notified(None), notified(Some(2))])
             .commit([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])
-            .commit([Event::ImportUndoStarted { import: import(1) }])
+            .commit([Event::ImportUndoStarted { import: import(1) }, renewed])
             .commit([undone("ann", 1), undone("bob", 2)])
             .commit([Event::ImportUndone {
                 import: import(1),
@@ -352,6 +359,6 @@ mod tests {
                 unsupervised: Unsupervised::default(),
             }]);
         let rows = company.query("notifications", &json!({}));
-        assert_eq!(column(&rows, "state"), ["dropped", "dropped", "sending"]);
+        assert_eq!(column(&rows, "state"), ["dropped", "dropped", "dropped", "sending"]);
     }
 }

@@ -154,7 +154,7 @@ impl Projection for PictureProjection {
 
     fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
         // A large archive was accepted first: its row says who sent it, and when.
-        let (requested_by, at, version) = match row {
+        let first = |row: Option<PictureRow>| match row {
             Some(PictureRow::Archive { requested_by, at, version, .. }) => {
                 (requested_by, at, version)
             }
@@ -162,21 +162,21 @@ impl Projection for PictureProjection {
         };
         match fact.event {
             Event::PicturesAccepted { import, file, total, .. } => {
-                let (import, file, total) = (*import, file.clone(), *total);
-                let (completed, inserted, invalid) = (false, 0, 0);
+                let (requested_by, at, version) = first(row);
                 Some(PictureRow::Archive {
-                    import,
-                    file,
-                    completed,
-                    total,
-                    inserted,
-                    invalid,
+                    import: *import,
+                    file: file.clone(),
+                    completed: false,
+                    total: *total,
+                    inserted: 0,
+                    invalid: 0,
                     requested_by,
                     at,
                     version,
                 })
             }
             Event::PicturesImported { import, file, inserted, invalid, .. } => {
+                let (requested_by, at, version) = first(row);
                 Some(PictureRow::Archive {
                     import: *import,
                     file: file.clone(),
@@ -232,12 +232,21 @@ impl Projection for PictureOrderProjection {
 impl PictureRow {
     /// The archive; none for a picture.
     fn shown(&self) -> Option<Value> {
-        let Self::Archive { import, file, total, inserted, invalid, requested_by, at, .. } = self
+        let Self::Archive {
+            import,
+            file,
+            completed,
+            total,
+            inserted,
+            invalid,
+            requested_by,
+            at,
+            ..
+        } = self
         else {
             return None;
         };
-        let is_completed = matches!(self, Self::Archive { completed: true, .. });
-        let state = if is_completed { ArchiveState::Completed } else { ArchiveState::Processing };
+        let state = if *completed { ArchiveState::Completed } else { ArchiveState::Processing };
         Some(json!(ArchiveShown {
             import: *import,
             file_name: &file.name,

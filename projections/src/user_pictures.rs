@@ -1,5 +1,8 @@
 //! The profile picture that each user has now (query `pictures`).
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, PictureFormat, Who};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Time, fold};
@@ -119,11 +122,15 @@ pub fn of_user(
 pub fn retain_unused(
     rows: &dyn Rows,
     company: &CompanyId,
-    digests: &mut std::collections::BTreeSet<String>,
+    digests: &mut BTreeSet<String>,
 ) -> Result<(), RowsError> {
+    if digests.is_empty() {
+        return Ok(());
+    }
     scan::<UserPictureProjection>(rows, company, &[], &[], |_, row| {
         digests.remove(&row.sha256);
-        Ok(std::ops::ControlFlow::Continue(()))
+        let is_decided = digests.is_empty();
+        Ok(if is_decided { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })
 }
 

@@ -23,7 +23,7 @@ pub struct UserSnapshot {
     pub contact: [(bool, u32); Channel::ALL.len()],
     /// The number of the pool.
     pub number: Option<Phone>,
-    /// How many pictures the person was given.
+    /// How often the person's picture was set or removed.
     pub pictures: u32,
 }
 

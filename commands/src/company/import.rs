@@ -113,8 +113,6 @@ pub struct OpenPictures {
     pub total: u64,
     /// The number of the last picture that has an outcome.
     pub done: u64,
-    pub inserted: u64,
-    pub invalid: u64,
     /// The users who got a picture of the archive: a second one is invalid.
     pub(crate) users: BTreeSet<UserId>,
 }

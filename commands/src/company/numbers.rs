@@ -141,11 +141,6 @@ impl Numbers {
         self.accounts.contains(&user)
     }
 
-    /// The people who get their number from the pool.
-    pub fn accounts(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.accounts.iter().copied()
-    }
-
     pub fn has_accounts(&self) -> bool {
         !self.accounts.is_empty()
     }

@@ -18,8 +18,6 @@ impl Company {
                     match_attribute: match_attribute.clone(),
                     total: *total,
                     done: 0,
-                    inserted: 0,
-                    invalid: 0,
                     users: BTreeSet::new(),
                 };
                 self.open_pictures.insert(*import, open);
@@ -33,14 +31,11 @@ impl Company {
                 *self.pictures.entry(user).or_default() += 1;
                 self.portraits.insert(user, sha256.as_str().into());
                 if let Some(open) = self.picture_done(*import, *number) {
-                    open.inserted += 1;
                     open.users.insert(user);
                 }
             }
             PictureEvent::PictureRefused { import, number, .. } => {
-                if let Some(open) = self.picture_done(*import, *number) {
-                    open.invalid += 1;
-                }
+                self.picture_done(*import, *number);
             }
             PictureEvent::PictureRemoved { user, .. } => {
                 let user = self.users.enter(user.as_str());

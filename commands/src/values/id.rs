@@ -1,6 +1,5 @@
 //! Ids: a newtype for each thing that can be named, parsed once and trusted afterwards.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,7 +67,7 @@ pub fn ulid_of(text: &str) -> Result<Ulid, IdError> {
 /// # Errors
 /// Those of [`ulid_of`].
 pub(crate) fn read_ulid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ulid, D::Error> {
-    let text = <Cow<'de, str>>::deserialize(deserializer)?;
+    let text = String::deserialize(deserializer)?;
     ulid_of(&text).map_err(D::Error::custom)
 }
 

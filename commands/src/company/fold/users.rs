@@ -26,10 +26,12 @@ impl Company {
                 self.move_user(user, row.as_ref(), UserState::Active);
             }
             UserEvent::UserDeactivated { user, row } => {
-                self.move_user(user, row.as_ref(), UserState::Deactivated);
-                self.note_leaver(user, row.as_ref());
+                let id = self.move_user(user, row.as_ref(), UserState::Deactivated);
+                self.note_leaver(id, row.as_ref());
             }
-            UserEvent::UserArchived { user } => self.move_user(user, None, UserState::Archived),
+            UserEvent::UserArchived { user } => {
+                self.move_user(user, None, UserState::Archived);
+            }
             UserEvent::UserRestored { user } => {
                 self.move_user(user, None, UserState::Active);
                 // Another person may have held the values meanwhile.
@@ -97,8 +99,7 @@ impl Company {
     }
 
     /// Notes a person that a row of an open import deactivated, and may archive in the same commit.
-    fn note_leaver(&mut self, user: &UserKey, row: Option<&RowRef>) {
-        let Some((id, _)) = self.users.find(user.as_str()) else { return };
+    fn note_leaver(&mut self, id: UserId, row: Option<&RowRef>) {
         let Some(import) = row.and_then(|row| self.imports.get_mut(&row.import)) else { return };
         if !import.completed {
             import.left.insert(id);
@@ -118,11 +119,17 @@ impl Company {
         }
     }
 
-    pub(super) fn move_user(&mut self, key: &UserKey, row: Option<&RowRef>, state: UserState) {
+    pub(super) fn move_user(
+        &mut self,
+        key: &UserKey,
+        row: Option<&RowRef>,
+        state: UserState,
+    ) -> UserId {
         let id = self.name(key, row);
         if let Some(user) = self.users.get_mut(id) {
             user.state = state;
         }
+        id
     }
 
     pub(super) fn place(&mut self, id: UserId, org_unit: Option<&str>, roles: &[String]) {

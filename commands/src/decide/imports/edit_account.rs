@@ -255,8 +255,8 @@ mod tests {
         assert_eq!(address(&by_mail), (Some("ann.lee@acme.example".to_owned()), None));
     }
 
-    /// A41: an address belongs to one account, also if its key is another text. An archived account has released its address, and is not
-    /// restored while another account has it.
+    /// A41: an address belongs to one account, also if its key is another text. An archived account has released its
+    /// address, and is not restored while another account has it.
     #[test]
     fn address_of_another_account_is_refused_unless_it_left() {
         for taken in ["Moved@acme.example", "+84923448071"] {

@@ -37,8 +37,7 @@ impl Decide for ImportPictureRows {
         let next = numbered.filter(|(_, number)| *number > open.done && *number <= open.total);
         let mut events: Vec<_> =
             next.map(|(picture, number)| matching.one(number, picture)).collect();
-        let is_inserted = |event: &&Event| matches!(event, Event::PictureInserted { .. });
-        let inserted = open.inserted + events.iter().filter(is_inserted).count() as u64;
+        let inserted = matching.done.len() as u64;
         if open.done + events.len() as u64 >= open.total {
             events.push(Event::PicturesImported {
                 import,

@@ -54,7 +54,7 @@ impl MatchAttribute {
     }
 }
 
-/// The `result` of pictures: how many were inserted and how many are invalid so far.
+/// The `result` of pictures: how many were inserted and how many are invalid. Both are 0 while the state is `processing`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Imported {
     import: ImportId,

@@ -12,11 +12,13 @@ use crate::values::{Code, Personal, Refusal, UserKey};
 /// The most users of one command: its commit must stay small.
 pub const PICTURES_REMOVED_MAX: usize = 500;
 
-/// Removes the profile pictures of users. The bytes of a picture go when no user has the picture any more.
+/// Removes the profile pictures of users. The bytes of a picture are deleted
+/// when no user has it any more, unless engines share their files.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemovePictures {
     /// The keys of the users, at most 500.
+    #[schemars(length(min = 1, max = PICTURES_REMOVED_MAX))]
     pub users: Vec<Personal<String>>,
 }
 
@@ -36,8 +38,9 @@ impl Decide for RemovePictures {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         if self.users.is_empty() || self.users.len() > PICTURES_REMOVED_MAX {
-            let problem = format!("users: name at least one, and at most {PICTURES_REMOVED_MAX}");
-            return Err(Refusal::new(Code::EnvelopeMalformed).with(json!({"problem": problem})));
+            let words = format!("users: name at least one, and at most {PICTURES_REMOVED_MAX}");
+            let details = json!({"field": "users", "limit": PICTURES_REMOVED_MAX});
+            return Err(Refusal::new(Code::EnvelopeMalformed).saying(&words).with(details));
         }
         let mut found = Vec::new();
         for given in &self.users {

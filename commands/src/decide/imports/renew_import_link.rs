@@ -1,7 +1,5 @@
 //! `RenewImportLink`: a new link that invites the people of an import, by mail to the administrator.
 
-use std::ops::Range;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -65,8 +63,8 @@ impl Decide for RenewImportLink {
             generation: Some(generation),
         };
         let result = json!(Renewed { import: id, expires_at });
-        // A mail that still waits would show the new link too. Earlier ones ended with the link before.
-        let replaced = waiting_mails(company, id, generation.saturating_sub(1).max(1)..generation);
+        // A mail that still waits would show the new link too. An earlier mail that was requeued fails at its claim.
+        let replaced = waiting_mails(company, id, import.link.map(|link| link.generation));
         let replaced = replaced.map(|key| ended(key, Code::InvitationSuperseded));
         let events = std::iter::once(requested).chain(replaced).collect();
         Ok(Decision::append(events).with_result(result))
@@ -77,9 +75,9 @@ impl Decide for RenewImportLink {
 pub(super) fn waiting_mails(
     company: &Company,
     id: ImportId,
-    generations: Range<u32>,
+    generations: impl IntoIterator<Item = u32>,
 ) -> impl Iterator<Item = String> {
-    let keys = generations.map(move |generation| import_completed_key(id, generation));
+    let keys = generations.into_iter().map(move |generation| import_completed_key(id, generation));
     keys.filter(|key| {
         company.notifications.get(key).is_some_and(|mail| !mail.dispatched)
             || company.deferred_notifications.has(key)

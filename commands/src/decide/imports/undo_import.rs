@@ -52,11 +52,11 @@ impl Decide for UndoImport {
     }
 }
 
-/// The mails about the import that are not sent any more, but for the first. `ImportUndoStarted` drops them all, and its row
-/// in the read model is that of the first.
+/// Fails the waiting mails of renewed links. `ImportUndoStarted` drops all mails of the import, but the read model has only
+/// the row of the first mail for it.
 fn dropped_mails(company: &Company, id: ImportId, import: &ImportState) -> Vec<Event> {
     let last = import.link.map_or(1, |link| link.generation);
-    let keys = waiting_mails(company, id, 2..last + 1);
+    let keys = waiting_mails(company, id, 2..=last);
     keys.map(|key| ended(key, Code::ImportAlreadyUndone)).collect()
 }
 

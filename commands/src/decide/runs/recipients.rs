@@ -49,12 +49,10 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether this attempt is over: it was reported, or a later attempt was claimed.
-    pub(crate) fn knows_of(&self, attempt: u32) -> bool {
-        match self.recipient.state {
-            RecipientState::Dispatching => attempt < self.recipient.attempt,
-            _ => attempt <= self.recipient.attempt,
-        }
+    /// The attempt that a report can be about. The report of a mail without a claim counts as the next attempt.
+    pub(crate) fn reportable_attempt(&self) -> u32 {
+        let is_open = self.recipient.state == RecipientState::Dispatching;
+        self.recipient.attempt + u32::from(!is_open)
     }
 
     /// Whether this attempt is the one that was claimed last and has no report yet.

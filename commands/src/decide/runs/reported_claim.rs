@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::company::{Company, RecipientState, Run, RunState};
+use crate::company::{Company, Run, RunState};
 use crate::decide::outcome::{TO_TEXT_WORKERS, TO_WORKERS};
 use crate::decide::rule::{Authority, Context};
 use crate::decide::runs::recipients::{Found, find};
@@ -47,7 +47,7 @@ pub(super) const FAILURE_CODES: &[Code] = &[
 /// Refuses a code that is no reason of this outcome.
 ///
 /// # Errors
-/// `envelope.malformed`, with the codes that are.
+/// `envelope.malformed`, with the codes that are allowed.
 pub(super) fn check_code(code: Code, allowed: &[Code]) -> Result<(), Refusal> {
     if allowed.contains(&code) {
         return Ok(());
@@ -98,20 +98,15 @@ impl ReportedClaim<'_> {
         {
             return Err(Code::RunFenceRequired.into());
         }
-        let Some(attempt) = self.attempt else { return Ok(Some(found)) };
-        if found.knows_of(attempt) {
-            return Ok(None);
+        let expected = found.reportable_attempt();
+        match self.attempt {
+            Some(over) if over < expected => Ok(None),
+            Some(given) if given > expected => {
+                let details = json!({"attempt": expected, "given": given});
+                Err(Refusal::new(Code::RunUnknownAttempt).with(details))
+            }
+            _ => Ok(Some(found)),
         }
-        let expected = match found.recipient.state {
-            RecipientState::Dispatching => found.recipient.attempt,
-            // The report of a mail without a claim counts as the next attempt.
-            _ => found.recipient.attempt + 1,
-        };
-        if attempt != expected {
-            let details = json!({"attempt": expected, "given": attempt});
-            return Err(Refusal::new(Code::RunUnknownAttempt).with(details));
-        }
-        Ok(Some(found))
     }
 
     /// Whether the report has the fence of work that was given to workers outside the engine. Once the run has ended,
@@ -130,15 +125,20 @@ impl ReportedClaim<'_> {
 }
 
 fn gives_work_out(run: &Run) -> bool {
-    run.via.as_deref() == Some(TO_WORKERS) || run.texts_via.as_deref() == Some(TO_TEXT_WORKERS)
+    is_given_out(run.via.as_deref()) || is_given_out(run.texts_via.as_deref())
 }
 
 /// Whether this recipient's invitations are given to workers outside the engine.
 fn is_outside(company: &Company, found: &Found<'_>) -> bool {
     match company.device(found.recipient.user, found.user) {
-        Some(_) => matches!(found.run.texts_via.as_deref(), Some(TO_TEXT_WORKERS | TO_WORKERS)),
-        None => found.run.via.as_deref() == Some(TO_WORKERS),
+        Some(_) => is_given_out(found.run.texts_via.as_deref()),
+        None => is_given_out(found.run.via.as_deref()),
     }
+}
+
+/// Whether the channel of this name gives its work to workers outside the engine.
+fn is_given_out(via: Option<&str>) -> bool {
+    matches!(via, Some(TO_WORKERS | TO_TEXT_WORKERS))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct UserSkipped {
     #[serde(alias = "reason_code")]
     pub code: Code,
     pub detail: Option<String>,
-    /// The attempt that was skipped; news of one that was reported before change nothing.
+    /// The attempt that was skipped; a report on an earlier attempt changes nothing.
     pub attempt: Option<u32>,
     /// The fence of the work item. Required if the work was given to workers outside the engine.
     pub fence: Option<u64>,
