@@ -251,10 +251,10 @@ impl CompanyActor {
             self.conflicts = 0;
             let failed = Reply::Failed { code: Code::Unavailable, why };
             // The outcomes of mails that were sent are appended without the others.
-            let (reports, others) = decided.into_iter().partition(Decided::reports_mails);
+            let (reports, others): (Vec<_>, Vec<_>) =
+                decided.into_iter().partition(Decided::reports_mails);
             self.decide_again(reports);
-            let others: Vec<Decided> = others;
-            return others.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
+            return fail_all(others, &failed);
         }
         match self.context.log.append(commits).await {
             Ok(appended) => {
@@ -270,8 +270,7 @@ impl CompanyActor {
                     self.decide_again(decided);
                 } else {
                     self.conflicts = 0;
-                    let failed = failed(&error);
-                    decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
+                    fail_all(decided, &failed(&error));
                 }
             }
         }
@@ -312,6 +311,10 @@ impl CompanyActor {
             tracing::warn!(error = &error as &dyn std::error::Error, "writing the snapshot failed");
         }
     }
+}
+
+fn fail_all(decided: Vec<Decided>, failed: &Reply) {
+    decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
 }
 
 fn failed(error: &AppendError) -> Reply {

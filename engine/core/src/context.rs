@@ -70,13 +70,14 @@ impl Drop for EngineContext {
 impl EngineContext {
     /// How this engine sends mails and text messages, for the rules.
     pub(crate) fn mail_setup(&self) -> MailSetup {
+        let notices = self.channel_of(Purpose::Notice, false);
         MailSetup {
             by_mail_server: self.channel.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.channel.texts().map(|texts| texts.name()),
             outbox: self.channel.outbox(),
-            notices_outbox: self.channel_of(Purpose::Notice, false).outbox(),
-            notices_via: Some(self.channel_of(Purpose::Notice, false).name()),
+            notices_outbox: notices.outbox(),
+            notices_via: Some(notices.name()),
             texts_outbox: self.channel.texts().and_then(Channel::outbox),
         }
     }
@@ -143,8 +144,7 @@ impl EngineContext {
     /// never: then another engine with another outbox may have sent it.
     pub(crate) fn repeats_within_seconds(&self, purpose: Purpose, is_text: bool) -> u64 {
         let alone = self.ownership.get().is_none();
-        let texts = self.channel.texts().filter(|_| is_text);
-        let channel = texts.unwrap_or(&*self.channel);
+        let channel = self.channel_of(purpose, is_text);
         if alone || channel.remembers_for_all_engines(purpose) {
             channel.repeats_within_seconds(purpose)
         } else {
@@ -162,12 +162,13 @@ impl EngineContext {
         channel.unwrap_or(&*self.channel)
     }
 
-    /// Looks up mails that an earlier process handed to this outbox. All have this purpose, and all or none are text
+    /// Looks up mails that an earlier process handed to this outbox, by the channel for this purpose. All or none are text
     /// messages. If the outbox is not known, a mail that is not found may be in another one.
     pub(crate) async fn look_up(
         &self,
         outbox: Option<OutboxId>,
-        (purpose, is_text): (Purpose, bool),
+        purpose: Purpose,
+        is_text: bool,
         mails: Vec<MailId>,
     ) -> Vec<Lookup> {
         let channel = self.channel_of(purpose, is_text);

@@ -134,13 +134,6 @@ impl DataDir {
         &self.path
     }
 
-    /// What tells this folder from all others while this machine runs: the start of the system, and the folder's
-    /// place on it. A copy of the folder has another identity, and so has the folder after a restart of the machine.
-    /// `None` on a system that does not tell its starts apart.
-    pub fn identity(&self) -> Option<String> {
-        identity(&self.path)
-    }
-
     /// The folder of the event log: the only part that cannot be rebuilt.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
@@ -201,7 +194,8 @@ impl DataDir {
     }
 }
 
-/// The identity of an existing folder; see [`DataDir::identity`].
+/// An id of an existing folder, unique until this machine restarts: the start of the system, and the folder's place on its
+/// disk. A copy of the folder has another id. `None` on a system without an id of its start.
 pub fn identity(folder: &Path) -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let metadata = fs::metadata(folder).ok()?;

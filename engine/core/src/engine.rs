@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::actor::ActorHandle;
 use crate::clock::Clock;
 use crate::context::EngineContext;
+use crate::data_dir;
 use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
 use crate::object_store::Objects;
@@ -219,7 +220,7 @@ impl Engine {
     /// Answers a query by its contract name.
     ///
     /// # Errors
-    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
     pub async fn query(
         &self,
         company: &CompanyId,
@@ -233,7 +234,7 @@ impl Engine {
     /// Reads a query, to wait for its position and to answer it separately.
     ///
     /// # Errors
-    /// `query.*`, `auth.permission_denied`, `unavailable`.
+    /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
     pub async fn prepare_query<'a>(
         &'a self,
         company: &CompanyId,
@@ -304,11 +305,9 @@ impl Engine {
         }
     }
 
-    /// What tells the data folder from all others while this machine runs; see [`DataDir::identity`].
-    ///
-    /// [`DataDir::identity`]: crate::data_dir::DataDir::identity
+    /// The id of the data folder; see [`data_dir::identity`].
     pub fn folder_identity(&self) -> Option<String> {
-        self.context.folder.identity()
+        data_dir::identity(self.context.folder.path())
     }
 
     /// Starts the process managers of companies that this engine has acquired, and stops those of companies that

@@ -26,9 +26,10 @@ pub struct Files {
     folder: PathBuf,
     /// The store that engines share; unset with one engine.
     shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
-    /// Files that no accepted command has yet, each with the number of commands that brought it.
+    /// Files of commands that have no outcome yet.
     pending: Arc<Mutex<HashMap<String, Pending>>>,
-    /// Stored files that are about to be removed. A command that brings one again keeps it.
+    /// Stored files that are about to be removed. A command that brings one again keeps it. It is locked only while
+    /// `pending` is.
     removing: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -76,8 +77,7 @@ impl KeepError {
 
 impl Files {
     pub fn new(folder: PathBuf) -> Self {
-        let (shared, pending, removing) = Default::default();
-        Self { folder, shared, pending, removing }
+        Self { folder, shared: Arc::default(), pending: Arc::default(), removing: Arc::default() }
     }
 
     /// Sets the shared store. Only the first call has an effect.
@@ -244,13 +244,23 @@ impl Files {
             Ok(false) => self.lost(sha256, "is missing"),
             _ => self.lost(sha256, &format!("cannot be read ({error})")),
         };
-        let mut file = self.open(sha256).map_err(|error| cannot(&error))?;
-        let (found, _) =
-            copy(&mut file, &mut io::sink(), u64::MAX).map_err(|error| cannot(&error))?;
+        self.open_compared(sha256).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => self.lost(sha256, "is not what it was"),
+            _ => cannot(&error),
+        })
+    }
+
+    /// As [`Files::open_whole`], with the error of the file system. `InvalidData` says that the file is another one.
+    ///
+    /// # Errors
+    /// Why it cannot be opened or read.
+    pub(crate) fn open_compared(&self, sha256: &str) -> io::Result<File> {
+        let mut file = self.open(sha256)?;
+        let (found, _) = copy(&mut file, &mut io::sink(), u64::MAX)?;
         if found != sha256 {
-            return Err(self.lost(sha256, "is not what it was"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not what it was"));
         }
-        file.rewind().map_err(|error| cannot(&error))?;
+        file.rewind()?;
         Ok(file)
     }
 

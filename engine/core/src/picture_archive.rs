@@ -37,6 +37,12 @@ pub(crate) fn settle_pictures(files: &Files, pictures: &[String], events: &[Even
     }
 }
 
+/// Removes the files of pictures that no user gets.
+pub(crate) fn discard_pictures(files: &Files, pictures: &[ArchivePicture]) {
+    let stored = pictures.iter().filter_map(|picture| picture.content.as_ref().ok());
+    stored.for_each(|picture| files.discard(&picture.sha256));
+}
+
 /// Reads a stored archive. Stores each picture, unless there are more than one commit can hold: then only their number is
 /// read.
 ///
@@ -67,8 +73,20 @@ impl PictureReader {
     /// # Errors
     /// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`.
     pub(crate) fn open(files: &Files, file: &FileRef) -> Result<Self, Refusal> {
-        let input = files.open(&file.sha256).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Refusal::new(Code::ImportFileLost),
+        Self::over(files, file, files.open(&file.sha256))
+    }
+
+    /// As [`PictureReader::open`], after comparing all bytes of the archive with its digest.
+    ///
+    /// # Errors
+    /// Those of `open`, and `import.file_lost` for another file.
+    pub(crate) fn open_compared(files: &Files, file: &FileRef) -> Result<Self, Refusal> {
+        Self::over(files, file, files.open_compared(&file.sha256))
+    }
+
+    fn over(files: &Files, file: &FileRef, input: std::io::Result<File>) -> Result<Self, Refusal> {
+        let input = input.map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::InvalidData => Refusal::new(Code::ImportFileLost),
             _ => unavailable(&error),
         })?;
         let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
@@ -107,10 +125,7 @@ impl PictureReader {
                 Ok(content) => pictures.push(ArchivePicture { name: Personal(name), content }),
                 Err(refusal) => {
                     // Pictures that cannot be read together leave nothing behind.
-                    let stored = pictures.iter();
-                    let stored =
-                        stored.filter_map(|one: &ArchivePicture| one.content.as_ref().ok());
-                    stored.for_each(|picture| self.files.discard(&picture.sha256));
+                    discard_pictures(&self.files, &pictures);
                     return Err(refusal);
                 }
             }

@@ -66,7 +66,7 @@ impl Queries {
     /// Answers a query by its contract name.
     ///
     /// # Errors
-    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
     pub(crate) async fn query(
         &self,
         company: &CompanyId,
@@ -79,10 +79,11 @@ impl Queries {
         prepared.answer().await
     }
 
-    /// Reads a query, and checks the permission of its caller as far as it is known.
+    /// Reads a query, and checks the permission of its caller as far as it is known. After a start it waits, at most five
+    /// seconds, until the rows have reached the end that the log had then.
     ///
     /// # Errors
-    /// `query.*`, `auth.permission_denied`, `unavailable`.
+    /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
     pub(crate) async fn prepare<'a>(
         &'a self,
         company: &CompanyId,
@@ -91,7 +92,6 @@ impl Queries {
         asker: &'a QueryCaller,
     ) -> Result<PreparedQuery<'a>, QueryFailure> {
         let query = list::find(name)?;
-        self.check_binding(company, asker).await?;
         let common = CommonParams::take(query.own_names(params)?)?;
         if common.as_of.is_some() && name == queued_commands::QUERY.schema.name {
             let why = "refused commands are not in the log, so there is no earlier list of them";
@@ -104,9 +104,9 @@ impl Queries {
         if common.as_of.is_none() {
             self.up_to_date().await?;
         }
-        let position = common.min_position.unwrap_or(0);
-        if position > self.context.log.end().saturating_add(POSITIONS_AHEAD_MAX) {
-            let end = self.context.log.end();
+        let end = self.context.log.end();
+        let is_ahead = |position: &u64| *position > end.saturating_add(POSITIONS_AHEAD_MAX);
+        if let Some(position) = common.min_position.filter(is_ahead) {
             let refusal = Refusal::new(Code::QueryPositionAhead)
                 .saying(&format!("min_position: {position} and the log ends at {end}"));
             let details = json!({"parameter": "min_position", "end": end});
@@ -209,7 +209,7 @@ impl Queries {
             return Ok(());
         }
         let needed = match query.access(params)? {
-            Access::Everyone => None,
+            Access::Everyone => return self.check_binding(company, asker).await,
             Access::Permission(permission) => Some(permission),
             Access::AnyPermission => {
                 match self.granted(company, asker, Grants::allows_any).await? {
@@ -240,16 +240,7 @@ impl Queries {
         company: &CompanyId,
         asker: &QueryCaller,
     ) -> Result<(), QueryFailure> {
-        if asker.authority == Authority::All {
-            return Ok(());
-        }
-        let QueryCaller { actor, authenticated, .. } = asker.clone();
-        let actor = Some(actor).filter(|actor| !actor.is_empty());
-        let check = move |company: &Company| {
-            company.check_binding(authenticated.as_deref(), actor.as_deref())
-        };
-        let bound = self.companies.actor(company).await.inspect(check).await;
-        Ok(bound.ok_or_else(stopping)??)
+        self.granted(company, asker, |_, _| true).await.map(|_| ())
     }
 
     async fn allowed(
@@ -261,17 +252,21 @@ impl Queries {
         self.granted(company, asker, move |grants, actor| grants.allows(actor, permission)).await
     }
 
-    /// What the grants of the company say about the actor.
+    /// What the grants of the company say about the actor. Refuses one that the authenticated user may not name.
     async fn granted(
         &self,
         company: &CompanyId,
         asker: &QueryCaller,
         look: impl FnOnce(&Grants, &str) -> bool + Send + 'static,
     ) -> Result<bool, QueryFailure> {
-        let actor = asker.actor.clone();
-        let granted = move |company: &Company| look(&company.grants, &actor);
+        let QueryCaller { actor, authenticated, .. } = asker.clone();
+        let granted = move |company: &Company| {
+            let named = Some(&*actor).filter(|actor| !actor.is_empty());
+            company.check_binding(authenticated.as_deref(), named)?;
+            Ok::<_, Refusal>(look(&company.grants, &actor))
+        };
         let granted = self.companies.actor(company).await.inspect(granted).await;
-        granted.ok_or_else(stopping)
+        Ok(granted.ok_or_else(stopping)??)
     }
 
     /// The permission for importing this file. It also permits to see the outcome.

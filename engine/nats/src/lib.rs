@@ -5,6 +5,7 @@ pub mod channel;
 pub mod exclusivity;
 pub mod feed;
 pub mod isolation;
+pub mod key_value;
 pub mod limits;
 pub mod log_lease;
 pub mod names;

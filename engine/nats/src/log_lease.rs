@@ -22,12 +22,12 @@ use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
+use crate::key_value::{BucketError, bucket, with_time_limit, write_expecting};
 use crate::limits::{
     LEASE_POLL_MILLIS, LOG_LEASE_RENEWAL_MILLIS, LOG_LEASE_SECONDS, LOG_LEASE_TRIES,
     SHARED_LOG_LEASE_SECONDS,
 };
 use crate::names::OWNERS_BUCKET;
-use crate::ownership::{OwnershipError, bucket, with_time_limit, write_expecting};
 
 pub use holder::Holder;
 use validity::Renewal;
@@ -51,7 +51,7 @@ pub enum LeaseError {
     #[error("acquire the lease on serving: other engines changed it {LOG_LEASE_TRIES} times")]
     Contended,
     #[error(transparent)]
-    Bucket(#[from] OwnershipError),
+    Bucket(#[from] BucketError),
     #[error("use the lease in bucket {OWNERS_BUCKET}")]
     Nats(#[source] async_nats::Error),
 }

@@ -24,9 +24,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
+use super::key_value::{BucketError, bucket, with_time_limit, write_expecting};
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
 use crate::limits::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
-use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 use lease_health::{LeaseHealth, has_no_leader};
 
 /// The id of one start of an engine.
@@ -78,8 +78,8 @@ struct Entry {
 /// Why the owner of a company is unknown; a retry may help.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnershipError {
-    #[error("create the bucket {bucket}")]
-    Bucket { bucket: &'static str, source: async_nats::Error },
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     #[error("renew the lease of this engine in {ENGINES_BUCKET}")]
     Renew(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("acquire company {company}")]
@@ -343,61 +343,7 @@ impl Shared {
     }
 }
 
-/// Limits a request to the time that a live leader needs. If a timed-out write was stored nevertheless, the
-/// watch on owners shows it.
-pub(crate) async fn with_time_limit<T>(
-    asking: impl Future<Output = Result<T, async_nats::Error>>,
-) -> Result<T, async_nats::Error> {
-    tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
-}
-
-/// Writes the entry if it has this revision, or if it is free. Returns its new revision, or `None` if it has changed.
-pub(crate) async fn write_expecting(
-    store: &kv::Store,
-    key: &str,
-    value: bytes::Bytes,
-    revision: Option<u64>,
-) -> Result<Option<u64>, async_nats::Error> {
-    match revision {
-        Some(revision) => match store.update(key, value, revision).await {
-            Ok(revision) => Ok(Some(revision)),
-            Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(None),
-            Err(error) => Err(error.into()),
-        },
-        None => match store.create(key, value).await {
-            Ok(revision) => Ok(Some(revision)),
-            Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error.into()),
-        },
-    }
-}
-
 /// Whether an entry has a value; a deleted key has an entry too.
 fn is_there(entry: &kv::Entry) -> bool {
     entry.operation == kv::Operation::Put
-}
-
-/// Opens the bucket, or creates it.
-pub(crate) async fn bucket(
-    jetstream: &jetstream::Context,
-    name: &'static str,
-    max_age: Duration,
-    replicas: usize,
-) -> Result<kv::Store, OwnershipError> {
-    // Only the last value of a key is needed.
-    let config = kv::Config {
-        bucket: name.to_owned(),
-        history: 1,
-        max_age,
-        num_replicas: replicas,
-        ..Default::default()
-    };
-    let failed = |source| OwnershipError::Bucket { bucket: name, source };
-    match jetstream.get_key_value(name).await {
-        Ok(store) => Ok(store),
-        Err(_) => {
-            let made = jetstream.create_key_value(config).await;
-            made.map_err(|error| failed(error.into()))
-        }
-    }
 }

@@ -10,8 +10,9 @@ use async_nats::jetstream::{self, kv};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Handle;
 
+use super::key_value::{BucketError, bucket};
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
-use super::ownership::{OwnershipError, bucket};
+
 use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
 use boarding_core::data_dir::{SECRET_BYTES, Secret};
 use boarding_core::files::SharedFiles;
@@ -23,7 +24,7 @@ pub enum SharedError {
     #[error("open the bucket {bucket}")]
     Bucket { bucket: &'static str, source: async_nats::Error },
     #[error(transparent)]
-    Secrets(#[from] OwnershipError),
+    Secrets(#[from] BucketError),
     #[error("read the link secret in {SECRETS_BUCKET}")]
     Secret(#[source] async_nats::Error),
     #[error(
@@ -130,7 +131,11 @@ impl SharedFiles for KeptFiles {
     }
 
     fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>> {
-        let object = self.runtime.block_on(self.store.get(sha256)).map_err(io::Error::other)?;
+        let found = self.runtime.block_on(self.store.get(sha256));
+        let object = found.map_err(|error| match error.kind() {
+            object_store::GetErrorKind::NotFound => io::Error::new(io::ErrorKind::NotFound, error),
+            _ => io::Error::other(error),
+        })?;
         Ok(Box::new(ObjectReader { object, runtime: self.runtime.clone() }))
     }
 }

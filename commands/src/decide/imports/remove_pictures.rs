@@ -18,7 +18,6 @@ pub const PICTURES_REMOVED_MAX: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct RemovePictures {
     /// The keys of the users, at most 500.
-    #[schemars(length(min = 1, max = PICTURES_REMOVED_MAX))]
     pub users: Vec<Personal<String>>,
 }
 

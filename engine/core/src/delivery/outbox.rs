@@ -16,6 +16,9 @@ use super::{Channel, ChannelAnswer, DeliveryFuture, Lookup, LookupFuture, ReadyF
 use crate::delivery::mail::{Mail, MailId, last_line};
 
 mod id;
+mod write;
+
+use write::{grow, sync};
 
 /// The most claims of one commit: a larger batch needs fewer syncs of the folder per mail.
 const IN_FLIGHT_MAILS: usize = 500;
@@ -58,7 +61,11 @@ impl Outbox {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir_all(&unfinished)?,
         }
-        let id = id::read_or_make(folder, &unfinished.join("id")).ok();
+        let id = id::read_or_make(folder, &unfinished.join("id"));
+        if let Err(error) = &id {
+            tracing::warn!(%error, "the id of the outbox cannot be read or written, so after a crash mails without a file are uncertain");
+        }
+        let id = id.ok();
         Ok(Self::with_id(folder, id))
     }
 
@@ -193,7 +200,7 @@ impl Inner {
         written.map_err(|error| explain("write to", &error))
     }
 
-    /// Writes the files, then syncs each folder once. Only then the mails count as sent.
+    /// Writes the files, then syncs each folder and those above it. Only then the mails count as sent.
     fn write_batch(&self, mails: &[Mail]) -> Vec<MailOutcome> {
         let folders: BTreeSet<PathBuf> =
             mails.iter().map(|mail| self.folder_of(&mail.id())).collect();
@@ -232,8 +239,9 @@ impl Inner {
     }
 
     fn write(&self, mail: &Mail) -> MailOutcome {
-        let path = self.path(&mail.id());
-        if is_whole(&path, &mail.id()).is_ok_and(|is_whole| is_whole) {
+        let id = mail.id();
+        let path = self.path(&id);
+        if is_whole(&path, &id).is_ok_and(|is_whole| is_whole) {
             return MailOutcome::SENT;
         }
         let bytes = match mail.text_file() {
@@ -262,17 +270,6 @@ impl Inner {
     }
 }
 
-fn grow(growing: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(growing)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(growing, path)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
 /// Whether the file of this mail is whole. Of a mail it reads the last line only.
 ///
 /// # Errors
@@ -281,8 +278,8 @@ fn is_whole(path: &Path, mail: &MailId) -> io::Result<bool> {
     if mail.is_text {
         return Ok(text_file::is_whole(&fs::read(path)?));
     }
-    let end = last_line(&mail.message_id);
     let mut file = File::open(path)?;
+    let end = last_line(&mail.message_id);
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(end.len() as u64)))?;
     let mut read = Vec::new();

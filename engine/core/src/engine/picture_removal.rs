@@ -17,16 +17,16 @@ impl Engine {
             Event::PictureRemoved { sha256, .. } => Some(sha256.clone()),
             _ => None,
         });
-        let files = self.context.files.clone();
-        if files.are_shared() {
+        if self.context.files.are_shared() {
             return;
         }
         let removed: BTreeSet<String> =
-            removed.filter(|sha256| files.begin_removal(sha256)).collect();
+            removed.filter(|sha256| self.context.files.begin_removal(sha256)).collect();
         if removed.is_empty() {
             return;
         }
-        // Pictures that were imported before the marks are in the rows now.
+        let files = self.context.files.clone();
+        // Once the rows have all events, they show every picture that was accepted before `begin_removal`.
         let is_current = self.caught_up().await.is_ok();
         let (companies, read_models) = (self.companies(), self.context.read_models.clone());
         let looking = tokio::task::spawn_blocking(move || {

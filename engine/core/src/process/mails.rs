@@ -84,22 +84,36 @@ pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
 /// Why a mail of an earlier process is tried again.
 pub(super) const NOT_WRITTEN: &str = "sending was interrupted before the mail was written";
 
-/// Looks up mails of an earlier process, each in the outbox that got it. The answers are in the order of the mails.
+/// Whether the channel that got a mail may get it again, without a new claim. `own` is the outbox of that channel now, and
+/// `repeats` says that the channel sends a mail once however often it gets it.
+pub(super) fn is_safe_again(
+    found: Lookup,
+    handed_to: Option<OutboxId>,
+    own: Option<OutboxId>,
+    repeats: bool,
+) -> bool {
+    match found {
+        Lookup::Delivered => false,
+        Lookup::NotDelivered => handed_to == own,
+        Lookup::Unknown => repeats && handed_to.is_none(),
+    }
+}
+
+/// Looks up mails of an earlier process, each in the outbox that got it. The channel for this purpose sends them. The answers are in the order of the mails.
 pub(super) async fn look_up(
     manager: &ManagerContext,
+    purpose: Purpose,
     mails: Vec<(Option<OutboxId>, MailId)>,
 ) -> Vec<Lookup> {
     let mut found = vec![Lookup::Unknown; mails.len()];
-    let mut groups = BTreeMap::<_, (Purpose, Vec<usize>, Vec<MailId>)>::new();
+    let mut groups = BTreeMap::<_, (Vec<usize>, Vec<MailId>)>::new();
     for (place, (outbox, mail)) in mails.into_iter().enumerate() {
-        let (purpose, is_text) = (mail.purpose, mail.is_text);
-        let key = (outbox, purpose.to_string(), is_text);
-        let (_, places, mails) = groups.entry(key).or_insert((purpose, Vec::new(), Vec::new()));
+        let (places, mails) = groups.entry((outbox, mail.is_text)).or_default();
         places.push(place);
         mails.push(mail);
     }
-    for ((outbox, _, is_text), (purpose, places, mails)) in groups {
-        let answers = manager.context.look_up(outbox, (purpose, is_text), mails).await;
+    for ((outbox, is_text), (places, mails)) in groups {
+        let answers = manager.context.look_up(outbox, purpose, is_text, mails).await;
         for (place, answer) in places.into_iter().zip(answers) {
             if let Some(found) = found.get_mut(place) {
                 *found = answer;

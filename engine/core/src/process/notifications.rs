@@ -95,7 +95,8 @@ async fn recover(manager: &ManagerContext, since: Time) {
     };
     let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
     let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
-    let found = mails::look_up(manager, mails).await;
+    // Welcome mails have the channel of the other notices.
+    let found = mails::look_up(manager, Purpose::Notice, mails).await;
     let (mut again, mut reports) = (Vec::new(), Vec::new());
     for (open, found) in open.into_iter().zip(found) {
         let is_safe = is_safe_again(manager, &open, found);
@@ -123,18 +124,10 @@ async fn recover(manager: &ManagerContext, since: Time) {
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let same_channel = handed_to.via == context.channel_of(Purpose::Notice, is_text).name();
-    let is_safe = match found {
-        Lookup::Delivered => false,
-        Lookup::NotDelivered => {
-            handed_to.outbox == context.channel_of(Purpose::Notice, is_text).outbox()
-        }
-        Lookup::Unknown => {
-            let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
-            repeats && handed_to.outbox.is_none()
-        }
-    };
-    same_channel && is_safe
+    let channel = context.channel_of(Purpose::Notice, is_text);
+    let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
+    handed_to.via == channel.name()
+        && mails::is_safe_again(found, handed_to.outbox, channel.outbox(), repeats)
 }
 
 fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {

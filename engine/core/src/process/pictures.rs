@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
 use crate::limits::PICTURES_AHEAD;
-use crate::picture_archive::{PictureReader, settle_pictures};
+use crate::picture_archive::{PictureReader, discard_pictures, settle_pictures};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
@@ -34,26 +34,22 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
     let files = manager.context.files.clone();
     let archive = open.clone();
     let reading = tokio::task::spawn_blocking(move || -> Result<(), Refusal> {
-        // Another file of this name would have other pictures.
-        let whole = files.open_whole(&archive.file.sha256);
-        whole.map_err(|lost| Refusal::new(Code::ImportFileLost).saying(&lost))?;
-        let mut reader = PictureReader::open(&files, &archive.file)?;
+        let mut reader = PictureReader::open_compared(&files, &archive.file)?;
         reader.skip(archive.done);
         loop {
             let pictures = reader.read(PICTURES_AHEAD)?;
-            let is_last = pictures.is_empty();
-            if let Err(unused) = chunks.blocking_send(pictures) {
-                settle_pictures(&files, &digests(&unused.0), &[]);
+            if pictures.is_empty() {
                 return Ok(());
             }
-            if is_last {
+            if let Err(unused) = chunks.blocking_send(pictures) {
+                discard_pictures(&files, &unused.0);
                 return Ok(());
             }
         }
     });
     while let Some(pictures) = chunk.recv().await {
-        if pictures.is_empty() || manager.is_closing() || manager.handle.has_stopped() {
-            settle_pictures(&manager.context.files, &digests(&pictures), &[]);
+        if manager.is_closing() || manager.handle.has_stopped() {
+            discard_pictures(&manager.context.files, &pictures);
             break;
         }
         let count = pictures.len() as u64;
@@ -85,7 +81,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
 async fn refuse_rest(manager: &ManagerContext, import: ImportId, open: &OpenPictures) {
     let lost =
         || ArchivePicture { name: Personal(String::new()), content: Err(Code::ImportFileLost) };
-    let mut first = 1;
+    let mut first = open.done + 1;
     while first <= open.total && !manager.is_closing() {
         let pictures: Vec<_> = (0..PICTURES_AHEAD).map(|_| lost()).collect();
         apply(manager, ImportPictureRows { import, first, pictures }).await;
@@ -96,20 +92,27 @@ async fn refuse_rest(manager: &ManagerContext, import: ImportId, open: &OpenPict
 /// Submits the pictures until they are appended, and keeps the files of those that users got.
 async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
     let stored = digests(&command.pictures);
+    let files = &manager.context.files;
+    let mut in_doubt = false;
     loop {
         match manager.submit(command.clone(), command.import.0).await {
+            // The first try was stored, so users may have these pictures.
+            Reply::Accepted { events, .. } if in_doubt && events.is_empty() => {
+                return stored.iter().for_each(|sha256| files.confirm(sha256));
+            }
             Reply::Accepted { events, .. } => {
-                return settle_pictures(&manager.context.files, &stored, &events);
+                return settle_pictures(files, &stored, &events);
             }
             Reply::Failed { why, .. } if !manager.handle.has_stopped() => {
                 tracing::warn!(company = %manager.company, import = %command.import, %why, "append failed, retrying pictures");
+                in_doubt = true;
                 pause().await;
             }
             // The pictures may be in the log, so their files stay.
             Reply::Failed { .. } => return,
             Reply::Refused(refusal) => {
                 tracing::warn!(company = %manager.company, import = %command.import, %refusal, "pictures rejected");
-                return settle_pictures(&manager.context.files, &stored, &[]);
+                return discard_pictures(files, &command.pictures);
             }
             Reply::TooLarge if command.pictures.len() > 1 => {
                 let ImportPictureRows { import, first, mut pictures } = command;
@@ -121,7 +124,7 @@ async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
             }
             Reply::TooLarge => {
                 tracing::error!(company = %manager.company, import = %command.import, "a picture does not fit in a commit, refused");
-                settle_pictures(&manager.context.files, &stored, &[]);
+                discard_pictures(files, &command.pictures);
                 let lost = ArchivePicture {
                     name: Personal(String::new()),
                     content: Err(Code::PictureTooLarge),

@@ -19,7 +19,7 @@ pub struct Holder {
     pub host: String,
     /// The data folder, for people.
     pub data: String,
-    /// What tells the data folder from all others while its machine runs; see `DataDir::identity`.
+    /// The id of the data folder while its machine runs; see `data_dir::identity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     /// How long the lease is valid after its renewal was sent, in seconds.

@@ -11,6 +11,25 @@ use super::session::{Accepted, Session};
 /// How many of the newest imports are compared with a file that is imported again.
 const IMPORTS_COMPARED: usize = 100;
 
+/// What a verb that starts a run does, and the word for it, for [`check_can_ask`].
+pub(super) const SENDS: (&str, &str) = ("sends mails", "start");
+
+/// Refuses a verb that cannot ask before it does something: without `--yes` and without a terminal.
+pub(super) fn check_can_ask(
+    verb: &str,
+    (does, word): (&str, &str),
+    yes: bool,
+) -> Result<(), Failure> {
+    use std::io::IsTerminal as _;
+    let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if yes || can_ask {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{verb} asks before it {does}, and there is no terminal to ask on; add --yes to {word} without asking"
+    )))
+}
+
 /// The options `--yes` and `--yes-again` of a verb that sends mails.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Consent {

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::columns::{Column, INVITATIONS, column};
-use super::consent::Consent;
+use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, Limit};
@@ -153,9 +153,9 @@ impl Invitations {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
-            Some(Verb::Resend(resend)) => start::check_can_ask(
+            Some(Verb::Resend(resend)) => consent::check_can_ask(
                 "invitations resend",
-                start::SENDS,
+                consent::SENDS,
                 resend.preview || resend.consent.yes(),
             ),
             _ => Ok(()),

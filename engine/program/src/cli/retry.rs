@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::{Map, json};
 
+use super::consent;
 use super::failure::{CliResult, Failure};
 use super::fields::text;
 use super::latest;
 use super::session::Session;
-use super::start::{self, Request, RunOptions};
+use super::start::{Request, RunOptions};
 
 /// Invites again the people of a run whose mail failed or may have been sent: shows their number, asks, and waits
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ impl Retry {
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {
-        start::check_can_ask("runs retry", start::SENDS, self.options.asks_nothing())
+        consent::check_can_ask("runs retry", consent::SENDS, self.options.asks_nothing())
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {

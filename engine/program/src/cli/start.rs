@@ -4,7 +4,7 @@ use boarding_commands::values::{RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::consent::Consent;
+use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list;
@@ -80,7 +80,7 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("runs start", SENDS, self.options.asks_nothing())
+        consent::check_can_ask("runs start", consent::SENDS, self.options.asks_nothing())
     }
 
     pub(super) fn carries_runs(&self) -> bool {
@@ -215,25 +215,6 @@ pub(super) async fn agreed(session: &Session<'_>, consent: Consent, preview: &Ac
         return true;
     }
     session.out.confirm(&format!("{question} Proceed?")).await == Some(true)
-}
-
-/// What a verb that starts a run does, and the word for it, for [`check_can_ask`].
-pub(super) const SENDS: (&str, &str) = ("sends mails", "start");
-
-/// Refuses a verb that cannot ask before it does something: without `--yes` and without a terminal.
-pub(super) fn check_can_ask(
-    verb: &str,
-    (does, word): (&str, &str),
-    yes: bool,
-) -> Result<(), Failure> {
-    use std::io::IsTerminal as _;
-    let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if yes || can_ask {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!(
-        "{verb} asks before it {does}, and there is no terminal to ask on; add --yes to {word} without asking"
-    )))
 }
 
 /// The question with the parts of the number, from the result of a preview.

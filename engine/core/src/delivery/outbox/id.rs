@@ -1,13 +1,15 @@
 //! The id of an outbox: a random number in a file of the folder, with the number of the folder itself. A copy of the
 //! folder has another number, so it gets another id.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use boarding_commands::event::OutboxId;
 use boarding_log::random_bytes;
+
+use super::write::{grow, sync};
 
 /// The file with the id in hexadecimal, and the number of the folder.
 const FILE: &str = ".id";
@@ -39,10 +41,8 @@ pub(super) fn read_or_make(folder: &Path, growing: &Path) -> io::Result<OutboxId
         return Ok(known);
     }
     let id = u32::from_be_bytes(random_bytes()?);
-    let mut file = File::create(growing)?;
-    writeln!(file, "{id:08x} {}", fs::metadata(folder)?.ino())?;
-    file.sync_data()?;
-    fs::rename(growing, folder.join(FILE))?;
-    File::open(folder)?.sync_all()?;
+    let text = format!("{id:08x} {}\n", fs::metadata(folder)?.ino());
+    grow(growing, &folder.join(FILE), text.as_bytes())?;
+    sync(folder)?;
     Ok(OutboxId(id))
 }

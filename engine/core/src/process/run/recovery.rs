@@ -74,21 +74,16 @@ impl RunWork {
             is_text: is_text(claim),
         };
         let mails = open.iter().map(|open| (open.outbox, id(&open.claim)));
-        mails::look_up(&self.manager, mails.collect()).await
+        mails::look_up(&self.manager, Purpose::Run(self.run), mails.collect()).await
     }
 
     /// Whether the mail of this claim is sent again by the same channel, without a new claim.
     fn is_sent_again(&self, open: &OpenClaim, found: Lookup) -> bool {
         let (context, is_text) = (&self.manager.context, is_text(&open.claim));
         let purpose = Purpose::Run(self.run);
-        let same_outbox = open.outbox == context.channel_of(purpose, is_text).outbox();
+        let own = context.channel_of(purpose, is_text).outbox();
         let within = context.repeats_within_seconds(purpose, is_text);
         let repeats = context.clock.now() < open.since.plus_seconds(within);
-        let is_safe = match found {
-            Lookup::Delivered => false,
-            Lookup::NotDelivered => same_outbox,
-            Lookup::Unknown => repeats && open.outbox.is_none(),
-        };
-        is_safe && open.may_go_on
+        open.may_go_on && mails::is_safe_again(found, open.outbox, own, repeats)
     }
 }

@@ -4,12 +4,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::columns::UNDONE;
+use crate::cli::consent::check_can_ask;
 use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::{number, text};
 use crate::cli::latest;
 use crate::cli::list;
 use crate::cli::session::Session;
-use crate::cli::start::check_can_ask;
 use crate::cli::words::counted;
 
 /// The most kept rows that are shown: they fit on a screen.

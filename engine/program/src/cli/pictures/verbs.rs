@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::columns;
+use crate::cli::consent::check_can_ask;
 use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::{number, text};
 use crate::cli::list::{self, CsvExport, Limit};
 use crate::cli::session::Session;
-use crate::cli::start::check_can_ask;
 use crate::cli::words::counted;
 
 #[derive(Debug, Subcommand)]
@@ -123,7 +123,7 @@ impl Verb {
                 );
                 shown.await?;
                 // An export has all.
-                if !export.format().is_some() {
+                if export.format().is_none() {
                     say_rest(session, params, limit).await?;
                 }
                 Ok(Done::Completely)
