@@ -73,6 +73,7 @@ impl EngineContext {
         let notices = self.channel_of(Purpose::Notice, false);
         MailSetup {
             by_mail_server: self.channel.is_mail_server(),
+            notices_by_mail_server: notices.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.channel.texts().map(|texts| texts.name()),
             outbox: self.channel.outbox(),
