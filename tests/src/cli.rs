@@ -19,6 +19,7 @@ mod pictures;
 mod previews;
 mod retry;
 mod roles;
+mod run_prompts;
 mod runs;
 mod schema;
 mod templates;
