@@ -279,8 +279,8 @@ async fn recipients_with_very_long_keys_are_claimed_in_parts() {
 /// LX-20, A39: of two administrators who confirm one plan at the same moment, one starts the run. The other gets its id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plan_confirmed_by_two_at_once_starts_one_run() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann", "bob"])).await;
     let unconfirmed =
         json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
@@ -295,7 +295,7 @@ async fn plan_confirmed_by_two_at_once_starts_one_run() {
     };
     let run = ok(accepted)["run"].clone();
     assert_eq!(refused(other, Code::RunAlreadyConfirmed), json!({"run": run}));
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
-    assert_eq!((harness.rows("runs", json!({})).await.len(), channel.mails().len()), (1, 2));
+    assert_eq!((harness.rows("runs", json!({})).await.len(), transport.mails().len()), (1, 2));
 }
