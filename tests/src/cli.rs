@@ -23,3 +23,4 @@ mod runs;
 mod schema;
 mod templates;
 mod terminal;
+mod wording;
