@@ -120,12 +120,12 @@ impl Engine {
 
     /// Whether mails leave by a mail server, as opposed to files or workers.
     pub fn sends_by_mail_server(&self) -> bool {
-        self.context.channel.is_mail_server()
+        self.context.transport.is_mail_server()
     }
 
-    /// The name of the channel of mails.
-    pub fn channel_name(&self) -> &'static str {
-        self.context.channel.name()
+    /// The name of the transport of mails.
+    pub fn transport_name(&self) -> &'static str {
+        self.context.transport.name()
     }
 
     /// The companies that have a history.

@@ -244,7 +244,7 @@ async fn define_company(data: PathBuf, commands: &str) {
     let engine = Engine::open(Options {
         data,
         log: LogChoice::Files,
-        channel: None,
+        transport: None,
         texts: None,
         adopt_runs: false,
         carries_runs: true,
