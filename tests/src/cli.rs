@@ -24,3 +24,4 @@ mod runs;
 mod schema;
 mod templates;
 mod terminal;
+mod wording;

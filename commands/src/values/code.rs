@@ -174,7 +174,7 @@ codes! {
     NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number belongs to another organization; use another number, or withdraw this one from that organization."
     NumberNoneAvailable "number.none_available" "The organization has no available number; allocate numbers to it first."
     NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few available numbers for these accounts; allocate more numbers to it."
-    NumberInUse "number.in_use" "The number is in use, or the account has another number; release that number first."
+    NumberInUse "number.in_use" "The number is in use; release it first."
 
     // Company settings.
     ChannelUnknown "channel.unknown" "There is no such channel; use whatsapp or imessage."
@@ -345,6 +345,13 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(code: Code) -> Self {
         Self { code, message: code.text().to_owned(), details: serde_json::Value::Null }
+    }
+
+    /// Replaces the text of the code by words that fit the case.
+    #[must_use]
+    pub fn worded(mut self, words: String) -> Self {
+        self.message = words;
+        self
     }
 
     /// Sets the numbers and names for programs.
