@@ -4,8 +4,8 @@ mod data_folder;
 mod dialects;
 mod full_disk;
 mod generators;
-mod held_channel;
 mod held_outbox;
+mod held_transport;
 mod idempotency;
 mod import_progress;
 mod invitation_links;
@@ -20,8 +20,9 @@ mod notifications;
 mod number_pool;
 mod officechat;
 mod officechat_cells;
-mod one_channel_down;
 mod one_phone;
+mod one_transport_down;
+mod own_clock;
 mod permissions;
 mod preview_agreement;
 mod previews;
@@ -46,7 +47,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{Code, CommandId, CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDirError;
-use boarding_core::delivery::Channel;
+use boarding_core::delivery::Transport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_core::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Map, Value, json};
@@ -64,7 +65,7 @@ pub(crate) struct EngineHarness {
     folder: tempfile::TempDir,
     /// The time of the clock, in milliseconds.
     clock: Arc<AtomicI64>,
-    pub(crate) channel: Option<Arc<dyn Channel>>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     adopt_runs: bool,
     pub(crate) log: LogChoice,
     pub(crate) engine: Option<Engine>,
@@ -75,22 +76,22 @@ pub(crate) fn company_id(text: &str) -> CompanyId {
 }
 
 impl EngineHarness {
-    /// An engine on a new folder. Without a channel, mails are written to the outbox.
-    pub(crate) async fn new(channel: Option<Arc<dyn Channel>>) -> Self {
-        Self::with_log(LogChoice::Files, channel).await
+    /// An engine on a new folder. Without a transport, mails are written to the outbox.
+    pub(crate) async fn new(transport: Option<Arc<dyn Transport>>) -> Self {
+        Self::with_log(LogChoice::Files, transport).await
     }
 
-    pub(crate) async fn with_log(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
+    pub(crate) async fn with_log(log: LogChoice, transport: Option<Arc<dyn Transport>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(START));
-        let mut harness = Self { folder, clock, channel, adopt_runs: false, log, engine: None };
+        let mut harness = Self { folder, clock, transport, adopt_runs: false, log, engine: None };
         harness.open().await;
         harness
     }
 
     /// An engine with the company `acme`, which may invite users.
-    pub(crate) async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
-        let harness = Self::new(channel).await;
+    pub(crate) async fn acme(transport: Option<Arc<dyn Transport>>) -> Self {
+        let harness = Self::new(transport).await;
         harness.set_up("acme").await;
         harness
     }
@@ -122,13 +123,13 @@ impl EngineHarness {
     fn options(&self) -> Options {
         let millis = Arc::clone(&self.clock);
         let clock = Clock::reading(move || Time(millis.load(Ordering::SeqCst)));
-        let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
+        let (transport, adopt_runs) = (self.transport.clone(), self.adopt_runs);
         let log = self.log.clone();
         let data = self.data();
         Options {
             data,
             log,
-            channel,
+            transport,
             texts: None,
             adopt_runs,
             carries_runs: true,

@@ -30,7 +30,7 @@ impl Sample {
         let options = Options {
             data: folder.path().join("data"),
             log: LogChoice::Files,
-            channel: None,
+            transport: None,
             texts: None,
             adopt_runs: false,
             carries_runs: true,

@@ -1,4 +1,4 @@
-//! The SMTP channel on a real mail server: the outcome of each answer and each silence of the server.
+//! The SMTP transport on a real mail server: the outcome of each answer and each silence of the server.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::template::Rendered;
 use boarding_commands::values::{Code, Time};
 use boarding_core::delivery::mail::{Mail, Purpose};
-use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
-use boarding_core::delivery::{Channel as _, ChannelAnswer};
+use boarding_core::delivery::smtp::{SmtpTransport, Timeouts};
+use boarding_core::delivery::{Transport as _, TransportAnswer};
 
 use crate::support::mail_server::{MailServer, ReceivedMail};
 use crate::support::paths::tests_folder;
@@ -41,33 +41,33 @@ fn mail(recipient: &str) -> Mail {
     }
 }
 
-fn channel(server: &MailServer, timeouts: Timeouts) -> SmtpChannel {
+fn transport(server: &MailServer, timeouts: Timeouts) -> SmtpTransport {
     let url = format!("smtp://127.0.0.1:{}?connections=4", server.port);
-    SmtpChannel::with_timeouts(&url, timeouts).unwrap()
+    SmtpTransport::with_timeouts(&url, timeouts).unwrap()
 }
 
-async fn send(server: &MailServer, recipient: &str) -> ChannelAnswer {
-    channel(server, LONG_TIMEOUTS).send_batch(vec![mail(recipient)]).await.remove(0)
+async fn send(server: &MailServer, recipient: &str) -> TransportAnswer {
+    transport(server, LONG_TIMEOUTS).send_batch(vec![mail(recipient)]).await.remove(0)
 }
 
 #[track_caller]
-fn is_permanent(sent: &ChannelAnswer, expected: Code) {
+fn is_permanent(sent: &TransportAnswer, expected: Code) {
     assert!(
-        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected),
+        matches!(sent, TransportAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected),
         "{sent:?}"
     );
 }
 
-fn is_uncertain(sent: &ChannelAnswer) -> bool {
+fn is_uncertain(sent: &TransportAnswer) -> bool {
     let expected = Code::DeliveryUncertain;
-    matches!(sent, ChannelAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected)
+    matches!(sent, TransportAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected)
 }
 
 /// The mail may be sent again. `expected` says whether the refusal concerns the person or the whole server.
 #[track_caller]
-fn is_temporary(sent: &ChannelAnswer, expected: Code) {
+fn is_temporary(sent: &TransportAnswer, expected: Code) {
     assert!(
-        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { code, .. }) if *code == expected),
+        matches!(sent, TransportAnswer::Outcome(MailOutcome::Retry { code, .. }) if *code == expected),
         "{sent:?}"
     );
 }
@@ -75,7 +75,7 @@ fn is_temporary(sent: &ChannelAnswer, expected: Code) {
 #[tokio::test]
 async fn mail_arrives_unchanged() {
     let server = MailServer::start(&[]);
-    assert_eq!(send(&server, "ok").await, ChannelAnswer::SENT);
+    assert_eq!(send(&server, "ok").await, TransportAnswer::SENT);
     let received = server.received();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].from, "onboarding@acme.example");
@@ -88,15 +88,15 @@ async fn mail_arrives_unchanged() {
 #[tokio::test]
 async fn batch_is_answered_in_order_over_few_connections() {
     let server = MailServer::start(&[]);
-    let channel = channel(&server, LONG_TIMEOUTS);
+    let transport = transport(&server, LONG_TIMEOUTS);
     let names: Vec<String> =
         (0..60).map(|n| if n % 3 == 0 { format!("r550.{n}") } else { format!("ok.{n}") }).collect();
-    let sent = channel.send_batch(names.iter().map(|name| mail(name)).collect()).await;
+    let sent = transport.send_batch(names.iter().map(|name| mail(name)).collect()).await;
     for (at, sent) in sent.iter().enumerate() {
         if at % 3 == 0 {
             is_permanent(sent, Code::RecipientEmailUndeliverable);
         } else {
-            assert_eq!(*sent, ChannelAnswer::SENT, "{at}");
+            assert_eq!(*sent, TransportAnswer::SENT, "{at}");
         }
     }
     let received = server.received();
@@ -158,27 +158,27 @@ async fn connection_lost_after_the_content_is_uncertain() {
     let sent = send(&server, "lost").await;
     assert!(is_uncertain(&sent), "{sent:?}");
     assert_eq!(server.received().len(), 1);
-    assert!(!channel(&server, LONG_TIMEOUTS).deduplicates());
+    assert!(!transport(&server, LONG_TIMEOUTS).deduplicates());
 }
 
 /// Fault rows 28 and 33: The server does not answer after the content.
 #[tokio::test]
 async fn silence_after_the_content_is_uncertain() {
     let server = MailServer::start(&[]);
-    let channel = channel(&server, Timeouts { data: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
-    let sent = channel.send_batch(vec![mail("silent")]).await.remove(0);
+    let transport = transport(&server, Timeouts { data: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
+    let sent = transport.send_batch(vec![mail("silent")]).await.remove(0);
     assert!(is_uncertain(&sent), "{sent:?}");
-    // The channel does not use that connection again.
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
+    // The transport does not use that connection again.
+    assert_eq!(transport.send_batch(vec![mail("ok")]).await, [TransportAnswer::SENT]);
 }
 
 /// Fault row 28: The server accepts the connection and sends no greeting.
 #[tokio::test]
 async fn missing_greeting_is_a_temporary_failure() {
     let server = MailServer::start(&["--greeting", "silent"]);
-    let channel = channel(&server, Timeouts { connect: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
+    let transport = transport(&server, Timeouts { connect: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
     is_temporary(
-        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        &transport.send_batch(vec![mail("ok")]).await.remove(0),
         Code::DeliveryServerUnavailable,
     );
 }
@@ -193,9 +193,9 @@ async fn unavailable_server_is_a_temporary_failure() {
         closed.local_addr().unwrap().port()
     };
     for url in [format!("smtp://127.0.0.1:{port}"), "smtp://no-such-host.invalid:25".to_owned()] {
-        let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+        let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
         is_temporary(
-            &channel.send_batch(vec![mail("ok")]).await.remove(0),
+            &transport.send_batch(vec![mail("ok")]).await.remove(0),
             Code::DeliveryServerUnavailable,
         );
     }
@@ -204,23 +204,23 @@ async fn unavailable_server_is_a_temporary_failure() {
 #[tokio::test]
 async fn closed_idle_connection_is_replaced() {
     let server = MailServer::start(&[]);
-    let channel = channel(&server, LONG_TIMEOUTS);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
+    let transport = transport(&server, LONG_TIMEOUTS);
+    assert_eq!(transport.send_batch(vec![mail("ok")]).await, [TransportAnswer::SENT]);
     let port = server.port;
     drop(server);
     is_temporary(
-        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        &transport.send_batch(vec![mail("ok")]).await.remove(0),
         Code::DeliveryServerUnavailable,
     );
     let restarted = MailServer::start(&["--port", &port.to_string()]);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
+    assert_eq!(transport.send_batch(vec![mail("ok")]).await, [TransportAnswer::SENT]);
     assert_eq!(restarted.received().len(), 1);
 }
 
 #[tokio::test]
 async fn address_beyond_ascii_needs_smtputf8() {
     let with_smtputf8 = MailServer::start(&[]);
-    assert_eq!(send(&with_smtputf8, "ok.jürgen").await, ChannelAnswer::SENT);
+    assert_eq!(send(&with_smtputf8, "ok.jürgen").await, TransportAnswer::SENT);
     let without = MailServer::start(&["--plain-addresses"]);
     is_permanent(&send(&without, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
     assert_eq!(without.received().len(), 0);
@@ -235,8 +235,8 @@ async fn domain_beyond_ascii_needs_no_smtputf8() {
         ["ok.a@münchen.example", "ok.b@xn--mnchen-3ya.example", "ok.jürgen@exämple.example"];
     let from = "Acme <onboarding@münchen.example>".to_owned();
     let mails = mails.map(|address| Mail { from: from.clone(), ..to(address) });
-    let sent = channel(&server, LONG_TIMEOUTS).send_batch(mails.into()).await;
-    assert_eq!(sent[..2], [ChannelAnswer::SENT, ChannelAnswer::SENT]);
+    let sent = transport(&server, LONG_TIMEOUTS).send_batch(mails.into()).await;
+    assert_eq!(sent[..2], [TransportAnswer::SENT, TransportAnswer::SENT]);
     is_permanent(&sent[2], Code::RecipientEmailUndeliverable);
     assert!(format!("{:?}", sent[2]).contains("before the @"), "{sent:?}");
     let mut received: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
@@ -256,8 +256,8 @@ async fn mail_is_sent_encrypted_after_login() {
     let server = secure_server();
     let ca = tests_folder().join("smtp_sink/authority.pem").display().to_string();
     let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required&ca={ca}", server.port);
-    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
+    let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    assert_eq!(transport.send_batch(vec![mail("ok")]).await, [TransportAnswer::SENT]);
     assert_eq!(server.received().len(), 1);
 }
 
@@ -265,9 +265,9 @@ async fn mail_is_sent_encrypted_after_login() {
 async fn untrusted_certificate_gets_no_mail() {
     let server = secure_server();
     let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required", server.port);
-    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
     is_temporary(
-        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        &transport.send_batch(vec![mail("ok")]).await.remove(0),
         Code::DeliveryServerUnavailable,
     );
     assert_eq!(server.received().len(), 0);
@@ -277,9 +277,9 @@ async fn untrusted_certificate_gets_no_mail() {
 async fn server_without_required_encryption_gets_no_mail() {
     let server = MailServer::start(&[]);
     let url = format!("smtp://127.0.0.1:{}?tls=required", server.port);
-    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
     is_temporary(
-        &channel.send_batch(vec![mail("ok")]).await.remove(0),
+        &transport.send_batch(vec![mail("ok")]).await.remove(0),
         Code::DeliveryServerUnavailable,
     );
     assert_eq!(server.received().len(), 0);
@@ -291,9 +291,9 @@ async fn refused_login_is_temporary_and_hides_the_password() {
     let server = secure_server();
     let ca = tests_folder().join("smtp_sink/authority.pem");
     let url = format!("smtp://jane:wrong@localhost:{}?ca={}", server.port, ca.display());
-    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-    let sent = channel.send_batch(vec![mail("ok")]).await.remove(0);
+    let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    let sent = transport.send_batch(vec![mail("ok")]).await.remove(0);
     is_temporary(&sent, Code::DeliveryServerUnavailable);
     assert!(format!("{sent:?}").contains("535"), "{sent:?}");
-    assert!(!format!("{sent:?} {channel:?}").contains("wrong"), "{sent:?} {channel:?}");
+    assert!(!format!("{sent:?} {transport:?}").contains("wrong"), "{sent:?} {transport:?}");
 }

@@ -1,4 +1,4 @@
-//! The claim of a recipient: one type from the log to the channel and its workers.
+//! The claim of a recipient: one type from the log to the transport and its workers.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::values::{CompanyId, InvitationId, RunId, Time, UserKey};
 
 /// A claim without a report: one attempt to invite one recipient of a run.
 ///
-/// `InviteDispatched` records it, a channel gets it with the mail, and an external worker reads it as JSON.
+/// `InviteDispatched` records it, a transport gets it with the mail, and an external worker reads it as JSON.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvitationClaim {
     pub company: CompanyId,

@@ -20,15 +20,15 @@ pub struct Notification {
     pub(crate) refused: Option<Box<Refusals>>,
 }
 
-/// The refusals of a mail that was certainly not sent yet. A channel that cannot be used refuses no mail, and uses up
+/// The refusals of a mail that was certainly not sent yet. A transport that cannot be used refuses no mail, and uses up
 /// no mail's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Refusals {
-    /// The time of the first refusal, later by the time in which the channel could not be used.
+    /// The time of the first refusal, later by the time in which the transport could not be used.
     pub since: Option<Time>,
     /// How often the mail was refused.
     pub count: u32,
-    /// Since when the channel cannot be used, while it cannot.
+    /// Since when the transport cannot be used, while it cannot.
     pub waits_since: Option<Time>,
 }
 
@@ -45,11 +45,11 @@ impl Refusals {
     }
 }
 
-/// Mails that are tried again later, each by the channel that could not send it.
+/// Mails that are tried again later, each by the transport that could not send it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DeferredNotifications {
     mails: BTreeMap<String, (Notification, Box<str>, Time)>,
-    /// The keys of each channel, by the time of the next attempt.
+    /// The keys of each transport, by the time of the next attempt.
     due: BTreeMap<Box<str>, BTreeSet<(Time, String)>>,
 }
 
@@ -71,7 +71,7 @@ impl DeferredNotifications {
         Some(mail)
     }
 
-    /// The mails of this channel, the earliest attempt first.
+    /// The mails of this transport, the earliest attempt first.
     pub(crate) fn of<'a>(
         &'a self,
         via: &str,
@@ -80,7 +80,7 @@ impl DeferredNotifications {
         keys.filter_map(|(at, key)| Some((*at, key, &self.mails.get(key)?.0)))
     }
 
-    /// The keys of the mails of this channel, or of all channels.
+    /// The keys of the mails of this transport, or of all transports.
     pub(crate) fn keys(&self, via: Option<&str>) -> impl Iterator<Item = &String> {
         let ours = self.due.iter().filter(move |(name, _)| via.is_none_or(|via| ***name == *via));
         ours.flat_map(|(_, due)| due.iter().map(|(_, key)| key))
@@ -90,12 +90,12 @@ impl DeferredNotifications {
         self.mails.contains_key(key)
     }
 
-    /// The time of the next attempt by this channel.
+    /// The time of the next attempt by this transport.
     pub fn next(&self, via: &str) -> Option<Time> {
         Some(self.due.get(via)?.first()?.0)
     }
 
-    /// The mails that wait for this channel.
+    /// The mails that wait for this transport.
     pub fn count(&self, via: &str) -> usize {
         self.due.get(via).map_or(0, BTreeSet::len)
     }
@@ -157,8 +157,8 @@ impl Notification {
         self.notice.as_deref().is_some_and(|notice| notice.kind.is_text_message())
     }
 
-    /// Whether it is known that the mail waits for a channel that cannot be used.
-    pub(crate) fn waits_for_channel(&self) -> bool {
+    /// Whether it is known that the mail waits for a transport that cannot be used.
+    pub(crate) fn waits_for_transport(&self) -> bool {
         self.refused.as_ref().is_some_and(|refused| refused.waits_since.is_some())
     }
 

@@ -20,11 +20,11 @@ pub struct Run {
     pub resend: bool,
     /// The address of the actor who requested it, if the actor is an address.
     pub starter: Option<Box<str>>,
-    /// The channel that its claims were handed to; the run stays with it.
+    /// The transport that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
-    /// The channel that its claims of text messages were handed to. An open claim goes on through no other.
+    /// The transport that its claims of text messages were handed to. An open claim goes on through no other.
     pub texts_via: Option<Box<str>>,
-    /// The outbox that got the mails of its last claims; none if it is not known, or the channel is no outbox.
+    /// The outbox that got the mails of its last claims; none if it is not known, or the transport is no outbox.
     pub(crate) outbox: Option<OutboxId>,
     /// The outbox that got the texts of its last claims.
     pub(crate) texts_outbox: Option<OutboxId>,

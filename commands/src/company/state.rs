@@ -66,7 +66,7 @@ pub struct Company {
     pub notifications: BTreeMap<String, Notification>,
     /// Those that are tried again later.
     pub deferred_notifications: DeferredNotifications,
-    /// The channels that got the notifications without a report: of mails, and of texts.
+    /// The transports that got the notifications without a report: of mails, and of texts.
     pub(crate) notification_channels: Option<(HandedTo, Option<HandedTo>)>,
     /// Those that were not sent, or perhaps not. They can be sent again by request.
     pub failed_notifications: BTreeMap<String, Notification>,

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn claimed_mail_keeps_its_template_after_a_change() {
         use crate::decide::outcome::MailOutcome;
-        use crate::decide::runs::recipients::{Channels, open_claims};
+        use crate::decide::runs::recipients::{Transports, open_claims};
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
         use crate::decide::{ClaimRecipients, ReportRecipients};
         let kind = TemplateKind::ChannelInvitation;
@@ -203,8 +203,8 @@ mod tests {
 
         let mut company = given(a_running_run().into_iter().chain([set("one")])).after(claim);
         company.append(NOW, "jane", &[set("two")]);
-        let channels = Channels { mails: "outbox", texts: None };
-        let open = open_claims(&company.0, run_id(1), channels, NOW);
+        let transports = Transports { mails: "outbox", texts: None };
+        let open = open_claims(&company.0, run_id(1), transports, NOW);
         assert_eq!(wording(&open[0].claim), Some(en(1)));
         assert_eq!(company.0.worded(kind, &en(1)).unwrap().subject, "one");
         let next = company.when(claim).events();

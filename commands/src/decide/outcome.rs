@@ -2,13 +2,13 @@
 
 use crate::values::Code;
 
-/// The channel that gives invitations to workers outside the engine, by name.
+/// The transport that gives invitations to workers outside the engine, by name.
 pub const TO_WORKERS: &str = "nats";
 
-/// The channel that gives text messages to a text gateway outside the engine, by name.
+/// The transport that gives text messages to a text gateway outside the engine, by name.
 pub const TO_TEXT_WORKERS: &str = "nats-text";
 
-/// The outcome of one attempt. A channel, a worker or the claim returns it. The rules turn it into events.
+/// The outcome of one attempt. A transport, a worker or the claim returns it. The rules turn it into events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailOutcome {
     /// The mail was accepted.
@@ -36,12 +36,12 @@ impl MailOutcome {
         Self::Failed { code, detail: None }
     }
 
-    /// A temporary failure of the channel.
+    /// A temporary failure of the transport.
     pub fn retry(detail: impl Into<String>) -> Self {
         Self::Retry { code: Code::DeliveryTemporaryFailure, detail: Some(detail.into()) }
     }
 
-    /// The channel cannot be used now; this says nothing about the mail.
+    /// The transport cannot be used now; this says nothing about the mail.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::Retry { code: Code::DeliveryServerUnavailable, detail: Some(detail.into()) }
     }

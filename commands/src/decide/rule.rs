@@ -52,13 +52,13 @@ pub struct MailSetup {
     pub notices_by_mail_server: bool,
     /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
     pub link_secret: Option<String>,
-    /// The channel of text messages, by name. `None` if the engine can send none.
+    /// The transport of text messages, by name. `None` if the engine can send none.
     pub texts_via: Option<&'static str>,
-    /// The outbox of invitations by mail; none if their channel is no outbox.
+    /// The outbox of invitations by mail; none if their transport is no outbox.
     pub outbox: Option<OutboxId>,
     /// The outbox of other mails.
     pub notices_outbox: Option<OutboxId>,
-    /// The channel that sends mails that are no invitations.
+    /// The transport that sends mails that are no invitations.
     pub notices_via: Option<&'static str>,
     /// The outbox of text messages.
     pub texts_outbox: Option<OutboxId>,

@@ -290,8 +290,8 @@ impl CompanyActor {
                 &state.company,
                 &context.blocked,
                 context.carries_runs,
-                context.channel.name(),
-                |channel| context.continues_runs_of(channel),
+                context.transport.name(),
+                |transport| context.continues_runs_of(transport),
             );
             self.published.send_if_modified(|published| {
                 let differs = *published != pending;

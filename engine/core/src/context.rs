@@ -1,4 +1,4 @@
-//! The engine context: log, read models, clock, files and channel, shared by all tasks.
+//! The engine context: log, read models, clock, files and transport, shared by all tasks.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use crate::data_dir::DataDir;
 use crate::delivery::mail::{MailId, Purpose};
 use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
-use crate::delivery::{Channel, Lookup};
+use crate::delivery::{Lookup, Transport};
 use crate::files::Files;
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
@@ -35,10 +35,10 @@ pub(crate) struct EngineContext {
     pub(crate) clock: Clock,
     pub(crate) files: Files,
     pub(crate) tokens: Tokens,
-    pub(crate) channel: Arc<dyn Channel>,
+    pub(crate) transport: Arc<dyn Transport>,
     /// The outbox in the data folder, if mails go elsewhere. Mails of an earlier process may be in it.
     pub(crate) former_outbox: Option<Outbox>,
-    /// Whether a run that started with another channel continues with this one.
+    /// Whether a run that started with another transport continues with this one.
     pub(crate) adopt_runs: bool,
     /// Whether runs are carried on at all. Without it they stay as they are.
     pub(crate) carries_runs: bool,
@@ -70,16 +70,16 @@ impl Drop for EngineContext {
 impl EngineContext {
     /// How this engine sends mails and text messages, for the rules.
     pub(crate) fn mail_setup(&self) -> MailSetup {
-        let notices = self.channel_of(Purpose::Notice, false);
+        let notices = self.transport_for(Purpose::Notice, false);
         MailSetup {
-            by_mail_server: self.channel.is_mail_server(),
+            by_mail_server: self.transport.is_mail_server(),
             notices_by_mail_server: notices.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
-            texts_via: self.channel.texts().map(|texts| texts.name()),
-            outbox: self.channel.outbox(),
+            texts_via: self.transport.texts().map(|texts| texts.name()),
+            outbox: self.transport.outbox(),
             notices_outbox: notices.outbox(),
             notices_via: Some(notices.name()),
-            texts_outbox: self.channel.texts().and_then(Channel::outbox),
+            texts_outbox: self.transport.texts().and_then(Transport::outbox),
         }
     }
 
@@ -123,9 +123,9 @@ impl EngineContext {
         })
     }
 
-    /// Whether this engine continues a run that started with the channel of this name.
-    pub(crate) fn continues_runs_of(&self, channel: &str) -> bool {
-        self.adopt_runs || channel == self.channel.name()
+    /// Whether this engine continues a run that started with the transport of this name.
+    pub(crate) fn continues_runs_of(&self, transport: &str) -> bool {
+        self.adopt_runs || transport == self.transport.name()
     }
 
     /// Fails while another engine may serve another log.
@@ -145,25 +145,25 @@ impl EngineContext {
     /// never: then another engine with another outbox may have sent it.
     pub(crate) fn repeats_within_seconds(&self, purpose: Purpose, is_text: bool) -> u64 {
         let alone = self.ownership.get().is_none();
-        let channel = self.channel_of(purpose, is_text);
-        if alone || channel.remembers_for_all_engines(purpose) {
-            channel.repeats_within_seconds(purpose)
+        let transport = self.transport_for(purpose, is_text);
+        if alone || transport.remembers_for_all_engines(purpose) {
+            transport.repeats_within_seconds(purpose)
         } else {
             0
         }
     }
 
-    /// The channel that sends mails of this purpose, or text messages if there is one for them.
-    pub(crate) fn channel_of(&self, purpose: Purpose, is_text: bool) -> &dyn Channel {
-        let channel = match purpose {
-            _ if is_text => self.channel.texts(),
+    /// The transport that sends mails of this purpose, or text messages if there is one for them.
+    pub(crate) fn transport_for(&self, purpose: Purpose, is_text: bool) -> &dyn Transport {
+        let transport = match purpose {
+            _ if is_text => self.transport.texts(),
             Purpose::Run(_) => None,
-            Purpose::Welcome | Purpose::Notice => self.channel.notices(),
+            Purpose::Welcome | Purpose::Notice => self.transport.notices(),
         };
-        channel.unwrap_or(&*self.channel)
+        transport.unwrap_or(&*self.transport)
     }
 
-    /// Looks up mails that an earlier process handed to this outbox, by the channel for this purpose. All or none are text
+    /// Looks up mails that an earlier process handed to this outbox, by the transport for this purpose. All or none are text
     /// messages. If the outbox is not known, a mail that is not found may be in another one.
     pub(crate) async fn look_up(
         &self,
@@ -172,9 +172,9 @@ impl EngineContext {
         is_text: bool,
         mails: Vec<MailId>,
     ) -> Vec<Lookup> {
-        let channel = self.channel_of(purpose, is_text);
+        let transport = self.transport_for(purpose, is_text);
         let Some(outbox) = outbox else {
-            let found = channel.look_up(mails).await;
+            let found = transport.look_up(mails).await;
             let found = found.into_iter();
             let or_elsewhere = |one| match one {
                 Lookup::Delivered => one,
@@ -182,9 +182,9 @@ impl EngineContext {
             };
             return found.map(or_elsewhere).collect();
         };
-        let former = self.former_outbox.iter().map(|former| former as &dyn Channel);
-        let has_mails = |one: &&dyn Channel| one.outbox() == Some(outbox);
-        match std::iter::once(channel).chain(former).find(has_mails) {
+        let former = self.former_outbox.iter().map(|former| former as &dyn Transport);
+        let has_mails = |one: &&dyn Transport| one.outbox() == Some(outbox);
+        match std::iter::once(transport).chain(former).find(has_mails) {
             Some(outbox) => outbox.look_up(mails).await,
             None => vec![Lookup::Unknown; mails.len()],
         }

@@ -1,4 +1,4 @@
-//! Channels: send mails and report the outcome of each.
+//! Transports: send mails and report the outcome of each.
 
 use std::fmt;
 use std::future::Future;
@@ -18,20 +18,20 @@ mod text_file;
 pub mod text_gateway;
 pub mod token;
 
-/// The answer of a channel to one mail.
+/// The answer of a transport to one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelAnswer {
+pub enum TransportAnswer {
     /// The attempt is over. An unknown outcome is [`MailOutcome::uncertain`].
     Outcome(MailOutcome),
     /// An external worker has the mail. It reports by command, or the deadline passes.
     HandedOver,
 }
 
-impl ChannelAnswer {
+impl TransportAnswer {
     pub const SENT: Self = Self::Outcome(MailOutcome::SENT);
 }
 
-impl From<MailOutcome> for ChannelAnswer {
+impl From<MailOutcome> for TransportAnswer {
     fn from(outcome: MailOutcome) -> Self {
         Self::Outcome(outcome)
     }
@@ -44,9 +44,9 @@ impl From<MailError> for MailOutcome {
 }
 
 /// The future of a batch: outcomes in the order of the mails.
-pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
+pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<TransportAnswer>> + Send + 'a>>;
 
-/// What a channel knows about a mail of an earlier process.
+/// What a transport knows about a mail of an earlier process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// The receiver has stored the whole mail durably.
@@ -59,19 +59,19 @@ pub enum Lookup {
 /// The future of a lookup: answers in the order of the mails.
 pub type LookupFuture<'a> = Pin<Box<dyn Future<Output = Vec<Lookup>> + Send + 'a>>;
 
-/// The future of a check: the cause, if the channel cannot send now.
+/// The future of a check: the cause, if the transport cannot send now.
 pub type ReadyFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
-/// A channel for mails.
+/// A transport for mails.
 ///
 /// * `send_batch` returns one outcome per mail, in order, and never fails as a whole.
 /// * [`MailOutcome::Sent`] means that the receiver has stored the mail durably.
-/// * A failure means that the person certainly gets nothing from this attempt. If that is unknown, the channel
-///   returns [`MailOutcome::uncertain`]. Such a mail is sent again only if the channel `deduplicates`.
+/// * A failure means that the person certainly gets nothing from this attempt. If that is unknown, the transport
+///   returns [`MailOutcome::uncertain`]. Such a mail is sent again only if the transport `deduplicates`.
 /// * Dropping the future leaves the outcomes of its mails unknown, like a crash.
 /// * Logs and outcomes never contain the text, link or address of a mail.
-pub trait Channel: Send + Sync + fmt::Debug {
-    /// The name of the channel.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// The name of the transport.
     fn name(&self) -> &'static str;
 
     /// Whether a repeated Message-ID never reaches the person twice.
@@ -92,13 +92,13 @@ pub trait Channel: Send + Sync + fmt::Debug {
         false
     }
 
-    /// The id of the outbox that keeps its mails; none for a channel that keeps none.
+    /// The id of the outbox that keeps its mails; none for a transport that keeps none.
     fn outbox(&self) -> Option<OutboxId> {
         None
     }
 
-    /// The channel of mails that are no invitations, if another one sends them.
-    fn notices(&self) -> Option<&dyn Channel> {
+    /// The transport of mails that are no invitations, if another one sends them.
+    fn notices(&self) -> Option<&dyn Transport> {
         None
     }
 
@@ -108,23 +108,23 @@ pub trait Channel: Send + Sync + fmt::Debug {
         Box::pin(std::future::ready(vec![Lookup::Unknown; mails.len()]))
     }
 
-    /// The channel of text messages to devices; none if it can send none.
-    fn texts(&self) -> Option<&dyn Channel> {
+    /// The transport of text messages to devices; none if it can send none.
+    fn texts(&self) -> Option<&dyn Transport> {
         None
     }
 
-    /// Whether it returns [`ChannelAnswer::HandedOver`]. Then claims stay open after sending, and count against
+    /// Whether it returns [`TransportAnswer::HandedOver`]. Then claims stay open after sending, and count against
     /// the limit of claims in flight.
     fn hands_over(&self) -> bool {
         false
     }
 
-    /// What a run waits for while the channel cannot send, in words for people.
+    /// What a run waits for while the transport cannot send, in words for people.
     fn resource(&self) -> &'static str {
         "mail server"
     }
 
-    /// Checks without a mail whether the channel can send now.
+    /// Checks without a mail whether the transport can send now.
     fn ready(&self) -> ReadyFuture<'_> {
         Box::pin(std::future::ready(Ok(())))
     }

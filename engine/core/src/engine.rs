@@ -24,6 +24,7 @@ use crate::intake::{Intake, PreparedCommand};
 use crate::metrics::{CompanyMetrics, Metrics};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
+use crate::picture_removal::{self, taken_from_users};
 use crate::preview::{ImportPlan, ImportPlanner};
 use crate::queries::{PreparedQuery, Queries, QueryAnswer, QueryCaller, QueryFailure};
 use crate::read::verification::{self, Verified, VerifyError};
@@ -34,7 +35,6 @@ use crate::submission::Submission;
 
 mod link_secrets;
 mod opening;
-mod picture_removal;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -121,12 +121,12 @@ impl Engine {
 
     /// Whether mails leave by a mail server, as opposed to files or workers.
     pub fn sends_by_mail_server(&self) -> bool {
-        self.context.channel.is_mail_server()
+        self.context.transport.is_mail_server()
     }
 
-    /// The name of the channel of mails.
-    pub fn channel_name(&self) -> &'static str {
-        self.context.channel.name()
+    /// The name of the transport of mails.
+    pub fn transport_name(&self) -> &'static str {
+        self.context.transport.name()
     }
 
     /// The companies that have a history.
@@ -180,7 +180,10 @@ impl Engine {
             true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
-        self.remove_unused_pictures(&reply).await;
+        if let Reply::Accepted { events, .. } = &reply {
+            let taken = taken_from_users(events).collect();
+            picture_removal::remove_unused(&self.context, taken).await;
+        }
         reply.into_answer(id)
     }
 

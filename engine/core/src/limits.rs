@@ -11,10 +11,10 @@ pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// The first pause of a run whose mails cannot be sent, in seconds. Each further pause is twice as long: a relay that
 /// limits the rate is ready after a second.
-pub const CHANNEL_PAUSE_SECONDS: u64 = 1;
+pub const TRANSPORT_PAUSE_SECONDS: u64 = 1;
 
 /// The longest pause of such a run, in seconds: the run goes on a minute after the relay is back at the latest.
-pub const CHANNEL_PAUSE_SECONDS_MAX: u64 = 60;
+pub const TRANSPORT_PAUSE_SECONDS_MAX: u64 = 60;
 
 /// How often commands are decided again after conflicts. A few times are enough, because a company has two writers
 /// only during a takeover.
@@ -129,7 +129,7 @@ pub const PLANS_AT_ONCE: usize = 2;
 /// How often an import is planned again because its company has changed. After that the client must retry.
 pub const PLANS_PER_COMMAND: usize = 4;
 
-/// The most recipients of one claim, for any channel: their events must fit in a commit of 256 KiB.
+/// The most recipients of one claim, for any transport: their events must fit in a commit of 256 KiB.
 pub const CLAIM_MAX: usize = 500;
 
 /// The most notifications of one claim.

@@ -28,10 +28,10 @@ pub struct PendingWork {
     pub listing: Vec<RunId>,
     /// The run that holds the lock, and its fence.
     pub run: Option<(RunId, u64)>,
-    /// The channel of the running run, if this engine has another one. The run then waits for an engine with its
-    /// channel: switching in the middle needs the consent of an operator.
-    pub other_channel: Option<String>,
-    /// Whether the running run was given up: its other recipients fail, whatever the channel is.
+    /// The transport of the running run, if this engine has another one. The run then waits for an engine with its
+    /// transport: switching in the middle needs the consent of an operator.
+    pub other_transport: Option<String>,
+    /// Whether the running run was given up: its other recipients fail, whatever the transport is.
     pub given_up: bool,
     /// Recipients without an outcome. A change of this number wakes the run worker.
     pub remaining: u64,
@@ -54,21 +54,21 @@ pub struct PendingWork {
 
 impl PendingWork {
     /// The pending work of a company. `continues` says whether this engine continues a run that started with
-    /// the channel of that name. An engine that does not carry runs on leaves them, and what is due by time, as they
-    /// are; a run that was given up needs no channel and ends in every engine.
+    /// the transport of that name. An engine that does not carry runs on leaves them, and what is due by time, as they
+    /// are; a run that was given up needs no transport and ends in every engine.
     pub(crate) fn of(
         company: &Company,
         blocked: &BlockedImports,
         carries_runs: bool,
-        channel: &str,
+        transport: &str,
         continues: impl Fn(&str) -> bool,
     ) -> Self {
         let held = company.lock.holder();
         let running = held.and_then(|holder| company.runs.get(&holder.run));
         let given_up = running.is_some_and(|run| run.given_up.is_some());
         let via = running.and_then(|run| run.via.as_deref());
-        let other_channel = via.filter(|via| !given_up && !continues(via));
-        let carried = given_up || (carries_runs && other_channel.is_none());
+        let other_transport = via.filter(|via| !given_up && !continues(via));
+        let carried = given_up || (carries_runs && other_transport.is_none());
         let holder = held.filter(|_| carried);
         let tick_at = next_turn(company).filter(|at| carries_runs || *at == AT_ONCE);
         Self {
@@ -79,7 +79,7 @@ impl PendingWork {
             undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
-            other_channel: other_channel.map(str::to_owned),
+            other_transport: other_transport.map(str::to_owned),
             given_up,
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
@@ -88,8 +88,8 @@ impl PendingWork {
                 .values()
                 .any(|one| !one.dispatched && !waits(company, one)),
             welcome_open: company.notifications.len().saturating_sub(waiting(company)),
-            welcome_deferred_here: company.deferred_notifications.count(channel),
-            welcome_retry_at: company.deferred_notifications.next(channel),
+            welcome_deferred_here: company.deferred_notifications.count(transport),
+            welcome_retry_at: company.deferred_notifications.next(transport),
             tick_at,
             metrics: RunMetrics {
                 is_active: held.is_some(),

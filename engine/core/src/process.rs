@@ -124,8 +124,8 @@ async fn wait_for_recovery(
     pending: &mut watch::Receiver<PendingWork>,
     mut recovered: watch::Receiver<bool>,
 ) {
-    let channel = &manager.context.channel;
-    if channel.hands_over() && channel.outbox().is_none() {
+    let transport = &manager.context.transport;
+    if transport.hands_over() && transport.outbox().is_none() {
         return;
     }
     // The pending work is known once the company is loaded.

@@ -203,7 +203,7 @@ impl CompanyRegistry {
     /// Stops all companies. Mails in flight get some seconds to finish.
     async fn close(&self) {
         self.context.closing.send_replace(true);
-        self.context.channel.wind_down();
+        self.context.transport.wind_down();
         let loaded = std::mem::take(&mut self.all.lock().await.loaded);
         let time_limit = Duration::from_secs(CLOSE_SECONDS_MAX);
         let mut stopping = JoinSet::new();

@@ -1,7 +1,6 @@
 //! NATS: requests, event feed, command queue, worker queue, and company ownership among engines.
 
 pub mod admission;
-pub mod channel;
 pub mod exclusivity;
 pub mod feed;
 pub mod isolation;
@@ -16,6 +15,7 @@ pub mod server_config;
 pub mod shared;
 pub mod text_work;
 pub mod worker_queue;
+pub mod worker_transport;
 
 mod forward;
 mod jetstream_api;

@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::names::TEXT_LANE;
 use crate::worker_queue::{HandOver, Parcel, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
-use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
+use boarding_core::delivery::{DeliveryFuture, Transport, TransportAnswer};
 
 /// One text message to send, as JSON: send the `text` to the `number`, once.
 ///
@@ -81,7 +81,7 @@ impl TextItem {
     }
 }
 
-/// The channel of text messages: queues them for a text gateway on NATS.
+/// The transport of text messages: queues them for a text gateway on NATS.
 #[derive(Debug, Clone)]
 pub struct TextQueue(WorkQueue);
 
@@ -90,11 +90,11 @@ impl TextQueue {
         Self(work)
     }
 
-    async fn hand_over(&self, mail: Mail) -> ChannelAnswer {
+    async fn hand_over(&self, mail: Mail) -> TransportAnswer {
         let is_invitation = matches!(mail.purpose, Purpose::Run(_));
         if is_invitation && mail.invitation.is_none() {
             // The attempt has ended, so it needs no work.
-            return ChannelAnswer::HandedOver;
+            return TransportAnswer::HandedOver;
         }
         let Some(item) = TextItem::of(mail) else {
             return MailOutcome::failed(Code::DeliveryRefused).into();
@@ -112,8 +112,8 @@ impl TextQueue {
         };
         let wait = (!is_invitation).then_some(TEXT_NOTICE_WAIT_SECONDS);
         match self.0.queue(&parcel, wait).await {
-            HandOver::Done | HandOver::TooLate if is_invitation => ChannelAnswer::HandedOver,
-            HandOver::Done => ChannelAnswer::SENT,
+            HandOver::Done | HandOver::TooLate if is_invitation => TransportAnswer::HandedOver,
+            HandOver::Done => TransportAnswer::SENT,
             // A repeat is safe: the queue records each Message-ID.
             HandOver::TooLate => {
                 MailOutcome::unavailable("the text could not be queued on NATS").into()
@@ -126,7 +126,7 @@ impl TextQueue {
     }
 }
 
-impl Channel for TextQueue {
+impl Transport for TextQueue {
     fn name(&self) -> &'static str {
         TO_TEXT_WORKERS
     }
@@ -159,7 +159,7 @@ impl Channel for TextQueue {
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             let answers = stream::iter(mails).map(|mail| self.hand_over(mail));
-            // `buffered` keeps the order of the mails, as the contract of a channel requires.
+            // `buffered` keeps the order of the mails, as the contract of a transport requires.
             answers.buffered(WORK_IN_FLIGHT).collect().await
         })
     }

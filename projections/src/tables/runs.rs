@@ -143,7 +143,7 @@ impl Projection for RunProjection {
             Event::RunCompleted { .. } => {
                 run.state = RunStatus::Completed;
                 run.ended_at = Some(now);
-                // The mail that ends the run may be the one that shows that the channel works again.
+                // The mail that ends the run may be the one that shows that the transport works again.
                 run.waiting_for = None;
             }
             Event::RunWaiting { what, last_words, next_try, .. } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use boarding_commands::event::OutboxId;
 use boarding_core::delivery::mail::{Mail, MailId};
 use boarding_core::delivery::outbox::Outbox;
-use boarding_core::delivery::{Channel, DeliveryFuture, LookupFuture};
+use boarding_core::delivery::{DeliveryFuture, LookupFuture, Transport};
 use tokio::sync::watch;
 
 /// Writes every second mail of a batch, from the first, and never answers.
@@ -28,7 +28,7 @@ impl HeldOutbox {
     }
 }
 
-impl Channel for HeldOutbox {
+impl Transport for HeldOutbox {
     fn name(&self) -> &'static str {
         self.outbox.name()
     }
@@ -45,7 +45,7 @@ impl Channel for HeldOutbox {
         self.outbox.look_up(mails)
     }
 
-    fn texts(&self) -> Option<&dyn Channel> {
+    fn texts(&self) -> Option<&dyn Transport> {
         Some(self)
     }
 

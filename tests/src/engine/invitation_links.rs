@@ -171,21 +171,21 @@ async fn history_names_the_template_of_every_invitation() {
 /// ML-03: a mail that is repeated after a crash uses the template of its claim, not a newer one.
 #[tokio::test]
 async fn mail_after_crash_uses_the_template_of_its_claim() {
-    let channel = super::held_channel::HeldChannel::new(true);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = super::held_transport::HeldTransport::new(true);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(1).await;
+    transport.wait_for_mails(1).await;
     let own = json!({
         "kind": "channel_invitation", "language": "en", "subject": "LATER WORDS",
         "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}",
     });
     ok(&harness.submit("SetTemplate", own).await);
     harness.crash().await;
-    channel.release_all();
+    transport.release_all();
     harness.open().await;
     harness.settle().await;
-    let subjects: Vec<_> = channel.mails().into_iter().map(|mail| mail.content.subject).collect();
+    let subjects: Vec<_> = transport.mails().into_iter().map(|mail| mail.content.subject).collect();
     assert_eq!(subjects, ["Link your WhatsApp account", "Link your WhatsApp account"]);
     let row = harness.rows("integration_log", json!({"run": run})).await.remove(0);
     assert_eq!(row["status"], "success");

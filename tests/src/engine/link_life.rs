@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Code;
-use boarding_core::delivery::ChannelAnswer;
+use boarding_core::delivery::TransportAnswer;
 use serde_json::{Value, json};
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, ok, people_rows, refused};
 use crate::support::mail_text::link_token;
 
@@ -26,13 +26,13 @@ async fn invite_ann(harness: &EngineHarness) {
 }
 
 /// Invites Ann again by a channel that answers every mail so, and returns the token of the mail.
-async fn invite_again(harness: &mut EngineHarness, answer: ChannelAnswer) -> String {
-    let channel = HeldChannel::answering(false, answer);
-    channel.release_all();
-    harness.channel = Some(Arc::clone(&channel) as _);
+async fn invite_again(harness: &mut EngineHarness, answer: TransportAnswer) -> String {
+    let transport = HeldTransport::answering(false, answer);
+    transport.release_all();
+    harness.transport = Some(Arc::clone(&transport) as _);
     harness.restart().await;
     invite_ann(harness).await;
-    link_token(&channel.mails()[0].content.text)
+    link_token(&transport.mails()[0].content.text)
 }
 
 async fn follow(harness: &EngineHarness, token: &str) -> boarding_commands::envelope::Answer {
@@ -48,11 +48,11 @@ async fn shown(harness: &EngineHarness) -> Value {
 #[tokio::test]
 async fn failed_mail_leaves_the_older_link_alive() {
     let (mut harness, first) = invited().await;
-    let refusal = ChannelAnswer::Outcome(MailOutcome::failed(Code::DeliveryRefused));
+    let refusal = TransportAnswer::Outcome(MailOutcome::failed(Code::DeliveryRefused));
     invite_again(&mut harness, refusal).await;
     assert_eq!(shown(&harness).await, json!([1, "sent", null]));
     assert_eq!(harness.rows("phone_list", json!({})).await[0]["channels"]["whatsapp"], "invited");
-    let third = invite_again(&mut harness, ChannelAnswer::SENT).await;
+    let third = invite_again(&mut harness, TransportAnswer::SENT).await;
     refused(&follow(&harness, &first).await, Code::InvitationSuperseded);
     assert_eq!(shown(&harness).await, json!([3, "sent", null]));
     ok(&follow(&harness, &third).await);
@@ -63,7 +63,7 @@ async fn failed_mail_leaves_the_older_link_alive() {
 async fn uncertain_mail_leaves_both_links_alive() {
     for used in [0, 1] {
         let (mut harness, first) = invited().await;
-        let uncertain = ChannelAnswer::Outcome(MailOutcome::failed(Code::DeliveryUncertain));
+        let uncertain = TransportAnswer::Outcome(MailOutcome::failed(Code::DeliveryUncertain));
         let links = [first, invite_again(&mut harness, uncertain).await];
         ok(&follow(&harness, &links[used]).await);
         for link in &links {

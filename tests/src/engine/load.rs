@@ -8,7 +8,7 @@ use boarding_core::limits::{INBOX_COMMANDS_MAX, LOADED_COMPANIES_MAX};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, ok, people_rows};
 
 /// LX-35: a company with a full inbox gets `overloaded`. Other companies are served meanwhile.
@@ -114,8 +114,8 @@ async fn more_companies_than_memory_holds_get_right_answers() {
 /// The clock starts a scheduled run also if its company was evicted from memory.
 #[tokio::test]
 async fn scheduled_run_of_an_evicted_company_starts_in_time() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(1);
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
@@ -124,8 +124,8 @@ async fn scheduled_run_of_an_evicted_company_starts_in_time() {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
     harness.advance_clock(2);
-    channel.wait_for_mails(1).await;
-    channel.release_all();
+    transport.wait_for_mails(1).await;
+    transport.release_all();
     harness.settle().await;
     assert_eq!(harness.rows("runs", json!({})).await[0]["state"], "completed");
 }
@@ -133,16 +133,16 @@ async fn scheduled_run_of_an_evicted_company_starts_in_time() {
 /// A company with a running run is not evicted from memory.
 #[tokio::test]
 async fn company_with_a_running_run_is_not_evicted() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["a", "b", "c", "d", "e", "f"])).await;
     harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
-    channel.release_all();
-    channel.wait_for_mails(6).await;
+    transport.release_all();
+    transport.wait_for_mails(6).await;
     harness.engine().settle(&company_id("acme")).await;
     assert_eq!(harness.rows("runs", json!({})).await[0]["passed"], 6);
 }

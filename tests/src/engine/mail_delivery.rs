@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_core::PendingWork;
-use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
+use boarding_core::delivery::smtp::{SmtpTransport, Timeouts};
 use serde_json::json;
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, import_body, numbered_rows, ok, people_rows};
 use crate::support::mail_server::MailServer;
 
-fn smtp(sink: &MailServer) -> Arc<SmtpChannel> {
+fn smtp(sink: &MailServer) -> Arc<SmtpTransport> {
     let long = Duration::from_secs(20);
     let timeouts = Timeouts { connect: long, command: long, data: long };
     let url = format!("smtp://127.0.0.1:{}?connections=4", sink.port);
-    Arc::new(SmtpChannel::with_timeouts(&url, timeouts).unwrap())
+    Arc::new(SmtpTransport::with_timeouts(&url, timeouts).unwrap())
 }
 
 /// LX-22, LX-24, LX-25, LX-26, LX-27, LX-28, LX-29, P7: one run with every outcome.
@@ -212,25 +212,25 @@ async fn no_welcome_mail_without_the_option() {
 #[tokio::test]
 async fn crash_between_claim_and_report_repeats_no_welcome_mail() {
     for deduplicates in [false, true] {
-        let channel = HeldChannel::new(deduplicates);
-        let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+        let transport = HeldTransport::new(deduplicates);
+        let mut harness = EngineHarness::acme(Some(transport.clone())).await;
         let mut body = import_body("people.csv", &people_rows(&["ann", "bob"]));
         body["send_welcome_email"] = json!(true);
         ok(&harness.submit("ImportFile", body).await);
-        channel.wait_for_mails(2).await;
+        transport.wait_for_mails(2).await;
         harness.crash().await;
-        channel.release_all();
+        transport.release_all();
         harness.open().await;
         harness.settle().await;
         let events = harness.events().await;
         let count = |event: &str| events.iter().filter(|name| *name == event).count();
         let ids: std::collections::BTreeSet<_> =
-            channel.mails().into_iter().map(|mail| mail.message_id).collect();
+            transport.mails().into_iter().map(|mail| mail.message_id).collect();
         assert_eq!(ids.len(), 2, "a repeated mail has another Message-ID");
         if deduplicates {
-            assert_eq!((channel.mails().len(), count("NotificationSent")), (4, 2));
+            assert_eq!((transport.mails().len(), count("NotificationSent")), (4, 2));
         } else {
-            assert_eq!((channel.mails().len(), count("NotificationFailed")), (2, 2));
+            assert_eq!((transport.mails().len(), count("NotificationFailed")), (2, 2));
         }
     }
 }
@@ -238,14 +238,14 @@ async fn crash_between_claim_and_report_repeats_no_welcome_mail() {
 /// `settle` waits for welcome mails, also for those that the channel has not answered yet.
 #[tokio::test]
 async fn settle_waits_for_welcome_mails_in_flight() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     let mut body = import_body("people.csv", &people_rows(&["ann"]));
     body["send_welcome_email"] = json!(true);
     ok(&harness.submit("ImportFile", body).await);
-    channel.wait_for_mails(1).await;
+    transport.wait_for_mails(1).await;
     assert!(!harness.engine().actor(&company_id("acme")).await.pending_work().borrow().is_idle());
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     assert_eq!(harness.events().await.last().unwrap(), "NotificationSent");
 }
@@ -253,22 +253,22 @@ async fn settle_waits_for_welcome_mails_in_flight() {
 /// `close` waits for the mails in flight and starts no others.
 #[tokio::test]
 async fn close_waits_for_mails_in_flight() {
-    let channel = HeldChannel::new(false);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     let closing = harness.engine.take().unwrap().close();
     let release = async {
         tokio::task::yield_now().await;
-        channel.release(4);
+        transport.release(4);
     };
     tokio::join!(closing, release);
-    assert_eq!(channel.mails().len(), 4);
-    channel.release_all();
+    assert_eq!(transport.mails().len(), 4);
+    transport.release_all();
     harness.open().await;
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["passed"], &row["failed"]), (&json!(10), &json!(0)), "{row}");
-    assert_eq!(channel.mails().len(), 10);
+    assert_eq!(transport.mails().len(), 10);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
+use boarding_core::delivery::smtp::{SmtpTransport, Timeouts};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
@@ -13,10 +13,10 @@ use crate::support::wait::eventually;
 /// Longer than a busy machine needs for one step.
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-pub(super) fn smtp(port: u16, connect: Duration) -> Arc<SmtpChannel> {
+pub(super) fn smtp(port: u16, connect: Duration) -> Arc<SmtpTransport> {
     let timeouts = Timeouts { connect, command: LONG, data: LONG };
     let url = format!("smtp://127.0.0.1:{port}?connections=4");
-    Arc::new(SmtpChannel::with_timeouts(&url, timeouts).unwrap())
+    Arc::new(SmtpTransport::with_timeouts(&url, timeouts).unwrap())
 }
 
 /// A port on which no server listens.

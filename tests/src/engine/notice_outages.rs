@@ -67,7 +67,7 @@ async fn with_all_kinds(port: u16) -> EngineHarness {
         "number_threshold_percent": 10, "number_overbooking": true, "relay_wait_minutes": 10_080,
     });
     ok(&harness.submit("SetCompanyConfig", settings).await);
-    harness.channel = Some(smtp(port, LONG));
+    harness.transport = Some(smtp(port, LONG));
     harness.restart().await;
     harness
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use boarding_commands::decide::Authority;
-use boarding_core::delivery::Channel;
+use boarding_core::delivery::Transport;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::text_gateway::WithTextGateway;
 use serde_json::{Value, json};
 
-use super::held_channel::HeldChannel;
 use super::held_outbox::HeldOutbox;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, envelope, import_body, numbered_rows, ok, people_rows};
 use crate::support::mail_text::link_token;
 
@@ -132,22 +132,22 @@ async fn long_batch_sends_one_summary_at_its_end() {
 #[tokio::test]
 async fn crash_between_claim_and_report_repeats_no_notification() {
     for deduplicates in [false, true] {
-        let channel = HeldChannel::new(deduplicates);
-        let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+        let transport = HeldTransport::new(deduplicates);
+        let mut harness = EngineHarness::acme(Some(transport.clone())).await;
         set(&harness, admins()).await;
         ok(&harness.submit("ImportFile", import_body("people.csv", &people_rows(&["ann"]))).await);
-        channel.wait_for_mails(2).await;
+        transport.wait_for_mails(2).await;
         harness.crash().await;
-        channel.release_all();
+        transport.release_all();
         harness.open().await;
         harness.settle().await;
         let ids: std::collections::BTreeSet<_> =
-            channel.mails().into_iter().map(|mail| mail.message_id).collect();
+            transport.mails().into_iter().map(|mail| mail.message_id).collect();
         assert_eq!(ids.len(), 2, "a repeated mail has another Message-ID");
         let sent =
             count(&harness, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
         let expected = if deduplicates { (4, [2, 2, 0]) } else { (2, [2, 0, 2]) };
-        assert_eq!((channel.mails().len(), sent.await), expected);
+        assert_eq!((transport.mails().len(), sent.await), expected);
     }
 }
 
@@ -180,8 +180,8 @@ fn run_body(user: &str) -> Value {
 /// `run_completed` notifies the actor who requested the run. `run_started` does so if the run had to wait.
 #[tokio::test]
 async fn requester_is_notified_of_run_start_and_end() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     set(&harness, json!({"notify": {"run_started": true, "run_completed": true}})).await;
     harness.import(&people_rows(&["ann", "bob"])).await;
     let first = submit_as_jane(&harness, "StartBulkIntegration", run_body("ann")).await;
@@ -189,9 +189,9 @@ async fn requester_is_notified_of_run_start_and_end() {
     assert_eq!((&first["state"], &second["state"]), (&json!("running"), &json!("pending")));
     // An actor whose name is not an address gets no mail.
     ok(&harness.submit("StartBulkIntegration", run_body("ann")).await);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
-    let mails = channel.mails();
+    let mails = transport.mails();
     let notices: Vec<_> = mails.iter().filter(|mail| mail.to == "jane@acme.example").collect();
     let notice = |kind: &str, run: &Value| {
         let id = format!("{kind}.{}@acme.boarding.invalid", run["run"].as_str().unwrap());
@@ -362,27 +362,27 @@ async fn reminder_repeats_the_link_of_the_invitation() {
 #[tokio::test]
 async fn crash_between_claim_and_report_repeats_no_reminder() {
     for (deduplicates, revoked, mails) in [(false, false, 1), (true, false, 2), (true, true, 1)] {
-        let channel = HeldChannel::new(deduplicates);
-        let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+        let transport = HeldTransport::new(deduplicates);
+        let mut harness = EngineHarness::acme(Some(transport.clone())).await;
         set(&harness, json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}}))
             .await;
         harness.import(&people_rows(&["ann"])).await;
         harness.start_run().await;
-        channel.release(1);
+        transport.release(1);
         harness.settle().await;
         harness.advance_clock(24 * 3600);
         ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
-        channel.wait_for_mails(2).await;
+        transport.wait_for_mails(2).await;
         if revoked {
             ok(&harness
                 .submit("RevokeInvitation", json!({"user": "ann", "channel": "whatsapp"}))
                 .await);
         }
         harness.crash().await;
-        channel.release_all();
+        transport.release_all();
         harness.open().await;
         harness.settle().await;
-        let all = channel.mails();
+        let all = transport.mails();
         let reminders: Vec<_> =
             all.iter().filter(|mail| mail.message_id.starts_with("reminder.")).collect();
         assert_eq!(reminders.len(), mails, "{deduplicates} {revoked}");
@@ -399,16 +399,16 @@ async fn crash_between_claim_and_report_repeats_no_reminder() {
 async fn other_gateway_sends_no_second_text_reminder() {
     for (same_gateway, expected) in [(true, [1, 0]), (false, [0, 1])] {
         let folder = tempfile::tempdir().unwrap();
-        let mails = HeldChannel::new(false);
+        let mails = HeldTransport::new(false);
         mails.release_all();
-        let with = |texts: Arc<dyn Channel>| -> Option<Arc<dyn Channel>> {
+        let with = |texts: Arc<dyn Transport>| -> Option<Arc<dyn Transport>> {
             Some(Arc::new(WithTextGateway::new(mails.clone(), texts)))
         };
         let texts = || Arc::new(Outbox::open(folder.path()).unwrap());
         let mut harness = EngineHarness::meridian().await;
         let on = json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}});
         set(&harness, on).await;
-        harness.channel = with(texts());
+        harness.transport = with(texts());
         harness.restart().await;
         let mut import = accounts("devices.csv");
         import["files"][0]["text"] = json!(
@@ -419,15 +419,15 @@ async fn other_gateway_sends_no_second_text_reminder() {
         harness.settle().await;
         harness.crash().await;
         let held = HeldOutbox::open(folder.path());
-        harness.channel = with(held.clone());
+        harness.transport = with(held.clone());
         harness.open().await;
         harness.advance_clock(24 * 3600);
         ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
         held.wait_for_mails(1).await;
         harness.crash().await;
-        let other = HeldChannel::new(true);
+        let other = HeldTransport::new(true);
         other.release_all();
-        harness.channel = with(if same_gateway { texts() } else { other.clone() });
+        harness.transport = with(if same_gateway { texts() } else { other.clone() });
         harness.open().await;
         harness.settle().await;
         assert_eq!(other.mails().len(), 0, "a second text was sent");

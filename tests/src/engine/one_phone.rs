@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, import_body, ok};
 
 const PEOPLE: [&str; 4] = ["ann", "bob", "cid", "dee"];
@@ -33,7 +33,7 @@ struct Mailed {
 
 struct World {
     harness: EngineHarness,
-    channel: Arc<HeldChannel>,
+    transport: Arc<HeldTransport>,
     /// The mails that were checked.
     read: usize,
     mailed: BTreeMap<String, Mailed>,
@@ -57,13 +57,13 @@ struct Shown {
 
 impl World {
     async fn new() -> Self {
-        let channel = HeldChannel::new(false);
-        channel.release_all();
-        let harness = EngineHarness::acme(Some(Arc::clone(&channel) as _)).await;
+        let transport = HeldTransport::new(false);
+        transport.release_all();
+        let harness = EngineHarness::acme(Some(Arc::clone(&transport) as _)).await;
         let (read, mailed, imports) = (0, BTreeMap::new(), Vec::new());
         let (by_hand, exempt, ever_exempt) = Default::default();
         let mut world =
-            Self { harness, channel, read, mailed, imports, by_hand, exempt, ever_exempt };
+            Self { harness, transport, read, mailed, imports, by_hand, exempt, ever_exempt };
         let rows: Vec<_> = (0..3).map(|n| (n, Some(n))).collect();
         world.import(&rows, false).await;
         world
@@ -199,7 +199,7 @@ impl World {
 
     /// Each new mail shows the phone on record if it is listed, else another listed phone.
     fn read_mails(&mut self, state: &Shown) -> Result<(), TestCaseError> {
-        let mails = self.channel.mails();
+        let mails = self.transport.mails();
         for mail in mails.iter().skip(self.read) {
             let (user, _) = mail.to.as_str().split_once('@').unwrap();
             let phone = shown(&mail.content.text);

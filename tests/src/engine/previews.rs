@@ -8,7 +8,7 @@ use boarding_core::Reply;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, import_body, ok, people_rows, refused};
 
 const NUMBERS: usize = 6;
@@ -271,22 +271,22 @@ async fn commit_of_a_constantly_changing_company_may_be_retried() {
 /// P16: a running run neither changes a plan nor delays its commit.
 #[tokio::test]
 async fn running_run_does_not_change_a_plan() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann", "bob", "cid", "dee", "eve", "fay"])).await;
     harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     let mut body = import_body("more.csv", "gil,,,gil@people.example,+84912999001,,\n");
     body["mode"] = json!("preview");
     let shown = ok(&harness.submit("ImportFile", body.clone()).await);
     // Two batches of two mails are in flight. After the third mail one batch has ended and the next starts.
-    channel.release(3);
-    channel.wait_for_mails(6).await;
+    transport.release(3);
+    transport.wait_for_mails(6).await;
     body["mode"] = json!("commit");
     body["plan_hash"] = shown["plan_hash"].clone();
     let import = ok(&harness.submit("ImportFile", body).await);
     assert_eq!(import["state"], "completed");
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
 }
 

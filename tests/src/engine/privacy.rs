@@ -8,7 +8,7 @@ use boarding_commands::values::Code;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, import_body, ok};
 use crate::support::mail_text::link_token;
 
@@ -54,8 +54,8 @@ async fn logs_and_refusals_contain_no_personal_data() {
         .with_writer(log.clone())
         .finish();
     let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-    let channel = HeldChannel::new(false);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     let rows = "secretperson,Geheimrat,Geheimrat,secretperson@people.example,+84912345678,,\n\
                 other,Geheimrat,Geheimrat,other@people.example,+84912345679,,\n";
     harness.import(rows).await;
@@ -92,13 +92,13 @@ async fn logs_and_refusals_contain_no_personal_data() {
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 2}),
         )
         .await);
-    channel.wait_for_mails(2).await;
-    let texts: Vec<_> = channel.mails().into_iter().map(|mail| mail.content.text).collect();
+    transport.wait_for_mails(2).await;
+    let texts: Vec<_> = transport.mails().into_iter().map(|mail| mail.content.text).collect();
     harness.crash().await;
-    channel.release_all();
+    transport.release_all();
     harness.open().await;
     harness.settle().await;
-    harness.channel = Some(HeldChannel::answering(
+    harness.transport = Some(HeldTransport::answering(
         false,
         MailOutcome::Failed { code: Code::DeliveryRefused, detail: Some("no".into()) }.into(),
     ));

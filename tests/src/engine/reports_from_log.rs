@@ -11,7 +11,7 @@ use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, ok};
 
 /// The answer of a query at a position.
@@ -223,9 +223,9 @@ async fn change_afterwards(harness: &EngineHarness, generator: &FileGenerator, i
 /// LX-11, LX-21, LX-22: the counts of an import, the summary of a run and its integration log, during and after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leapxpert_counters_are_recalculated_from_the_log() {
-    let channel = HeldChannel::new(true);
+    let transport = HeldTransport::new(true);
     let generator = generators::for_dialect("leapxpert");
-    let harness = generator.harness_with(Some(channel.clone())).await;
+    let harness = generator.harness_with(Some(transport.clone())).await;
     let mut answers = RecordedAnswers::default();
     let body = generator.import_body(&harness, 0, 700).await;
     let import = import_and_record(&mut answers, &harness, body).await;
@@ -237,11 +237,11 @@ async fn leapxpert_counters_are_recalculated_from_the_log() {
     let second = ok(&harness.submit("StartBulkIntegration", waiting).await)["run"].clone();
     for turn in 0..2 {
         // A batch has two recipients, and fewer mails if one of them cannot be invited.
-        channel.wait_for_mails(4 * turn + 1).await;
+        transport.wait_for_mails(4 * turn + 1).await;
         answers.record_run(&harness, &run).await;
-        channel.release(4);
+        transport.release(4);
     }
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     answers.record_run(&harness, &run).await;
     answers.record_run(&harness, &second).await;
@@ -256,9 +256,9 @@ async fn leapxpert_counters_are_recalculated_from_the_log() {
 /// OC-08 … OC-14, OC-12: the counts of an import, and the run of the created users.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn office_chat_counters_are_recalculated_from_the_log() {
-    let channel = HeldChannel::new(true);
+    let transport = HeldTransport::new(true);
     let generator = generators::for_dialect("officechat");
-    let harness = generator.harness_with(Some(channel.clone())).await;
+    let harness = generator.harness_with(Some(transport.clone())).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
     let mut answers = RecordedAnswers::default();
     let body = generator.import_body(&harness, 0, 700).await;
@@ -269,11 +269,11 @@ async fn office_chat_counters_are_recalculated_from_the_log() {
         .extend(super::object(json!({"auto_invite": true, "channel": "whatsapp"})));
     let result = ok(&harness.submit("ImportFile", body).await);
     let (import, run) = (&result["import"], &result["run"]);
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     harness.engine().caught_up().await.unwrap();
     answers.record_import(&harness, import).await;
     answers.record_run(&harness, run).await;
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     answers.record_import(&harness, import).await;
     answers.record_run(&harness, run).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use boarding_commands::values::ImportId;
 use serde_json::json;
 
-use super::held_channel::HeldChannel;
 use super::held_outbox::HeldOutbox;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, numbered_rows, ok};
 
 async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
@@ -17,37 +17,37 @@ async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
 /// A run of ten users whose engine crashed with mails in flight, restarted and finished the run.
 async fn crashed_with_mails_in_flight(
     deduplicates: bool,
-) -> (Arc<HeldChannel>, EngineHarness, String) {
-    let channel = HeldChannel::new(deduplicates);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+) -> (Arc<HeldTransport>, EngineHarness, String) {
+    let transport = HeldTransport::new(deduplicates);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     harness.crash().await;
-    channel.release_all();
+    transport.release_all();
     harness.open().await;
     harness.settle().await;
-    (channel, harness, run)
+    (transport, harness, run)
 }
 
 /// P27, P7: without deduplication, claims without a report become uncertain.
 #[tokio::test]
 async fn mails_in_flight_at_a_crash_become_uncertain() {
-    let (channel, harness, run) = crashed_with_mails_in_flight(false).await;
+    let (transport, harness, run) = crashed_with_mails_in_flight(false).await;
     assert_eq!(counts(&harness, &run).await, [10, 6, 0, 4, 0]);
     let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert!(failed.iter().all(|row| row["code"] == "delivery.uncertain"), "{failed:?}");
-    let mails = channel.mails();
+    let mails = transport.mails();
     let ids: std::collections::BTreeSet<_> = mails.iter().map(|mail| &mail.message_id).collect();
     assert_eq!((mails.len(), ids.len()), (10, 10), "a user got a second mail");
 }
 
-/// P27: a deduplicating channel gets the claimed mails again, and the result is as without the crash.
+/// P27: a deduplicating transport gets the claimed mails again, and the result is as without the crash.
 #[tokio::test]
-async fn crash_with_deduplicating_channel_changes_no_outcome() {
-    let (channel, harness, run) = crashed_with_mails_in_flight(true).await;
+async fn crash_with_deduplicating_transport_changes_no_outcome() {
+    let (transport, harness, run) = crashed_with_mails_in_flight(true).await;
     assert_eq!(counts(&harness, &run).await, [10, 10, 0, 0, 0]);
-    let mails = channel.mails();
+    let mails = transport.mails();
     for mail in &mails {
         assert!(
             mails.iter().filter(|one| one.message_id == mail.message_id).all(|one| one == mail)
@@ -70,25 +70,25 @@ async fn outbox_has_one_mail_per_recipient_after_crashes() {
     assert_eq!(harness.outbox().len(), 1500);
 }
 
-/// P7: a run keeps its channel. With `adopt_runs` another channel continues it without second mails.
+/// P7: a run keeps its transport. With `adopt_runs` another transport continues it without second mails.
 #[tokio::test]
 async fn run_waits_for_the_channel_it_was_started_with() {
-    let channel = HeldChannel::new(true);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(true);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     harness.crash().await;
-    harness.channel = None;
+    harness.transport = None;
     harness.open().await;
     harness.settle().await;
     assert_eq!(
         counts(&harness, &run).await,
         [10, 0, 0, 0, 10],
-        "another channel sent mails of the run"
+        "another transport sent mails of the run"
     );
     let actor = harness.engine().actor(&company_id("acme")).await;
-    assert_eq!(actor.pending_work().borrow().other_channel.as_deref(), Some("held"));
+    assert_eq!(actor.pending_work().borrow().other_transport.as_deref(), Some("held"));
     drop(actor);
     harness.crash().await;
     harness.adopt_runs = true;
@@ -101,20 +101,20 @@ async fn run_waits_for_the_channel_it_was_started_with() {
 /// P8: a recipient who was archived between claim and crash is not mailed again.
 #[tokio::test]
 async fn open_claim_is_checked_again_before_its_repeat() {
-    let channel = HeldChannel::new(true);
-    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(true);
+    let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&numbered_rows(2)).await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(2).await;
+    transport.wait_for_mails(2).await;
     ok(&harness.submit("ArchiveUser", json!({"user": "user0"})).await);
     harness.crash().await;
-    channel.release_all();
+    transport.release_all();
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [2, 1, 0, 1, 0]);
     let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert_eq!(failed[0]["code"], "delivery.uncertain");
-    assert_eq!(channel.mails().len(), 3, "not exactly one mail was sent again");
+    assert_eq!(transport.mails().len(), 3, "not exactly one mail was sent again");
 }
 
 /// An engine that crashed when the outbox had the mails of user0, user2 and user4, and not those of three others.
@@ -123,7 +123,7 @@ async fn crashed_outbox() -> (EngineHarness, String) {
     let mut harness = EngineHarness::acme(None).await;
     harness.crash().await;
     let held = HeldOutbox::open(&harness.data().join("outbox"));
-    harness.channel = Some(held.clone());
+    harness.transport = Some(held.clone());
     harness.open().await;
     harness.import(&numbered_rows(6)).await;
     let run = harness.start_run().await;
@@ -142,7 +142,7 @@ async fn crashed_outbox() -> (EngineHarness, String) {
 #[tokio::test]
 async fn outbox_says_which_mails_were_sent() {
     let (mut harness, run) = crashed_outbox().await;
-    harness.channel = None;
+    harness.transport = None;
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [6, 5, 0, 1, 0]);
@@ -158,14 +158,14 @@ async fn outbox_says_which_mails_were_sent() {
 #[tokio::test]
 async fn adopted_run_knows_the_mails_of_its_outbox() {
     let (mut harness, run) = crashed_outbox().await;
-    let channel = HeldChannel::new(false);
-    channel.release_all();
-    harness.channel = Some(channel.clone());
+    let transport = HeldTransport::new(false);
+    transport.release_all();
+    harness.transport = Some(transport.clone());
     harness.adopt_runs = true;
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [6, 5, 0, 1, 0]);
-    let users = channel.mails().into_iter().map(|mail| mail.to).collect::<Vec<_>>();
+    let users = transport.mails().into_iter().map(|mail| mail.to).collect::<Vec<_>>();
     assert_eq!(users, ["user3@people.example", "user5@people.example"]);
     assert_eq!(harness.outbox().len(), 3);
 }
@@ -175,7 +175,7 @@ async fn adopted_run_knows_the_mails_of_its_outbox() {
 async fn other_outbox_sends_no_mail_again() {
     let (mut harness, run) = crashed_outbox().await;
     std::fs::remove_file(harness.data().join("outbox/.id")).unwrap();
-    harness.channel = None;
+    harness.transport = None;
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [6, 0, 0, 6, 0]);

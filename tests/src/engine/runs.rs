@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
-use boarding_core::delivery::null::NullChannel;
+use boarding_core::delivery::null::NullTransport;
 use serde_json::{Value, json};
 
-use super::held_channel::HeldChannel;
+use super::held_transport::HeldTransport;
 use super::{EngineHarness, company_id, numbered_rows, ok, people_rows, refused};
 
 /// State and queue place of each run, newest first.
@@ -21,11 +22,11 @@ async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
 /// LX-33, LX-34: the second run waits at place 1 and starts in the commit that completes the first.
 #[tokio::test]
 async fn second_run_starts_in_the_commit_that_ends_the_first() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann", "bob"])).await;
     harness.start_run().await;
-    channel.wait_for_mails(2).await;
+    transport.wait_for_mails(2).await;
     let second = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1});
     let result = ok(&harness.submit("StartBulkIntegration", second).await);
     assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(1)));
@@ -38,7 +39,7 @@ async fn second_run_starts_in_the_commit_that_ends_the_first() {
         queue.iter().map(|row| (row["holder"].clone(), row["place"].clone())).collect();
     assert_eq!(holders.len(), 2);
     assert_eq!(holders.iter().filter(|(holder, _)| *holder == json!(true)).count(), 1);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     assert_eq!(
         states(&harness).await,
@@ -56,13 +57,13 @@ async fn second_run_starts_in_the_commit_that_ends_the_first() {
 /// LX-35.
 #[tokio::test]
 async fn run_of_one_company_does_not_block_another() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.set_up("umbrella").await;
     harness.import(&people_rows(&["ann"])).await;
     harness.import_in("umbrella", &people_rows(&["ann"])).await;
     harness.start_run().await;
-    channel.wait_for_mails(1).await;
+    transport.wait_for_mails(1).await;
     let result = ok(&harness
         .submit_to(
             "umbrella",
@@ -71,10 +72,10 @@ async fn run_of_one_company_does_not_block_another() {
         )
         .await);
     assert_eq!(result["state"], "running");
-    channel.wait_for_mails(2).await;
-    let companies: Vec<_> = channel.mails().iter().map(|mail| mail.company.to_string()).collect();
+    transport.wait_for_mails(2).await;
+    let companies: Vec<_> = transport.mails().iter().map(|mail| mail.company.to_string()).collect();
     assert_eq!(companies, ["acme", "umbrella"]);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     harness.engine().settle(&company_id("umbrella")).await;
 }
@@ -82,24 +83,24 @@ async fn run_of_one_company_does_not_block_another() {
 /// LX-32: a started run cannot be stopped.
 #[tokio::test]
 async fn only_a_waiting_run_can_be_withdrawn() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
     let first = harness.start_run().await;
     let second = harness.start_run().await;
-    channel.wait_for_mails(1).await;
+    transport.wait_for_mails(1).await;
     let before = harness.log_bytes();
     refused(&harness.submit("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
     assert_eq!(harness.log_bytes(), before);
     ok(&harness.submit("CancelRun", json!({"run": second})).await);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     refused(&harness.submit("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
     assert_eq!(
         states(&harness).await,
         [("withdrawn".into(), Value::Null), ("completed".into(), Value::Null)]
     );
-    assert_eq!(channel.mails().len(), 1);
+    assert_eq!(transport.mails().len(), 1);
 }
 
 /// P2.
@@ -152,19 +153,19 @@ async fn scheduled_run_sends_nothing_on_a_disabled_channel() {
 /// N85, A3: the engine checks each recipient at her claim, not at the start of the run. The total stays the same.
 #[tokio::test]
 async fn recipients_are_checked_at_their_claim() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness
         .import(&people_rows(&["a1", "a2", "a3", "a4", "archived", "linked", "phoneless", "fine"]))
         .await;
     let run = harness.start_run().await;
-    channel.wait_for_mails(4).await;
+    transport.wait_for_mails(4).await;
     ok(&harness.submit("ArchiveUser", json!({"user": "archived"})).await);
     ok(&harness.submit("LinkCompleted", json!({"user": "linked", "channel": "whatsapp"})).await);
     let phone =
         harness.rows("phone_list", json!({"search": "phoneless"})).await[0]["phone"].clone();
     ok(&harness.submit("RemoveCorporatePhone", json!({"phone": phone})).await);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
     let counts = ["total", "passed", "skipped", "failed", "remaining"]
@@ -185,13 +186,13 @@ async fn recipients_are_checked_at_their_claim() {
 /// N86, N87: reports for a wrong run, user, company or time are refused and change nothing.
 #[tokio::test]
 async fn misplaced_report_changes_nothing() {
-    let channel = HeldChannel::new(false);
-    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.set_up("umbrella").await;
     harness.import(&people_rows(&["ann", "bob"])).await;
     let first = harness.start_run().await;
     let second = harness.start_run().await;
-    channel.wait_for_mails(2).await;
+    transport.wait_for_mails(2).await;
     let before = harness.log_bytes();
     let sent = |run: &str, user: &str| json!({"run": run, "user": user});
     refused(&harness.submit("InviteSent", sent(&second, "ann")).await, Code::RunNotRunning);
@@ -208,11 +209,11 @@ async fn misplaced_report_changes_nothing() {
     let skip = json!({"run": first, "user": "ann", "code": "recipient.already_linked"});
     refused(&harness.submit("UserSkipped", skip.clone()).await, Code::RecipientAlreadyTerminal);
     assert_eq!(harness.log_bytes(), before);
-    channel.release_all();
+    transport.release_all();
     harness.settle().await;
     let before = harness.log_bytes();
     let late = harness.submit("InviteSent", sent(&first, "bob")).await;
-    assert!(matches!(late, boarding_commands::envelope::Answer::Refused { .. }), "{late:?}");
+    assert!(matches!(late, Answer::Refused { .. }), "{late:?}");
     refused(&harness.submit("UserSkipped", skip).await, Code::RecipientAlreadyTerminal);
     assert_eq!(harness.log_bytes(), before);
     for run in [first, second] {
@@ -240,9 +241,9 @@ async fn outcomes_with_very_long_details_are_kept() {
     for (length, details_kept) in [(200_000, true), (300_000, false)] {
         let detail = "x".repeat(length);
         let answer = MailOutcome::Failed { code: Code::DeliveryRefused, detail: Some(detail) };
-        let channel = HeldChannel::answering(false, answer.into());
-        channel.release_all();
-        let harness = EngineHarness::acme(Some(channel)).await;
+        let transport = HeldTransport::answering(false, answer.into());
+        transport.release_all();
+        let harness = EngineHarness::acme(Some(transport)).await;
         harness.import(&people_rows(&["ann", "bob", "cid", "dee"])).await;
         let run = harness.start_run().await;
         harness.settle().await;
@@ -259,7 +260,7 @@ async fn outcomes_with_very_long_details_are_kept() {
 /// P4: claims that do not fit in one commit are split, and the run completes.
 #[tokio::test]
 async fn recipients_with_very_long_keys_are_claimed_in_parts() {
-    let harness = EngineHarness::acme(Some(Arc::new(NullChannel))).await;
+    let harness = EngineHarness::acme(Some(Arc::new(NullTransport))).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 250})).await);
     let domain = format!("{0}.{0}.{0}.example", "d".repeat(57));
     let row = |n: usize| {
@@ -273,4 +274,28 @@ async fn recipients_with_very_long_keys_are_claimed_in_parts() {
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(250)));
+}
+
+/// LX-20, A39: of two administrators who confirm one plan at the same moment, one starts the run. The other gets its id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_confirmed_by_two_at_once_starts_one_run() {
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let unconfirmed =
+        json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+    let without = harness.submit("StartBulkIntegration", unconfirmed.clone()).await;
+    assert_eq!(refused(&without, Code::FieldRequired), json!({"field": "plan_hash"}));
+    let body = harness.as_shown("acme", unconfirmed).await;
+    let confirm = || harness.submit("StartBulkIntegration", body.clone());
+    let answers = tokio::join!(confirm(), confirm());
+    let (accepted, other) = match &answers {
+        (first @ Answer::Accepted { .. }, second) => (first, second),
+        (first, second) => (second, first),
+    };
+    let run = ok(accepted)["run"].clone();
+    assert_eq!(refused(other, Code::RunAlreadyConfirmed), json!({"run": run}));
+    transport.release_all();
+    harness.settle().await;
+    assert_eq!((harness.rows("runs", json!({})).await.len(), transport.mails().len()), (1, 2));
 }

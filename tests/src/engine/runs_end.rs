@@ -10,7 +10,7 @@ use std::time::Duration;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::{Code, Time};
 use boarding_core::delivery::mail::Mail;
-use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture, ReadyFuture};
+use boarding_core::delivery::{DeliveryFuture, ReadyFuture, Transport, TransportAnswer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ const MOODS: [Mood; 8] = [
 
 /// A channel with a mood. Its mails take no time, unless it is silent.
 #[derive(Debug)]
-struct MoodyChannel {
+struct MoodyTransport {
     mood: Mutex<Mood>,
     /// Batches that are under way.
     asleep: AtomicUsize,
@@ -74,15 +74,15 @@ struct MoodyChannel {
     hands_over: bool,
 }
 
-impl MoodyChannel {
+impl MoodyTransport {
     fn mood(&self) -> Mood {
         *self.mood.lock().unwrap()
     }
 
-    fn answer(mood: Mood, mail: &Mail) -> ChannelAnswer {
+    fn answer(mood: Mood, mail: &Mail) -> TransportAnswer {
         let for_now = |code| MailOutcome::Retry { code, detail: Some("451 later".to_owned()) };
         let is_some = mail.to.as_str().starts_with(['a', 'c']);
-        ChannelAnswer::Outcome(match mood {
+        TransportAnswer::Outcome(match mood {
             Mood::Works => MailOutcome::SENT,
             Mood::RefusesSome if !is_some => MailOutcome::SENT,
             Mood::RefusesForNow | Mood::RefusesSome => for_now(Code::DeliveryTemporaryFailure),
@@ -93,7 +93,7 @@ impl MoodyChannel {
     }
 }
 
-impl Channel for MoodyChannel {
+impl Transport for MoodyTransport {
     fn name(&self) -> &'static str {
         "moody"
     }
@@ -123,7 +123,7 @@ impl Channel for MoodyChannel {
         let mood = self.mood();
         Box::pin(async move {
             if self.hands_over {
-                return vec![ChannelAnswer::HandedOver; mails.len()];
+                return vec![TransportAnswer::HandedOver; mails.len()];
             }
             if mood == Mood::Silent {
                 self.asleep.fetch_add(1, Ordering::SeqCst);
@@ -145,21 +145,21 @@ async fn breathe() {
 /// A company with people, whose engine has a moody channel and simulated time.
 struct World {
     harness: EngineHarness,
-    channel: Arc<MoodyChannel>,
+    transport: Arc<MoodyTransport>,
 }
 
 impl World {
     async fn new(hands_over: bool) -> Self {
         let (mood, asleep) = (Mutex::new(Mood::Works), AtomicUsize::new(0));
-        let channel = Arc::new(MoodyChannel { mood, asleep, hands_over });
-        let harness = EngineHarness::acme(Some(Arc::clone(&channel) as _)).await;
+        let transport = Arc::new(MoodyTransport { mood, asleep, hands_over });
+        let harness = EngineHarness::acme(Some(Arc::clone(&transport) as _)).await;
         let settings = json!({
             "relay_wait_minutes": RELAY_WAIT, "delivery_retry_minutes": RETRIES,
             "recipient_deadline_seconds": DEADLINE * 60,
         });
         ok(&harness.submit("SetCompanyConfig", settings).await);
         harness.import(&people_rows(&PEOPLE)).await;
-        Self { harness, channel }
+        Self { harness, transport }
     }
 
     /// Waits, in the machine's time, until nothing is due. Returns whether a run is left.
@@ -202,7 +202,7 @@ impl World {
             return Err(format!("a tick at {:?}", pending.tick_at));
         }
         let Some((id, deferred, claimed, waits_since)) = run else { return Ok(queued > 0) };
-        if self.channel.asleep.load(Ordering::SeqCst) > 0 {
+        if self.transport.asleep.load(Ordering::SeqCst) > 0 {
             return Ok(true);
         }
         let row = self.harness.row("run", json!({"run": id})).await;
@@ -215,7 +215,7 @@ impl World {
             };
         }
         // A worker has each claimed recipient until a report or the deadline comes.
-        let with_workers = if self.channel.hands_over { claimed } else { 0 };
+        let with_workers = if self.transport.hands_over { claimed } else { 0 };
         let is_later = deferred == 0 || pending.retry_at.is_some_and(|at| at > now);
         match is_later && pending.remaining == (deferred + with_workers) as u64 {
             true => Ok(true),
@@ -261,7 +261,7 @@ impl World {
     async fn step(&mut self, step: u8, detail: u8) {
         let user = PEOPLE[usize::from(detail) % PEOPLE.len()];
         match step % 16 {
-            0..3 => *self.channel.mood.lock().unwrap() = MOODS[usize::from(detail) % MOODS.len()],
+            0..3 => *self.transport.mood.lock().unwrap() = MOODS[usize::from(detail) % MOODS.len()],
             3..6 => self.start_run(detail).await,
             6 => self.ask("ArchiveUser", json!({"user": user})).await,
             7 => self.ask("RestoreUser", json!({"user": user})).await,
@@ -286,7 +286,7 @@ impl World {
                 self.ask("ResendInvitation", body).await;
             }
             12 => {
-                self.channel.asleep.store(0, Ordering::SeqCst);
+                self.transport.asleep.store(0, Ordering::SeqCst);
                 self.harness.restart().await;
             }
             13 => drop(self.pass(u64::from(detail) * 20).await),

@@ -1,4 +1,5 @@
-//! One NATS serves one log: engines start at the same moment, are paused, or are cut off from the network.
+//! One NATS with the accounts of `nats.conf` serves one log: engines start at the same moment, are paused, or are cut
+//! off from the network.
 //!
 //! Each fault is tried twice, or as often as `BOARDING_FAULTS` says.
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::caller::Caller;
+use super::permissions::{config, server, url, url_of_port};
 use super::retries::command_until_accepted;
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
@@ -37,6 +39,17 @@ async fn start(serving: &mut ServeProcess) -> String {
         line
     };
     tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+/// An engine on a server with the accounts of `nats.conf`.
+fn not_started(server: &Server) -> ServeProcess {
+    ServeProcess::at(url(server, "engine"))
+}
+
+fn started(server: &Server) -> ServeProcess {
+    let mut serving = not_started(server);
+    serving.restart(&[]);
+    serving
 }
 
 async fn status(serving: &mut ServeProcess) -> Option<i32> {
@@ -109,12 +122,12 @@ async fn check_one_log(
     repair: impl Fn(&ServeProcess),
 ) {
     let mut first = match through {
-        Some(proxy) => ServeProcess::at(format!("nats://127.0.0.1:{}", proxy.port)),
-        None => ServeProcess::not_started(server),
+        Some(proxy) => ServeProcess::at(url_of_port(proxy.port, "engine")),
+        None => not_started(server),
     };
-    let mut second = ServeProcess::not_started(server);
+    let mut second = not_started(server);
     first.restart(&[]);
-    let caller = Caller::connect(&server.url()).await;
+    let caller = Caller::connect(&url(server, "acme-publisher")).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let load = Load::start(&caller);
     // Some commands are accepted before the fault, and some are on their way.
@@ -159,8 +172,8 @@ async fn check_one_log(
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_engines_starts_at_the_same_moment() {
     for _ in 0..faults() {
-        let server = Server::start();
-        let mut engines = [(); 2].map(|()| ServeProcess::not_started(&server));
+        let server = server(&config());
+        let mut engines = [(); 2].map(|()| not_started(&server));
         let [one, other] = &mut engines;
         let lines = tokio::join!(start(one), start(other));
         let winner = usize::from(lines.0.is_empty());
@@ -173,7 +186,7 @@ async fn one_of_two_engines_starts_at_the_same_moment() {
         for part in [ALREADY, data.to_str().unwrap(), "its lease ends after 10 s"] {
             assert!(loser.log().contains(part), "{}", loser.log());
         }
-        let caller = Caller::connect(&server.url()).await;
+        let caller = Caller::connect(&url(&server, "acme-publisher")).await;
         caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     }
 }
@@ -181,7 +194,7 @@ async fn one_of_two_engines_starts_at_the_same_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_engine_leaves_when_another_has_started() {
     for trial in 0..faults() {
-        let server = Server::start();
+        let server = server(&config());
         let pause = |engine: &ServeProcess| engine.signal("-STOP");
         check_one_log(trial, None, &server, pause, |engine| engine.signal("-CONT")).await;
     }
@@ -190,7 +203,7 @@ async fn paused_engine_leaves_when_another_has_started() {
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_cut_off_leaves_when_another_has_started() {
     for trial in 0..faults() {
-        let server = Server::start();
+        let server = server(&config());
         let proxy = Proxy::to(server.port).await;
         check_one_log(trial, Some(&proxy), &server, |_| proxy.cut(), |_| proxy.restore()).await;
     }
@@ -199,9 +212,9 @@ async fn engine_cut_off_leaves_when_another_has_started() {
 /// No other engine has started meanwhile, so the engine goes on.
 #[tokio::test]
 async fn engine_goes_on_after_an_outage_longer_than_its_lease() {
-    let mut server = Server::start();
-    let mut serving = ServeProcess::start(&server);
-    let caller = Caller::connect(&server.url()).await;
+    let mut server = server(&config());
+    let mut serving = started(&server);
+    let caller = Caller::connect(&url(&server, "acme-publisher")).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     server.kill();
     eventually("the lease is over", async || {
@@ -209,7 +222,7 @@ async fn engine_goes_on_after_an_outage_longer_than_its_lease() {
     })
     .await;
     server.restart();
-    let caller = Caller::connect(&server.url()).await;
+    let caller = Caller::connect(&url(&server, "acme-publisher")).await;
     let globex = json!({"company_name": "Globex"});
     command_until_accepted(&caller, "SetCompanyConfig", globex).await;
     assert!(serving.exit_status().is_none());
@@ -219,13 +232,13 @@ async fn engine_goes_on_after_an_outage_longer_than_its_lease() {
 /// the lease for all.
 #[tokio::test]
 async fn engine_starts_at_once_after_a_kill_or_a_stop() {
-    let server = Server::start();
-    let mut serving = ServeProcess::start(&server);
+    let server = server(&config());
+    let mut serving = started(&server);
     serving.kill();
     serving.restart(&[]);
     serving.signal("-TERM");
     assert_eq!(status(&mut serving).await, Some(0), "{}", serving.log());
-    let other = ServeProcess::start(&server);
+    let other = started(&server);
     for engine in [&serving, &other] {
         assert!(!engine.log().contains(WAITS), "{}", engine.log());
     }
@@ -233,11 +246,11 @@ async fn engine_starts_at_once_after_a_kill_or_a_stop() {
 
 #[tokio::test]
 async fn engines_with_own_and_with_shared_log_exclude_each_other() {
-    let server = Server::start();
+    let server = server(&config());
     let monitor = server.monitor_url();
     let shared = ["--log", "jetstream", "--nats-monitor", &monitor];
-    let mut alone = ServeProcess::start(&server);
-    let mut sharing = ServeProcess::not_started(&server);
+    let mut alone = started(&server);
+    let mut sharing = not_started(&server);
     drop(sharing.spawn(&shared));
     assert_eq!(status(&mut sharing).await, Some(4), "{}", sharing.log());
     assert!(sharing.log().contains(ALREADY), "{}", sharing.log());
@@ -245,7 +258,7 @@ async fn engines_with_own_and_with_shared_log_exclude_each_other() {
     assert_eq!(status(&mut alone).await, Some(0), "{}", alone.log());
 
     sharing.restart(&shared);
-    let mut second = ServeProcess::not_started(&server);
+    let mut second = not_started(&server);
     second.restart(&shared);
     drop(alone.spawn(&[]));
     assert_eq!(status(&mut alone).await, Some(4), "{}", alone.log());

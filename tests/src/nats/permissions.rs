@@ -55,7 +55,17 @@ pub(super) fn server(config: &str) -> Server {
 
 /// The address of a server of [`server`] for this user.
 pub(super) fn url(server: &Server, user: &str) -> String {
-    format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
+    url_of_port(server.port, user)
+}
+
+/// The addresses of servers for this user, separated by commas.
+pub(super) fn urls(servers: &[Server], user: &str) -> String {
+    servers.iter().map(|server| url(server, user)).collect::<Vec<_>>().join(",")
+}
+
+/// As [`url`], for a server or a proxy on this port.
+pub(super) fn url_of_port(port: u16, user: &str) -> String {
+    format!("nats://{user}:{user}@127.0.0.1:{port}")
 }
 
 /// The lines of a configuration for a test server. Each password is the user's name.
@@ -66,7 +76,8 @@ pub(super) fn lines(config: &str) -> String {
         let user = user.to_lowercase().replace('_', "-");
         text = text.replace(&format!("${variable}\n"), &format!("\"{user}\"\n"));
     }
-    let ours = |line: &&str| !line.starts_with("listen:") && !line.starts_with("http:");
+    let set_by_tests = ["listen:", "http:", "server_name:"];
+    let ours = |line: &&str| !set_by_tests.iter().any(|name| line.starts_with(name));
     text.lines().filter(ours).collect::<Vec<_>>().join("\n")
 }
 

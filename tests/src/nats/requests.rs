@@ -25,7 +25,7 @@ async fn serve_with(server: &Server, limits: AdmissionLimits) -> (tempfile::Temp
     let data = folder.path().join("data");
     let options = Options {
         data,
-        channel: None,
+        transport: None,
         texts: None,
         adopt_runs: false,
         carries_runs: true,

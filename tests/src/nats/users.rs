@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::{Client, Request};
-use boarding_core::delivery::null::NullChannel;
-use boarding_nats::channel::NatsChannel;
+use boarding_core::delivery::null::NullTransport;
 use boarding_nats::feed::{Feed, Options};
 use boarding_nats::worker_queue::{WorkItem, WorkQueue};
+use boarding_nats::worker_transport::WorkerTransport;
 use futures_util::StreamExt as _;
 use serde_json::json;
 
@@ -34,7 +34,7 @@ async fn worker_reads_work_and_nothing_else() {
     let engine = client(&server, "engine").await;
     let mut harness = EngineHarness::acme(None).await;
     let queue = WorkQueue::new(engine.clone(), harness.engine().clock().clone(), 1);
-    harness.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
+    harness.transport = Some(Arc::new(WorkerTransport::new(queue, Arc::new(NullTransport))));
     harness.restart().await;
     let feed = Feed::start(harness.engine(), engine.clone(), Options::default());
     harness.import(&people_rows(&["ann"])).await;

@@ -12,10 +12,10 @@ use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::text_gateway::WithTextGateway;
-use boarding_core::delivery::{Channel, DeliveryFuture};
-use boarding_nats::channel::NatsChannel;
+use boarding_core::delivery::{DeliveryFuture, Transport};
 use boarding_nats::text_work::{ReportKeys, TextItem, TextQueue};
 use boarding_nats::worker_queue::{WorkItem, WorkQueue};
+use boarding_nats::worker_transport::WorkerTransport;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -30,17 +30,17 @@ async fn client(server: &Server) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-/// A NATS channel with the clock of the harness.
-async fn channel(harness: &EngineHarness, server: &Server) -> Arc<NatsChannel> {
+/// The transport of workers, with the clock of the harness.
+async fn transport(harness: &EngineHarness, server: &Server) -> Arc<WorkerTransport> {
     let queue = WorkQueue::new(client(server).await, harness.engine().clock().clone(), 1);
     let outbox = Outbox::open(&harness.data().join("outbox")).unwrap();
-    Arc::new(NatsChannel::new(queue, Arc::new(outbox)))
+    Arc::new(WorkerTransport::new(queue, Arc::new(outbox)))
 }
 
 /// A harness whose invitations are sent by workers.
 async fn harness(server: &Server) -> EngineHarness {
     let mut harness = EngineHarness::acme(None).await;
-    harness.channel = Some(channel(&harness, server).await);
+    harness.transport = Some(transport(&harness, server).await);
     harness.restart().await;
     ok(&harness.submit("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await);
     harness
@@ -217,13 +217,13 @@ enum CrashPoint {
 /// A channel that never returns from `send_batch`, so that the test can crash the engine there.
 #[derive(Debug)]
 struct BlockingChannel {
-    inner: Arc<NatsChannel>,
+    inner: Arc<WorkerTransport>,
     crash_point: CrashPoint,
     reached: watch::Sender<usize>,
     batches: AtomicUsize,
 }
 
-impl Channel for BlockingChannel {
+impl Transport for BlockingChannel {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -264,16 +264,16 @@ async fn crashed(
     crash_point: CrashPoint,
 ) -> (EngineHarness, String) {
     let mut harness = harness(server).await;
-    let inner = channel(&harness, server).await;
+    let inner = transport(&harness, server).await;
     let reached = watch::Sender::new(0);
     let blocking = BlockingChannel { inner, crash_point, reached, batches: AtomicUsize::new(0) };
     let blocking = Arc::new(blocking);
-    harness.channel = Some(blocking.clone());
+    harness.transport = Some(blocking.clone());
     harness.restart().await;
     harness.import(&numbered_rows(people)).await;
     let run = harness.start_run().await;
     blocking.reached.subscribe().wait_for(|reached| *reached == people).await.unwrap();
-    harness.channel = Some(channel(&harness, server).await);
+    harness.transport = Some(transport(&harness, server).await);
     harness.crash().await;
     (harness, run)
 }
@@ -432,7 +432,7 @@ async fn work_is_queued_once_after_an_outage_of_nats() {
 }
 
 /// An outbox for mails, and the work queue for text messages.
-async fn with_text_gateway(harness: &EngineHarness, server: &Server) -> Arc<dyn Channel> {
+async fn with_text_gateway(harness: &EngineHarness, server: &Server) -> Arc<dyn Transport> {
     let queue = WorkQueue::new(client(server).await, harness.engine().clock().clone(), 1);
     let outbox = Outbox::open(&harness.data().join("outbox")).unwrap();
     Arc::new(WithTextGateway::new(Arc::new(outbox), Arc::new(TextQueue::new(queue))))
@@ -443,7 +443,7 @@ async fn with_text_gateway(harness: &EngineHarness, server: &Server) -> Arc<dyn 
 async fn text_gateway_gets_each_device_once() {
     let server = Server::start();
     let mut harness = EngineHarness::meridian().await;
-    harness.channel = Some(with_text_gateway(&harness, &server).await);
+    harness.transport = Some(with_text_gateway(&harness, &server).await);
     harness.restart().await;
     let text = "email address or device,social_messaging,monitor_calls,monitor_sms\n\
         +84923448071,No,off,off\nann@meridian.example,No,off,off\n";
@@ -462,7 +462,7 @@ async fn text_gateway_gets_each_device_once() {
         (counts(&harness, &run).await == [2, 1, 0, 0, 1]).then_some(())
     })
     .await;
-    harness.channel = Some(with_text_gateway(&harness, &server).await);
+    harness.transport = Some(with_text_gateway(&harness, &server).await);
     harness.restart().await;
     assert_eq!(counts(&harness, &run).await, [2, 1, 0, 0, 1], "the text is still under way");
     let ReportKeys { run: of, attempt, fence } = item.report.unwrap();

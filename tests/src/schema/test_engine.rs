@@ -33,7 +33,7 @@ impl TestEngine {
         let data = folder.path().join("data");
         let engine = Engine::open(Options {
             data,
-            channel: None,
+            transport: None,
             texts: None,
             adopt_runs: false,
             carries_runs: true,

@@ -79,7 +79,7 @@ fn visible_result(simulator: &Simulator) -> Vec<Value> {
 
 /// P7, P27: a channel that drops repeated mails hides every crash.
 #[test]
-fn crash_at_any_phase_is_invisible_with_deduplicating_channel() {
+fn crash_at_any_phase_is_invisible_with_deduplicating_transport() {
     let (undisturbed, simulator) = run_scenario(true, None).unwrap();
     assert!(undisturbed.len() > 8, "{undisturbed:?}");
     for crash_at in 0..2 * PHASES {
@@ -92,7 +92,7 @@ fn crash_at_any_phase_is_invisible_with_deduplicating_channel() {
     }
 }
 
-/// P7, P27: on other channels, a claimed mail without a report becomes uncertain and is not sent again.
+/// P7, P27: on other transports, a claimed mail without a report becomes uncertain and is not sent again.
 #[test]
 fn crash_at_any_phase_leaves_only_uncertain_outcomes() {
     let (undisturbed, _) = run_scenario(false, None).unwrap();

@@ -156,6 +156,11 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
+        Self::with("jetstream { store_dir: \"STORE\", sync_interval: always }")
+    }
+
+    /// Starts servers with these lines of configuration, as [`Server::with`] does.
+    pub(crate) fn with(lines: &str) -> Self {
         let ports: [u16; 9] = free_ports();
         let routes: Vec<String> = ports
             .iter()
@@ -166,7 +171,7 @@ impl Cluster {
         let servers = ports.chunks(3).zip(1..).map(|(ports, n)| {
             let lines = format!(
                 "server_name: n{n}\n\
-                 jetstream {{ store_dir: \"STORE\", sync_interval: always }}\n\
+                 {lines}\n\
                  cluster {{ name: boarding, listen: \"127.0.0.1:{}\", routes: [{}] }}",
                 ports[2],
                 routes.join(", ")

@@ -13,7 +13,7 @@ use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,
-    /// The channel that the claims will be handed to, by name. It takes over no mail that another channel tries.
+    /// The transport that the claims will be handed to, by name. It takes over no mail that another transport tries.
     pub via: &'static str,
 }
 
@@ -25,7 +25,7 @@ impl Decide for ClaimNotification {
     }
 }
 
-/// Like [`ClaimNotification`], but only text messages. The mails wait for their channel.
+/// Like [`ClaimNotification`], but only text messages. The mails wait for their transport.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimTextNotifications(pub ClaimNotification);
 
@@ -77,7 +77,7 @@ impl ClaimNotification {
         Ok(Decision::append_if_any(events))
     }
 
-    /// The event that records the channels of the claims, if the claims before had others.
+    /// The event that records the transports of the claims, if the claims before had others.
     fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
         let setup = context.mail_setup;
         let via = setup.notices_via.unwrap_or(self.via).to_owned();
@@ -167,7 +167,7 @@ pub struct OpenNotification {
     /// Whether it is a text message to a device.
     pub is_text: bool,
     pub is_welcome: bool,
-    /// The channel that got it; none in a history that did not record it.
+    /// The transport that got it; none in a history that did not record it.
     pub handed_to: Option<HandedTo>,
     /// The claim, as its `NotificationDispatched` told it, or why the mail may not be sent any more.
     pub claim: Result<Event, Code>,
@@ -255,9 +255,9 @@ mod tests {
         assert!(!company.when(ClaimNotification { most: 9, via: "outbox" }).0.unwrap().is_append());
     }
 
-    /// P7: an open claim knows the channel that got it, until the next claims are handed to another one.
+    /// P7: an open claim knows the transport that got it, until the next claims are handed to another one.
     #[test]
-    fn open_claim_knows_its_channel() {
+    fn open_claim_knows_its_transport() {
         let import = ImportId(ulid::Ulid(4));
         let asked = |row| Event::WelcomeEmailRequested { user: who("ann"), import, row };
         let claim = |via| ClaimNotification { most: 1, via };

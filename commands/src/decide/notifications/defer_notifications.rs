@@ -1,4 +1,4 @@
-//! `DeferNotifications`: the channel cannot send now, so waiting mails are tried again later.
+//! `DeferNotifications`: the transport cannot send now, so waiting mails are tried again later.
 
 use crate::company::{Company, Notification};
 use crate::decide::notifications::report_notification::refused;
@@ -8,13 +8,13 @@ use crate::mail_kinds::waits;
 use crate::values::{Code, Refusal, Time};
 
 /// Defers mails that wait for an attempt, each once in an outage, and fails those whose time is over. An outage does
-/// not fill the log, and the log says since when each mail waits for the channel.
+/// not fill the log, and the log says since when each mail waits for the transport.
 #[derive(Debug, Clone)]
 pub struct DeferNotifications {
     pub most: usize,
-    /// Whether text messages wait too. They go on if another channel sends them.
+    /// Whether text messages wait too. They go on if another transport sends them.
     pub with_texts: bool,
-    /// The channel, by name.
+    /// The transport, by name.
     pub via: &'static str,
     /// Since when this process sends mails.
     pub working_since: Time,
@@ -40,7 +40,7 @@ impl Decide for DeferNotifications {
         let due = due.take_while(|(retry_at, ..)| *retry_at <= context.at);
         let due = due.filter(|(.., mail)| is_meant(mail));
         let later =
-            due.map(|(_, key, mail)| (mail.waits_for_channel(), refused(key, mail))).filter(
+            due.map(|(_, key, mail)| (mail.waits_for_transport(), refused(key, mail))).filter(
                 |(is_known, event)| !is_known || matches!(event, Event::NotificationFailed { .. }),
             );
         let later = later.map(|(_, event)| event);

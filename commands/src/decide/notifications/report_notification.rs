@@ -8,7 +8,7 @@ use crate::values::{Code, Refusal, Time};
 
 #[derive(Debug, Clone)]
 pub struct ReportNotification {
-    /// The channel, by name. A mail that is refused for now is tried again by it.
+    /// The transport, by name. A mail that is refused for now is tried again by it.
     pub via: &'static str,
     /// Since when this process sends mails.
     pub working_since: Time,
@@ -38,7 +38,7 @@ impl Decide for ReportNotification {
 }
 
 /// The event of a mail that was refused for now: it is tried again, or its time is over. A refused mail has
-/// `delivery_retry_minutes`; a channel that cannot be used is waited for as long as by a run. `working_since` is the
+/// `delivery_retry_minutes`; a transport that cannot be used is waited for as long as by a run. `working_since` is the
 /// time since when this process sends mails: a wait that was over before starts again, because no process has tried.
 pub(super) fn refused(
     company: &Company,
@@ -112,7 +112,7 @@ mod tests {
         assert!(company.after(sent()).0.notifications.is_empty());
     }
 
-    /// A mail that is refused for now is tried again by the same channel, until its time is over.
+    /// A mail that is refused for now is tried again by the same transport, until its time is over.
     #[test]
     fn refused_mail_is_tried_again_until_its_time_is_over() {
         let refusal = || report(MailOutcome::retry("451 later"));
@@ -123,7 +123,7 @@ mod tests {
         let ask = |company: &Given, at, command: Command| {
             company.when_asked_by("engine", Authority::All, at, command)
         };
-        assert!(!ask(&company, at, other.into()).0.unwrap().is_append(), "another channel");
+        assert!(!ask(&company, at, other.into()).0.unwrap().is_append(), "another transport");
         for attempt in 2.. {
             let claimed = ask(&company, at, CLAIM.into()).events();
             company.append(at, "engine", &claimed);

@@ -6,7 +6,7 @@ use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{
-    Channels, Found, InviteRules, dispatched, outcome_without_mail, report_events, running,
+    Found, InviteRules, Transports, dispatched, outcome_without_mail, report_events, running,
 };
 use crate::event::{Event, Permission};
 use crate::values::{Refusal, RunId, Time};
@@ -19,7 +19,7 @@ pub struct ClaimRecipients {
     pub fence: u64,
     /// At most this many recipients are judged.
     pub most: usize,
-    /// The channel that the claims will be handed to, by name.
+    /// The transport that the claims will be handed to, by name.
     pub via: &'static str,
 }
 
@@ -105,8 +105,8 @@ impl ClaimRecipients {
                 .or_else(|| promises.make(company, recipient.user).err().map(MailOutcome::failed));
             match outcome {
                 None => {
-                    let channels = Channels { mails: self.via, texts: texts_via };
-                    events.push(dispatched(company, &found, channels, context.at));
+                    let transports = Transports { mails: self.via, texts: texts_via };
+                    events.push(dispatched(company, &found, transports, context.at));
                 }
                 Some(outcome) => {
                     events.extend(report_events(company, &found, &outcome, context.at));

@@ -117,7 +117,7 @@ pub(crate) fn report_events(
             if recipient.state != RecipientState::Dispatching {
                 // A worker sent it without a claim of ours: the claim is recorded with the report.
                 attempt += 1;
-                events.push(dispatched(company, found, Channels { mails: "", texts: None }, at));
+                events.push(dispatched(company, found, Transports { mails: "", texts: None }, at));
             }
             let message_id =
                 message_id.clone().unwrap_or_else(|| own_message_id(company, run, found.place));
@@ -175,16 +175,16 @@ fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     attempts_left.then(|| pause(refusals.saturating_add(1)).min(time - waited))
 }
 
-/// The channels that claims are handed to, by name.
+/// The transports that claims are handed to, by name.
 #[derive(Debug, Clone, Copy)]
-pub struct Channels<'a> {
+pub struct Transports<'a> {
     pub mails: &'a str,
     /// `None` if the engine can send no text messages.
     pub texts: Option<&'a str>,
 }
 
-impl<'a> Channels<'a> {
-    /// The channel for a mail, or for the text message to a device.
+impl<'a> Transports<'a> {
+    /// The transport for a mail, or for the text message to a device.
     fn of(self, device: Option<&Personal<Phone>>) -> &'a str {
         self.texts.filter(|_| device.is_some()).unwrap_or(self.mails)
     }
@@ -194,7 +194,7 @@ impl<'a> Channels<'a> {
 pub(crate) fn dispatched(
     company: &Company,
     found: &Found<'_>,
-    channels: Channels<'_>,
+    transports: Transports<'_>,
     at: Time,
 ) -> Event {
     let Found { id: run, run: known, place, recipient, user } = *found;
@@ -208,7 +208,7 @@ pub(crate) fn dispatched(
     let phone = company.corporate_phone(recipient.user);
     let on_record = phone.is_some() && user.phone == phone;
     let device = company.device(recipient.user, user).map(Personal);
-    let via = channels.of(device.as_ref());
+    let via = transports.of(device.as_ref());
     Event::InviteDispatched {
         run,
         user: Personal(user.key()),
@@ -324,9 +324,9 @@ fn is_without_social_messaging(company: &Company, id: UserId, user: &User) -> bo
 pub struct OpenClaim {
     /// The claim, as its `InviteDispatched` told it.
     pub claim: Event,
-    /// Whether the same channel may still write to the person, at the address that was claimed.
+    /// Whether the same transport may still write to the person, at the address that was claimed.
     pub may_go_on: bool,
-    /// The outbox that got the mail; none if it is not known, or the channel is no outbox.
+    /// The outbox that got the mail; none if it is not known, or the transport is no outbox.
     pub outbox: Option<OutboxId>,
     /// When it was claimed.
     pub since: Time,
@@ -334,11 +334,11 @@ pub struct OpenClaim {
 
 /// The claims of a run that have no report, in the order of its list.
 ///
-/// They may go on only through the channels they were handed to: another channel does not know whether they were sent.
+/// They may go on only through the transports that they were handed to: another transport does not know whether they were sent.
 pub fn open_claims(
     company: &Company,
     id: RunId,
-    channels: Channels<'_>,
+    transports: Transports<'_>,
     now: Time,
 ) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
@@ -351,7 +351,7 @@ pub fn open_claims(
         let device = company.device(recipient.user, user).map(Personal);
         let mark = AddressMark::of_claim(email, device.as_ref());
         let same_address = recipient.mailed_to == Some(mark);
-        let via = channels.of(device.as_ref());
+        let via = transports.of(device.as_ref());
         let (handed_to, outbox) = match device {
             Some(_) => (&run.texts_via, run.texts_outbox),
             None => (&run.via, run.outbox),
@@ -371,13 +371,13 @@ pub fn open_claims(
             template: run.wordings.get(&place).cloned(),
             sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
         };
-        let same_channel = handed_to.as_deref() == Some(via);
-        let may_go_on = same_channel
+        let same_transport = handed_to.as_deref() == Some(via);
+        let may_go_on = same_transport
             && same_address
             && run.given_up.is_none()
             && outcome_without_mail(
                 company,
-                &InviteRules::of(run, recipient.user, channels.texts.is_some()),
+                &InviteRules::of(run, recipient.user, transports.texts.is_some()),
                 recipient.user,
                 now,
             )

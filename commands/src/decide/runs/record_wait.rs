@@ -18,7 +18,7 @@ pub struct RecordWait {
 /// Why the mails of a run cannot be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunWait {
-    /// The channel, by name. The run stays with it.
+    /// The transport, by name. The run stays with it.
     pub via: &'static str,
     /// What the run waits for, in words for people.
     pub what: &'static str,
@@ -55,7 +55,7 @@ mod tests {
     use crate::decide::testing::{NOW, a_running_run, given, run_id};
     use crate::values::Code;
 
-    /// A31: each wait has one start and one end, and the run stays with the channel that it waits for.
+    /// A31: each wait has one start and one end, and the run stays with the transport that it waits for.
     #[test]
     fn wait_is_stored_once() {
         let fence = a_running_run().len() as u64;

@@ -136,7 +136,7 @@ fn is_outside(company: &Company, found: &Found<'_>) -> bool {
     }
 }
 
-/// Whether the channel of this name gives its work to workers outside the engine.
+/// Whether the transport of this name gives its work to workers outside the engine.
 fn is_given_out(via: Option<&str>) -> bool {
     matches!(via, Some(TO_WORKERS | TO_TEXT_WORKERS))
 }
@@ -150,7 +150,7 @@ mod tests {
     use crate::decide::{ClaimRecipients, Command, GrantPermissions};
     use crate::values::Personal;
 
-    /// A run whose first recipient, ann, was claimed by this channel. The fence is that of its start.
+    /// A run whose first recipient, ann, was claimed by this transport. The fence is that of its start.
     fn claimed(via: &'static str) -> (Given, u64) {
         let fence = a_running_run().len() as u64;
         let claim = ClaimRecipients { run: run_id(1), fence, most: 1, via };

@@ -1,6 +1,6 @@
-//! A channel that discards mails, for benchmarks.
+//! A transport that discards mails, for benchmarks.
 
-use super::{Channel, ChannelAnswer, DeliveryFuture};
+use super::{DeliveryFuture, Transport, TransportAnswer};
 use crate::delivery::mail::Mail;
 
 /// The most claims of one commit.
@@ -8,9 +8,9 @@ const IN_FLIGHT_MAILS: usize = 500;
 
 /// Accepts every mail and discards it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NullChannel;
+pub struct NullTransport;
 
-impl Channel for NullChannel {
+impl Transport for NullTransport {
     fn name(&self) -> &'static str {
         "null"
     }
@@ -19,7 +19,7 @@ impl Channel for NullChannel {
         true
     }
 
-    fn texts(&self) -> Option<&dyn Channel> {
+    fn texts(&self) -> Option<&dyn Transport> {
         Some(self)
     }
 
@@ -28,6 +28,6 @@ impl Channel for NullChannel {
     }
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
-        Box::pin(std::future::ready(vec![ChannelAnswer::SENT; mails.len()]))
+        Box::pin(std::future::ready(vec![TransportAnswer::SENT; mails.len()]))
     }
 }

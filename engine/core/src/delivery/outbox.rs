@@ -12,7 +12,9 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::OutboxId;
 use boarding_commands::values::Digest;
 
-use super::{Channel, ChannelAnswer, DeliveryFuture, Lookup, LookupFuture, ReadyFuture, text_file};
+use super::{
+    DeliveryFuture, Lookup, LookupFuture, ReadyFuture, Transport, TransportAnswer, text_file,
+};
 use crate::delivery::mail::{Mail, MailId, last_line};
 
 mod id;
@@ -85,7 +87,7 @@ impl Outbox {
     }
 }
 
-impl Channel for Outbox {
+impl Transport for Outbox {
     fn name(&self) -> &'static str {
         "outbox"
     }
@@ -107,7 +109,7 @@ impl Channel for Outbox {
         })
     }
 
-    fn texts(&self) -> Option<&dyn Channel> {
+    fn texts(&self) -> Option<&dyn Transport> {
         Some(self)
     }
 
@@ -135,7 +137,7 @@ impl Channel for Outbox {
             let writing = tokio::task::spawn_blocking(move || writer.write_batch(&batch)).await;
             // Its threads have ended, so the folder says which mails were written.
             let outcomes = writing.unwrap_or_else(|_| inner.after_interruption(&mails));
-            outcomes.into_iter().map(ChannelAnswer::from).collect()
+            outcomes.into_iter().map(TransportAnswer::from).collect()
         })
     }
 }

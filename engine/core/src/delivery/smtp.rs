@@ -1,4 +1,4 @@
-//! The SMTP channel: a bounded pool of connections and one outcome per mail.
+//! The SMTP transport: a bounded pool of connections and one outcome per mail.
 
 mod pool;
 mod relay;
@@ -20,7 +20,7 @@ pub use timeouts::Timeouts;
 use self::pool::Pool;
 use self::relay::Relay;
 use self::talk::ConnectionState;
-use super::{Channel, ChannelAnswer, DeliveryFuture, ReadyFuture};
+use super::{DeliveryFuture, ReadyFuture, Transport, TransportAnswer};
 use crate::delivery::mail::{EncodedMail, Mail};
 
 /// Claims per connection: one is sent while the next is ready, so that connections do not wait for the log.
@@ -31,7 +31,7 @@ const CLAIMS_PER_CONNECTION: usize = 2;
 /// SMTP has no deduplication. If the connection is lost after the content was sent and before it was
 /// acknowledged, the outcome is [`MailOutcome::uncertain`].
 #[derive(Debug, Clone)]
-pub struct SmtpChannel {
+pub struct SmtpTransport {
     inner: Arc<Inner>,
 }
 
@@ -59,8 +59,8 @@ const SECOND_TRY_PAUSE: Duration = Duration::from_secs(1);
 /// the rate, but refuses the recipients.
 const VAIN_TRIES: u32 = 16;
 
-impl SmtpChannel {
-    /// A channel to `smtp://[user:password@]host[:port][?tls=…&ca=…&connections=…]` or `smtps://…`.
+impl SmtpTransport {
+    /// A transport to `smtp://[user:password@]host[:port][?tls=…&ca=…&connections=…]` or `smtps://…`.
     ///
     /// * `tls` (for `smtp`): `required`, the default with a password; `opportunistic`, the default
     ///   without; `none`. A password is sent without encryption only to this machine.
@@ -75,10 +75,10 @@ impl SmtpChannel {
         Self::with_timeouts(url, Timeouts::default())
     }
 
-    /// Like [`SmtpChannel::new`], with other time limits.
+    /// Like [`SmtpTransport::new`], with other time limits.
     ///
     /// # Errors
-    /// Like [`SmtpChannel::new`].
+    /// Like [`SmtpTransport::new`].
     pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, RelayError> {
         let relay = Relay::parse(url)?;
         let connections = relay.connections;
@@ -96,7 +96,7 @@ impl SmtpChannel {
     }
 }
 
-impl Channel for SmtpChannel {
+impl Transport for SmtpTransport {
     fn name(&self) -> &'static str {
         "smtp"
     }
@@ -121,7 +121,7 @@ impl Channel for SmtpChannel {
         Box::pin(async move {
             let checking = async {
                 let permit = self.inner.permits.acquire().await;
-                let _permit = permit.map_err(|_| "the channel is closed".to_owned())?;
+                let _permit = permit.map_err(|_| "the transport is closed".to_owned())?;
                 let connection = self.inner.pool.take().await?;
                 self.inner.pool.put_back_unused(connection);
                 Ok(())
@@ -133,7 +133,7 @@ impl Channel for SmtpChannel {
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
-            let doubt = ChannelAnswer::from(MailOutcome::uncertain("sending was interrupted"));
+            let doubt = TransportAnswer::from(MailOutcome::uncertain("sending was interrupted"));
             let mut answers = vec![doubt; mails.len()];
             let mut sending = JoinSet::new();
             let failures = self.inner.failures.load(Ordering::Acquire);

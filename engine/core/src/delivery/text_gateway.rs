@@ -1,26 +1,26 @@
-//! A channel of mails with a channel of text messages beside it.
+//! A transport of mails with a transport of text messages beside it.
 
 use std::sync::Arc;
 
 use boarding_commands::event::OutboxId;
 
-use super::{Channel, DeliveryFuture, LookupFuture, ReadyFuture};
+use super::{DeliveryFuture, LookupFuture, ReadyFuture, Transport};
 use crate::delivery::mail::{Mail, MailId, Purpose};
 
-/// Sends mails by one channel and text messages by another. Its name is the name of the channel of mails.
+/// Sends mails by one transport and text messages by another. Its name is the name of the transport of mails.
 #[derive(Debug)]
 pub struct WithTextGateway {
-    mails: Arc<dyn Channel>,
-    texts: Arc<dyn Channel>,
+    mails: Arc<dyn Transport>,
+    texts: Arc<dyn Transport>,
 }
 
 impl WithTextGateway {
-    pub fn new(mails: Arc<dyn Channel>, texts: Arc<dyn Channel>) -> Self {
+    pub fn new(mails: Arc<dyn Transport>, texts: Arc<dyn Transport>) -> Self {
         Self { mails, texts }
     }
 }
 
-impl Channel for WithTextGateway {
+impl Transport for WithTextGateway {
     fn name(&self) -> &'static str {
         self.mails.name()
     }
@@ -45,7 +45,7 @@ impl Channel for WithTextGateway {
         self.mails.outbox()
     }
 
-    fn notices(&self) -> Option<&dyn Channel> {
+    fn notices(&self) -> Option<&dyn Transport> {
         self.mails.notices()
     }
 
@@ -53,7 +53,7 @@ impl Channel for WithTextGateway {
         self.mails.look_up(mails)
     }
 
-    fn texts(&self) -> Option<&dyn Channel> {
+    fn texts(&self) -> Option<&dyn Transport> {
         Some(&*self.texts)
     }
 

@@ -1,4 +1,4 @@
-//! Opens an engine: data folder, log, read models and channel.
+//! Opens an engine: data folder, log, read models and transport.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::context::EngineContext;
 use crate::data_dir::{DataDir, DataDirError, Secret};
-use crate::delivery::Channel;
+use crate::delivery::Transport;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::text_gateway::WithTextGateway;
 use crate::delivery::token::Tokens;
@@ -28,11 +28,11 @@ pub struct Options {
     pub data: PathBuf,
     /// The log to use. With a log in JetStream the folder holds only derived data, files and the outbox.
     pub log: LogChoice,
-    /// The channel for mails; by default the outbox in the data folder.
-    pub channel: Option<Arc<dyn Channel>>,
-    /// The channel for text messages; by default that of the channel for mails.
-    pub texts: Option<Arc<dyn Channel>>,
-    /// Whether runs that started with another channel continue with this one; otherwise they wait.
+    /// The transport for mails; by default the outbox in the data folder.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// The transport for text messages; by default that of the transport for mails.
+    pub texts: Option<Arc<dyn Transport>>,
+    /// Whether runs that started with another transport continue with this one; otherwise they wait.
     pub adopt_runs: bool,
     /// Whether runs are carried on. Without it they rest, and the engine only changes and shows them.
     pub carries_runs: bool,
@@ -131,21 +131,21 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         options.clock.not_before(last.recorded.commit.at);
     }
     let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
-    let former_outbox = match options.channel {
+    let former_outbox = match options.transport {
         Some(_) => Outbox::existing(&folder.outbox()),
         None => None,
     };
-    let channel = match options.channel {
-        Some(channel) => channel,
+    let transport = match options.transport {
+        Some(transport) => transport,
         None => {
             let outbox = folder.outbox();
             let opened = Outbox::open(&outbox);
             Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
         }
     };
-    let channel: Arc<dyn Channel> = match options.texts {
-        Some(texts) => Arc::new(WithTextGateway::new(channel, texts)),
-        None => channel,
+    let transport: Arc<dyn Transport> = match options.texts {
+        Some(texts) => Arc::new(WithTextGateway::new(transport, texts)),
+        None => transport,
     };
     let set_aside = match opened {
         store::Opened::Empty { set_aside } => set_aside,
@@ -158,7 +158,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         clock: options.clock,
         files: Files::new(files),
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
-        channel,
+        transport,
         former_outbox,
         adopt_runs: options.adopt_runs,
         carries_runs: options.carries_runs,

@@ -1,4 +1,4 @@
-//! Sends claimed mails: renders the template, calls the channel, and returns reports.
+//! Sends claimed mails: renders the template, calls the transport, and returns reports.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use boarding_commands::values::{Code, Personal, Time};
 use super::drafts::Draft;
 use super::manager::ManagerContext;
 use crate::delivery::mail::{Mail, MailId, Purpose};
-use crate::delivery::{Channel, ChannelAnswer, Lookup};
+use crate::delivery::{Lookup, Transport, TransportAnswer};
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
             Some(draft) => render(manager, draft, &mut renderers, at),
             None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
         };
-        // `None` is a placeholder until the channel has returned its outcome.
+        // `None` is a placeholder until the transport has returned its outcome.
         reports.push(match rendered {
             Ok(mail) => {
                 mails.push(mail);
@@ -51,12 +51,12 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
             Err((code, detail)) => Some(MailOutcome::Failed { code, detail: Some(detail) }),
         });
     }
-    let mut sent = send_all(&*manager.context.channel, mails).await.into_iter();
+    let mut sent = send_all(&*manager.context.transport, mails).await.into_iter();
     let answered = |known: Option<MailOutcome>| {
         known.or_else(|| match sent.next() {
-            Some(ChannelAnswer::Outcome(outcome)) => Some(outcome),
-            Some(ChannelAnswer::HandedOver) => None,
-            None => Some(MailOutcome::uncertain("the channel returned no outcome")),
+            Some(TransportAnswer::Outcome(outcome)) => Some(outcome),
+            Some(TransportAnswer::HandedOver) => None,
+            None => Some(MailOutcome::uncertain("the mail transport returned no outcome")),
         })
     };
     reports.into_iter().map(answered).collect()
@@ -84,8 +84,8 @@ pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
 /// Why a mail of an earlier process is tried again.
 pub(super) const NOT_WRITTEN: &str = "sending was interrupted before the mail was written";
 
-/// Whether the channel that got a mail may get it again, without a new claim. `own` is the outbox of that channel now, and
-/// `repeats` says that the channel sends a mail once however often it gets it.
+/// Whether the transport that got a mail may get it again, without a new claim. `own` is the outbox of that transport now, and
+/// `repeats` says that the transport sends a mail once however often it gets it.
 pub(super) fn is_safe_again(
     found: Lookup,
     handed_to: Option<OutboxId>,
@@ -99,7 +99,7 @@ pub(super) fn is_safe_again(
     }
 }
 
-/// Looks up mails of an earlier process, each in the outbox that got it. The channel for this purpose sends them. The answers are in the order of the mails.
+/// Looks up mails of an earlier process, each in the outbox that got it. The transport for this purpose sends them. The answers are in the order of the mails.
 pub(super) async fn look_up(
     manager: &ManagerContext,
     purpose: Purpose,
@@ -137,26 +137,26 @@ pub(super) fn is_text(event: &Event) -> bool {
     )
 }
 
-/// Sends the mails by the channel, and the text messages by its channel of texts. The answers are in the order of the
+/// Sends the mails by the transport, and the text messages by its transport of texts. The answers are in the order of the
 /// mails.
-async fn send_all(channel: &dyn Channel, mails: Vec<Mail>) -> Vec<ChannelAnswer> {
+async fn send_all(transport: &dyn Transport, mails: Vec<Mail>) -> Vec<TransportAnswer> {
     let is_text: Vec<bool> = mails.iter().map(|mail| mail.text_message.is_some()).collect();
     let (texts, mails): (Vec<_>, Vec<_>) =
         mails.into_iter().partition(|mail| mail.text_message.is_some());
     let send_texts = async {
-        match channel.texts() {
+        match transport.texts() {
             _ if texts.is_empty() => Vec::new(),
-            Some(channel) => channel.send_batch(texts).await,
+            Some(transport) => transport.send_batch(texts).await,
             None => {
                 let outcome = MailOutcome::failed(Code::DeliveryNoTextGateway);
-                vec![ChannelAnswer::Outcome(outcome); texts.len()]
+                vec![TransportAnswer::Outcome(outcome); texts.len()]
             }
         }
     };
-    let (mails, texts) = tokio::join!(channel.send_batch(mails), send_texts);
+    let (mails, texts) = tokio::join!(transport.send_batch(mails), send_texts);
     let (mut mails, mut texts) = (mails.into_iter(), texts.into_iter());
     let answer = |is_text| if is_text { texts.next() } else { mails.next() };
-    let lost = || MailOutcome::uncertain("the channel returned no outcome").into();
+    let lost = || MailOutcome::uncertain("the mail transport returned no outcome").into();
     is_text.into_iter().map(answer).map(|answer| answer.unwrap_or_else(lost)).collect()
 }
 

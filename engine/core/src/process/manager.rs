@@ -151,7 +151,7 @@ mod tests {
         let engine = Engine::open(Options {
             data: folder.path().to_owned(),
             log: LogChoice::Files,
-            channel: None,
+            transport: None,
             texts: None,
             adopt_runs: false,
             carries_runs: true,

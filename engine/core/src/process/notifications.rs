@@ -33,7 +33,7 @@ pub(super) async fn manage(manager: ManagerContext) {
             manager.wait_until(&mut pending, retry_at).await;
             continue;
         }
-        match manager.context.channel_of(Purpose::Notice, false).ready().await {
+        match manager.context.transport_for(Purpose::Notice, false).ready().await {
             Ok(()) => {
                 tries = 0;
                 if manager.context.waiting.notices_go_on(&manager.company) {
@@ -64,7 +64,7 @@ async fn warn_of_secret(manager: &ManagerContext) {
 }
 
 fn claim(manager: &ManagerContext) -> ClaimNotification {
-    ClaimNotification { most: WELCOME_CLAIM_MAX, via: manager.context.channel.name() }
+    ClaimNotification { most: WELCOME_CLAIM_MAX, via: manager.context.transport.name() }
 }
 
 /// Claims mails and sends them. Returns their number.
@@ -82,9 +82,9 @@ async fn claim_and_send(manager: &ManagerContext, since: Time, claim: impl Into<
     }
 }
 
-/// Sends text messages while mails wait. Returns whether their channel can send.
+/// Sends text messages while mails wait. Returns whether their transport can send.
 async fn send_texts(manager: &ManagerContext, since: Time) -> bool {
-    let Some(texts) = manager.context.channel.texts() else { return false };
+    let Some(texts) = manager.context.transport.texts() else { return false };
     let mut can_send = texts.ready().await.is_ok();
     while can_send && !manager.is_closing() {
         if claim_and_send(manager, since, ClaimTextNotifications(claim(manager))).await == 0 {
@@ -95,7 +95,7 @@ async fn send_texts(manager: &ManagerContext, since: Time) -> bool {
     can_send
 }
 
-/// Stores that the waiting mails are tried again later, because the channel cannot send now.
+/// Stores that the waiting mails are tried again later, because the transport cannot send now.
 async fn defer(
     manager: &ManagerContext,
     working_since: Time,
@@ -104,9 +104,9 @@ async fn defer(
     texts_go_on: bool,
 ) {
     if is_first {
-        tracing::warn!(company = %manager.company, %last_words, "notifications wait for their channel");
+        tracing::warn!(company = %manager.company, %last_words, "notifications wait for their transport");
     }
-    let (most, via) = (CLAIM_MAX, manager.context.channel.name());
+    let (most, via) = (CLAIM_MAX, manager.context.transport.name());
     let with_texts = !texts_go_on;
     let command = DeferNotifications { most, with_texts, via, working_since, last_words };
     loop {
@@ -119,11 +119,11 @@ async fn defer(
 }
 
 /// Decides about open claims of an earlier process. A mail that is found in its outbox counts as sent. One that is
-/// certainly missing is sent again, or deferred if another channel has to send it. If that is unknown, it is sent again
-/// only by the same channel, and only if the channel deduplicates. Others are reported as uncertain.
+/// certainly missing is sent again, or deferred if another transport has to send it. If that is unknown, it is sent again
+/// only by the same transport, and only if the transport deduplicates. Others are reported as uncertain.
 async fn recover(manager: &ManagerContext, since: Time) {
     let now = manager.context.clock.now();
-    let texts = manager.context.channel.texts().is_some();
+    let texts = manager.context.transport.texts().is_some();
     let open =
         manager.inspect(move |company| claim_notification::open_claims(company, texts, now)).await;
     let open = open.unwrap_or_default();
@@ -135,7 +135,7 @@ async fn recover(manager: &ManagerContext, since: Time) {
     };
     let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
     let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
-    // Welcome mails have the channel of the other notices.
+    // Welcome mails have the transport of the other notices.
     let found = mails::look_up(manager, Purpose::Notice, mails).await;
     let (mut again, mut reports) = (Vec::new(), Vec::new());
     for (open, found) in open.into_iter().zip(found) {
@@ -160,14 +160,14 @@ async fn recover(manager: &ManagerContext, since: Time) {
     }
 }
 
-/// Whether the channel that got the mail may get it again, without a new claim.
+/// Whether the transport that got the mail may get it again, without a new claim.
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let channel = context.channel_of(Purpose::Notice, is_text);
+    let transport = context.transport_for(Purpose::Notice, is_text);
     let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
-    handed_to.via == channel.name()
-        && mails::is_safe_again(found, handed_to.outbox, channel.outbox(), repeats)
+    handed_to.via == transport.name()
+        && mails::is_safe_again(found, handed_to.outbox, transport.outbox(), repeats)
 }
 
 fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
@@ -190,7 +190,7 @@ async fn report(
     working_since: Time,
     reports: Vec<(String, MailOutcome)>,
 ) {
-    let via = manager.context.channel.name();
+    let via = manager.context.transport.name();
     let command = ReportNotification { via, working_since, reports };
     while let Reply::Failed { why, .. } = manager.submit(command.clone(), Ulid::nil()).await {
         if manager.handle.has_stopped() {

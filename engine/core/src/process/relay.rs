@@ -1,4 +1,4 @@
-//! Judges from the outcomes of mails whether the channel refuses everybody.
+//! Judges from the outcomes of mails whether the transport refuses everybody.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::Who;
 use boarding_commands::values::Code;
 
-use crate::limits::{CHANNEL_PAUSE_SECONDS, CHANNEL_PAUSE_SECONDS_MAX};
+use crate::limits::{TRANSPORT_PAUSE_SECONDS, TRANSPORT_PAUSE_SECONDS_MAX};
 
-/// The people in a row who are refused before the channel counts as unusable, if it has accepted no mail yet: one
+/// The people in a row who are refused before the transport counts as unusable, if it has accepted no mail yet: one
 /// refusal may concern the person alone.
 const REFUSED_AT_FIRST: usize = 2;
 /// The same after it has accepted mails: the last people of a run may all be refused for reasons of their own.
@@ -17,7 +17,7 @@ const REFUSED_LATER: usize = 10;
 /// everybody once, and each person should be tried once before the run waits.
 const REFUSED_ADDRESSES: usize = 500;
 
-/// What the channel did with the last mails of a run.
+/// What the transport did with the last mails of a run.
 #[derive(Debug, Default)]
 pub(super) struct ChannelHealth {
     /// Whether it has ever accepted or judged a mail of the run.
@@ -41,7 +41,7 @@ impl ChannelHealth {
                 }
                 self.last_words = detail.clone().unwrap_or_default();
             }
-            // An uncertain mail says nothing: the channel may have broken down with it.
+            // An uncertain mail says nothing: the transport may have broken down with it.
             MailOutcome::Failed { code, .. } if code.leaves_delivery_open() => {}
             MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } | MailOutcome::Failed { .. } => {
                 self.has_answered = true;
@@ -51,7 +51,7 @@ impl ChannelHealth {
         }
     }
 
-    /// Whether the channel refuses everybody. `remaining` is the number of recipients without an outcome.
+    /// Whether the transport refuses everybody. `remaining` is the number of recipients without an outcome.
     pub(super) fn refuses_everybody(&self, remaining: u64) -> bool {
         let least = if self.has_answered { REFUSED_LATER } else { REFUSED_AT_FIRST };
         if self.refused_all.len() >= least {
@@ -69,7 +69,7 @@ impl ChannelHealth {
 /// The pause after so many tries in vain, in seconds.
 pub(super) fn pause_seconds(tries: u32) -> u64 {
     let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
-    CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
+    TRANSPORT_PAUSE_SECONDS.saturating_mul(doubled).min(TRANSPORT_PAUSE_SECONDS_MAX)
 }
 
 /// Marks whether a temporary refusal uses up the time of its recipient. A run that waits uses up no time of its people.

@@ -50,7 +50,7 @@ pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<boo
                 work.wait_for_recipient(&mut pending).await;
             }
             Err(obstacle) if work.send_texts().await => {
-                work.wait_for_channel(obstacle, &mut pending).await;
+                work.wait_for_transport(obstacle, &mut pending).await;
             }
             Err(_) => {
                 work.stop_waiting().await;
@@ -144,7 +144,7 @@ impl RunWork {
     }
 
     fn next_claim(&self, most: usize) -> ClaimRecipients {
-        let via = self.manager.context.channel.name();
+        let via = self.manager.context.transport.name();
         ClaimRecipients { run: self.run, fence: self.fence, most, via }
     }
 
@@ -168,22 +168,22 @@ impl RunWork {
         }
     }
 
-    /// How many more claims may be open. Only a channel with external workers has this limit; other channels are
+    /// How many more claims may be open. Only a transport with external workers has this limit; other transports are
     /// limited by the batches in flight.
     async fn room(&self) -> usize {
-        let channel = &self.manager.context.channel;
-        if !channel.hands_over() {
+        let transport = &self.manager.context.transport;
+        if !transport.hands_over() {
             return usize::MAX;
         }
         let run = self.run;
         let open = self
             .manager
             .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
-        channel.handed_over_max().saturating_sub(open.await.unwrap_or(usize::MAX))
+        transport.handed_over_max().saturating_sub(open.await.unwrap_or(usize::MAX))
     }
 
     fn claim_size(&self) -> usize {
-        (self.manager.context.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
+        (self.manager.context.transport.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
     }
 
     /// Sends the mails of the claims in these events and reports the outcomes.
@@ -209,7 +209,7 @@ impl RunWork {
         let (texts, mails): (Vec<_>, Vec<_>) = reports.partition(|(is_text, _)| *is_text);
         let reports = |all: Vec<(bool, _)>| all.into_iter().map(|(_, one)| one).collect();
         let (texts, mails): (Vec<_>, Vec<_>) = (reports(texts), reports(mails));
-        // While the program stops, mails are refused by the program and not by the channel.
+        // While the program stops, mails are refused by the program and not by the transport.
         let closing = self.manager.is_closing();
         let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
         let counts = judged.is_ok() && !closing;

@@ -24,7 +24,7 @@ use self::streams::Streams;
 use super::log::{IN_FLIGHT, commit, company};
 use super::onboarding;
 use boarding_core::clock::Clock;
-use boarding_core::delivery::null::NullChannel;
+use boarding_core::delivery::null::NullTransport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_log::jetstream::{self, JetStreamLog};
 use boarding_log::{Encoded, EventLog as _, Head};
@@ -80,7 +80,7 @@ impl Bench<'_> {
             people: events,
             add_phones: false,
             run: false,
-            channel: Some(Arc::new(NullChannel)),
+            transport: Some(Arc::new(NullTransport)),
         };
         let measured = onboarding::measure(job).await?;
         self.streams.remove_one(&stream).await?;
@@ -157,7 +157,7 @@ impl Bench<'_> {
         Engine::open(Options {
             data: self.job.data.join(folder),
             log,
-            channel: Some(Arc::new(NullChannel)),
+            transport: Some(Arc::new(NullTransport)),
             texts: None,
             adopt_runs: false,
             carries_runs: true,

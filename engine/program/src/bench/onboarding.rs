@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::sample_data;
 use boarding_core::clock::Clock;
-use boarding_core::delivery::Channel;
+use boarding_core::delivery::Transport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 
 /// The parameters of a measurement.
@@ -27,8 +27,8 @@ pub struct Job<'a> {
     pub add_phones: bool,
     /// Whether a run follows the import.
     pub run: bool,
-    /// The channel of the run; without one it is the outbox in the data folder.
-    pub channel: Option<Arc<dyn Channel>>,
+    /// The transport of the mails; without one it is the outbox in the data folder.
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 /// The result of a measurement.
@@ -72,7 +72,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let engine = Engine::open(Options {
         data: job.data.to_owned(),
         log: job.log,
-        channel: job.channel,
+        transport: job.transport,
         texts: None,
         adopt_runs: false,
         carries_runs: true,

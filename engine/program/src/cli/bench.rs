@@ -11,8 +11,8 @@ use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
 use crate::bench::log;
 use crate::bench::onboarding::{self, Job};
-use boarding_core::delivery::Channel;
-use boarding_core::delivery::null::NullChannel;
+use boarding_core::delivery::Transport;
+use boarding_core::delivery::null::NullTransport;
 use boarding_core::engine::LogChoice;
 
 mod nats;
@@ -46,8 +46,8 @@ enum Verb {
         #[arg(long, default_value_t = 10_000, value_name = "PEOPLE")]
         people: u64,
         /// The channel of the run: files, a channel that does nothing, or both in turn
-        #[arg(long, value_enum, default_value_t = RunChannel::Both)]
-        channel: RunChannel,
+        #[arg(long, value_enum, default_value_t = RunTransport::Both)]
+        channel: RunTransport,
     },
     /// Measures an import
     Import {
@@ -75,9 +75,9 @@ Example:
     Places(Box<places::Places>),
 }
 
-/// The channel of a measured run.
+/// The transport of a measured run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RunChannel {
+enum RunTransport {
     Null,
     Outbox,
     Both,
@@ -95,11 +95,11 @@ impl Bench {
             }
             Verb::Run { people, channel } => {
                 let folder = folder(common)?;
-                if channel != RunChannel::Outbox {
+                if channel != RunTransport::Outbox {
                     out.say("a channel that does nothing:");
                     measure_job(&folder, people, true, JobRun::Null, out).await?;
                 }
-                if channel != RunChannel::Null {
+                if channel != RunTransport::Null {
                     out.say("the outbox:");
                     measure_job(&folder, people, true, JobRun::Outbox, out).await?;
                 }
@@ -143,18 +143,18 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
 #[derive(Debug, Clone, Copy)]
 enum JobRun {
     None,
-    /// A run over a channel that does nothing.
+    /// A run over a transport that does nothing.
     Null,
     /// A run over the outbox.
     Outbox,
 }
 
 impl JobRun {
-    /// Whether there is a run, and the channel of the engine. Without a channel the engine has its outbox.
-    fn options(self) -> (bool, Option<Arc<dyn Channel>>) {
+    /// Whether there is a run, and the transport of the engine. Without a transport the engine has its outbox.
+    fn options(self) -> (bool, Option<Arc<dyn Transport>>) {
         match self {
             Self::None => (false, None),
-            Self::Null => (true, Some(Arc::new(NullChannel))),
+            Self::Null => (true, Some(Arc::new(NullTransport))),
             Self::Outbox => (true, None),
         }
     }
@@ -169,8 +169,8 @@ async fn measure_job(
     out: &Out,
 ) -> CliResult {
     let data = folder.join(format!("job-{}", std::process::id()));
-    let (run, channel) = run.options();
-    let job = Job { data: &data, log: LogChoice::Files, people, add_phones, run, channel };
+    let (run, transport) = run.options();
+    let job = Job { data: &data, log: LogChoice::Files, people, add_phones, run, transport };
     let measured = onboarding::measure(job).await;
     // A folder that cannot be removed does not change the result.
     let _ = std::fs::remove_dir_all(&data);

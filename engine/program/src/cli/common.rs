@@ -1,4 +1,4 @@
-//! Options of all verbs: data folder, company, actor, output format, channel of mails.
+//! Options of all verbs: data folder, company, actor, output format, transport of mails.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use boarding_commands::values::{CommandId, CompanyId, check_actor};
 use clap::Args;
 
 use super::failure::Failure;
-use boarding_core::delivery::Channel;
+use boarding_core::delivery::Transport;
 use boarding_core::delivery::outbox::Outbox;
-use boarding_core::delivery::smtp::SmtpChannel;
+use boarding_core::delivery::smtp::SmtpTransport;
 
 /// The names of all dialects for a help text: `a, b or c`.
 pub(super) fn one_of_the_dialects() -> String {
@@ -55,7 +55,7 @@ pub(super) struct Common {
     /// Writes text messages to devices as files into this folder [default: the outbox of the mails; none beside --smtp]
     #[arg(long, global = true, env = "BOARDING_TEXT_OUTBOX", value_name = "DIR", value_parser = optional::<PathBuf>)]
     pub text_outbox: Option<Optional<PathBuf>>,
-    /// Continues runs that were started with another channel (--smtp or an outbox); mails that may have been
+    /// Continues runs that were started with another mail transport (--smtp or an outbox); mails that may have been
     /// sent are not sent again
     #[arg(long, global = true)]
     pub adopt_runs: bool,
@@ -142,8 +142,8 @@ impl Common {
         Ok(actor)
     }
 
-    /// The channel of text messages, or none for that of the mails.
-    pub(super) fn texts(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+    /// The transport of text messages, or none for that of the mails.
+    pub(super) fn texts(&self) -> Result<Option<Arc<dyn Transport>>, Failure> {
         self.given_text_outbox().map(|folder| open_outbox(&folder)).transpose()
     }
 
@@ -164,16 +164,16 @@ impl Common {
         self.data().join("outbox")
     }
 
-    /// The channel of mails, or none for the outbox in the data folder.
-    pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+    /// The transport of mails, or none for the outbox in the data folder.
+    pub(super) fn transport(&self) -> Result<Option<Arc<dyn Transport>>, Failure> {
         if let Some(folder) = &self.outbox {
             return open_outbox(folder).map(Some);
         }
         let Some(url) = self.smtp.as_ref().filter(|url| !url.is_empty()) else { return Ok(None) };
-        let channel = SmtpChannel::new(url).map_err(|error| {
+        let transport = SmtpTransport::new(url).map_err(|error| {
             Failure::Usage(format!("--smtp: {}", boarding_log::error_chain(&error)))
         })?;
-        Ok(Some(Arc::new(channel)))
+        Ok(Some(Arc::new(transport)))
     }
 }
 
@@ -181,7 +181,7 @@ impl Common {
 ///
 /// # Errors
 /// A failure that names the folder.
-pub(super) fn open_outbox(folder: &Path) -> Result<Arc<dyn Channel>, Failure> {
+pub(super) fn open_outbox(folder: &Path) -> Result<Arc<dyn Transport>, Failure> {
     let outbox = Outbox::open(folder).map_err(|error| {
         Failure::Unavailable(format!("cannot open the outbox {}: {error}", folder.display()))
     })?;

@@ -1,4 +1,4 @@
-//! Says what a verb has left for another one: runs that are due, mails that wait for their channel.
+//! Says what a verb has left for another one: runs that are due, mails that wait for their transport.
 
 use boarding_commands::company::{Company, RunState};
 use boarding_commands::values::Time;
@@ -9,7 +9,7 @@ use super::words::counted;
 /// Work that the verb did not do.
 struct Due {
     runs: u64,
-    /// The channel that the running run started with.
+    /// The transport that the running run started with.
     via: Option<String>,
     mails: u64,
     /// Whether some of the mails wait for a mail server.

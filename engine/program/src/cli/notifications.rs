@@ -98,9 +98,9 @@ impl Notifications {
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let body = match &self.state {
-            // A waiting mail stays with the channel that it waits for.
+            // A waiting mail stays with the transport that it waits for.
             Some(state) if state == "waiting" => {
-                json!({"state": state, "channel": session.engine.channel_name()})
+                json!({"state": state, "channel": session.engine.transport_name()})
             }
             Some(state) => json!({"state": state}),
             None => json!({"keys": self.keys}),
@@ -138,15 +138,15 @@ impl Resend {
     }
 }
 
-/// Tries the waiting mails of this channel again, without waiting for their time.
+/// Tries the waiting mails of this transport again, without waiting for their time.
 pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure> {
     let actor = session.engine.actor(&session.company).await;
     // The pending work is known once the company is loaded.
     actor.inspect(|_| ()).await;
     let waiting = actor.pending_work().borrow().welcome_deferred_here;
     if waiting > 0 {
-        let channel = session.engine.channel_name();
-        resend(session, json!({"state": "waiting", "channel": channel})).await?;
+        let transport = session.engine.transport_name();
+        resend(session, json!({"state": "waiting", "channel": transport})).await?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
     Ok(Options {
         data: common.data(),
         log: LogChoice::Files,
-        channel: common.channel()?,
+        transport: common.transport()?,
         texts: common.texts()?,
         adopt_runs: common.adopt_runs,
         carries_runs: true,

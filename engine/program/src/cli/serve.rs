@@ -15,7 +15,6 @@ use super::opening::{self, open_engine};
 use super::output::Out;
 use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::{usual_copies, with_retry};
-use boarding_nats::channel::NatsChannel;
 use boarding_nats::feed;
 use boarding_nats::isolation;
 use boarding_nats::log_lease::{Holder, LogLease};
@@ -24,6 +23,7 @@ use boarding_nats::server::{self, NatsServer};
 use boarding_nats::shared::KeptFiles;
 use boarding_nats::text_work::TextQueue;
 use boarding_nats::worker_queue::WorkQueue;
+use boarding_nats::worker_transport::WorkerTransport;
 
 mod link_secret;
 mod metrics_file;
@@ -210,7 +210,7 @@ impl Serve {
         open_server(engine, client, options).await
     }
 
-    /// Replaces the channels of mails and texts, as `--workers` and `--text-workers` ask. With `--workers` invitations and
+    /// Replaces the transports of mails and texts, as `--workers` and `--text-workers` ask. With `--workers` invitations and
     /// texts go to the worker queue, and other mails leave as before. With `--text-workers` only texts go there.
     fn use_workers(
         &self,
@@ -227,11 +227,11 @@ impl Serve {
         }
         let work = WorkQueue::new(client.clone(), options.clock.clone(), self.copies(client));
         if self.workers {
-            let mail = match options.channel.take() {
+            let mail = match options.transport.take() {
                 Some(mail) => mail,
                 None => open_outbox(&common.own_outbox())?,
             };
-            options.channel = Some(Arc::new(NatsChannel::new(work, mail)));
+            options.transport = Some(Arc::new(WorkerTransport::new(work, mail)));
         } else {
             options.texts = Some(Arc::new(TextQueue::new(work)));
         }

@@ -146,9 +146,9 @@ impl<'a> Session<'a> {
         Failure::Interrupted(text)
     }
 
-    /// The other channel with which the running run was started, if it waits for that channel.
-    pub(super) async fn other_channel(&self) -> Option<String> {
-        self.engine.actor(&self.company).await.pending_work().borrow().other_channel.clone()
+    /// The other transport with which the running run was started, if it waits for that transport.
+    pub(super) async fn other_transport(&self) -> Option<String> {
+        self.engine.actor(&self.company).await.pending_work().borrow().other_transport.clone()
     }
 
     pub(super) async fn is_idle(&self) -> bool {

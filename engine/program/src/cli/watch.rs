@@ -52,8 +52,8 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
-        if let Some(channel) = session.other_channel().await {
-            return Err(started_with(&channel));
+        if let Some(transport) = session.other_transport().await {
+            return Err(started_with(&transport));
         }
         let waits = waiting(&row);
         if let Some(text) = waits.filter(|_| !said_to_wait) {
@@ -98,12 +98,12 @@ fn say_placeholders(session: &Session<'_>, refusal: &Refusal) {
     ));
 }
 
-/// The failure of a run that was started with another channel.
-pub(super) fn started_with(channel: &str) -> Failure {
+/// The failure of a run that was started with another transport.
+pub(super) fn started_with(transport: &str) -> Failure {
     Failure::Unavailable(format!(
-        "a run of the company was started with the channel {channel} and waits for it: \
-        boarding runs resume{option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
-        option = if channel == "smtp" { " --smtp URL" } else { " without --smtp" },
+        "a run of the company was started with the mail transport {transport} and waits for it: \
+        boarding runs resume{option}, or add --adopt-runs to continue it with this one (no mail is sent twice)",
+        option = if transport == "smtp" { " --smtp URL" } else { " without --smtp" },
     ))
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use boarding_core::delivery::Channel;
+use boarding_core::delivery::Transport;
 use serde_json::{Value, json};
 
 use super::super::{EngineHarness, ok};
@@ -63,12 +63,12 @@ impl FileGenerator {
         self.harness_with(None).await
     }
 
-    /// The same with this channel. The set-up sends no mails.
+    /// The same with this transport. The set-up sends no mails.
     pub(in crate::engine) async fn harness_with(
         &self,
-        channel: Option<Arc<dyn Channel>>,
+        transport: Option<Arc<dyn Transport>>,
     ) -> EngineHarness {
-        let harness = EngineHarness::new(channel).await;
+        let harness = EngineHarness::new(transport).await;
         harness.run_commands("acme", self.company).await;
         for (name, body) in (self.set_up_commands)() {
             ok(&harness.submit(name, body).await);

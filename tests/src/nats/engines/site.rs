@@ -1,4 +1,4 @@
-//! Two engines on one log, and a client.
+//! Two engines on one log, and a client, on servers with the accounts of `nats.conf`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::super::caller::{Caller, people};
+use super::super::permissions::{config, lines, server, url, url_of_port, urls};
 use super::super::retries::{all_rows, command_until_accepted, request};
 use super::super::serve_process::ServeProcess;
 use crate::support::nats::{Cluster, Server};
@@ -26,35 +27,39 @@ pub(super) struct Site {
     /// The proxy between each engine and the server. Empty on a cluster.
     pub(super) proxies: Vec<Proxy>,
     pub(super) caller: Caller,
+    /// Reads the streams of the engines.
+    jetstream: jetstream::Context,
 }
 
 impl Site {
     /// Two engines on one server, each connected through a proxy.
     pub(super) async fn on_one_server() -> Self {
-        let server = Server::start();
+        let server = server(&config());
         let proxies = [Proxy::to(server.port).await, Proxy::to(server.port).await];
-        let urls = proxies.each_ref().map(|proxy| format!("nats://127.0.0.1:{}", proxy.port));
+        let urls = proxies.each_ref().map(|proxy| url_of_port(proxy.port, "engine"));
         Self::start(vec![server], urls.map(ServeProcess::at).into(), proxies.into()).await
     }
 
     /// One engine on one server.
     pub(super) async fn with_one_engine() -> Self {
-        let server = Server::start();
-        let engine = ServeProcess::at(server.url());
+        let server = server(&config());
+        let engine = ServeProcess::at(url(&server, "engine"));
         Self::start(vec![server], vec![engine], Vec::new()).await
     }
 
     /// Two engines on a cluster of three servers.
     pub(super) async fn on_cluster() -> Self {
-        let cluster = Cluster::start();
-        let engines = vec![ServeProcess::at(cluster.url()), ServeProcess::at(cluster.url())];
-        Self::start(cluster.servers, engines, Vec::new()).await
+        let servers = Cluster::with(&lines(&config())).servers;
+        let engines = [(); 2].map(|()| ServeProcess::at(urls(&servers, "engine")));
+        Self::start(servers, engines.into(), Vec::new()).await
     }
 
     async fn start(servers: Vec<Server>, engines: Vec<ServeProcess>, proxies: Vec<Proxy>) -> Self {
-        let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
-        let caller = Caller::connect(&url).await;
-        let mut site = Self { servers, engines, proxies, caller };
+        let caller = Caller::connect(&urls(&servers, "acme-publisher")).await;
+        let engine = Caller::connect(&urls(&servers, "engine")).await;
+        let options = ContextBuilder::new().timeout(Duration::from_secs(1));
+        let jetstream = options.build(engine.client);
+        let mut site = Self { servers, engines, proxies, caller, jetstream };
         for n in 0..site.engines.len() {
             site.restart_engine(n);
         }
@@ -70,9 +75,9 @@ impl Site {
 
     /// The index of the server that leads the stream of the log, or of another server.
     pub(super) async fn server_index(&self, is_leader: bool) -> usize {
-        let jetstream = jetstream::new(self.caller.client.clone());
         let leader = eventually("the log has a leader", async || {
-            let info = jetstream.get_stream("BOARDING_LOG").await.ok()?.get_info().await.ok()?;
+            let info =
+                self.jetstream.get_stream("BOARDING_LOG").await.ok()?.get_info().await.ok()?;
             info.cluster?.leader?.strip_prefix('n')?.parse::<usize>().ok()
         })
         .await;
@@ -81,13 +86,12 @@ impl Site {
 
     /// Waits until all copies of all streams are current. Losing another server before that loses the majority.
     pub(super) async fn wait_until_copies_are_current(&self) {
-        let options = ContextBuilder::new().timeout(Duration::from_secs(1));
-        let jetstream = options.build(self.caller.client.clone());
         let peers = self.servers.len() - 1;
         eventually("all copies are current", async || {
-            let mut streams = jetstream.streams();
-            while let Some(stream) = streams.next().await {
-                let Some(cluster) = stream.ok()?.cluster else { continue };
+            let mut names = self.jetstream.stream_names();
+            while let Some(name) = names.next().await {
+                let stream = self.jetstream.get_stream(name.ok()?).await.ok()?;
+                let Some(cluster) = stream.cached_info().cluster.clone() else { continue };
                 let current = cluster.replicas.iter().filter(|one| one.current && !one.offline);
                 if cluster.leader.is_none() || current.count() < peers {
                     return None;
@@ -232,9 +236,8 @@ impl Site {
 
     /// Waits until the event of this version is published, and returns all published versions in order.
     async fn published_versions(&self, last: u64) -> Vec<u64> {
-        let jetstream = jetstream::new(self.caller.client.clone());
         let mut stream = eventually("the last event is published", async || {
-            let stream = jetstream.get_stream("BOARDING_EVENTS").await.ok()?;
+            let stream = self.jetstream.get_stream("BOARDING_EVENTS").await.ok()?;
             let event =
                 stream.get_last_raw_message_by_subject("boarding.v1.acme.event.*").await.ok()?;
             let event: Value = serde_json::from_slice(&event.payload).ok()?;

@@ -51,7 +51,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
     Engine::open(Options {
         data: data.to_owned(),
         log: LogChoice::Files,
-        channel: None,
+        transport: None,
         texts: None,
         adopt_runs: false,
         carries_runs: true,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::company::{AddressMark, Company};
-use crate::decide::runs::recipients::{Channels, open_claims};
+use crate::decide::runs::recipients::{Transports, open_claims};
 use crate::decide::testing::{NOW, a_running_run, device_account, given, run_id, run_started};
 use crate::decide::{
     Authority, ClaimRecipients, EditAccount, InviteFailed, InviteSent, RecordDelivery,
@@ -128,17 +128,17 @@ fn bounce_suppresses_the_address_of_the_mail() {
     assert!(!company.is_suppressed(AddressMark::of("right@acme.example")));
 }
 
-/// A44, P7: the open claim of a text goes on only through the text channel that it was handed to. Another one does not
+/// A44, P7: the open claim of a text goes on only through the text transport that it was handed to. Another one does not
 /// know whether the text was sent.
 #[test]
-fn text_goes_on_only_through_its_own_channel() {
+fn text_goes_on_only_through_its_own_transport() {
     let device = "+84923448071";
     let events: Vec<Event> =
         device_account(device).into_iter().chain(run_started(run_id(1), &[device])).collect();
     let claim = ClaimRecipients { fence: events.len() as u64, via: "smtp", ..claim() };
     let company = given(events).after(claim).0;
     let may_go_on = |mails, texts| {
-        let open = open_claims(&company, run_id(1), Channels { mails, texts }, NOW);
+        let open = open_claims(&company, run_id(1), Transports { mails, texts }, NOW);
         assert_eq!(open.len(), 1);
         open[0].may_go_on
     };
@@ -159,8 +159,8 @@ fn changed_address_makes_the_outbox_of_a_claim_unknown() {
     let recorded = Event::RunOutboxesRecorded { run: run_id(1), mails: outbox, texts: outbox };
     company.append(NOW, "jane", &[recorded]);
     let known = |company: &Company| {
-        let channels = Channels { mails: "outbox", texts: Some("outbox") };
-        let open = open_claims(company, run_id(1), channels, NOW);
+        let transports = Transports { mails: "outbox", texts: Some("outbox") };
+        let open = open_claims(company, run_id(1), transports, NOW);
         (open[0].outbox, open[0].may_go_on)
     };
     assert_eq!(known(&company.0), (outbox, true));

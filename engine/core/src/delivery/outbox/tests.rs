@@ -48,7 +48,7 @@ async fn a_batch_is_one_file_a_mail_and_nothing_unfinished() {
     let outbox = Outbox::open(dir.path()).unwrap();
     let mails: Vec<_> = (0..100).map(|n| mail(&format!("{n}@x"))).collect();
     let sent = outbox.send_batch(mails.clone()).await;
-    assert_eq!(sent, vec![ChannelAnswer::SENT; 100]);
+    assert_eq!(sent, vec![TransportAnswer::SENT; 100]);
     assert_eq!(files(dir.path()).len(), 100);
     for mail in &mails {
         assert_eq!(fs::read(outbox.path(mail)).unwrap(), mail.letter().unwrap().bytes);
@@ -64,10 +64,10 @@ async fn repeated_mail_keeps_the_file_and_counts_as_sent() {
     let outbox = Outbox::open(dir.path()).unwrap();
     let first = mail("1@x");
     let second = Mail { to: "elsewhere@acme.example".to_owned(), ..mail("1@x") };
-    assert_eq!(outbox.send_batch(vec![first.clone()]).await, [ChannelAnswer::SENT]);
+    assert_eq!(outbox.send_batch(vec![first.clone()]).await, [TransportAnswer::SENT]);
     assert_eq!(
         Outbox::open(dir.path()).unwrap().send_batch(vec![second]).await,
-        [ChannelAnswer::SENT]
+        [TransportAnswer::SENT]
     );
     assert_eq!(files(dir.path()).len(), 1);
     assert_eq!(fs::read(outbox.path(&first)).unwrap(), first.letter().unwrap().bytes);
@@ -101,9 +101,9 @@ async fn one_bad_mail_does_not_hold_up_the_others() {
     assert!(matches!(
         sent.as_slice(),
         [
-            ChannelAnswer::Outcome(MailOutcome::Sent { .. }),
-            ChannelAnswer::Outcome(MailOutcome::Failed { code: Code::RecipientEmailMissing, .. }),
-            ChannelAnswer::Outcome(MailOutcome::Sent { .. })
+            TransportAnswer::Outcome(MailOutcome::Sent { .. }),
+            TransportAnswer::Outcome(MailOutcome::Failed { code: Code::RecipientEmailMissing, .. }),
+            TransportAnswer::Outcome(MailOutcome::Sent { .. })
         ]
     ));
     assert_eq!(files(dir.path()).len(), 2);
@@ -116,7 +116,7 @@ async fn unwritable_folder_is_a_temporary_failure_with_a_detail() {
     // A file stands where the company's folder should be: refused for every user, root too.
     fs::write(dir.path().join("acme"), "").unwrap();
     let sent = outbox.send_batch(vec![mail("1@x")]).await;
-    let [ChannelAnswer::Outcome(MailOutcome::Retry { code, detail: Some(detail) })] =
+    let [TransportAnswer::Outcome(MailOutcome::Retry { code, detail: Some(detail) })] =
         sent.as_slice()
     else {
         panic!("{sent:?}")
@@ -126,7 +126,7 @@ async fn unwritable_folder_is_a_temporary_failure_with_a_detail() {
     assert!(!detail.contains(dir.path().to_str().unwrap()), "{detail}");
     // Mended, the same mail goes out.
     fs::remove_file(dir.path().join("acme")).unwrap();
-    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [TransportAnswer::SENT]);
 }
 
 /// A full disk: /dev/full takes no byte, as a full disk does.
@@ -136,7 +136,8 @@ async fn a_full_disk_is_a_temporary_failure_with_advice() {
     let outbox = Outbox::open(dir.path()).unwrap();
     std::os::unix::fs::symlink("/dev/full", dir.path().join(UNFINISHED).join("0")).unwrap();
     let sent = outbox.send_batch(vec![mail("1@x")]).await;
-    let [ChannelAnswer::Outcome(MailOutcome::Retry { detail: Some(detail), .. })] = sent.as_slice()
+    let [TransportAnswer::Outcome(MailOutcome::Retry { detail: Some(detail), .. })] =
+        sent.as_slice()
     else {
         panic!("{sent:?}")
     };
@@ -151,7 +152,7 @@ async fn what_a_crash_left_unfinished_is_cleared_and_never_counts() {
     fs::write(dir.path().join(UNFINISHED).join("7"), "half a mail").unwrap();
     let outbox = Outbox::open(dir.path()).unwrap();
     assert_eq!(files(dir.path()).len(), 0);
-    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [TransportAnswer::SENT]);
     assert_eq!(files(dir.path()).len(), 1);
 }
 
@@ -196,6 +197,6 @@ async fn torn_mail_is_written_again() {
     let outbox = Outbox::open(dir.path()).unwrap();
     outbox.send_batch(vec![mail("1@x")]).await;
     fs::write(outbox.path(&mail("1@x")), "half").unwrap();
-    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [TransportAnswer::SENT]);
     assert_eq!(fs::read(outbox.path(&mail("1@x"))).unwrap(), mail("1@x").letter().unwrap().bytes);
 }

@@ -20,7 +20,7 @@ pub(super) struct Connection {
     mails: u32,
 }
 
-/// Idle connections. The permits of the channel limit the number of all connections.
+/// Idle connections. The permits of the transport limit the number of all connections.
 pub(super) struct Pool {
     relay: Relay,
     timeouts: Timeouts,

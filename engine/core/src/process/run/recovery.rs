@@ -1,7 +1,7 @@
 //! Decides about the claims that an earlier process left without a report.
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::runs::recipients::{Channels, OpenClaim, open_claims};
+use boarding_commands::decide::runs::recipients::{OpenClaim, Transports, open_claims};
 use boarding_commands::event::Event;
 use boarding_commands::values::Code;
 
@@ -13,16 +13,18 @@ use crate::process::mails::{self, NOT_WRITTEN, is_text};
 
 impl RunWork {
     /// Decides about open claims of an earlier process. A mail that is found in its outbox counts as sent, and one that
-    /// is certainly missing is sent again or deferred. If that is unknown, it is sent again only if the channel
+    /// is certainly missing is sent again or deferred. If that is unknown, it is sent again only if the transport
     /// deduplicates, within its time limit, and if the person may still be invited. All others are reported as
     /// uncertain and never sent again.
     pub(super) async fn recover(&self) {
         let (run, now) = (self.run, self.manager.context.clock.now());
-        let channel = &self.manager.context.channel;
-        let channels =
-            Channels { mails: channel.name(), texts: channel.texts().map(|texts| texts.name()) };
+        let transport = &self.manager.context.transport;
+        let transports = Transports {
+            mails: transport.name(),
+            texts: transport.texts().map(|texts| texts.name()),
+        };
         let open =
-            self.manager.inspect(move |company| open_claims(company, run, channels, now)).await;
+            self.manager.inspect(move |company| open_claims(company, run, transports, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
@@ -34,7 +36,7 @@ impl RunWork {
         let (mut again, mut reports) = (Vec::new(), Vec::new());
         for (open, found) in open.into_iter().zip(found) {
             // What was handed over may still be sent: its worker reports it, or its deadline ends it.
-            let is_handed_over = channel.hands_over() && open.outbox.is_none();
+            let is_handed_over = transport.hands_over() && open.outbox.is_none();
             if !has_secret && is_handed_over && found == Lookup::Unknown {
                 continue;
             }
@@ -44,7 +46,7 @@ impl RunWork {
             match found {
                 Lookup::Delivered => reports.push((user, attempt, MailOutcome::SENT)),
                 Lookup::NotDelivered | Lookup::Unknown if is_again => again.push(open.claim),
-                // The next claim decides anew whether the person is invited, and through which channel.
+                // The next claim decides anew whether the person is invited, and through which transport.
                 Lookup::NotDelivered => {
                     reports.push((user, attempt, MailOutcome::unavailable(NOT_WRITTEN)));
                 }
@@ -77,11 +79,11 @@ impl RunWork {
         mails::look_up(&self.manager, Purpose::Run(self.run), mails.collect()).await
     }
 
-    /// Whether the mail of this claim is sent again by the same channel, without a new claim.
+    /// Whether the mail of this claim is sent again by the same transport, without a new claim.
     fn is_sent_again(&self, open: &OpenClaim, found: Lookup) -> bool {
         let (context, is_text) = (&self.manager.context, is_text(&open.claim));
         let purpose = Purpose::Run(self.run);
-        let own = context.channel_of(purpose, is_text).outbox();
+        let own = context.transport_for(purpose, is_text).outbox();
         let within = context.repeats_within_seconds(purpose, is_text);
         let repeats = context.clock.now() < open.since.plus_seconds(within);
         open.may_go_on && mails::is_safe_again(found, open.outbox, own, repeats)

@@ -1,4 +1,4 @@
-//! Text messages of a run go on while its mails wait for their own channel.
+//! Text messages of a run go on while its mails wait for their own transport.
 
 use boarding_commands::decide::ClaimTexts;
 use boarding_commands::decide::runs::claim_recipients::has_mails_left;
@@ -11,7 +11,7 @@ impl RunWork {
     /// Sends text messages while mails wait. Returns whether the run has mails left: without any, it waits for no mail
     /// server.
     pub(super) async fn send_texts(&self) -> bool {
-        let Some(texts) = self.manager.context.channel.texts() else { return true };
+        let Some(texts) = self.manager.context.transport.texts() else { return true };
         let run = self.run;
         while !self.manager.is_closing() && texts.ready().await.is_ok() {
             let most = self.claim_size().min(self.room().await);

@@ -1,4 +1,4 @@
-//! A run waits while its channel cannot send: when it waits, tries again, goes on or ends.
+//! A run waits while its transport cannot send: when it waits, tries again, goes on or ends.
 
 use std::sync::PoisonError;
 
@@ -26,7 +26,7 @@ pub(super) struct Obstacle {
     pub(super) last_words: String,
 }
 
-/// Whether the channel broke down with this mail.
+/// Whether the transport broke down with this mail.
 fn broke(outcome: &MailOutcome) -> bool {
     match outcome {
         MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
@@ -40,7 +40,7 @@ impl RunWork {
         self.wait.is_some()
     }
 
-    /// The recipients with whom the channel is tried, while it may not be able to send. More after each try in vain,
+    /// The recipients with whom the transport is tried, while it may not be able to send. More after each try in vain,
     /// because the first may be refused for reasons of their own.
     pub(super) fn trial_size(&self) -> Option<usize> {
         let tries = match self.wait {
@@ -52,7 +52,7 @@ impl RunWork {
         Some(doubled.clamp(1, CLAIM_MAX))
     }
 
-    /// No recipient is due while the run waits, so the channel could not be tried.
+    /// No recipient is due while the run waits, so the transport could not be tried.
     pub(super) fn untried(&self) -> Result<(), Obstacle> {
         let last_words = self.health.lock().unwrap_or_else(PoisonError::into_inner).last_words();
         // Another process may have made the last try, and its words are not known here.
@@ -62,15 +62,15 @@ impl RunWork {
     }
 
     fn obstacle(&self, last_words: String) -> Obstacle {
-        Obstacle { what: self.manager.context.channel.resource(), last_words }
+        Obstacle { what: self.manager.context.transport.resource(), last_words }
     }
 
     pub(super) async fn check(&self) -> Result<(), Obstacle> {
-        let ready = self.manager.context.channel.ready().await;
+        let ready = self.manager.context.transport.ready().await;
         ready.map_err(|last_words| self.obstacle(last_words))
     }
 
-    /// Judges from these outcomes whether the channel can send further mails. Texts may leave by another channel, so they
+    /// Judges from these outcomes whether the transport can send further mails. Texts may leave by another one, so they
     /// are judged only if the batch has no mails.
     pub(super) async fn judge(
         &self,
@@ -85,7 +85,7 @@ impl RunWork {
     }
 
     async fn judge_texts(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
-        match self.manager.context.channel.texts() {
+        match self.manager.context.transport.texts() {
             Some(texts) if reports.iter().any(|(_, _, outcome)| broke(outcome)) => {
                 let ready = texts.ready().await;
                 ready.map_err(|last_words| Obstacle { what: texts.resource(), last_words })
@@ -117,8 +117,8 @@ impl RunWork {
         if reports.iter().any(broke) { self.check().await } else { Ok(()) }
     }
 
-    /// Waits for the channel, or ends the run after the longest wait of the company.
-    pub(super) async fn wait_for_channel(
+    /// Waits for the transport, or ends the run after the longest wait of the company.
+    pub(super) async fn wait_for_transport(
         &mut self,
         obstacle: Obstacle,
         pending: &mut watch::Receiver<PendingWork>,
@@ -141,7 +141,7 @@ impl RunWork {
         let next_try = now.plus_seconds(seconds);
         if is_new {
             tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run waits");
-            let via = self.manager.context.channel.name();
+            let via = self.manager.context.transport.name();
             let last_words = last_words.clone();
             self.record(Some(RunWait { via, what, last_words, next_try })).await;
         }

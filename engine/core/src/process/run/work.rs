@@ -1,4 +1,4 @@
-//! The work on one run: what its worker and its wait for the channel share.
+//! The work on one run: what its worker and its wait for the transport share.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,17 +9,17 @@ use boarding_commands::values::{RunId, Time};
 use crate::process::manager::ManagerContext;
 use crate::process::relay::ChannelHealth;
 
-/// The work on one run under one fence: its mails, its channel, and its wait for the channel.
+/// The work on one run under one fence: its mails, its transport, and its wait for the transport.
 #[derive(Debug, Clone)]
 pub(super) struct RunWork {
     pub(super) manager: ManagerContext,
     pub(super) run: RunId,
     pub(super) fence: u64,
     pub(super) health: Arc<Mutex<ChannelHealth>>,
-    /// Set while the run waits for the channel.
+    /// Set while the run waits for the transport.
     pub(super) wait: Option<Wait>,
-    /// Whether the mail server is tried with one recipient first. The claim binds the run to its channel before the
-    /// first connection, so that no other channel can take it over.
+    /// Whether the mail server is tried with one recipient first. The claim binds the run to its transport before the
+    /// first connection, so that no other transport can take it over.
     pub(super) is_first_try: bool,
     /// Since when this process works on the run.
     pub(super) started: Time,
@@ -35,7 +35,7 @@ impl RunWork {
         });
         let (since, is_unbound) = state.await.flatten().unwrap_or_default();
         let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
-        let is_first_try = is_unbound && manager.context.channel.is_mail_server();
+        let is_first_try = is_unbound && manager.context.transport.is_mail_server();
         Self { manager, run, fence, health: Arc::default(), wait, is_first_try, started }
     }
 }

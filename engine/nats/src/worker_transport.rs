@@ -1,4 +1,4 @@
-//! The channel `nats`: queues invitations for external workers, and sends other mails by mail.
+//! The transport `nats`: queues invitations for external workers, and sends other mails by mail.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};
 use crate::text_work::TextQueue;
 use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
-use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
+use boarding_core::delivery::{DeliveryFuture, Transport, TransportAnswer};
 
 /// Queues invitations for external workers. Each attempt is queued once, also after retries.
 #[derive(Debug)]
-pub struct NatsChannel {
+pub struct WorkerTransport {
     work: WorkQueue,
-    /// The channel of mails that are not invitations.
-    mail: Arc<dyn Channel>,
+    /// The transport of mails that are not invitations.
+    mail: Arc<dyn Transport>,
     texts: TextQueue,
 }
 
-impl NatsChannel {
-    pub fn new(work: WorkQueue, mail: Arc<dyn Channel>) -> Self {
+impl WorkerTransport {
+    pub fn new(work: WorkQueue, mail: Arc<dyn Transport>) -> Self {
         let texts = TextQueue::new(work.clone());
         Self { work, mail, texts }
     }
 
     /// Queues one invitation. The queue retries after faults until the deadline of the recipient, so no fault is
     /// reported here.
-    async fn hand_over(&self, mail: Mail) -> ChannelAnswer {
+    async fn hand_over(&self, mail: Mail) -> TransportAnswer {
         // A mail without a claim needs no work: its attempt has ended.
-        let Some(item) = WorkItem::of(mail) else { return ChannelAnswer::HandedOver };
+        let Some(item) = WorkItem::of(mail) else { return TransportAnswer::HandedOver };
         match self.work.hand_over(&item).await {
-            HandOver::Done | HandOver::TooLate => ChannelAnswer::HandedOver,
+            HandOver::Done | HandOver::TooLate => TransportAnswer::HandedOver,
             HandOver::TooLarge => {
                 let detail = "the invitation is larger than a message may be; shorten the template";
                 let detail = Some(detail.to_owned());
@@ -43,7 +43,7 @@ impl NatsChannel {
     }
 }
 
-impl Channel for NatsChannel {
+impl Transport for WorkerTransport {
     fn name(&self) -> &'static str {
         TO_WORKERS
     }
@@ -64,11 +64,11 @@ impl Channel for NatsChannel {
         matches!(purpose, Purpose::Run(_))
     }
 
-    fn notices(&self) -> Option<&dyn Channel> {
+    fn notices(&self) -> Option<&dyn Transport> {
         Some(&*self.mail)
     }
 
-    fn texts(&self) -> Option<&dyn Channel> {
+    fn texts(&self) -> Option<&dyn Transport> {
         Some(&self.texts)
     }
 
@@ -91,7 +91,7 @@ impl Channel for NatsChannel {
                 return self.mail.send_batch(mails).await;
             }
             let answers = stream::iter(mails).map(|mail| self.hand_over(mail));
-            // `buffered` keeps the order of the mails, as the contract of a channel requires.
+            // `buffered` keeps the order of the mails, as the contract of a transport requires.
             answers.buffered(WORK_IN_FLIGHT).collect().await
         })
     }

@@ -1,28 +1,28 @@
-//! A channel whose mails wait until the test releases them.
+//! A transport whose mails wait until the test releases them.
 
 use std::sync::{Arc, Mutex};
 
 use boarding_core::delivery::mail::Mail;
-use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
+use boarding_core::delivery::{DeliveryFuture, Transport, TransportAnswer};
 use tokio::sync::{Semaphore, watch};
 
 /// Answers a mail only after the test has released it.
 #[derive(Debug)]
-pub(super) struct HeldChannel {
+pub(super) struct HeldTransport {
     released: Semaphore,
     arrived: watch::Sender<usize>,
     mails: Mutex<Vec<Mail>>,
     deduplicates: bool,
     /// The answer to every mail.
-    answer: ChannelAnswer,
+    answer: TransportAnswer,
 }
 
-impl HeldChannel {
+impl HeldTransport {
     pub(super) fn new(deduplicates: bool) -> Arc<Self> {
-        Self::answering(deduplicates, ChannelAnswer::SENT)
+        Self::answering(deduplicates, TransportAnswer::SENT)
     }
 
-    pub(super) fn answering(deduplicates: bool, answer: ChannelAnswer) -> Arc<Self> {
+    pub(super) fn answering(deduplicates: bool, answer: TransportAnswer) -> Arc<Self> {
         Arc::new(Self {
             released: Semaphore::new(0),
             arrived: watch::Sender::new(0),
@@ -53,7 +53,7 @@ impl HeldChannel {
     }
 }
 
-impl Channel for HeldChannel {
+impl Transport for HeldTransport {
     fn name(&self) -> &'static str {
         "held"
     }

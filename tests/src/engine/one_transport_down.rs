@@ -1,4 +1,4 @@
-//! While one company, channel or kind of message waits, everything that leaves by another channel goes on.
+//! While one company, transport or kind of message waits, everything that leaves by another transport goes on.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::text_gateway::WithTextGateway;
-use boarding_core::delivery::{Channel, DeliveryFuture};
+use boarding_core::delivery::{DeliveryFuture, Transport};
 use serde_json::{Value, json};
 
 use super::mail_outages::{LONG, closed_port, counts, server_on, smtp, waiting_for};
@@ -112,7 +112,7 @@ async fn with_texts(port: u16, texts: &std::path::Path) -> EngineHarness {
     });
     ok(&harness.submit("SetCompanyConfig", settings).await);
     let texts = Arc::new(Outbox::open(texts).unwrap());
-    harness.channel = Some(Arc::new(WithTextGateway::new(smtp(port, LONG), texts)));
+    harness.transport = Some(Arc::new(WithTextGateway::new(smtp(port, LONG), texts)));
     harness.restart().await;
     harness
 }
@@ -152,14 +152,14 @@ async fn texts_go_on_while_the_mail_server_is_down() {
     assert_eq!((server.received().len(), texts_in(folder.path())), (1, 2));
 }
 
-/// Sends invitations by one channel and other mails by another, as an engine with workers for invitations does.
+/// Sends invitations by one transport and other mails by another, as an engine with workers for invitations does.
 #[derive(Debug)]
 struct Divided {
-    invitations: Arc<dyn Channel>,
-    notices: Arc<dyn Channel>,
+    invitations: Arc<dyn Transport>,
+    notices: Arc<dyn Transport>,
 }
 
-impl Channel for Divided {
+impl Transport for Divided {
     fn name(&self) -> &'static str {
         self.invitations.name()
     }
@@ -168,7 +168,7 @@ impl Channel for Divided {
         false
     }
 
-    fn notices(&self) -> Option<&dyn Channel> {
+    fn notices(&self) -> Option<&dyn Transport> {
         Some(&*self.notices)
     }
 
@@ -188,7 +188,7 @@ impl Channel for Divided {
     }
 }
 
-/// A31: invitations and other mails do not wait for each other's channel.
+/// A31: invitations and other mails do not wait for each other's transport.
 #[tokio::test]
 async fn other_mails_and_invitations_do_not_wait_for_each_other() {
     for invitations_wait in [true, false] {
