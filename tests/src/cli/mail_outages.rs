@@ -49,7 +49,7 @@ fn follow(cli: &Cli, token: &str) -> Value {
 
 /// A31: when the server goes down in the middle of a run and the run is given up, whoever was sent to stays invited.
 #[test]
-fn people_sent_to_stay_invited_when_a_run_is_given_up() {
+fn people_stay_invited_when_their_run_is_given_up() {
     let cli = with_three_people();
     let server = MailServer::start(&["--mails", "1"]);
     interrupt_when_waiting(&cli, &[&START[..], &["--smtp", &smtp(server.port)]].concat());

@@ -18,7 +18,7 @@ use crate::support::wait::eventually;
 /// A31: while the mail server refuses everybody of one company, a run of another company goes on. The next run of the
 /// first company waits for its turn, and nobody of it is tried or fails.
 #[tokio::test]
-async fn waiting_run_holds_up_no_other_company_and_burns_no_queued_run() {
+async fn waiting_run_holds_up_no_company_and_burns_no_run() {
     let server = MailServer::start(&[]);
     let harness = EngineHarness::acme(Some(smtp(server.port, LONG))).await;
     harness.set_up("globex").await;
@@ -50,7 +50,7 @@ async fn waiting_run_holds_up_no_other_company_and_burns_no_queued_run() {
 
 /// A31: runs of two companies wait for one mail server that is down, and both go on when it is back.
 #[tokio::test]
-async fn runs_of_all_companies_go_on_when_their_server_is_back() {
+async fn runs_of_all_companies_go_on_after_an_outage() {
     let port = closed_port();
     let harness = EngineHarness::acme(Some(smtp(port, LONG))).await;
     harness.set_up("globex").await;
