@@ -120,7 +120,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     }
 
     /// What a run waits for while the transport cannot send, in words for people.
-    fn resource(&self) -> &'static str {
+    fn dependency(&self) -> &'static str {
         "mail server"
     }
 

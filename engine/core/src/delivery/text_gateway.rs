@@ -65,8 +65,8 @@ impl Transport for WithTextGateway {
         self.mails.handed_over_max().max(self.texts.handed_over_max())
     }
 
-    fn resource(&self) -> &'static str {
-        self.mails.resource()
+    fn dependency(&self) -> &'static str {
+        self.mails.dependency()
     }
 
     fn ready(&self) -> ReadyFuture<'_> {

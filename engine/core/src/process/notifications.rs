@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
-use super::relay::pause_seconds;
+use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
