@@ -61,7 +61,7 @@ impl Company {
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
                     done.named_since = BTreeMap::new();
-                    done.claims = BTreeMap::new();
+                    done.key_rows = BTreeMap::new();
                     done.created = BTreeSet::new();
                     done.left = BTreeSet::new();
                     self.latest_import = Some(*import);
@@ -116,7 +116,7 @@ impl Company {
                 counts,
                 members: Vec::new(),
                 named_since: BTreeMap::new(),
-                claims: BTreeMap::new(),
+                key_rows: BTreeMap::new(),
                 left: BTreeSet::new(),
                 created: BTreeSet::new(),
                 invites: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::facts::{Facts, FileContents};
-use boarding_commands::decide::imports::Claims;
+use boarding_commands::decide::imports::AllotmentBuilder;
 use boarding_commands::decide::imports::forecast::{self, Change, Values};
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::imports::import_preview::NumbersForecast;
@@ -103,14 +103,14 @@ impl DryRun {
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
         let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
-        let mut claims = Claims::default();
-        if Claims::are_needed(&resume_point.options) {
+        let mut builder = AllotmentBuilder::default();
+        if AllotmentBuilder::is_needed(&resume_point.options) {
             let start = resume_point.restarted();
             for rows in FileChunks::open(&context.files, &start).map_err(fault)? {
-                claims.add(&self.state.company, id, &rows.map_err(fault)?);
+                builder.add(&self.state.company, id, &rows.map_err(fault)?);
             }
         }
-        let allotment = Arc::new(claims.allot());
+        let allotment = Arc::new(builder.allot());
         for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
             if *context.closing.borrow() {
                 return Err(Reply::stopped());
