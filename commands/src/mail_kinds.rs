@@ -1,7 +1,7 @@
 //! The kinds of mails. One file per kind says what the mail shows, who gets it and when it is due.
 //!
 //! To add a kind: a file here with its `impl MailKind`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
-//! section in each `template/notices.<language>.txt`, and a row in the manual's page on mails.
+//! section in each `template/notifications.<language>.txt`, and a row in the manual's page on mails.
 
 mod account_invitation;
 mod batch_report;
@@ -30,7 +30,7 @@ mod spec;
 pub use kind::{AT_ONCE, MailKind, Turn};
 pub use topics::{LinkTarget, TopicFacts, invitation_variables, topic_facts};
 
-use crate::company::{Addressee, Company, Notice, Notification};
+use crate::company::{Addressee, Company, Notification, NotificationContent};
 use crate::event::{Event, TemplateKind};
 use crate::values::{Code, ImportId, Time};
 
@@ -96,7 +96,7 @@ pub(crate) fn next(company: &Company) -> Option<Time> {
 
 /// Whether a requested mail waits, because what it says is not complete yet.
 pub fn waits(company: &Company, mail: &Notification) -> bool {
-    mail.notice.as_deref().is_some_and(|notice| of(notice.kind).waits(company, &notice.about))
+    mail.content.as_deref().is_some_and(|content| of(content.kind).waits(company, &content.about))
 }
 
 /// How many requested mails wait like that. Only mails about the import of an open run do.
@@ -124,8 +124,8 @@ pub fn waiting(company: &Company) -> usize {
 pub(crate) fn obsolete(
     company: &Company,
     to: &Addressee,
-    notice: &Notice,
+    content: &NotificationContent,
     now: Time,
 ) -> Option<Code> {
-    of(notice.kind).obsolete(company, to, &notice.about, now)
+    of(content.kind).obsolete(company, to, &content.about, now)
 }

@@ -15,7 +15,7 @@ pub struct Notification {
     /// Claimed, so that it is never sent a second time.
     pub dispatched: bool,
     /// What it says; none for a welcome mail, of which there may be a million.
-    pub notice: Option<Box<Notice>>,
+    pub content: Option<Box<NotificationContent>>,
     /// The refusals of earlier attempts; none before the first.
     pub(crate) refused: Option<Box<Refusals>>,
 }
@@ -109,9 +109,9 @@ impl DeferredNotifications {
     }
 }
 
-/// What a mail says.
+/// What a notification says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct NotificationContent {
     pub kind: TemplateKind,
     pub about: Topic,
 }
@@ -159,11 +159,11 @@ impl Notification {
 
     /// A welcome mail.
     pub(crate) fn welcome(user: UserId) -> Self {
-        Self { to: Addressee::User(user), dispatched: false, notice: None, refused: None }
+        Self { to: Addressee::User(user), dispatched: false, content: None, refused: None }
     }
 
     pub(crate) fn new(to: Addressee, kind: TemplateKind, about: Topic) -> Self {
-        let notice = Some(Box::new(Notice { kind, about }));
-        Self { to, dispatched: false, notice, refused: None }
+        let content = Some(Box::new(NotificationContent { kind, about }));
+        Self { to, dispatched: false, content, refused: None }
     }
 }

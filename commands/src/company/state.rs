@@ -67,7 +67,7 @@ pub struct Company {
     /// Those that are tried again later.
     pub deferred_notifications: DeferredNotifications,
     /// The transports that got the notifications without a report: of mails, and of texts.
-    pub(crate) notification_channels: Option<(HandedTo, Option<HandedTo>)>,
+    pub(crate) notification_transports: Option<(HandedTo, Option<HandedTo>)>,
     /// Those that were not sent, or perhaps not. They can be sent again by request.
     pub failed_notifications: BTreeMap<String, Notification>,
     /// The people to remind of an open invitation, and when.
@@ -167,7 +167,7 @@ impl Company {
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
             deferred_notifications: DeferredNotifications::default(),
-            notification_channels: None,
+            notification_transports: None,
             failed_notifications: BTreeMap::new(),
             reminders: Reminders::default(),
             expired: None,

@@ -1,4 +1,4 @@
-//! Tests of notices about the number pool: each crossing of the threshold is notified once.
+//! Tests of notifications about the number pool: each crossing of the threshold is notified once.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Tests of notices: their recipients and times.
+//! Tests of notifications: their recipients and times.
 
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ pub(super) fn sent(company: Given) -> Given {
 }
 
 /// The requester is notified when a run completes and when a waiting
-/// run starts, if the settings say so. A run that starts at once has no start notice.
+/// run starts, if the settings say so. A run that starts at once has no start notification.
 #[test]
 fn requester_is_notified_of_start_and_end_of_a_run() {
     let all = json!({"notify.run_started": true, "notify.run_completed": true});
@@ -158,7 +158,7 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
     assert!(then.names().contains(&"RunStarted") && requested_mails(&then).is_empty());
 }
 
-/// An actor without an address gets no notice; the start of a scheduled run is notified.
+/// An actor without an address gets no notification; the start of a scheduled run is notified.
 #[test]
 fn actor_without_an_address_gets_no_notice() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);

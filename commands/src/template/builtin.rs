@@ -1,7 +1,7 @@
 //! The built-in wording of mails, by language. A company may replace each of them.
 
 use super::mail_template::MailTemplate;
-use super::notices;
+use super::notifications;
 use crate::event::TemplateKind;
 
 macro_rules! wording {
@@ -28,9 +28,9 @@ macro_rules! wording {
         }
 
         /// The file of the kinds that have no files of their own.
-        fn notices_file(language: &str) -> Option<&'static str> {
+        fn notifications_file(language: &str) -> Option<&'static str> {
             Some(match language {
-                $($language => include_str!(concat!("notices.", $language, ".txt")),)*
+                $($language => include_str!(concat!("notifications.", $language, ".txt")),)*
                 _ => return None,
             })
         }
@@ -42,7 +42,7 @@ wording! { "en" "de" "fr" "es" "it" "pt" "vi" "ja" }
 /// The built-in mail of this kind in exactly this language.
 pub fn builtin(kind: TemplateKind, language: &str) -> Option<MailTemplate> {
     let Some((text, html)) = files(kind, language) else {
-        return notices::find(notices_file(language)?, language, kind);
+        return notifications::find(notifications_file(language)?, language, kind);
     };
     let (subject, text) = text.strip_prefix("Subject: ")?.split_once("\n\n")?;
     Some(MailTemplate {

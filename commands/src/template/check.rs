@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
-    /// A company's own template of a notice must show its purpose, and no variable of another kind of mail.
+    /// A company's own template of a notification must show its purpose, and no variable of another kind of mail.
     #[test]
     fn each_notice_must_show_what_it_is_for() {
         use TemplateKind as K;

@@ -44,7 +44,7 @@ impl Company {
                 self.deferred_notifications.insert(key, mail, via, *retry_at);
             }
             NotificationEvent::NotificationChannelsRecorded { mails, texts } => {
-                self.notification_channels = Some((mails.clone(), texts.clone()));
+                self.notification_transports = Some((mails.clone(), texts.clone()));
             }
             NotificationEvent::NotificationRequeued { key } => {
                 // A mail that waits keeps its time, however often it is sent again.
@@ -67,7 +67,7 @@ impl Company {
         }
     }
 
-    /// Records that a notice was sent, so that it is not repeated.
+    /// Records that a notification was sent, so that it is not repeated.
     fn mark_notified(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
         match (about, to) {
             (Topic::Numbers { org_unit, .. }, _) => {

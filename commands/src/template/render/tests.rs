@@ -249,7 +249,7 @@ fn batch_report_shows_its_summary() {
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
-        // Imports of every dialect have this notice, so its command works for all of them.
+        // Imports of every dialect have this notification, so its command works for all of them.
         let whole = mail.text.lines().find(|line| line.contains(&import.to_string()));
         if *language == "en" {
             let expected = format!("found under the import number {import}.");

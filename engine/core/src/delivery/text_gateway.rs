@@ -45,8 +45,8 @@ impl Transport for WithTextGateway {
         self.mails.outbox()
     }
 
-    fn notices(&self) -> Option<&dyn Transport> {
-        self.mails.notices()
+    fn for_notifications(&self) -> Option<&dyn Transport> {
+        self.mails.for_notifications()
     }
 
     fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {

@@ -1,6 +1,6 @@
 //! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, InvitationClaim, Notice, User, UserId};
+use boarding_commands::company::{Company, InvitationClaim, NotificationContent, User, UserId};
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
 use boarding_commands::settings::{Settings, link_address};
@@ -87,8 +87,8 @@ impl Draft {
         };
         let known = company.users.find(user.as_str());
         let content = DraftContent::of(company, event, known)?;
-        // A notice may go to an administrator who is no user of the company.
-        if known.is_none() && content.purpose != Purpose::Notice {
+        // A notification may go to an administrator who is no user of the company.
+        if known.is_none() && content.purpose != Purpose::Notification {
             return None;
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
@@ -151,8 +151,8 @@ impl DraftContent {
                 Some(Self { kind, purpose: Purpose::Run(*run), topic })
             }
             Event::NotificationDispatched { key, .. } => {
-                match company.notifications.get(key)?.notice.as_deref() {
-                    Some(notice) => Self::of_notice(company, notice),
+                match company.notifications.get(key)?.content.as_deref() {
+                    Some(content) => Self::of_notification(company, content),
                     None => Some(Self {
                         kind: TemplateKind::Welcome,
                         purpose: Purpose::Welcome,
@@ -164,11 +164,11 @@ impl DraftContent {
         }
     }
 
-    fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
+    fn of_notification(company: &Company, content: &NotificationContent) -> Option<Self> {
         Some(Self {
-            kind: notice.kind,
-            purpose: Purpose::Notice,
-            topic: mail_kinds::topic_facts(company, &notice.about)?,
+            kind: content.kind,
+            purpose: Purpose::Notification,
+            topic: mail_kinds::topic_facts(company, &content.about)?,
         })
     }
 }

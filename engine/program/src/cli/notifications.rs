@@ -141,7 +141,7 @@ pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure>
     let actor = session.engine.actor(&session.company).await;
     // The pending work is known once the company is loaded.
     actor.inspect(|_| ()).await;
-    let waiting = actor.pending_work().borrow().welcome_deferred_here;
+    let waiting = actor.pending_work().borrow().notifications_deferred_here;
     if waiting > 0 {
         let transport = session.engine.transport_name();
         resend(session, json!({"state": "waiting", "channel": transport})).await?;
