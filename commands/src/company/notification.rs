@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
-use crate::event::{TemplateKind, Topic};
+use crate::event::{MailKind, Topic};
 use crate::values::{Code, Time};
 
 /// A mail that is not an invitation and has no report yet.
@@ -112,7 +112,7 @@ impl DeferredNotifications {
 /// What a notification says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotificationContent {
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     pub about: Topic,
 }
 
@@ -162,7 +162,7 @@ impl Notification {
         Self { to: Addressee::User(user), dispatched: false, content: None, refused: None }
     }
 
-    pub(crate) fn new(to: Addressee, kind: TemplateKind, about: Topic) -> Self {
+    pub(crate) fn new(to: Addressee, kind: MailKind, about: Topic) -> Self {
         let content = Some(Box::new(NotificationContent { kind, about }));
         Self { to, dispatched: false, content, refused: None }
     }

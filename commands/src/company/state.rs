@@ -17,7 +17,7 @@ use super::run::{AddressMark, Run};
 use super::user_id::UserId;
 use super::users::Users;
 use super::value_mark::ValueMark;
-use crate::event::{Channel, HandedTo, Permission, TemplateKind};
+use crate::event::{Channel, HandedTo, MailKind, Permission};
 use crate::lock::Lock;
 use crate::settings::Settings;
 use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, Refusal, RunId};
@@ -29,7 +29,7 @@ pub struct Company {
     /// The version of the last event; 0 before the first.
     pub version: u64,
     pub settings: Settings,
-    pub templates: BTreeMap<(TemplateKind, String), OwnTemplate>,
+    pub templates: BTreeMap<(MailKind, String), OwnTemplate>,
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,

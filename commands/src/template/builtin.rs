@@ -2,24 +2,24 @@
 
 use super::mail_template::MailTemplate;
 use super::notifications;
-use crate::event::TemplateKind;
+use crate::event::MailKind;
 
 macro_rules! wording {
     ($($language:literal)*) => {
         /// The languages that every mail exists in, as BCP 47 tags.
         pub const LANGUAGES: &[&str] = &[$($language),*];
 
-        fn files(kind: TemplateKind, language: &str) -> Option<(&'static str, &'static str)> {
+        fn files(kind: MailKind, language: &str) -> Option<(&'static str, &'static str)> {
             Some(match (kind, language) {
-                $((TemplateKind::ChannelInvitation, $language) => (
+                $((MailKind::ChannelInvitation, $language) => (
                     include_str!(concat!("channel_invitation.", $language, ".txt")),
                     include_str!(concat!("channel_invitation.", $language, ".html")),
                 ),
-                (TemplateKind::Welcome, $language) => (
+                (MailKind::Welcome, $language) => (
                     include_str!(concat!("welcome.", $language, ".txt")),
                     include_str!(concat!("welcome.", $language, ".html")),
                 ),
-                (TemplateKind::ImportCompleted, $language) => (
+                (MailKind::ImportCompleted, $language) => (
                     include_str!(concat!("import_completed.", $language, ".txt")),
                     include_str!(concat!("import_completed.", $language, ".html")),
                 ),)*
@@ -40,7 +40,7 @@ macro_rules! wording {
 wording! { "en" "de" "fr" "es" "it" "pt" "vi" "ja" }
 
 /// The built-in mail of this kind in exactly this language.
-pub fn builtin(kind: TemplateKind, language: &str) -> Option<MailTemplate> {
+pub fn builtin(kind: MailKind, language: &str) -> Option<MailTemplate> {
     let Some((text, html)) = files(kind, language) else {
         return notifications::find(notifications_file(language)?, language, kind);
     };

@@ -2,7 +2,7 @@
 
 use crate::company::{Address, Addressee, Company, Notification, NotificationContent, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, HandedTo, Permission, TemplateKind, Topic, import_completed_key};
+use crate::event::{Event, HandedTo, MailKind, Permission, Topic, import_completed_key};
 use crate::mail_kinds::{self, obsolete, waits};
 use crate::template::Link;
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
@@ -109,7 +109,7 @@ fn address(
 fn is_replaced(company: &Company, key: &str, content: &NotificationContent) -> bool {
     let Topic::Import(import) = content.about else { return false };
     let link = company.imports.get(&import).and_then(|import| import.link);
-    content.kind == TemplateKind::ImportCompleted
+    content.kind == MailKind::ImportCompleted
         && link.is_some_and(|link| key != import_completed_key(import, link.generation))
 }
 

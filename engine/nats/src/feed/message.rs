@@ -154,7 +154,7 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use boarding_commands::commit::Recorded;
-    use boarding_commands::event::{Event, TemplateKind};
+    use boarding_commands::event::{Event, MailKind};
     use boarding_commands::values::Digest;
 
     use super::*;
@@ -196,7 +196,7 @@ mod tests {
         let evil = "\u{1}".repeat(100_000);
         let recorded = recorded(|it| {
             it.commit.events = vec![Event::TemplateSet {
-                kind: TemplateKind::Welcome,
+                kind: MailKind::Welcome,
                 language: "en".to_owned(),
                 subject: String::new(),
                 text: evil.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::event::TemplateKind;
+use boarding_commands::event::MailKind;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -72,8 +72,8 @@ struct Resend {
 
 /// Lists the kinds of mails other than invitations.
 fn kind_help() -> String {
-    let kinds = TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
-    let names: Vec<_> = kinds.map(TemplateKind::as_str).collect();
+    let kinds = MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
+    let names: Vec<_> = kinds.map(MailKind::as_str).collect();
     format!("Only mails of this kind: {}", names.join(", "))
 }
 
