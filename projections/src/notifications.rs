@@ -1,6 +1,6 @@
 //! Mails other than invitations, each with its state and reason (query `notifications`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, MailKind, MailTo, Permission, UndoOutcome, Who};
 use boarding_commands::event::{import_completed_key, welcome_key};
 use boarding_commands::values::{Code, Personal, Time};
@@ -127,8 +127,8 @@ impl NotificationRow {
     }
 
     /// The mail that an event requests; none for any other event.
-    fn requested(fact: &Fact<'_>) -> Option<Self> {
-        let (key, kind, user, to) = match fact.event {
+    fn requested(recorded: &RecordedEvent<'_>) -> Option<Self> {
+        let (key, kind, user, to) = match recorded.event {
             Event::WelcomeEmailRequested { user, import, row } => {
                 (welcome_key(*import, *row), MailKind::Welcome, Some(user), None)
             }
@@ -152,8 +152,8 @@ impl NotificationRow {
             state: NotificationStatus::Waiting,
             code: None,
             detail: None,
-            requested_at: fact.commit.at,
-            at: fact.commit.at,
+            requested_at: recorded.commit.at,
+            at: recorded.commit.at,
         })
     }
 }
@@ -188,17 +188,20 @@ impl Projection for NotificationProjection {
     const VERSION: u32 = 3;
     type Row = NotificationRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        key(fact.event).map(String::into_bytes)
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        key(recorded.event).map(String::into_bytes)
     }
 
-    fn evolve(row: Option<NotificationRow>, fact: &Fact<'_>) -> Option<NotificationRow> {
+    fn evolve(
+        row: Option<NotificationRow>,
+        recorded: &RecordedEvent<'_>,
+    ) -> Option<NotificationRow> {
         use NotificationStatus as S;
-        if let Some(requested) = NotificationRow::requested(fact) {
+        if let Some(requested) = NotificationRow::requested(recorded) {
             return Some(requested);
         }
         let mut mail = row?;
-        let state = match fact.event {
+        let state = match recorded.event {
             Event::NotificationDispatched { email, device, .. } => {
                 let number = device.as_ref().map(|number| Personal(number.to_string()));
                 mail.to = Some(number.unwrap_or_else(|| email.clone()));
@@ -227,7 +230,7 @@ impl Projection for NotificationProjection {
             _ => return Some(mail),
         };
         mail.state = state;
-        mail.at = fact.commit.at;
+        mail.at = recorded.commit.at;
         Some(mail)
     }
 }
@@ -242,12 +245,12 @@ impl Projection for NotificationOrderProjection {
     const READS: bool = false;
     type Row = String;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        NotificationRow::requested(fact).map(|_| newest_first(fact.version))
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        NotificationRow::requested(recorded).map(|_| newest_first(recorded.version))
     }
 
-    fn evolve(_: Option<String>, fact: &Fact<'_>) -> Option<String> {
-        key(fact.event)
+    fn evolve(_: Option<String>, recorded: &RecordedEvent<'_>) -> Option<String> {
+        key(recorded.event)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mail templates of the company (queries `templates`, `mail_templates`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::FirstMail;
 use boarding_commands::event::{Event, MailKind};
 use schemars::JsonSchema;
@@ -70,8 +70,8 @@ impl Projection for TemplateProjection {
     const VERSION: u32 = 2;
     type Row = TemplateRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::TemplateSet { kind, language, .. }
             | Event::NoticeTemplateSet { kind, language, .. } => {
                 // Kinds are only added at the end of the list, and the first has the key 1. So the keys of stored
@@ -82,8 +82,8 @@ impl Projection for TemplateProjection {
         }
     }
 
-    fn evolve(before: Option<TemplateRow>, fact: &Fact<'_>) -> Option<TemplateRow> {
-        match fact.event {
+    fn evolve(before: Option<TemplateRow>, recorded: &RecordedEvent<'_>) -> Option<TemplateRow> {
+        match recorded.event {
             Event::TemplateSet { kind, language, subject, text, html }
             | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
                 Some(TemplateRow {

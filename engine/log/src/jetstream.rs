@@ -20,7 +20,7 @@ mod view;
 
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CommandId, CompanyId};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
@@ -134,7 +134,7 @@ impl EventLog for JetStreamLog {
         Box::new(StreamReader::company(Arc::clone(&self.inner), company.clone(), version))
     }
 
-    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+    fn read_at(&self, location: Location) -> Result<RecordedCommit, ReadError> {
         reader::stored_at(&self.inner, location, |stored| stored.recorded())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::AllotmentBuilder;
 use boarding_commands::decide::imports::forecast::{self, Change, Values};
@@ -209,7 +209,8 @@ impl Tally {
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Shown values do not depend on the position, so the version stands in for it.
             self.bad.add(event);
-            let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
+            let recorded =
+                RecordedEvent { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);
                 self.warnings.clone_from(warnings);
@@ -223,7 +224,7 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(row) = self.preview.apply(&fact) {
+            if let Some(row) = self.preview.apply(&recorded) {
                 let user = event.subjects().user.map(|user| user.folded());
                 let changes = user.and_then(|user| Some((changes.remove(&user)?, user)));
                 if let Some((changes, user)) = changes {
