@@ -76,7 +76,7 @@ impl JetStreamLog {
 
 async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenError> {
     let open::Ready { api, state, append_bytes_max } = open::open(&options).await?;
-    let view = View { commands_from: options.indexed_up_to, ..View::default() };
+    let view = View { commands_indexed_up_to: options.indexed_up_to, ..View::default() };
     let inner = Arc::new(Inner {
         api,
         runtime: runtime.clone(),

@@ -126,13 +126,13 @@ impl Projection for FileRowProjection {
 
 wire_enum! {
     /// A filter of rows: those with warnings, or those that lost values.
-    RowWith {
+    RowFilter {
         Warnings "warnings"
         Losses "losses"
     }
 }
 
-impl RowWith {
+impl RowFilter {
     pub(crate) fn is_of(self, row: &FileRow) -> bool {
         match self {
             Self::Warnings => !row.warnings.is_empty(),
