@@ -1,5 +1,7 @@
 //! Attacks on `nats.conf`: no user reaches what another account may see, by no call, reply subject or header.
 
+mod named;
+
 use std::collections::BTreeSet;
 
 use async_nats::jetstream::{self, consumer::pull};
@@ -210,13 +212,17 @@ fn two_companies() -> String {
     nats_conf(&["acme", "globex"].map(|name| name.parse().unwrap()))
 }
 
-/// An engine with both companies, so that each call has something to answer with.
 async fn engine(site: &Site) -> ServeProcess {
-    let mut serving = ServeProcess::at(site.address("engine").url);
     match site.credentials("engine") {
-        Some(file) => serving.restart(&["--nats-credentials", &file.display().to_string()]),
-        None => serving.restart(&[]),
+        Some(file) => engine_with(site, &["--nats-credentials", &file.display().to_string()]).await,
+        None => engine_with(site, &[]).await,
     }
+}
+
+/// An engine with both companies, so that each call has something to answer with.
+async fn engine_with(site: &Site, options: &[&str]) -> ServeProcess {
+    let mut serving = ServeProcess::at(site.address("engine").url);
+    serving.restart(options);
     for company in ["acme", "globex"] {
         let caller = Caller::at(&site.address("operator")).await.for_company(company);
         caller.define_company().await;
