@@ -149,6 +149,7 @@ mod tests {
             sha256: digest.repeat(32),
             bytes: 7,
             format: PictureFormat::Png,
+            replaced: None,
         }
     }
 
