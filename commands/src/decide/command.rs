@@ -174,7 +174,7 @@ commands! {
         notifications::claim_notification::ClaimNotification,
         /// Reminders by text message, claimed while mails wait.
         notifications::claim_notification::ClaimTextNotifications,
-        /// Welcome mails and notices that cannot be sent now.
+        /// Notifications that cannot be sent now.
         notifications::defer_notifications::DeferNotifications,
         /// The outcome of a notification.
         notifications::report_notification::ReportNotification,

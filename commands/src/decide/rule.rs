@@ -49,7 +49,7 @@ pub struct MailSetup {
     /// Whether mails leave by a mail server, as opposed to files or workers.
     pub by_mail_server: bool,
     /// Whether mails that are no invitations leave by a mail server.
-    pub notices_by_mail_server: bool,
+    pub notifications_by_mail_server: bool,
     /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
     pub link_secret: Option<String>,
     /// The transport of text messages, by name. `None` if the engine can send none.
@@ -57,9 +57,9 @@ pub struct MailSetup {
     /// The outbox of invitations by mail; none if their transport is no outbox.
     pub outbox: Option<OutboxId>,
     /// The outbox of other mails.
-    pub notices_outbox: Option<OutboxId>,
+    pub notifications_outbox: Option<OutboxId>,
     /// The transport that sends mails that are no invitations.
-    pub notices_via: Option<&'static str>,
+    pub notifications_via: Option<&'static str>,
     /// The outbox of text messages.
     pub texts_outbox: Option<OutboxId>,
 }
@@ -191,7 +191,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// `config.link_base_url_unset`, with the commands that set what is missing.
-    pub(crate) fn require_notice_settings(
+    pub(crate) fn require_notification_settings(
         &self,
         company: &Company,
         has_link: bool,
@@ -199,7 +199,11 @@ impl Context<'_> {
         let unset = company.settings.mail_placeholders();
         let matters = |setting: &str| has_link || setting != "link_base_url";
         let unset = unset.into_iter().filter(|(setting, _)| matters(setting)).collect();
-        if self.mail_setup.notices_by_mail_server { check_set(company, unset) } else { Ok(()) }
+        if self.mail_setup.notifications_by_mail_server {
+            check_set(company, unset)
+        } else {
+            Ok(())
+        }
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.

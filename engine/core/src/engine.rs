@@ -137,8 +137,8 @@ impl Engine {
     /// What operators watch: the log, and the companies that this engine works for. It loads no company.
     pub async fn metrics(&self) -> Metrics {
         let of_company = |(company, runs): (CompanyId, _)| {
-            let notices_wait_since = self.context.waiting.notices_wait_since(&company);
-            CompanyMetrics { company, runs, notices_wait_since }
+            let notifications_wait_since = self.context.waiting.notifications_wait_since(&company);
+            CompanyMetrics { company, runs, notifications_wait_since }
         };
         let companies = self.companies.metrics().await.into_iter().map(of_company).collect();
         Metrics { log_position: self.context.log.end(), companies }

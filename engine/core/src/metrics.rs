@@ -19,7 +19,7 @@ pub struct CompanyMetrics {
     pub company: CompanyId,
     pub runs: RunMetrics,
     /// Since when the mails that are no invitations cannot be sent, while they cannot.
-    pub notices_wait_since: Option<Time>,
+    pub notifications_wait_since: Option<Time>,
 }
 
 /// The runs of one company.
@@ -34,13 +34,13 @@ pub struct RunMetrics {
     /// Runs that wait for the end of the active one.
     pub queued: usize,
     /// Mails that are no invitations and are tried again later.
-    pub notices_deferred: usize,
+    pub notifications_deferred: usize,
 }
 
 impl CompanyMetrics {
     /// Since when mails of the company cannot be sent; the earlier time, if several kinds wait.
     fn waits_since(&self) -> Option<Time> {
-        self.runs.waits_since.into_iter().chain(self.notices_wait_since).min()
+        self.runs.waits_since.into_iter().chain(self.notifications_wait_since).min()
     }
 }
 
@@ -76,7 +76,7 @@ const OF_COMPANY: [(&str, &str, ValueOf); 7] = [
     (
         "boarding_notifications_deferred",
         "Mails other than invitations that could not be sent and are tried again.",
-        |one| Some(one.runs.notices_deferred as u64),
+        |one| Some(one.runs.notifications_deferred as u64),
     ),
 ];
 
@@ -120,17 +120,17 @@ mod tests {
     /// A31: the text has each metric once, with a line for each company.
     #[test]
     fn text_has_the_format_of_prometheus() {
-        let company = |id: &str, runs, notices_wait_since| CompanyMetrics {
+        let company = |id: &str, runs, notifications_wait_since| CompanyMetrics {
             company: id.parse().unwrap(),
             runs,
-            notices_wait_since,
+            notifications_wait_since,
         };
         let waits = RunMetrics {
             is_active: true,
             waits_since: Some(Time(1_795_248_000_500)),
             remaining: 7,
             queued: 2,
-            notices_deferred: 3,
+            notifications_deferred: 3,
         };
         let earlier = Some(Time(1_795_247_000_000));
         let companies =

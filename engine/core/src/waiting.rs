@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) struct WaitingRuns {
     runs: Mutex<BTreeMap<CompanyId, LatestTry>>,
     /// Since when mails that are no invitations wait.
-    notices: Mutex<BTreeMap<CompanyId, Time>>,
+    notifications: Mutex<BTreeMap<CompanyId, Time>>,
 }
 
 #[derive(Debug)]
@@ -27,23 +27,23 @@ impl WaitingRuns {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_notices(&self) -> MutexGuard<'_, BTreeMap<CompanyId, Time>> {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_notifications(&self) -> MutexGuard<'_, BTreeMap<CompanyId, Time>> {
+        self.notifications.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that mails that are no invitations wait now. The start of a wait stays.
-    pub(crate) fn notices_wait(&self, company: &CompanyId, now: Time) {
-        self.lock_notices().entry(company.clone()).or_insert(now);
+    pub(crate) fn notifications_wait(&self, company: &CompanyId, now: Time) {
+        self.lock_notifications().entry(company.clone()).or_insert(now);
     }
 
     /// Notes that such mails wait no longer. Returns whether they did.
-    pub(crate) fn notices_go_on(&self, company: &CompanyId) -> bool {
-        self.lock_notices().remove(company).is_some()
+    pub(crate) fn notifications_go_on(&self, company: &CompanyId) -> bool {
+        self.lock_notifications().remove(company).is_some()
     }
 
     /// Since when mails that are no invitations wait, while they do.
-    pub(crate) fn notices_wait_since(&self, company: &CompanyId) -> Option<Time> {
-        self.lock_notices().get(company).copied()
+    pub(crate) fn notifications_wait_since(&self, company: &CompanyId) -> Option<Time> {
+        self.lock_notifications().get(company).copied()
     }
 
     pub(crate) fn set(&self, company: &CompanyId, latest: LatestTry) {

@@ -156,7 +156,7 @@ async fn texts_go_on_while_the_mail_server_is_down() {
 #[derive(Debug)]
 struct Divided {
     invitations: Arc<dyn Transport>,
-    notices: Arc<dyn Transport>,
+    notifications: Arc<dyn Transport>,
 }
 
 impl Transport for Divided {
@@ -168,8 +168,8 @@ impl Transport for Divided {
         false
     }
 
-    fn notices(&self) -> Option<&dyn Transport> {
-        Some(&*self.notices)
+    fn for_notifications(&self) -> Option<&dyn Transport> {
+        Some(&*self.notifications)
     }
 
     fn ready(&self) -> boarding_core::delivery::ReadyFuture<'_> {
@@ -183,7 +183,7 @@ impl Transport for Divided {
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         match mails.first().map(|mail| mail.purpose) {
             Some(Purpose::Run(_)) => self.invitations.send_batch(mails),
-            _ => self.notices.send_batch(mails),
+            _ => self.notifications.send_batch(mails),
         }
     }
 }
@@ -194,9 +194,10 @@ async fn other_mails_and_invitations_do_not_wait_for_each_other() {
     for invitations_wait in [true, false] {
         let (up, down) = (MailServer::start(&[]), closed_port());
         let (up, down) = ((up.port, up), down);
-        let [invitations, notices] =
+        let [invitations, notifications] =
             if invitations_wait { [down, up.0] } else { [up.0, down] }.map(|port| smtp(port, LONG));
-        let harness = EngineHarness::acme(Some(Arc::new(Divided { invitations, notices }))).await;
+        let harness =
+            EngineHarness::acme(Some(Arc::new(Divided { invitations, notifications }))).await;
         let mut body = import_body("people.csv", &people_rows(&["ok.ann", "ok.bob"]));
         body["send_welcome_email"] = json!(true);
         ok(&harness.submit("ImportFile", body).await);

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
-use super::relay::pause_seconds;
+use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
@@ -26,17 +26,17 @@ pub(super) async fn manage(manager: ManagerContext) {
     while !manager.is_closing() && !manager.handle.has_stopped() {
         let (fresh, retry_at) = {
             let pending = pending.borrow_and_update();
-            (pending.welcome, pending.welcome_retry_at)
+            (pending.notifications_due, pending.notifications_retry_at)
         };
         let now = manager.context.clock.now();
         if !fresh && retry_at.is_none_or(|at| at > now) {
             manager.wait_until(&mut pending, retry_at).await;
             continue;
         }
-        match manager.context.transport_for(Purpose::Notice, false).ready().await {
+        match manager.context.transport_for(Purpose::Notification, false).ready().await {
             Ok(()) => {
                 tries = 0;
-                if manager.context.waiting.notices_go_on(&manager.company) {
+                if manager.context.waiting.notifications_go_on(&manager.company) {
                     tracing::info!(company = %manager.company, "notifications go on");
                 }
                 if claim_and_send(&manager, since, claim(&manager)).await == 0 {
@@ -44,16 +44,18 @@ pub(super) async fn manage(manager: ManagerContext) {
                 }
             }
             Err(last_words) if !manager.is_closing() => {
-                manager.context.waiting.notices_wait(&manager.company, now);
+                manager.context.waiting.notifications_wait(&manager.company, now);
                 let texts_go_on = send_texts(&manager, since).await;
                 defer(&manager, since, last_words, tries == 0, texts_go_on).await;
-                manager.rest(&mut pending, pause_seconds(tries), |pending| pending.welcome).await;
+                manager
+                    .rest(&mut pending, pause_seconds(tries), |pending| pending.notifications_due)
+                    .await;
                 tries += 1;
             }
             Err(_) => break,
         }
     }
-    manager.context.waiting.notices_go_on(&manager.company);
+    manager.context.waiting.notifications_go_on(&manager.company);
 }
 
 /// Logs that no link of earlier mails works, because the secret is another one.
@@ -129,14 +131,14 @@ async fn recover(manager: &ManagerContext, since: Time) {
     let open = open.unwrap_or_default();
     let id = |open: &OpenNotification| MailId {
         company: manager.company.clone(),
-        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notice },
+        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notification },
         message_id: open.message_id.clone(),
         is_text: open.is_text,
     };
     let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
     let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
-    // Welcome mails have the transport of the other notices.
-    let found = mails::look_up(manager, Purpose::Notice, mails).await;
+    // Welcome mails have the transport of the other notifications.
+    let found = mails::look_up(manager, Purpose::Notification, mails).await;
     let (mut again, mut reports) = (Vec::new(), Vec::new());
     for (open, found) in open.into_iter().zip(found) {
         let is_safe = is_safe_again(manager, &open, found);
@@ -164,8 +166,8 @@ async fn recover(manager: &ManagerContext, since: Time) {
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let transport = context.transport_for(Purpose::Notice, is_text);
-    let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
+    let transport = context.transport_for(Purpose::Notification, is_text);
+    let repeats = context.repeats_within_seconds(Purpose::Notification, is_text) > 0;
     handed_to.via == transport.name()
         && mails::is_safe_again(found, handed_to.outbox, transport.outbox(), repeats)
 }

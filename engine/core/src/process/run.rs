@@ -16,7 +16,7 @@ use self::waiting::Obstacle;
 use self::work::RunWork;
 use super::mails::{self, is_claim, is_text};
 use super::manager::{ManagerContext, pause};
-use super::relay;
+use super::transport_health;
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
@@ -213,10 +213,9 @@ impl RunWork {
         let closing = self.manager.is_closing();
         let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
         let counts = judged.is_ok() && !closing;
-        let reports = mails
-            .into_iter()
-            .chain(texts)
-            .map(|(user, attempt, outcome)| (user, attempt, relay::counted(outcome, counts)));
+        let reports = mails.into_iter().chain(texts).map(|(user, attempt, outcome)| {
+            (user, attempt, transport_health::counted(outcome, counts))
+        });
         let reports: Vec<_> = reports.collect();
         if !reports.is_empty() {
             self.report(reports).await;

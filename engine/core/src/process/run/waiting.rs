@@ -13,7 +13,7 @@ use super::work::{RunWork, Wait};
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::process::manager::pause;
-use crate::process::relay::pause_seconds;
+use crate::process::transport_health::pause_seconds;
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
 
@@ -62,7 +62,7 @@ impl RunWork {
     }
 
     fn obstacle(&self, last_words: String) -> Obstacle {
-        Obstacle { what: self.manager.context.transport.resource(), last_words }
+        Obstacle { what: self.manager.context.transport.dependency(), last_words }
     }
 
     pub(super) async fn check(&self) -> Result<(), Obstacle> {
@@ -88,7 +88,7 @@ impl RunWork {
         match self.manager.context.transport.texts() {
             Some(texts) if reports.iter().any(|(_, _, outcome)| broke(outcome)) => {
                 let ready = texts.ready().await;
-                ready.map_err(|last_words| Obstacle { what: texts.resource(), last_words })
+                ready.map_err(|last_words| Obstacle { what: texts.dependency(), last_words })
             }
             Some(_) | None => Ok(()),
         }
