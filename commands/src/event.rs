@@ -226,6 +226,9 @@ events! {
             sha256: String,
             bytes: u64,
             format: PictureFormat,
+            /// SHA-256 of the user's earlier picture, if it was another one. Absent in older events.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            replaced: Option<String>,
         }
         /// The person has no picture any more. Its bytes are removed if no other person has the picture.
         PictureRemoved: neutral { user: Who, sha256: String }

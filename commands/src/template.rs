@@ -1,5 +1,6 @@
 //! The wording of mails: checked when a company sets it, filled in when a mail is sent.
 
+mod braces;
 mod builtin;
 mod check;
 mod facts;

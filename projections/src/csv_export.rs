@@ -20,17 +20,24 @@ pub struct ExportColumn {
 pub struct CsvLayout {
     columns: &'static [ExportColumn],
     importable: bool,
+    /// The field that shows `-` in place of null, as the product does.
+    dashed: Option<&'static str>,
 }
 
 impl CsvLayout {
     /// A report for people and programs.
     pub const fn report(columns: &'static [ExportColumn]) -> Self {
-        Self { columns, importable: false }
+        Self { columns, importable: false, dashed: None }
     }
 
     /// A file that an import accepts as it is: cells are escaped as an import expects.
     pub const fn importable(columns: &'static [ExportColumn]) -> Self {
-        Self { columns, importable: true }
+        Self { columns, importable: true, dashed: None }
+    }
+
+    /// Shows `-` where this field is null.
+    pub const fn with_dash(self, field: &'static str) -> Self {
+        Self { dashed: Some(field), ..self }
     }
 }
 
@@ -79,6 +86,7 @@ impl CsvExport {
     fn cell(&self, row: &Value, column: &ExportColumn) -> String {
         let value = row.pointer(column.field);
         let text = match value {
+            Some(Value::Null) if self.layout.dashed == Some(column.field) => "-".to_owned(),
             // An import reads the items of a list back.
             Some(Value::Array(items)) if self.layout.importable => {
                 joined_list(items.iter().filter_map(Value::as_str), LIST_SEPARATORS)

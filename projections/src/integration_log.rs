@@ -30,18 +30,21 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         ],
         paged: true,
         row: schema_of::<RecipientShown>,
-        csv: Some(CsvLayout::report(&[
-            ExportColumn { title: "Username", field: "/username" },
-            ExportColumn { title: "Email", field: "/email" },
-            ExportColumn { title: "Organizational Unit", field: "/org_unit" },
-            ExportColumn { title: "Channel", field: "/channel" },
-            ExportColumn { title: "Status", field: "/status" },
-            ExportColumn { title: "Reason", field: "/reason" },
-            ExportColumn { title: "Code", field: "/code" },
-            ExportColumn { title: "Delivery", field: "/delivery" },
-            ExportColumn { title: "Attempt", field: "/attempt" },
-            ExportColumn { title: "At", field: "/at" },
-        ])),
+        csv: Some(
+            CsvLayout::report(&[
+                ExportColumn { title: "Username", field: "/username" },
+                ExportColumn { title: "Email", field: "/email" },
+                ExportColumn { title: "Organizational Unit", field: "/org_unit" },
+                ExportColumn { title: "Channel", field: "/channel" },
+                ExportColumn { title: "Status", field: "/status" },
+                ExportColumn { title: "Reason", field: "/reason" },
+                ExportColumn { title: "Code", field: "/code" },
+                ExportColumn { title: "Delivery", field: "/delivery" },
+                ExportColumn { title: "Attempt", field: "/attempt" },
+                ExportColumn { title: "At", field: "/at" },
+            ])
+            .with_dash("/reason"),
+        ),
         answer: integration_log,
     }],
 };
@@ -57,8 +60,8 @@ struct RecipientShown<'a> {
     channel: Channel,
     status: WireName<RecipientStatus>,
     code: Option<Code>,
-    /// The text of the code and its detail; `-` if there is no code.
-    reason: String,
+    /// The text of the code and its detail; null if there is no code.
+    reason: Option<String>,
     /// The number of the last attempt; 0 before the first.
     attempt: u32,
     delivery: Option<Delivery>,
@@ -76,8 +79,7 @@ impl RecipientRow {
             channel,
             status: WireName(self.status),
             code: self.code,
-            // The product shows `-` if there is no reason.
-            reason: self.reason().unwrap_or_else(|| "-".to_owned()),
+            reason: self.reason(),
             attempt: self.attempt,
             delivery: self.delivery,
             at: self.at,
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(
             rows[0],
             json!({"username": "Ann", "email": "ann@acme.example", "device": null, "org_unit": "Sales",
-                "channel": "whatsapp", "status": "success", "code": null, "reason": "-",
+                "channel": "whatsapp", "status": "success", "code": null, "reason": null,
                 "attempt": 1, "delivery": null, "at": at(5)})
         );
         assert_eq!(
@@ -192,7 +194,7 @@ mod tests {
         let row = &log(&company)[0];
         assert_eq!(
             (&row["status"], &row["code"], &row["reason"]),
-            (&json!("success"), &json!(null), &json!("-"))
+            (&json!("success"), &json!(null), &json!(null))
         );
         assert_eq!(row["attempt"], 2);
     }

@@ -342,6 +342,7 @@ mod tests {
                 sha256: "5e".repeat(32),
                 bytes: 7,
                 format: PictureFormat::Jpeg,
+                replaced: None,
             },
             Event::PictureRefused {
                 import: import(1),

@@ -148,6 +148,7 @@ mod tests {
             sha256: digest.repeat(32),
             bytes: 7,
             format: PictureFormat::Png,
+            replaced: None,
         }
     }
 

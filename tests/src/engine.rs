@@ -20,6 +20,7 @@ mod number_pool;
 mod officechat;
 mod officechat_cells;
 mod one_phone;
+mod own_clock;
 mod permissions;
 mod preview_agreement;
 mod previews;

@@ -110,7 +110,12 @@ fn check_names(
     unknown.sort();
     let Some(first) = unknown.first() else { return Ok(()) };
     let takes: Vec<_> = known.keys().copied().collect();
-    let text = format!("{first} is not known here; known are {}", takes.join(", "));
+    let text = match first.as_str() {
+        "pwd" => {
+            "pwd cannot be shown: accounts have no password, the link activates them".to_owned()
+        }
+        _ => format!("{first} is not known here; known are {}", takes.join(", ")),
+    };
     Err(refuse(part, line_of(source, first), &text)
         .with(json!({"part": part.name(), "unknown": unknown, "known": takes})))
 }

@@ -65,6 +65,7 @@ codes! {
     ImportInvalidRows "import.invalid_rows" "The file has invalid rows; correct them and import the file again. Nothing was imported."
     ImportPlanChanged "import.plan_changed" "The result of the import has changed since the preview; make a new preview and check it."
     ImportAlreadyExists "import.already_exists" "An import with this id exists already; use another id."
+    ImportOfPictures "import.of_pictures" "An import of pictures cannot be undone, because the pictures that it replaced are not kept; remove its pictures: boarding pictures remove --import ID."
     ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone; to use its rows, import the file again."
     ImportDecompressionLimit "import.decompression_limit" "The file is too large when unpacked; send it uncompressed, or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload the file first."
@@ -173,7 +174,7 @@ codes! {
     NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number belongs to another organization; use another number, or withdraw this one from that organization."
     NumberNoneAvailable "number.none_available" "The organization has no available number; allocate numbers to it first."
     NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few available numbers for these accounts; allocate more numbers to it."
-    NumberInUse "number.in_use" "The number is in use, or the account has another number; release that number first."
+    NumberInUse "number.in_use" "The number is in use; release it first."
 
     // Company settings.
     ChannelUnknown "channel.unknown" "There is no such channel; use whatsapp or imessage."
@@ -344,6 +345,13 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(code: Code) -> Self {
         Self { code, message: code.text().to_owned(), details: serde_json::Value::Null }
+    }
+
+    /// Replaces the text of the code by words that fit the case.
+    #[must_use]
+    pub fn worded(mut self, words: String) -> Self {
+        self.message = words;
+        self
     }
 
     /// Sets the numbers and names for programs.

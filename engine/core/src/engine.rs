@@ -23,6 +23,7 @@ use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
+use crate::picture_removal::{self, taken_from_users};
 use crate::preview::{ImportPlan, ImportPlanner};
 use crate::queries::{PreparedQuery, Queries, QueryAnswer, QueryCaller, QueryFailure};
 use crate::read::verification::{self, Verified, VerifyError};
@@ -33,7 +34,6 @@ use crate::submission::Submission;
 
 mod link_secrets;
 mod opening;
-mod picture_removal;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -169,7 +169,10 @@ impl Engine {
             true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
-        self.remove_unused_pictures(&reply).await;
+        if let Reply::Accepted { events, .. } = &reply {
+            let taken = taken_from_users(events).collect();
+            picture_removal::remove_unused(&self.context, taken).await;
+        }
         reply.into_answer(id)
     }
 

@@ -18,6 +18,7 @@ mod import_portions;
 mod intake;
 mod pending_work;
 mod picture_archive;
+mod picture_removal;
 mod process;
 pub mod refused_commands;
 mod registry;

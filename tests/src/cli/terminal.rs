@@ -174,14 +174,18 @@ fn suggestion_is_right_or_absent() {
     }
 }
 
-/// Contract 3: the rows of a verb are those of the query. A person without a reason has the dash of the product.
+/// Contract 3: A person without a reason has null in JSON, and the dash of the product in tables and CSV.
 #[test]
-fn person_without_a_reason_has_a_dash_everywhere() {
+fn person_without_a_reason_has_null_in_json() {
     let cli = Cli::with_company_of("company/field.json");
     cli.import(&crate::support::paths::fixture("field/01-email-swap-1.csv"));
     cli.start(&["--user", "ann"]);
     let log = cli.rows(&["log", "latest"]);
-    assert_eq!((&log[0]["status"], &log[0]["reason"]), (&json!("success"), &json!("-")));
+    assert_eq!((&log[0]["status"], &log[0]["reason"]), (&json!("success"), &json!(null)));
     let answer = cli.json(&["query", "integration_log", "run=latest"]);
-    assert_eq!(answer["rows"][0]["reason"], json!("-"));
+    assert_eq!(answer["rows"][0]["reason"], json!(null));
+    let table = cli.run(&["log", "latest"]).expect_status(0).stdout;
+    assert!(table.trim_end().ends_with('-'), "{table}");
+    let csv = cli.run(&["log", "latest", "--csv"]).expect_status(0).stdout;
+    assert!(csv.contains(",success,-,,"), "{csv}");
 }

@@ -140,7 +140,9 @@ impl Matching<'_> {
         }
         let StoredPicture { sha256, bytes, format } = content;
         let user = Personal(user.key());
-        Event::PictureInserted { import, number, name: name.clone(), user, sha256, bytes, format }
+        let earlier = self.company.portrait(id).filter(|earlier| *earlier != sha256);
+        let (name, replaced) = (name.clone(), earlier.map(str::to_owned));
+        Event::PictureInserted { import, number, name, user, sha256, bytes, format, replaced }
     }
 }
 

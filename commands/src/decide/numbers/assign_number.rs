@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, User, UserState};
-use crate::decide::numbers::pool::{assigned, find, read_one, why_not};
+use crate::decide::numbers::pool::{assigned, find, in_use, read_one, why_not};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
 use crate::values::{Code, Personal, Refusal};
@@ -32,10 +32,7 @@ impl Decide for AssignNumber {
         find(company, number)?;
         match company.numbers.of(id) {
             Some(held) if held == number => return Ok(Decision::append(vec![])),
-            Some(held) => {
-                let held = format!("the account has {}", held.masked());
-                return Err(Refusal::new(Code::NumberInUse).saying(&held));
-            }
+            Some(held) => return Err(in_use(company, held)),
             None => {}
         }
         let org_unit = user.org_unit.as_deref();

@@ -91,6 +91,15 @@ pub(crate) fn not_available(state: &NumberState) -> Refusal {
     Refusal::new(Code::NumberNotAvailable).saying(state).with(json!({"state": state}))
 }
 
+/// The refusal `number.in_use`, which names the account and its number.
+pub(crate) fn in_use(company: &Company, number: Phone) -> Refusal {
+    let refusal = Refusal::new(Code::NumberInUse);
+    let holder = company.numbers.get(number).and_then(|known| known.state.user());
+    let Some(user) = holder.and_then(|id| company.users.get(id)) else { return refusal };
+    let words = format!("{} has the number {number}; release it first.", user.key().as_str());
+    refusal.worded(words).with(json!({"user": user.key(), "number": number}))
+}
+
 /// The owners above an organization, the nearest first and the company's own stock last.
 pub(crate) fn above(company: &Company, org_unit: &str) -> Vec<NumberOwner> {
     let parent = |name: &str| company.org_units.get(name).and_then(|unit| unit.parent.as_deref());

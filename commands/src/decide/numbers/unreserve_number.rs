@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, NumberState};
-use crate::decide::numbers::pool::{find, read_one};
+use crate::decide::numbers::pool::{find, in_use, read_one};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::values::{Code, Personal, Refusal};
+use crate::values::{Personal, Refusal};
 
 /// A number that was kept back is available again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ impl Decide for UnreserveNumber {
             }
             NumberState::Available | NumberState::Cooling { .. } => Ok(Decision::append(vec![])),
             NumberState::Assigned { .. } | NumberState::Registered { .. } => {
-                Err(Code::NumberInUse.into())
+                Err(in_use(company, number))
             }
         }
     }
@@ -38,6 +38,7 @@ mod tests {
     use super::*;
     use crate::decide::numbers::pool::testing::{assigned, number, number_added};
     use crate::decide::testing::{given, user_created};
+    use crate::values::Code;
 
     fn unreserve() -> UnreserveNumber {
         UnreserveNumber { number: Personal(number(1).to_string()) }

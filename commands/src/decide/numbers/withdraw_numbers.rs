@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::company::numbers::NumberOwner;
 use crate::company::{Company, NumberState};
-use crate::decide::numbers::pool::{MAX_NUMBERS, at, find, not_available, read, spare};
+use crate::decide::numbers::pool::{MAX_NUMBERS, at, find, in_use, not_available, read, spare};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
@@ -44,7 +44,7 @@ impl Decide for WithdrawNumbers {
             match &known.state {
                 NumberState::Available => {}
                 NumberState::Assigned { .. } | NumberState::Registered { .. } => {
-                    return Err(at(place, Code::NumberInUse.into()));
+                    return Err(at(place, in_use(company, number)));
                 }
                 state => return Err(at(place, not_available(state))),
             }
@@ -103,9 +103,9 @@ mod tests {
             .when(withdraw(&[1, 2, 3]))
             .then([withdrawn(1, Some("EMEA")), withdrawn(2, None)]);
         assert_eq!(result, json!({"withdrawn": 2}));
-        for n in [4, 5] {
+        for (n, user) in [(4, "ann"), (5, "bob")] {
             let refusal = company.when(withdraw(&[1, n])).then_refused(Code::NumberInUse);
-            assert_eq!(refusal.details, json!({"place": 2}));
+            assert_eq!(refusal.details, json!({"number": number(n), "place": 2, "user": user}));
         }
         let refusal = company.when(withdraw(&[6])).then_refused(Code::NumberNotAvailable);
         assert_eq!(refusal.details, json!({"state": "reserved", "place": 1}));

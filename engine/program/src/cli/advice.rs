@@ -33,6 +33,7 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("run.too_many_recipients", ..) if details.get("legacy_code").is_some() => {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER".to_owned()
         }
+        ("number.in_use", ..) => format!("boarding numbers release {}", detail("number")?),
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
         ("query.not_found", ..) => list_of(details)?.to_owned(),
         _ => fixed(code)?.to_owned(),
@@ -141,7 +142,7 @@ fn fixed(code: &str) -> Option<&'static str> {
         "number.not_in_pool" => {
             "list the pool: boarding numbers; add the number: boarding numbers add NUMBER"
         }
-        "number.not_available" | "number.in_use" | "number.allocated_to_other_org" => {
+        "number.not_available" | "number.allocated_to_other_org" => {
             "show the number's state: boarding numbers list --search NUMBER"
         }
         "reference.role_not_found" => "list the roles: boarding roles",

@@ -310,7 +310,7 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
         }
         None => {
             let run = session.row("run", json!({"run": row.get("run")})).await?;
-            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE)).await?;
+            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE_OF_IMPORT)).await?;
         }
     }
     Ok(())

@@ -177,21 +177,52 @@ impl Out {
     }
 }
 
-/// The lines that show a detail of a refusal. A list of names and values has a line for each.
+/// The lines that show a detail of a refusal. What it holds is a list below it, with a line for each.
 fn detail_lines(name: &str, value: &Value) -> Vec<String> {
-    let pairs = |fields: &serde_json::Map<String, Value>| -> Vec<String> {
-        fields.iter().map(|(name, value)| format!("{name}: {}", text_of(value))).collect()
-    };
+    let holds_objects = |list: &[Value]| list.iter().any(Value::is_object);
     let items: Vec<String> = match value {
-        Value::Object(fields) if !fields.is_empty() => pairs(fields),
-        Value::Array(rows) if rows.iter().any(Value::is_object) => {
-            let row = |row: &Value| {
-                row.as_object().map_or_else(|| text_of(row), |one| pairs(one).join(", "))
-            };
-            rows.iter().map(row).collect()
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().flat_map(|(name, value)| detail_lines(name, value)).collect()
         }
+        Value::Array(list) if holds_objects(list) => list.iter().flat_map(item_lines).collect(),
         _ => return vec![format!("{name}: {}", text_of(value))],
     };
     let items = items.into_iter().map(|item| format!("  {item}"));
     [format!("{name}:")].into_iter().chain(items).collect()
+}
+
+/// The lines of one item of a list: its plain fields on one line, each other field as a list below.
+fn item_lines(item: &Value) -> Vec<String> {
+    let Some(fields) = item.as_object() else { return vec![text_of(item)] };
+    let (nested, plain): (Vec<_>, Vec<_>) =
+        fields.iter().partition(|(_, value)| value.is_object() || value.is_array());
+    let plain: Vec<String> =
+        plain.into_iter().map(|(name, value)| format!("{name}: {}", text_of(value))).collect();
+    let below = nested.into_iter().flat_map(|(name, value)| detail_lines(name, value));
+    [plain.join(", ")].into_iter().chain(below.map(|line| format!("  {line}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A detail that holds others has a line for each, however deep.
+    #[test]
+    fn details_of_a_refusal_are_a_list() {
+        let expected =
+            json!({"invite": 2, "fail": {"recipient.email_missing": 1, "user.archived": 3}});
+        let lines = detail_lines("expected", &expected);
+        let fail = ["  fail:", "    recipient.email_missing: 1", "    user.archived: 3"];
+        assert_eq!(lines, [&["expected:"], &fail[..], &["  invite: 2"]].concat());
+        let problems = json!([{"row": 1, "code": "field.required", "columns": {"a": "b"}}]);
+        let lines = detail_lines("problems", &problems);
+        let row = ["  code: field.required, row: 1", "    columns:", "      a: b"];
+        assert_eq!(lines, [&["problems:"], &row[..]].concat());
+        assert_eq!(
+            detail_lines("org_units", &json!(["Sales", "EMEA"])),
+            ["org_units: Sales, EMEA"]
+        );
+    }
 }

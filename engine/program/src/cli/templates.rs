@@ -226,6 +226,7 @@ impl Preview {
             Some(text) => {
                 let language = self.mail.language(session).await?;
                 MailTemplate { language, ..read_mail(text, self.html.as_deref())? }
+                    .with_double_braces()
             }
         };
         let declared = mail_kinds::of(kind);

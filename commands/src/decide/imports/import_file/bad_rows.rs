@@ -50,7 +50,8 @@ impl BadRows {
         let first: Vec<String> =
             problems.iter().take(Self::MESSAGE_PROBLEMS_MAX).map(in_words).collect();
         let more = if problems.len() > first.len() { "; …" } else { "" };
-        let words = format!("{invalid} of {total} rows: {}{more}", first.join("; "));
+        let rows = if total == 1 { "row" } else { "rows" };
+        let words = format!("{invalid} of {total} {rows}: {}{more}", first.join("; "));
         let details = json!({"invalid": invalid, "total": total, "problems": problems});
         Err(Refusal::new(Code::ImportInvalidRows).saying(&words).with(details))
     }

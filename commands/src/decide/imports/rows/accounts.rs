@@ -98,9 +98,14 @@ impl Rows<'_> {
         if new_unit == user.org_unit.as_deref() {
             return None;
         }
-        if numbers.of(id).is_some() {
-            let problem = self.in_column("org_unit", Code::NumberInUse);
-            return Some(problem.saying("the number stays in its organization"));
+        if let Some(number) = numbers.of(id) {
+            let mut problem = self.in_column("org_unit", Code::NumberInUse);
+            let user = user.key();
+            problem.message = format!(
+                "{} has the number {number}, which stays in its organization; release it first.",
+                user.as_str()
+            );
+            return Some(problem);
         }
         if !numbers.is_waiting(id) {
             return None;
