@@ -17,13 +17,13 @@ pub(super) fn add(schema: &mut Map<String, Value>) {
             keys.insert(alias.to_owned(), key.clone().into());
         }
     }
-    require_one_of_each(schema, &marked);
     for branches in ["oneOf", "anyOf"] {
         let branches = schema.get_mut(branches).and_then(Value::as_array_mut);
         for branch in branches.into_iter().flatten().filter_map(Value::as_object_mut) {
             require_one_of_each(branch, &marked);
         }
     }
+    require_one_of_each(schema, &marked);
 }
 
 fn require_one_of_each(schema: &mut Map<String, Value>, marked: &[(String, Vec<Value>)]) {
@@ -35,7 +35,7 @@ fn require_one_of_each(schema: &mut Map<String, Value>, marked: &[(String, Vec<V
             one_of_each.push(names.map(|name| json!({"required": [name]})).collect::<Vec<_>>());
         }
     }
-    if required.is_empty() {
+    if required.is_empty() && !one_of_each.is_empty() {
         schema.remove("required");
     }
     match one_of_each.as_slice() {
