@@ -29,7 +29,12 @@ fn next_single(source: &str) -> Option<(&str, &str, &str)> {
         let tail = source.get(start..)?;
         if let Some((open, close)) = MARKS.iter().find(|(open, _)| tail.starts_with(open)) {
             let inner = tail.get(open.len()..)?;
-            from = start + open.len() + inner.find(close)? + close.len();
+            let end = inner.find(close)?;
+            from = start + open.len() + end + close.len();
+            // What is raw stays as it is.
+            if *open == "{%" && inner.get(..end)?.trim_matches(['-', '+']).trim() == "raw" {
+                from += source.get(from..)?.find("endraw")?;
+            }
             continue;
         }
         let (name, after) = tail.get(1..)?.split_once('}').unwrap_or_default();
@@ -57,6 +62,7 @@ mod tests {
         for (given, expected) in [
             ("Hi {f_name} {l_name}!", "Hi {{ f_name }} {{ l_name }}!"),
             ("{qr_code_img}", "{{ qr_code_img }}"),
+            ("{% raw %}{a}{% endraw %}{b}", "{% raw %}{a}{% endraw %}{{ b }}"),
             ("{{ f_name }} {u_name}", "{{ f_name }} {{ u_name }}"),
             (
                 "{{'{x}'}} {% if a %}{# {b} #}{c}{% endif %}",

@@ -29,13 +29,17 @@ pub(crate) async fn remove_unused(context: &Arc<EngineContext>, taken: BTreeSet<
         return;
     }
     // Once the rows have all events, they show every picture that was accepted before `begin_removal`.
-    let is_current = context.read_models.reached(context.log.end()).await.is_ok();
+    let end = context.log.end();
+    let is_current = context.read_models.reached(end).await.is_ok();
     let (files, companies) = (context.files.clone(), context.log.companies());
     let read_models = context.read_models.clone();
     let looking = tokio::task::spawn_blocking(move || {
         let (view, mut unused) = (read_models.view(), taken.clone());
         let read =
             companies.iter().all(|company| retain_unused(&view, company, &mut unused).is_ok());
+        // A repair meanwhile has emptied the rows, which then name no picture.
+        let is_current =
+            is_current && read_models.seen().borrow().as_ref().is_ok_and(|seen| *seen >= end);
         for sha256 in &taken {
             files.end_removal(sha256, !(is_current && read && unused.contains(sha256)));
         }

@@ -46,6 +46,11 @@ enum ParamKind {
 }
 
 impl Param {
+    /// Other names that requests may use.
+    pub fn other_names(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
     const fn new(name: &'static str, kind: ParamKind) -> Self {
         Self { name, required: false, aliases: &[], kind }
     }

@@ -73,13 +73,42 @@ async fn query_accepts_exactly_the_parameters_of_its_schema() {
     engine.close().await;
 }
 
+/// A parameter has other names, by which the engine and the schema know it too.
+#[tokio::test]
+async fn parameter_is_accepted_under_its_other_name() {
+    let (engine, mut validator) = (TestEngine::new().await, SchemaValidator::new());
+    let params = json!({"import_id": "01JD0000000000000000000000"});
+    validator.assert_valid("query.import_progress", &params);
+    assert!(is_missing(&engine.query("import_progress", params).await));
+    validator.assert_invalid("query.import_progress", &json!({}));
+    engine.close().await;
+}
+
+/// An alternative holds under the other names of its keys too.
+#[test]
+fn alternatives_of_a_command_hold_for_other_names() {
+    let mut validator = SchemaValidator::new();
+    for (body, is_valid) in [
+        (json!({"org": "E", "qty": 5, "list": null}), true),
+        (json!({"org": "E", "qty": null, "list": ["+1"]}), true),
+        (json!({"org": "E", "quantity": 5, "list": ["+1"]}), false),
+        (json!({"org": "E", "qty": null}), false),
+    ] {
+        assert_eq!(validator.error("AllocateNumbers", &body).is_none(), is_valid, "{body}");
+    }
+}
+
 /// Whether the object of the query does not exist, so that the engine did not read all parameters.
 fn is_missing(answer: &Result<Value, Value>) -> bool {
     answer.as_ref().is_err_and(|refusal| refusal["code"] == json!("query.not_found"))
 }
 
 fn required(schema: &Value) -> Map<String, Value> {
-    let names = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let list = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
+    // Of a parameter with other names, any one is required.
+    let of_any = list(&schema["anyOf"][0]);
+    let names: Vec<Value> = list(schema).into_iter().chain(of_any).collect();
+    let names = names.iter().filter_map(Value::as_str);
     let value = |name: &str| match name {
         "run" | "import" => "01JD0000000000000000000000",
         "dialect" => "leapxpert",

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::company::selection::{Pick, Selection};
-use crate::company::{Company, LastMail, UserId};
+use crate::company::{Company, Invitation, LastMail, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::plan::Plan;
@@ -92,8 +92,10 @@ impl Parts {
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
             let Some(user) = company.users.get(id) else { continue };
             let link = user.link(channel);
-            let is_live = |one| company.is_live(id, channel, one, now);
-            parts.live_links += u64::from(link.generations().any(is_live));
+            let works = |one: &Invitation| {
+                one.may_be_used() && company.why_link_is_dead(id, channel, one, now).is_none()
+            };
+            parts.live_links += u64::from(link.generations().any(works));
             parts.uncertain_before += u64::from(link.last == LastMail::Uncertain);
             parts.to_activate += u64::from(company.is_to_activate(id, user));
             parts.by_text += u64::from(company.device(id, user).is_some());

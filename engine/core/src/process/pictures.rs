@@ -57,7 +57,10 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
             break;
         }
         let count = pictures.len() as u64;
-        taken.extend(apply(manager, ImportPictureRows { import, first, pictures }).await);
+        let replaced = apply(manager, ImportPictureRows { import, first, pictures }).await;
+        // A crash forgets which pictures were replaced, so their bytes do not wait for the end of the archive.
+        remove_unused(&manager.context, replaced.clone()).await;
+        taken.extend(replaced);
         first += count;
     }
     drop(chunk);

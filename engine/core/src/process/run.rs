@@ -44,15 +44,13 @@ pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<boo
                 work
             }
         };
-        match work.claim_and_send().await {
-            Ok(()) => {
-                work.stop_waiting().await;
-                work.wait_for_recipient(&mut pending).await;
-            }
-            Err(obstacle) if work.send_texts().await => {
-                work.wait_for_transport(obstacle, &mut pending).await;
-            }
-            Err(_) => {
+        let obstacle = match work.claim_and_send().await {
+            Ok(()) => None,
+            Err(obstacle) => work.send_texts(obstacle).await,
+        };
+        match obstacle {
+            Some(obstacle) => work.wait_for_transport(obstacle, &mut pending).await,
+            None => {
                 work.stop_waiting().await;
                 work.wait_for_recipient(&mut pending).await;
             }
@@ -211,6 +209,7 @@ impl RunWork {
         let (texts, mails): (Vec<_>, Vec<_>) = (reports(texts), reports(mails));
         // While the program stops, mails are refused by the program and not by the transport.
         let closing = self.manager.is_closing();
+        let only_texts = mails.is_empty();
         let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
         let counts = judged.is_ok() && !closing;
         let reports = mails.into_iter().chain(texts).map(|(user, attempt, outcome)| {
@@ -220,7 +219,11 @@ impl RunWork {
         if !reports.is_empty() {
             self.report(reports).await;
         }
-        judged
+        match judged {
+            // Mails go on while texts cannot be sent.
+            Err(_) if only_texts && self.has_mails_left().await => Ok(()),
+            judged => judged,
+        }
     }
 
     /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use boarding_commands::event::Permission;
-use boarding_commands::values::{Code, Refusal};
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_projections::query::{Access, Param};
 use boarding_projections::user_pictures::{UserPictureRow, of_user};
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::engine_query::{EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
+use crate::context::EngineContext;
 use crate::limits::PICTURE_PART_BYTES;
 
 /// The most digits of an offset: far more than a picture has bytes, and it fits in 64 bits.
@@ -57,13 +58,28 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
     let picture = found.ok_or_else(none)?;
     let mut part = PicturePart { picture, content: None, next_offset: None };
     if let Some(offset) = offset {
-        let bytes = read(context, &part.picture.sha256, offset)?;
+        let bytes = read(context, &part.picture.sha256, offset).map_err(|lost| {
+            no_longer_kept(context, company, user, &part.picture.sha256).unwrap_or(lost)
+        })?;
         let next = offset.saturating_add(bytes.len() as u64);
         part.next_offset =
             Some(next).filter(|next| !bytes.is_empty() && *next < part.picture.bytes);
         part.content = Some(STANDARD.encode(bytes));
     }
     Ok(QueryAnswer::Json(json!({"position": position, "row": part})))
+}
+
+/// The refusal, if the user has another picture now, or none: the bytes of earlier pictures are removed.
+fn no_longer_kept(
+    context: &EngineContext,
+    company: &CompanyId,
+    user: &str,
+    sha256: &str,
+) -> Option<QueryFailure> {
+    let now = of_user(&context.read_models.view(), company, user).ok()?;
+    let words = "The bytes of this earlier picture were removed when the user lost it.".to_owned();
+    let refusal = Refusal::new(Code::PictureNotFound).worded(words).with(json!({"user": user}));
+    now.is_none_or(|now| now.sha256 != sha256).then(|| refusal.into())
 }
 
 /// The offset in its text.
@@ -75,11 +91,7 @@ fn as_offset(value: &Value) -> Result<u64, Refusal> {
 }
 
 /// The bytes of a part.
-fn read(
-    context: &crate::context::EngineContext,
-    sha256: &str,
-    offset: u64,
-) -> Result<Vec<u8>, QueryFailure> {
+fn read(context: &EngineContext, sha256: &str, offset: u64) -> Result<Vec<u8>, QueryFailure> {
     let lost = |error: std::io::Error| QueryFailure::Failed {
         code: Code::ImportFileLost,
         why: format!("the picture {sha256} cannot be read: {error}"),

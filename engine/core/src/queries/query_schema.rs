@@ -1,5 +1,6 @@
 //! The parameters and answers of all queries, for JSON Schema and AsyncAPI.
 
+use boarding_commands::schema::ALIASES;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -62,6 +63,11 @@ impl QuerySchema {
             let formats = ["json", "csv", "spreadsheet"].map(Value::from);
             let formats: Vec<_> = formats.into_iter().chain([Value::Null]).collect();
             all.insert("format".to_owned(), json!({"enum": formats, "description": description}));
+        }
+        for param in self.params.iter().filter(|param| !param.other_names().is_empty()) {
+            if let Some(Value::Object(schema)) = all.get_mut(param.name) {
+                schema.insert(ALIASES.to_owned(), json!(param.other_names()));
+            }
         }
         let required: Vec<_> =
             self.params.iter().filter(|param| param.required).map(|param| param.name).collect();

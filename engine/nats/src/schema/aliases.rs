@@ -20,10 +20,21 @@ pub(super) fn add(schema: &mut Map<String, Value>) {
     for branches in ["oneOf", "anyOf"] {
         let branches = schema.get_mut(branches).and_then(Value::as_array_mut);
         for branch in branches.into_iter().flatten().filter_map(Value::as_object_mut) {
+            copy_restrictions(branch, &marked);
             require_one_of_each(branch, &marked);
         }
     }
     require_one_of_each(schema, &marked);
+}
+
+/// What an alternative says of a key holds for its other names too.
+fn copy_restrictions(branch: &mut Map<String, Value>, marked: &[(String, Vec<Value>)]) {
+    let Some(Value::Object(keys)) = branch.get_mut("properties") else { return };
+    for (name, aliases) in marked {
+        let Some(key) = keys.get(name).cloned() else { continue };
+        let aliases = aliases.iter().filter_map(Value::as_str);
+        keys.extend(aliases.map(|alias| (alias.to_owned(), key.clone())));
+    }
 }
 
 fn require_one_of_each(schema: &mut Map<String, Value>, marked: &[(String, Vec<Value>)]) {

@@ -311,7 +311,12 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
         }
         None => {
             let run = session.row("run", json!({"run": row.get("run")})).await?;
-            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE_OF_IMPORT)).await?;
+            // A file of accounts is bounded, other files are not.
+            let shown = match text(row, "dialect") {
+                "multiline" => run_report::SHOWN_PEOPLE_OF_IMPORT,
+                _ => run_report::SHOWN_PEOPLE,
+            };
+            run_report::print(session, &run, Some(shown)).await?;
         }
     }
     Ok(())

@@ -276,7 +276,7 @@ impl Remove {
             None => self.users,
         };
         if users.is_empty() {
-            session.out.line("no user has a picture of this import");
+            session.out.say("no user has a picture of this import");
             return Ok(Done::Completely);
         }
         let question = format!(
@@ -312,7 +312,11 @@ impl Remove {
 async fn users_of(session: &Session<'_>, import: &str) -> Result<Vec<String>, Failure> {
     let import = latest::pictures(session, import.to_owned()).await?;
     // An unknown import is refused, and is not an import without pictures.
-    session.row("picture_import", json!({"import": import})).await?;
+    let archive = session.row("picture_import", json!({"import": import})).await?;
+    // The rest of an interrupted archive would be inserted while its pictures are removed.
+    if text(&archive, "state") == "processing" {
+        session.settle().await?;
+    }
     let rows = session.rows("pictures", json!({"import": import}), None).await?;
     Ok(rows.iter().map(|row| text(row, "user").to_owned()).collect())
 }
