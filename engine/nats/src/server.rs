@@ -292,7 +292,7 @@ impl ServerState {
         }
         let is_command = endpoint == self.commands;
         let places = if is_command { &self.admission.commands } else { &self.admission.queries };
-        match places.acquire(request(&message).address().company, message.payload.len()) {
+        match places.acquire(request(&message).subject_parts().company, message.payload.len()) {
             Some(place) => {
                 let state = Arc::clone(self);
                 running.spawn(async move { state.answer(endpoint, message, place).await });

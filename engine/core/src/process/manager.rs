@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::{Authority, Command, Facts};
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::watch;
 use ulid::Ulid;
@@ -29,7 +29,7 @@ pub(super) struct ManagerContext {
 impl ManagerContext {
     /// Submits a command of the engine itself.
     pub(super) async fn submit(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
-        let request = Request {
+        let request = CommandRequest {
             command: command.into(),
             facts: Facts::None,
             id: self.context.clock.id(),
