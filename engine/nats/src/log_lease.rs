@@ -98,7 +98,7 @@ enum Entry {
 }
 
 impl LogLease {
-    /// Acquires the lease. Waits while it cannot tell a dead holder from a living one, at most for the lease.
+    /// Acquires the lease. Waits until it is clear whether the holder is alive, for one lease at most.
     /// The caller has locked the data folder of `me`.
     ///
     /// # Errors
@@ -156,8 +156,8 @@ impl AppendGuard for LogLease {
     }
 }
 
-/// The engine that serves its own log here, apart from that of the folder. Waits until it can tell a dead engine
-/// from a living one, and removes the lease of a dead one.
+/// The other engine that serves its own log here; the engine of this folder does not count. Waits until it is clear
+/// whether that engine is alive, and removes the lease of a dead one.
 ///
 /// # Errors
 /// When NATS does not answer.
@@ -213,7 +213,7 @@ async fn acquire(store: &kv::Store, me: &LeaseHolder) -> Result<Renewal, LeaseEr
     Err(LeaseError::Contended)
 }
 
-/// What an engine learns that waits for the end of another one's lease.
+/// The result of waiting for the end of another engine's lease.
 enum Outlasted {
     /// It was not renewed for the whole lease.
     Dead,
@@ -282,7 +282,7 @@ impl Shared {
 
     fn check(&self) -> Result<(), String> {
         if self.lost.borrow().is_some() {
-            // Companies learn nothing of the other engine.
+            // The text goes to clients, so it does not name the other engine.
             return Err("another engine serves on this NATS now".to_owned());
         }
         if self.last().is_valid(self.me.lease()) {

@@ -92,7 +92,7 @@ impl NatsServer {
             // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
             None => {
-                // An engine that lacks the lease is of an earlier version. One that had it is about to stop.
+                // An engine without the lease runs an earlier version. An engine that has lost the lease is about to stop.
                 if let Some(OtherEngine { id, has_lease }) = micro::other_engine(&client).await
                     && !(has_lease && lease.is_some())
                 {
@@ -205,7 +205,7 @@ impl NatsServer {
             if let Some(owners) = owners {
                 owners.leave().await;
             }
-            // An engine that still works keeps it until it has ended.
+            // While the engine still works, it keeps the lease.
             if let Some(lease) = lease.filter(|_| is_closed) {
                 lease.release().await;
             }

@@ -87,7 +87,7 @@ impl WorkItem {
     }
 }
 
-/// A message for the queue, with what makes its attempt unique.
+/// A message for the queue. Company, Message-ID and attempt make it unique.
 #[derive(Debug)]
 pub(crate) struct QueuedMessage<'a> {
     pub(crate) company: &'a CompanyId,
@@ -95,7 +95,7 @@ pub(crate) struct QueuedMessage<'a> {
     pub(crate) lane: &'static str,
     pub(crate) message_id: &'a str,
     pub(crate) attempt: u32,
-    /// Afterwards the message is gone.
+    /// When the message expires.
     pub(crate) deadline: Time,
     pub(crate) payload: Vec<u8>,
 }

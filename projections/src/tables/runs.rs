@@ -24,7 +24,7 @@ wire_enum! {
     }
 }
 
-/// A run with the counts of its recipients. So no query has to scan the recipients to count them.
+/// A run with the counts of its recipients. With the counts, no query has to scan the recipients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunRow {
     pub run: RunId,
@@ -53,7 +53,7 @@ pub(crate) struct WaitingFor {
     pub since: Time,
     /// When the engine that works on the run tries again.
     pub next_try: Time,
-    /// The last words of the server, or the cause.
+    /// The last answer of the server, or the cause.
     pub last_words: String,
 }
 
