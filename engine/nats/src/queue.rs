@@ -98,7 +98,7 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
         ack_wait: Duration::from_secs(QUEUE_ACK_SECONDS_MAX),
-        // No limit here: the engine gives a command up after `QUEUE_FAULTS_MAX` faults of its own.
+        // No limit here: the engine gives a command up after `QUEUE_FAULTS_MAX` internal faults.
         max_deliver: -1,
         max_ack_pending: i64::try_from(QUEUE_COMMANDS_MAX).unwrap_or(i64::MAX),
         ..pull::Config::default()
