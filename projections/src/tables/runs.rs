@@ -53,7 +53,7 @@ pub(crate) struct WaitingFor {
     pub since: Time,
     /// When the engine that works on the run tries again.
     pub next_try: Time,
-    /// The last answer of the server, or the cause.
+    /// The last words of the server, or the cause.
     pub last_words: String,
 }
 
