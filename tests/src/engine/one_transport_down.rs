@@ -152,6 +152,38 @@ async fn texts_go_on_while_the_mail_server_is_down() {
     assert_eq!((server.received().len(), texts_in(folder.path())), (1, 2));
 }
 
+/// Makes a folder of texts unusable by a file in its place, or usable again.
+fn set_usable(folder: &std::path::Path, is_usable: bool) {
+    let aside = folder.with_extension("aside");
+    if is_usable {
+        std::fs::remove_file(folder).unwrap();
+        std::fs::rename(&aside, folder).unwrap();
+    } else {
+        std::fs::rename(folder, &aside).unwrap();
+        std::fs::write(folder, "").unwrap();
+    }
+}
+
+/// A31, A44: mails of a run go on while its texts cannot be sent. With only texts left, the run waits for them, and an
+/// administrator may give it up.
+#[tokio::test]
+async fn run_with_only_texts_left_waits_and_can_be_given_up() {
+    let (server, parent) = (MailServer::start(&[]), tempfile::tempdir().unwrap());
+    let folder = parent.path().join("texts");
+    let harness = with_texts(server.port, &folder).await;
+    set_usable(&folder, false);
+    let run = ok(&harness.submit("ImportFile", account_and_device()).await)["run"].clone();
+    let run = run.as_str().unwrap();
+    let waiting = waiting_for(&harness, run).await;
+    assert_eq!(counts(&harness, run).await.1, [1, 0, 1], "{waiting}");
+    assert_eq!(server.received().len(), 1);
+    ok(&harness.submit("GiveUpRun", json!({"run": run})).await);
+    harness.settle().await;
+    assert_eq!(counts(&harness, run).await, (json!("completed"), [1, 1, 0]));
+    set_usable(&folder, true);
+    assert_eq!(texts_in(&folder), 0);
+}
+
 /// Sends invitations by one transport and other mails by another, as an engine with workers for invitations does.
 #[derive(Debug)]
 struct Divided {
