@@ -8,7 +8,7 @@ mod isolate;
 mod labels;
 mod language;
 mod mail_template;
-mod notices;
+mod notifications;
 mod part;
 mod render;
 mod text;

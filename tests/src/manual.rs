@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use boarding_commands::event::TemplateKind;
+use boarding_commands::event::MailKind;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::Code;
 use serde_json::json;
@@ -310,7 +310,7 @@ fn settings_in_manual_exist() {
 #[test]
 fn every_kind_of_mail_is_in_manual() {
     let page = read("engine/manual/mails.md");
-    for kind in TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation()) {
+    for kind in MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation()) {
         let row = format!("\n| `{}` | ", kind.as_str());
         assert!(page.contains(&row), "{} has no row", kind.as_str());
     }

@@ -170,7 +170,7 @@ commands! {
         runs::record_wait::RecordWait,
         /// A welcome mail, claimed.
         notifications::claim_notification::ClaimNotification,
-        /// Welcome mails and notices that cannot be sent now.
+        /// Notifications that cannot be sent now.
         notifications::defer_notifications::DeferNotifications,
         /// The outcome of a notification.
         notifications::report_notification::ReportNotification,

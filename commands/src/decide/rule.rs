@@ -55,9 +55,9 @@ pub struct MailSetup {
     /// The outbox of invitations by mail; none if their transport is no outbox.
     pub outbox: Option<OutboxId>,
     /// The outbox of other mails.
-    pub notices_outbox: Option<OutboxId>,
+    pub notifications_outbox: Option<OutboxId>,
     /// The transport that sends mails that are no invitations.
-    pub notices_via: Option<&'static str>,
+    pub notifications_via: Option<&'static str>,
     /// The outbox of text messages.
     pub texts_outbox: Option<OutboxId>,
 }

@@ -115,8 +115,8 @@ impl Given {
                 link_secret: None,
                 texts_via: (!self.1).then_some("outbox"),
                 outbox: None,
-                notices_outbox: None,
-                notices_via: None,
+                notifications_outbox: None,
+                notifications_via: None,
                 texts_outbox: None,
             },
         };

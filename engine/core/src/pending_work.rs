@@ -36,14 +36,14 @@ pub struct PendingWork {
     /// The first time at which a deferred recipient may be tried again.
     pub retry_at: Option<Time>,
     /// Whether notifications wait.
-    pub welcome: bool,
+    pub notifications_due: bool,
     /// Notifications that wait for their first attempt or are in flight. Those that wait for the end of a run are not
     /// counted.
-    pub welcome_open: usize,
+    pub notifications_open: usize,
     /// Notifications that this engine tries again later.
-    pub welcome_deferred_here: usize,
+    pub notifications_deferred_here: usize,
     /// The time of the next such attempt.
-    pub welcome_retry_at: Option<Time>,
+    pub notifications_retry_at: Option<Time>,
     /// The time of the next timer.
     pub tick_at: Option<Time>,
 }
@@ -79,13 +79,13 @@ impl PendingWork {
             given_up,
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
-            welcome: company
+            notifications_due: company
                 .notifications
                 .values()
                 .any(|one| !one.dispatched && !waits(company, one)),
-            welcome_open: company.notifications.len().saturating_sub(waiting(company)),
-            welcome_deferred_here: company.deferred_notifications.count(transport),
-            welcome_retry_at: company.deferred_notifications.next(transport),
+            notifications_open: company.notifications.len().saturating_sub(waiting(company)),
+            notifications_deferred_here: company.deferred_notifications.count(transport),
+            notifications_retry_at: company.deferred_notifications.next(transport),
             tick_at,
         }
     }
@@ -98,7 +98,7 @@ impl PendingWork {
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()
-            && self.welcome_open == 0
+            && self.notifications_open == 0
             && self.tick_at != Some(AT_ONCE)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::event::{Event, Permission, TemplateKind};
+use crate::event::{Event, MailKind, Permission};
 use crate::mail_kinds;
 use crate::template::{self, MailTemplate};
 use crate::values::{Code, Refusal};
@@ -15,7 +15,7 @@ use crate::values::{Code, Refusal};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetTemplate {
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     /// A BCP 47 tag: `en`, `pt-BR`.
     pub language: String,
     /// Empty for a text message.
@@ -72,7 +72,7 @@ impl Decide for SetTemplate {
         let language = own.map_or(language, |(tag, _)| tag.to_owned());
         let TemplateText { subject, text, html } = template;
         Ok(Decision::append(vec![match kind {
-            TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
+            MailKind::ChannelInvitation | MailKind::Welcome => {
                 Event::TemplateSet { kind, language, subject, text, html }
             }
             _ => Event::NoticeTemplateSet { kind, language, subject, text, html },
@@ -110,12 +110,12 @@ mod tests {
     /// ML-14: the template of every mail can be set in any language. The same template again changes nothing.
     #[test]
     fn every_kind_of_mail_can_be_worded() {
-        for kind in TemplateKind::ALL {
+        for kind in MailKind::ALL {
             let MailTemplate { subject, text, html, .. } = template::builtin(kind, "fr").unwrap();
             let body = json!({"kind": kind, "language": "de", "subject": subject, "text": text, "html": html});
             let company = given([]);
             let then = company.when_json("SetTemplate", body.clone());
-            let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+            let first = matches!(kind, MailKind::ChannelInvitation | MailKind::Welcome);
             assert_eq!(then.names(), [if first { "TemplateSet" } else { "NoticeTemplateSet" }]);
             let Command::SetTemplate(set) = Command::read("SetTemplate", body.clone()).unwrap()
             else {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::import_preview::ImportPreview;
 use crate::company::{Company, ImportState, Invites, Placing, Undo};
-use crate::decide::imports::claims::Claims;
+use crate::decide::imports::allotment_builder::AllotmentBuilder;
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::{Rows, needed_phone};
@@ -165,7 +165,8 @@ impl Decide for ImportFile {
         warnings.extend(self.missing_phones(&read.summary));
         let ignored = read.summary.ignored;
         let counts = Counts::of_file(read.summary.rows, ignored, warnings.len());
-        let allotment = Claims::allot_all(company, import, &options, placing.as_ref(), &read.rows);
+        let allotment =
+            AllotmentBuilder::allot_all(company, import, &options, placing.as_ref(), &read.rows);
         let mut rows = Rows::new(company, import, &options, None)
             .with_placing(placing.as_ref())
             .with_allotment(&allotment);

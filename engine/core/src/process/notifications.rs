@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
-use super::relay::pause_seconds;
+use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
@@ -24,7 +24,7 @@ pub(super) async fn manage(manager: ManagerContext) {
     while !manager.is_closing() && !manager.handle.has_stopped() {
         let (fresh, retry_at) = {
             let pending = pending.borrow_and_update();
-            (pending.welcome, pending.welcome_retry_at)
+            (pending.notifications_due, pending.notifications_retry_at)
         };
         let now = manager.context.clock.now();
         if !fresh && retry_at.is_none_or(|at| at > now) {
@@ -38,7 +38,9 @@ pub(super) async fn manage(manager: ManagerContext) {
             }
             Err(last_words) if !manager.is_closing() => {
                 defer(&manager, since, last_words, tries == 0).await;
-                manager.rest(&mut pending, pause_seconds(tries), |pending| pending.welcome).await;
+                manager
+                    .rest(&mut pending, pause_seconds(tries), |pending| pending.notifications_due)
+                    .await;
                 tries += 1;
             }
             Err(_) => return,
@@ -89,14 +91,14 @@ async fn recover(manager: &ManagerContext, since: Time) {
     let open = open.unwrap_or_default();
     let id = |open: &OpenNotification| MailId {
         company: manager.company.clone(),
-        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notice },
+        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notification },
         message_id: open.message_id.clone(),
         is_text: open.is_text,
     };
     let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
     let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
-    // Welcome mails have the transport of the other notices.
-    let found = mails::look_up(manager, Purpose::Notice, mails).await;
+    // Welcome mails have the transport of the other notifications.
+    let found = mails::look_up(manager, Purpose::Notification, mails).await;
     let (mut again, mut reports) = (Vec::new(), Vec::new());
     for (open, found) in open.into_iter().zip(found) {
         let is_safe = is_safe_again(manager, &open, found);
@@ -124,8 +126,8 @@ async fn recover(manager: &ManagerContext, since: Time) {
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let transport = context.transport_for(Purpose::Notice, is_text);
-    let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
+    let transport = context.transport_for(Purpose::Notification, is_text);
+    let repeats = context.repeats_within_seconds(Purpose::Notification, is_text) > 0;
     handed_to.via == transport.name()
         && mails::is_safe_again(found, handed_to.outbox, transport.outbox(), repeats)
 }

@@ -15,7 +15,7 @@ use self::waiting::Obstacle;
 use self::work::RunWork;
 use super::mails::{self, is_claim};
 use super::manager::{ManagerContext, pause};
-use super::relay;
+use super::transport_health;
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
@@ -201,9 +201,9 @@ impl RunWork {
         let closing = self.manager.is_closing();
         let judged = if closing { Ok(()) } else { self.judge(&reports).await };
         let counts = judged.is_ok() && !closing;
-        let reports = reports
-            .into_iter()
-            .map(|(user, attempt, outcome)| (user, attempt, relay::counted(outcome, counts)));
+        let reports = reports.into_iter().map(|(user, attempt, outcome)| {
+            (user, attempt, transport_health::counted(outcome, counts))
+        });
         self.report(reports.collect()).await;
         judged
     }

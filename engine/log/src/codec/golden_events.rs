@@ -81,7 +81,7 @@ fn company() -> Vec<Event> {
             value: json!({"whatsapp": true, "limit": 100}),
         },
         Event::TemplateSet {
-            kind: TemplateKind::ChannelInvitation,
+            kind: MailKind::ChannelInvitation,
             language: text("vi"),
             subject: text("Lời mời"),
             text: text("{{ link }}"),
@@ -430,14 +430,14 @@ fn notifications() -> Vec<Event> {
         },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
         Event::NoticeTemplateSet {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             language: text("vi"),
             subject: text("{{ file_name }}"),
             text: text("{{ success }} {{ failed }}"),
             html: text("<p>{{ success }} {{ failed }}</p>"),
         },
         Event::NotificationRequested {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             key: text("batch_report.01JD.1"),
             to: MailTo::Address(text("una@acme.example").into()),
             about: Topic::Import(IMPORT),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::event::TemplateKind;
+use boarding_commands::event::MailKind;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -72,8 +72,8 @@ struct Resend {
 
 /// Lists the kinds of mails other than invitations.
 fn kind_help() -> String {
-    let kinds = TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
-    let names: Vec<_> = kinds.map(TemplateKind::as_str).collect();
+    let kinds = MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
+    let names: Vec<_> = kinds.map(MailKind::as_str).collect();
     format!("Only mails of this kind: {}", names.join(", "))
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure>
     let actor = session.engine.actor(&session.company).await;
     // The pending work is known once the company is loaded.
     actor.inspect(|_| ()).await;
-    let waiting = actor.pending_work().borrow().welcome_deferred_here;
+    let waiting = actor.pending_work().borrow().notifications_deferred_here;
     if waiting > 0 {
         let transport = session.engine.transport_name();
         resend(session, json!({"state": "waiting", "channel": transport})).await?;

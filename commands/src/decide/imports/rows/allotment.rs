@@ -9,7 +9,7 @@ use crate::values::Phone;
 #[derive(Debug, Default)]
 pub struct Allotment {
     /// Values that a row does not get, because another row takes them too, with that row.
-    pub(crate) lost: HashMap<(u64, ValueMark), u64>,
+    pub(crate) contested: HashMap<(u64, ValueMark), u64>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
     /// Values that a row would not get if it were valid, because this user keeps them.
@@ -22,8 +22,8 @@ pub struct Allotment {
 
 impl Allotment {
     /// The other row that takes the value, if this row does not get it for that reason.
-    pub(super) fn lost_to(&self, row: u64, mark: ValueMark) -> Option<u64> {
-        self.lost.get(&(row, mark)).copied()
+    pub(super) fn contested_by(&self, row: u64, mark: ValueMark) -> Option<u64> {
+        self.contested.get(&(row, mark)).copied()
     }
 
     /// The user who keeps the value from a row that is invalid for another reason.

@@ -89,7 +89,7 @@ impl Rows<'_> {
         let keeper = |name: &str| {
             let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
             let mark = ValueMark::of(name, value);
-            if let Some(other) = allotment.lost_to(row.row, mark) {
+            if let Some(other) = allotment.contested_by(row.row, mark) {
                 return Some(format!("row {other} has it too"));
             }
             if !is_valid {

@@ -87,7 +87,7 @@ impl Rows<'_> {
         };
         let Some(allotment) = self.allotment else { return Ok(None) };
         let mark = phone_mark(phone);
-        if let Some(other) = allotment.lost_to(row.row, mark) {
+        if let Some(other) = allotment.contested_by(row.row, mark) {
             return taken(&format!("row {other}"));
         }
         let holder = match self.phones.get(&phone) {

@@ -13,7 +13,7 @@ use super::work::{RunWork, Wait};
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::process::manager::pause;
-use crate::process::relay::pause_seconds;
+use crate::process::transport_health::pause_seconds;
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
 
@@ -53,7 +53,7 @@ impl RunWork {
     }
 
     fn obstacle(&self, last_words: String) -> Obstacle {
-        Obstacle { what: self.manager.context.transport.resource(), last_words }
+        Obstacle { what: self.manager.context.transport.dependency(), last_words }
     }
 
     pub(super) async fn check(&self) -> Result<(), Obstacle> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use boarding_commands::values::{RunId, Time};
 
 use crate::process::manager::ManagerContext;
-use crate::process::relay::ChannelHealth;
+use crate::process::transport_health::TransportHealth;
 
 /// The work on one run under one fence: its mails, its transport, and its wait for the transport.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(super) struct RunWork {
     pub(super) manager: ManagerContext,
     pub(super) run: RunId,
     pub(super) fence: u64,
-    pub(super) health: Arc<Mutex<ChannelHealth>>,
+    pub(super) health: Arc<Mutex<TransportHealth>>,
     /// Set while the run waits for the transport.
     pub(super) wait: Option<Wait>,
     /// Whether the mail server is tried with one recipient first. The claim binds the run to its transport before the
