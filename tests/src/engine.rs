@@ -22,6 +22,7 @@ mod officechat_cells;
 mod one_phone;
 mod own_clock;
 mod permissions;
+mod pictures;
 mod preview_agreement;
 mod previews;
 mod privacy;
