@@ -32,6 +32,7 @@ pub use bad_rows::BadRows;
 #[serde(deny_unknown_fields)]
 pub struct ImportFile {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: Option<ImportId>,
     #[schemars(with = "DialectName")]
     pub dialect: String,
@@ -48,6 +49,7 @@ pub struct ImportFile {
     pub delimiter: Option<char>,
     /// The file's column names → the dialect's.
     #[serde(default, alias = "column_map")]
+    #[schemars(extend("x-aliases" = ["column_map"]))]
     pub columns: BTreeMap<String, String>,
     /// Whether the import invites the people that it creates, and no others.
     #[serde(default)]

@@ -20,9 +20,11 @@ use crate::values::{Code, ImportId, Personal, Refusal};
 #[serde(deny_unknown_fields)]
 pub struct ImportPictures {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: Option<ImportId>,
     /// A zip archive.
     #[serde(alias = "zip")]
+    #[schemars(extend("x-aliases" = ["zip"]))]
     pub file: FileBody,
     /// What the names of the pictures are, without their extensions.
     pub match_attribute: MatchAttribute,

@@ -19,6 +19,7 @@ const LINKS_MAX: u32 = 65_535;
 pub struct RenewImportLink {
     /// `latest`, or an import's id.
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: String,
 }
 

@@ -17,6 +17,7 @@ use crate::values::{Code, ImportId, Refusal};
 #[serde(deny_unknown_fields)]
 pub struct UndoImport {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: ImportId,
     #[serde(default)]
     pub mode: ImportMode,
