@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{EngineHarness, ok};
 use crate::support::pictures::write_pictures;
 
-/// The pictures of the archive: they are decided about in several commits.
-const NAMES: &str = "[f'agent{n}.png' for n in range(2000)]";
+/// The pictures of the archive: many more than are read ahead of the commit that decides about them.
+const NAMES: &str = "[f'agent{n}.png' for n in range(6000)]";
 
 /// A27: a picture that an archive has replaced before a crash is removed when the archive is done.
 #[tokio::test]
