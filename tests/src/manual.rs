@@ -25,9 +25,14 @@ fn run_page(page: &str, expected: &[&str]) -> Printed {
     printed
 }
 
+/// LX-30: the first page sets the link and the sender before its first mail.
 #[test]
 fn start_page_runs() {
-    run_page("start", &["Acme Onboarding", "1 invited, 0 skipped, 0 failed", ".eml", "has lost"]);
+    let link_and_sender =
+        ["https://link.acme.example/", "Acme Onboarding <onboarding@acme.example>"];
+    let others = ["1 invited, 0 skipped, 0 failed", ".eml", "has lost"];
+    let printed = run_page("start", &[&link_and_sender[..], &others].concat());
+    assert!(!printed.stderr.contains("placeholder"), "{printed}");
 }
 
 /// LX-08, LX-09, LX-12, LX-17, LX-22, LX-24: import, correct rows, add a phone, invite, log, undo.

@@ -152,6 +152,11 @@ impl std::fmt::Debug for Addressee {
 }
 
 impl Notification {
+    /// Whether it is a text message to a device.
+    pub(crate) fn is_text(&self) -> bool {
+        self.content.as_deref().is_some_and(|content| content.kind.is_text_message())
+    }
+
     /// Whether it is known that the mail waits for a transport that cannot be used.
     pub(crate) fn waits_for_transport(&self) -> bool {
         self.refused.as_ref().is_some_and(|refused| refused.waits_since.is_some())

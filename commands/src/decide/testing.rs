@@ -112,6 +112,7 @@ impl Given {
             facts: &facts,
             mail_setup: &MailSetup {
                 by_mail_server: self.1,
+                notifications_by_mail_server: self.1,
                 link_secret: None,
                 texts_via: (!self.1).then_some("outbox"),
                 outbox: None,

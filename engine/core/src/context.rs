@@ -73,6 +73,7 @@ impl EngineContext {
         let notifications = self.transport_for(Purpose::Notification, false);
         MailSetup {
             by_mail_server: self.transport.is_mail_server(),
+            notifications_by_mail_server: notifications.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.transport.texts().map(|texts| texts.name()),
             outbox: self.transport.outbox(),

@@ -21,6 +21,7 @@ use crate::context::EngineContext;
 use crate::data_dir;
 use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
+use crate::metrics::{CompanyMetrics, Metrics};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
 use crate::picture_removal::{self, taken_from_users};
@@ -131,6 +132,16 @@ impl Engine {
     /// The companies that have a history.
     pub fn companies(&self) -> Vec<CompanyId> {
         self.context.log.companies()
+    }
+
+    /// What operators watch: the log, and the companies that this engine works for. It loads no company.
+    pub async fn metrics(&self) -> Metrics {
+        let of_company = |(company, runs): (CompanyId, _)| {
+            let notifications_wait_since = self.context.waiting.notifications_wait_since(&company);
+            CompanyMetrics { company, runs, notifications_wait_since }
+        };
+        let companies = self.companies.metrics().await.into_iter().map(of_company).collect();
+        Metrics { log_position: self.context.log.end(), companies }
     }
 
     /// Executes a command by its contract name. Returns `accepted` only when it is durable.

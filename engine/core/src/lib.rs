@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod engine;
 pub mod files;
 pub mod limits;
+pub mod metrics;
 pub mod object_store;
 pub mod ownership;
 pub mod preview;

@@ -7,6 +7,8 @@ use boarding_commands::decide::next_turn;
 use boarding_commands::mail_kinds::{AT_ONCE, waiting, waits};
 use boarding_commands::values::{ImportId, RunId, Time};
 
+use crate::metrics::RunMetrics;
+
 pub(crate) use blocked_imports::BlockedImports;
 
 /// The background work of a company after its last commit.
@@ -46,6 +48,8 @@ pub struct PendingWork {
     pub notifications_retry_at: Option<Time>,
     /// The time of the next timer.
     pub tick_at: Option<Time>,
+    /// What operators watch.
+    pub metrics: RunMetrics,
 }
 
 impl PendingWork {
@@ -87,6 +91,13 @@ impl PendingWork {
             notifications_deferred_here: company.deferred_notifications.count(transport),
             notifications_retry_at: company.deferred_notifications.next(transport),
             tick_at,
+            metrics: RunMetrics {
+                is_active: held.is_some(),
+                waits_since: running.and_then(|run| run.waits_since),
+                remaining: running.map_or(0, |run| run.remaining()),
+                queued: company.lock.queue().len(),
+                notifications_deferred: company.deferred_notifications.len(),
+            },
         }
     }
 

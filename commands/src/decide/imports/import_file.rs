@@ -159,7 +159,7 @@ impl Decide for ImportFile {
         if invites.is_some() {
             context.require_mail_settings(company)?;
         } else if self.send_welcome_email {
-            context.require_mail_server_settings(company)?;
+            context.require_notification_settings(company, true)?;
         }
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();

@@ -46,7 +46,8 @@ impl Decide for RenewImportLink {
         if import.undo != Undo::No {
             return Err(Code::ImportAlreadyUndone.into());
         }
-        context.require_mail_settings(company)?;
+        context.require_link_secret(company)?;
+        context.require_notification_settings(company, true)?;
         let email = company.settings.network_admin_email.clone();
         let email = email.ok_or(Code::ConfigNetworkAdminEmailUnset)?;
         let generation = import.link.map_or(1, |link| link.generation + 1);

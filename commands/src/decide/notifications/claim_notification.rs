@@ -1,5 +1,7 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
+use serde_json::Value;
+
 use crate::company::{Address, Addressee, Company, Notification, NotificationContent, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, HandedTo, MailKind, Permission, Topic, import_completed_key};
@@ -19,6 +21,30 @@ impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        self.claim(company, context, |_| true)
+    }
+}
+
+/// Like [`ClaimNotification`], but only text messages. The mails wait for their transport.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimTextNotifications(pub ClaimNotification);
+
+impl Decide for ClaimTextNotifications {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        self.0.claim(company, context, Notification::is_text)
+    }
+}
+
+impl ClaimNotification {
+    /// Claims the mails of the kind that is `wanted`.
+    fn claim(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+        wanted: impl Fn(&Notification) -> bool,
+    ) -> Result<Decision, Refusal> {
         let waiting = company
             .notifications
             .iter()
@@ -28,18 +54,19 @@ impl Decide for ClaimNotification {
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let sends_texts = context.mail_setup.texts_via.is_some();
         let (mut events, mut mails_link) = (Vec::new(), false);
-        for (key, mail) in waiting.take(self.most) {
+        for (key, mail) in waiting.filter(|(_, mail)| wanted(mail)).take(self.most) {
             let has_link = shows_link(mail);
-            let to = address(company, key, mail, sends_texts, context.at).and_then(|to| {
-                let known = if has_link { context.require_link_secret(company) } else { Ok(()) };
-                known.map(|()| to).map_err(|refusal| refusal.code)
+            let to = address(company, key, mail, sends_texts, context.at);
+            let to = to.map_err(|code| (code, None)).and_then(|to| {
+                let checked = check_settings(company, context, mail);
+                checked.map(|()| to).map_err(|refusal| (refusal.code, commands(&refusal)))
             });
             events.push(match to {
                 Ok(to) => {
                     mails_link |= has_link;
                     dispatched(company, key, to)
                 }
-                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
+                Err((code, detail)) => Event::NotificationFailed { key: key.clone(), code, detail },
             });
         }
         let secret = context.link_secret_recorded(company).filter(|_| mails_link);
@@ -49,9 +76,7 @@ impl Decide for ClaimNotification {
         let events = secret.into_iter().chain(channels).chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
-}
 
-impl ClaimNotification {
     /// The event that records the transports of the claims, if the claims before had others.
     fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
         let setup = context.mail_setup;
@@ -64,6 +89,27 @@ impl ClaimNotification {
         let (mails, texts) = transports;
         (!is_known).then_some(Event::NotificationChannelsRecorded { mails, texts })
     }
+}
+
+/// Checks that the mail would have a link that works, and a sender that exists.
+fn check_settings(
+    company: &Company,
+    context: &Context<'_>,
+    mail: &Notification,
+) -> Result<(), Refusal> {
+    let has_link = shows_link(mail);
+    if has_link {
+        context.require_link_secret(company)?;
+    }
+    // A text has no sender, and leaves by no mail server.
+    if mail.is_text() { Ok(()) } else { context.require_notification_settings(company, has_link) }
+}
+
+/// The commands that mend what a refusal is about, for people.
+fn commands(refusal: &Refusal) -> Option<String> {
+    let commands = refusal.details.get("commands")?.as_array()?;
+    let commands: Vec<_> = commands.iter().filter_map(Value::as_str).collect();
+    Some(commands.join("; "))
 }
 
 /// Whether the mail shows a link that the secret has made.
@@ -88,7 +134,7 @@ fn address(
     }
     let content = mail.content.as_deref();
     // A text is written for a device, and a mail for an address. The account may have changed since the request.
-    let is_text = content.is_some_and(|content| content.kind.is_text_message());
+    let is_text = mail.is_text();
     let address = match to.device.filter(|_| is_text) {
         Some(_) if !sends_texts => return Err(Code::DeliveryNoTextGateway),
         Some(device) => Address::Device(device),
@@ -135,13 +181,12 @@ pub fn open_claims(company: &Company, sends_texts: bool, now: Time) -> Vec<OpenN
         None => (None, None),
     };
     let claim = |(key, mail): (&String, &Notification)| {
-        let content = mail.content.as_deref();
-        let is_text = content.is_some_and(|content| content.kind.is_text_message());
+        let is_text = mail.is_text();
         OpenNotification {
             key: key.clone(),
             message_id: message_id(company, key),
             is_text,
-            is_welcome: content.is_none(),
+            is_welcome: mail.content.is_none(),
             handed_to: if is_text { texts } else { mails }.cloned(),
             claim: address(company, key, mail, sends_texts, now)
                 .map(|to| dispatched(company, key, to)),

@@ -11,6 +11,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::watch;
 use super::words::counted;
 
 /// Lists the mails other than invitations, with their states and reasons, and sends them again
@@ -119,6 +120,7 @@ impl Resend {
             session.out.note(
                 "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
             );
+            watch::note_placeholders(session).await;
         }
         let ours = |key: &&String| {
             !before.contains(*key) && (self.keys.is_empty() || self.keys.contains(*key))

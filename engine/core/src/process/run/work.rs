@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use boarding_commands::company::Run;
+use boarding_commands::decide::runs::claim_recipients::has_mails_left;
 use boarding_commands::values::{RunId, Time};
 
 use crate::process::manager::ManagerContext;
@@ -26,10 +28,10 @@ pub(super) struct RunWork {
 impl RunWork {
     pub(super) async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
         let state = manager.inspect(move |company| {
-            company
-                .runs
-                .get(&run)
-                .map(|run| (run.waits_since, run.via.is_none() && run.texts_via.is_none()))
+            let is_unbound = |run: &Run| run.via.is_none() && run.texts_via.is_none();
+            let known = company.runs.get(&run);
+            let has_mails = has_mails_left(company, run);
+            known.map(|run| (run.waits_since, is_unbound(run) && has_mails))
         });
         let (since, is_unbound) = state.await.flatten().unwrap_or_default();
         let (wait, started) = (since.map(Wait::from), manager.context.clock.now());
