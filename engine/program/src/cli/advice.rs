@@ -36,7 +36,10 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("run.too_many_recipients", ..) if details.get("legacy_code").is_some() => {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER".to_owned()
         }
-        ("number.in_use", ..) => format!("boarding numbers release {}", detail("number")?),
+        ("number.in_use", ..) => format!(
+            "boarding accounts show {} shows the number; then: boarding numbers release NUMBER",
+            detail("user")?
+        ),
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
         ("query.not_found", ..) => list_of(details)?.to_owned(),
         _ => fixed(code)?.to_owned(),
