@@ -9,6 +9,7 @@ mod field_files;
 mod field_headers;
 mod field_values;
 mod imports;
+mod interrupted;
 mod link_secret;
 mod mail_names;
 mod notifications;
