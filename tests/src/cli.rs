@@ -7,6 +7,7 @@ mod device_texts;
 mod field_damage;
 mod field_files;
 mod field_headers;
+mod field_phones;
 mod field_values;
 mod imports;
 mod interrupted;

@@ -100,7 +100,7 @@ impl Rows<'_> {
         }
         if let Some(number) = numbers.of(id) {
             let mut problem = self.in_column("org_unit", Code::NumberInUse);
-            let user = user.key();
+            let (user, number) = (user.key(), number.masked());
             problem.message = format!(
                 "{} has the number {number}, which stays in its organization; release it first.",
                 user.as_str()
