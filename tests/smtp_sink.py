@@ -1,10 +1,10 @@
 """An SMTP server for tests: the recipient's name selects its behaviour, and accepted mails are written to a file.
 
     smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
-                 [--refuse CODE] [--per-second MAILS]
+                 [--refuse CODE] [--per-second MAILS] [--mails MAILS]
 
 --refuse answers every recipient with that code; 421 also closes the connection. --per-second refuses further
-recipients of the same second with 450.
+recipients of the same second with 450. --mails accepts so many mails, and then the server is down.
 
 Prints "listening PORT" and runs until it is killed. Writes each accepted mail as one JSON line to FILE:
 {"from", "to", "data", "connection"}. The recipient's name, up to a dot, selects the behaviour:
@@ -46,12 +46,16 @@ def behaviour(address):
 
 
 class Sink:
-    def __init__(self, file, refuse, per_second):
+    def __init__(self, file, arguments, limit):
         self.file = file
-        self.refuse = refuse
-        self.per_second = per_second
+        self.refuse = arguments.refuse
+        self.per_second = arguments.per_second
+        self.limit = limit
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        if not self.limit.permits_mail():
+            server.transport.abort()
+            return "421 closing"
         if self.refuse:
             if self.refuse == "421":
                 await server.push("421 closing")
@@ -95,6 +99,22 @@ class Sink:
         return "250 OK"
 
 
+class Limit:
+    """The mails that the server accepts before it is down."""
+
+    def __init__(self, mails):
+        self.mails = mails
+        self.listener = None
+
+    def permits_mail(self):
+        if self.mails is None:
+            return True
+        self.mails -= 1
+        if self.mails < 0:
+            self.listener.close()
+        return self.mails >= 0
+
+
 class Server(SMTP):
     @syntax("DATA")
     async def smtp_DATA(self, arg):
@@ -120,6 +140,7 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse")
     parser.add_argument("--per-second", type=int)
+    parser.add_argument("--mails", type=int)
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--login", nargs=2)
     parser.add_argument("--plain-addresses", action="store_true")
@@ -141,15 +162,18 @@ async def main():
         options["auth_require_tls"] = bool(arguments.tls)
 
     loop = asyncio.get_running_loop()
+    limit = Limit(arguments.mails)
     if arguments.greeting == "ok":
         server = await loop.create_server(
-            lambda: Server(Sink(file, arguments.refuse, arguments.per_second), **options), "127.0.0.1", arguments.port
+            lambda: Server(Sink(file, arguments, limit), **options), "127.0.0.1", arguments.port
         )
     else:
         handler = refuse if arguments.greeting == "421" else stay_silent
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    limit.listener = server
     print("listening", server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    # The process stays after its listener is closed.
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

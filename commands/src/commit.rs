@@ -60,7 +60,7 @@ impl Commit {
 
 /// A commit in the log, with its position and hash.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
+pub struct RecordedCommit {
     /// The position of its first event in the whole log. The event with the index n has `position + n`.
     pub position: u64,
     /// The BLAKE3 hash of its canonical bytes. These contain the hash of the previous commit.
@@ -68,15 +68,15 @@ pub struct Recorded {
     pub commit: Commit,
 }
 
-impl Recorded {
+impl RecordedCommit {
     /// The last position it takes.
     pub fn last_position(&self) -> u64 {
         self.position + self.commit.span() - 1
     }
 
     /// Its events one by one, each with its place and its commit's envelope.
-    pub fn facts(&self) -> impl Iterator<Item = Fact<'_>> {
-        self.commit.events.iter().zip(0u64..).map(|(event, n)| Fact {
+    pub fn events(&self) -> impl Iterator<Item = RecordedEvent<'_>> {
+        self.commit.events.iter().zip(0u64..).map(|(event, n)| RecordedEvent {
             position: self.position + n,
             version: self.commit.first_version + n,
             event,
@@ -88,7 +88,7 @@ impl Recorded {
 
 /// One event with its position, version and commit: the input of a projection.
 #[derive(Debug, Clone, Copy)]
-pub struct Fact<'a> {
+pub struct RecordedEvent<'a> {
     pub position: u64,
     pub version: u64,
     pub event: &'a Event,

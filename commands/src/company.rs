@@ -39,7 +39,9 @@ pub use import::{ImportLink, ImportState, Invites, OpenPictures, Placing, Undo};
 pub use import_invites::ImportInvites;
 pub use link::{Invitation, InvitationState, LastMail, Link, LinkBasis};
 pub use link_ends::LinkEnds;
-pub use notification::{Addressee, DeferredNotifications, Expired, Notice, Notification};
+pub use notification::{
+    Addressee, DeferredNotifications, Expired, Notification, NotificationContent,
+};
 pub use numbers::{Alarm, Alarms, Number, NumberOwner, NumberState, Numbers, Stock};
 pub use own_template::{OwnTemplate, TemplateText};
 pub use reminders::Reminders;

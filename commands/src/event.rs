@@ -17,7 +17,7 @@ pub use import::{
     RowOutcome, RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
 pub use mail::{
-    FirstMail, HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording, import_completed_key,
+    FirstMail, HandedTo, MailKind, MailTo, OutboxId, Topic, Wording, import_completed_key,
     message_id, recipient_of, welcome_key,
 };
 pub use permission::{Permission, SpeaksFor};
@@ -35,7 +35,7 @@ events! {
         CompanyConfigChanged: affects_imports { setting: String, value: serde_json::Value }
         TemplateSet: neutral {
             #[schemars(with = "FirstMail")]
-            kind: TemplateKind,
+            kind: MailKind,
             language: String,
             subject: String,
             text: String,
@@ -226,6 +226,9 @@ events! {
             sha256: String,
             bytes: u64,
             format: PictureFormat,
+            /// SHA-256 of the user's earlier picture, if it was another one. Absent in older events.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            replaced: Option<String>,
         }
         /// The person has no picture any more. Its bytes are removed if no other person has the picture.
         PictureRemoved: neutral { user: Who, sha256: String }
@@ -385,13 +388,13 @@ events! {
         NotificationFailed: neutral { key: String, code: Code, detail: Option<String> }
         /// The company's own template of a mail that is neither an invitation nor a welcome mail.
         NoticeTemplateSet: neutral {
-            kind: TemplateKind,
+            kind: MailKind,
             language: String,
             subject: String,
             text: String,
             html: String,
         }
         /// A mail was requested. It is sent once.
-        NotificationRequested: neutral { kind: TemplateKind, key: String, to: MailTo, about: Topic }
+        NotificationRequested: neutral { kind: MailKind, key: String, to: MailTo, about: Topic }
     }
 }

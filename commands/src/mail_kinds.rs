@@ -1,7 +1,7 @@
 //! The kinds of mails. One file per kind says what the mail shows, who gets it and when it is due.
 //!
-//! To add a kind: a file here with its `impl MailKind`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
-//! section in each `template/notices.<language>.txt`, and a row in the manual's page on mails.
+//! To add a kind: a file here with its `impl MailRules`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
+//! section in each `template/notifications.<language>.txt`, and a row in the manual's page on mails.
 
 mod account_invitation;
 mod batch_report;
@@ -27,36 +27,34 @@ mod reminders_spec;
 #[cfg(test)]
 mod spec;
 
-pub use kind::{AT_ONCE, MailKind, Turn};
+pub use kind::{AT_ONCE, MailRules, Turn};
 pub use topics::{LinkTarget, TopicFacts, invitation_variables, topic_facts};
 
-use crate::company::{Addressee, Company, Notice, Notification};
-use crate::event::{Event, TemplateKind};
+use crate::company::{Addressee, Company, Notification, NotificationContent};
+use crate::event::{Event, MailKind};
 use crate::values::{Code, ImportId, Time};
 
 /// The declaration of a kind.
-pub fn of(kind: TemplateKind) -> &'static dyn MailKind {
+pub fn of(kind: MailKind) -> &'static dyn MailRules {
     match kind {
-        TemplateKind::ChannelInvitation => &channel_invitation::ChannelInvitation,
-        TemplateKind::Welcome => &welcome::Welcome,
-        TemplateKind::ImportCompleted => &import_completed::ImportCompleted,
-        TemplateKind::BatchReport => &batch_report::BatchReport,
-        TemplateKind::RunStarted => &run_started::RunStarted,
-        TemplateKind::RunCompleted => &run_completed::RunCompleted,
-        TemplateKind::NumberThreshold => &number_threshold::NumberThreshold,
-        TemplateKind::InvitationsExceedNumbers => {
-            &invitations_exceed_numbers::InvitationsExceedNumbers
-        }
-        TemplateKind::Reminder => &reminder::Reminder,
-        TemplateKind::ExpiredDigest => &expired_digest::ExpiredDigest,
-        TemplateKind::AccountInvitation => &account_invitation::AccountInvitation,
-        TemplateKind::TextInvitation => &text_invitation::TextInvitation,
-        TemplateKind::TextReminder => &text_reminder::TextReminder,
+        MailKind::ChannelInvitation => &channel_invitation::ChannelInvitation,
+        MailKind::Welcome => &welcome::Welcome,
+        MailKind::ImportCompleted => &import_completed::ImportCompleted,
+        MailKind::BatchReport => &batch_report::BatchReport,
+        MailKind::RunStarted => &run_started::RunStarted,
+        MailKind::RunCompleted => &run_completed::RunCompleted,
+        MailKind::NumberThreshold => &number_threshold::NumberThreshold,
+        MailKind::InvitationsExceedNumbers => &invitations_exceed_numbers::InvitationsExceedNumbers,
+        MailKind::Reminder => &reminder::Reminder,
+        MailKind::ExpiredDigest => &expired_digest::ExpiredDigest,
+        MailKind::AccountInvitation => &account_invitation::AccountInvitation,
+        MailKind::TextInvitation => &text_invitation::TextInvitation,
+        MailKind::TextReminder => &text_reminder::TextReminder,
     }
 }
 
-fn all() -> impl Iterator<Item = &'static dyn MailKind> {
-    TemplateKind::ALL.into_iter().map(of)
+fn all() -> impl Iterator<Item = &'static dyn MailRules> {
+    MailKind::ALL.into_iter().map(of)
 }
 
 /// The mails that the events of a commit request, each with the index of its event.
@@ -96,7 +94,7 @@ pub(crate) fn next(company: &Company) -> Option<Time> {
 
 /// Whether a requested mail waits, because what it says is not complete yet.
 pub fn waits(company: &Company, mail: &Notification) -> bool {
-    mail.notice.as_deref().is_some_and(|notice| of(notice.kind).waits(company, &notice.about))
+    mail.content.as_deref().is_some_and(|content| of(content.kind).waits(company, &content.about))
 }
 
 /// How many requested mails wait like that. Only mails about the import of an open run do.
@@ -107,7 +105,7 @@ pub fn waiting(company: &Company) -> usize {
         company.imports.contains_key(&import)
     });
     let keys = runs.flat_map(|run| {
-        [TemplateKind::ImportCompleted, TemplateKind::BatchReport]
+        [MailKind::ImportCompleted, MailKind::BatchReport]
             .map(|kind| format!("{}.{run}", kind.as_str()))
     });
     let mails = |key: String| {
@@ -124,8 +122,8 @@ pub fn waiting(company: &Company) -> usize {
 pub(crate) fn obsolete(
     company: &Company,
     to: &Addressee,
-    notice: &Notice,
+    content: &NotificationContent,
     now: Time,
 ) -> Option<Code> {
-    of(notice.kind).obsolete(company, to, &notice.about, now)
+    of(content.kind).obsolete(company, to, &content.about, now)
 }

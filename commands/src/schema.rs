@@ -17,6 +17,9 @@ pub const KNOWN_VALUES: &str = "x-known-values";
 /// The key that marks personal data.
 pub const PERSONAL: &str = "x-personal";
 
+/// The mark of a key that may be given under other names. schemars does not read serde's aliases.
+pub const ALIASES: &str = "x-aliases";
+
 /// A generator for requests: optional keys may be left out.
 pub fn asked() -> SchemaGenerator {
     generator_settings().for_deserialize().into_generator()

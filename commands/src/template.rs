@@ -1,5 +1,6 @@
 //! The wording of mails: checked when a company sets it, filled in when a mail is sent.
 
+mod braces;
 mod builtin;
 mod check;
 mod facts;
@@ -7,7 +8,7 @@ mod isolate;
 mod labels;
 mod language;
 mod mail_template;
-mod notices;
+mod notifications;
 mod part;
 mod render;
 mod text;

@@ -8,7 +8,7 @@ mod entity;
 
 use std::ops::{ControlFlow, RangeInclusive};
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Permission};
 use boarding_commands::schema::AnyId;
 use boarding_commands::values::{CommandId, CompanyId, Digest, Personal, Time};
@@ -98,22 +98,22 @@ pub struct PublishedEvent<'a> {
 }
 
 /// The JSON of an event, as the query and the event feed show it.
-pub fn event_json(fact: &Fact<'_>) -> Value {
-    let tagged = serde_json::to_value(fact.event).unwrap_or_default();
+pub fn event_json(recorded: &RecordedEvent<'_>) -> Value {
+    let tagged = serde_json::to_value(recorded.event).unwrap_or_default();
     let data = match tagged {
         Value::Object(fields) => fields.into_values().next().unwrap_or_default(),
         other => other,
     };
     json!(PublishedEvent {
-        position: fact.position,
-        version: fact.version,
-        event: fact.event.name(),
-        at: fact.commit.at,
-        actor: &fact.commit.actor,
-        authenticated: &fact.commit.authenticated,
-        command: fact.commit.command,
-        correlation: fact.commit.correlation,
-        hash: fact.hash,
+        position: recorded.position,
+        version: recorded.version,
+        event: recorded.event.name(),
+        at: recorded.commit.at,
+        actor: &recorded.commit.actor,
+        authenticated: &recorded.commit.authenticated,
+        command: recorded.commit.command,
+        correlation: recorded.commit.correlation,
+        hash: recorded.hash,
         data,
     })
 }
@@ -134,20 +134,20 @@ impl Projection for ProcessCommitProjection {
     /// The version of the commit's last event. The key has the version of its first event.
     type Row = u64;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        let prefix = commit_prefix_of(fact.event)?;
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        let prefix = commit_prefix_of(recorded.event)?;
         // Events about one process stand side by side in a commit. If the event before is about
         // the same process, it has already written the row.
-        let nth = usize::try_from(fact.version - fact.commit.first_version).ok()?;
-        let before = nth.checked_sub(1).and_then(|nth| fact.commit.events.get(nth));
+        let nth = usize::try_from(recorded.version - recorded.commit.first_version).ok()?;
+        let before = nth.checked_sub(1).and_then(|nth| recorded.commit.events.get(nth));
         if before.and_then(commit_prefix_of) == Some(prefix) {
             return None;
         }
-        Some([prefix.as_slice(), &fact.commit.first_version.to_be_bytes()].concat())
+        Some([prefix.as_slice(), &recorded.commit.first_version.to_be_bytes()].concat())
     }
 
-    fn evolve(_: Option<u64>, fact: &Fact<'_>) -> Option<u64> {
-        Some(fact.commit.last_version())
+    fn evolve(_: Option<u64>, recorded: &RecordedEvent<'_>) -> Option<u64> {
+        Some(recorded.commit.last_version())
     }
 }
 
@@ -190,23 +190,23 @@ impl Projection for UserEventProjection {
     const READS: bool = false;
     type Row = ();
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
         let is_in_user_row = matches!(
-            fact.event,
+            recorded.event,
             Event::UserCreated { .. }
                 | Event::UserRemoved { .. }
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
-        let subjects = fact.event.subjects();
+        let subjects = recorded.event.subjects();
         if is_in_user_row || subjects.run.is_some() {
             return None;
         }
         let user = subjects.user?;
-        Some([&user_prefix(&user.folded()), fact.version.to_be_bytes().as_slice()].concat())
+        Some([&user_prefix(&user.folded()), recorded.version.to_be_bytes().as_slice()].concat())
     }
 
-    fn evolve(_: Option<()>, _: &Fact<'_>) -> Option<()> {
+    fn evolve(_: Option<()>, _: &RecordedEvent<'_>) -> Option<()> {
         Some(())
     }
 }
@@ -268,7 +268,7 @@ mod tests {
         TestCompany, at, completed, created, dispatched, queued, recipient, requested, run, sent,
         started,
     };
-    use boarding_commands::commit::Recorded;
+    use boarding_commands::commit::RecordedCommit;
     use boarding_commands::values::UserKey;
 
     #[test]
@@ -299,7 +299,11 @@ mod tests {
             TestCompany::new("acme").commit([queued(1)]).commit([started(1), recipient(1, "ann")]);
         let mut shown = Vec::new();
         shown.extend(
-            company.commits().iter().flat_map(Recorded::facts).map(|fact| event_json(&fact)),
+            company
+                .commits()
+                .iter()
+                .flat_map(RecordedCommit::events)
+                .map(|recorded| event_json(&recorded)),
         );
         assert_eq!(
             shown[2],

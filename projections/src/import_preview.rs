@@ -1,6 +1,6 @@
 //! The preview of an import, folded by the projections of the real import.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Counts;
 use serde_json::Value;
 
@@ -18,12 +18,12 @@ pub struct ImportPreview {
 
 impl ImportPreview {
     /// Applies the next event of the import. Returns the JSON of its row, as `import_rows` shows it.
-    pub fn apply(&mut self, fact: &Fact<'_>) -> Option<Value> {
-        if ImportProjection::key(fact).is_some() {
-            self.import = ImportProjection::evolve(self.import.take(), fact);
+    pub fn apply(&mut self, recorded: &RecordedEvent<'_>) -> Option<Value> {
+        if ImportProjection::key(recorded).is_some() {
+            self.import = ImportProjection::evolve(self.import.take(), recorded);
         }
-        FileRowProjection::key(fact)?;
-        FileRowProjection::evolve(None, fact).map(|row| row.show(None, None))
+        FileRowProjection::key(recorded)?;
+        FileRowProjection::evolve(None, recorded).map(|row| row.show(None, None))
     }
 
     /// The counts so far.
@@ -61,8 +61,8 @@ mod tests {
             .commit([import_completed(1, counts)]);
         let (mut preview, mut rows) = (ImportPreview::default(), Vec::new());
         company
-            .each_fact(|fact| {
-                rows.extend(preview.apply(fact));
+            .each_event(|recorded| {
+                rows.extend(preview.apply(recorded));
                 Ok::<(), std::convert::Infallible>(())
             })
             .unwrap();

@@ -12,7 +12,7 @@ use crate::query::{
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::file_rows::{
-    self, FileRowProjection, FileRowShown, RowWith, UndoneRowProjection,
+    self, FileRowProjection, FileRowShown, RowFilter, UndoneRowProjection,
 };
 use crate::tables::{imports, recipients, runs};
 
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"]),
             Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
             Param::one_of::<UndoOutcome>("undo"),
-            Param::one_of::<RowWith>("with"),
+            Param::one_of::<RowFilter>("with"),
         ],
         paged: true,
         row: schema_of::<FileRowShown>,
@@ -49,7 +49,7 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
     let id: ImportId = request.required_id("import")?;
     let outcome = request.one_of::<RowOutcome>("outcome")?;
     let undo = request.one_of::<UndoOutcome>("undo")?;
-    let with = request.one_of::<RowWith>("with")?;
+    let with = request.one_of::<RowFilter>("with")?;
     let company = request.company;
     let import = imports::find(rows, company, id)?.ok_or_else(|| not_found("import", &id))?;
     let run = import.run.map(|run| runs::find(rows, company, run)).transpose()?.flatten();

@@ -2,7 +2,7 @@
 
 mod generator;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::event::Event;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -97,10 +97,10 @@ fn required_params(query: &Query) -> Value {
 
 /// The versions of the events about an entity, among the versions that `includes` accepts.
 fn concerned(company: &TestCompany, entity: &Entity, includes: impl Fn(u64) -> bool) -> Vec<u64> {
-    let facts = company.commits().iter().flat_map(Recorded::facts);
-    facts
-        .filter(|fact| includes(fact.version) && entity.concerns(fact.event))
-        .map(|fact| fact.version)
+    let events = company.commits().iter().flat_map(RecordedCommit::events);
+    events
+        .filter(|recorded| includes(recorded.version) && entity.concerns(recorded.event))
+        .map(|recorded| recorded.version)
         .collect()
 }
 
@@ -114,7 +114,7 @@ proptest! {
         let mut rows = MemoryRows::default();
         let mut runs = Vec::new();
         for commit in company.commits() {
-            commit.facts().try_for_each(|fact| crate::apply(&fact, &mut rows)).unwrap();
+            commit.events().try_for_each(|recorded| crate::apply(&recorded, &mut rows)).unwrap();
             runs = assert_counts(&company, &rows, &runs);
         }
     }
@@ -126,13 +126,13 @@ proptest! {
         chunks in proptest::collection::vec(1usize..40, 1..10),
     ) {
         let company = generate("acme", &steps);
-        let facts: Vec<_> = company.commits().iter().flat_map(Recorded::facts).collect();
+        let events: Vec<_> = company.commits().iter().flat_map(RecordedCommit::events).collect();
         let mut rows = MemoryRows::default();
-        let mut rest = facts.as_slice();
+        let mut rest = events.as_slice();
         for size in chunks.into_iter().cycle() {
             let (chunk, later) = rest.split_at(size.min(rest.len()));
             let mut staged = StagedRows::over(&rows);
-            chunk.iter().try_for_each(|fact| crate::apply(fact, &mut staged)).unwrap();
+            chunk.iter().try_for_each(|recorded| crate::apply(recorded, &mut staged)).unwrap();
             let changes = staged.into_changes().collect();
             write(&mut rows, changes);
             rest = later;
@@ -152,7 +152,7 @@ proptest! {
         order.reverse();
         let mut rows = MemoryRows::default();
         for projector in order {
-            company.each_fact(|fact| projector.apply(fact, &mut rows)).unwrap();
+            company.each_event(|recorded| projector.apply(recorded, &mut rows)).unwrap();
         }
         prop_assert_eq!(rows, company.rows());
     }
@@ -165,7 +165,7 @@ proptest! {
         let mut others = theirs.commits().iter();
         for commit in mine.commits() {
             for commit in others.next().into_iter().chain([commit]) {
-                commit.facts().try_for_each(|fact| crate::apply(&fact, &mut rows)).unwrap();
+                commit.events().try_for_each(|recorded| crate::apply(&recorded, &mut rows)).unwrap();
             }
         }
         let alone = mine.rows();

@@ -47,7 +47,7 @@ mod laws;
 #[cfg(test)]
 mod testing;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Value, json};
 
@@ -99,8 +99,8 @@ pub fn queries() -> impl Iterator<Item = &'static Query> {
 ///
 /// # Errors
 /// [`ProjectionError`] names the table and the position. Tables before it are already written.
-pub fn apply(fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), ProjectionError> {
-    projectors().try_for_each(|projector| projector.apply(fact, rows))
+pub fn apply(recorded: &RecordedEvent<'_>, rows: &mut dyn RowsMut) -> Result<(), ProjectionError> {
+    projectors().try_for_each(|projector| projector.apply(recorded, rows))
 }
 
 /// The query of that name.

@@ -1,6 +1,6 @@
 //! The NATS users that are bound to actors (query `nats_users`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Permission, SpeaksFor};
 use boarding_commands::values::{Personal, Time};
 use schemars::JsonSchema;
@@ -46,8 +46,8 @@ impl Projection for NatsUserProjection {
     const VERSION: u32 = 1;
     type Row = NatsUserRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::NatsUserBound { nats_user, .. } | Event::NatsUserUnbound { nats_user } => {
                 Some(nats_user.as_bytes().to_vec())
             }
@@ -55,14 +55,14 @@ impl Projection for NatsUserProjection {
         }
     }
 
-    fn evolve(_: Option<NatsUserRow>, fact: &Fact<'_>) -> Option<NatsUserRow> {
-        match fact.event {
+    fn evolve(_: Option<NatsUserRow>, recorded: &RecordedEvent<'_>) -> Option<NatsUserRow> {
+        match recorded.event {
             Event::NatsUserBound { nats_user, actors, speaks_for } => Some(NatsUserRow {
                 nats_user: nats_user.clone(),
                 actors: actors.clone(),
                 speaks_for: *speaks_for,
-                bound_by: fact.commit.actor.clone(),
-                bound_at: fact.commit.at,
+                bound_by: recorded.commit.actor.clone(),
+                bound_at: recorded.commit.at,
             }),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Mails other than invitations, each with its state and reason (query `notifications`).
 
-use boarding_commands::commit::Fact;
-use boarding_commands::event::{Event, MailTo, Permission, TemplateKind, UndoOutcome, Who};
+use boarding_commands::commit::RecordedEvent;
+use boarding_commands::event::{Event, MailKind, MailTo, Permission, UndoOutcome, Who};
 use boarding_commands::event::{import_completed_key, welcome_key};
 use boarding_commands::values::{Code, Personal, Time};
 use schemars::JsonSchema;
@@ -61,12 +61,12 @@ wire_enum! {
 
 /// A kind of mail other than an invitation, as a parameter of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NotificationKind(TemplateKind);
+struct NotificationKind(MailKind);
 
 impl WireEnum for NotificationKind {
     fn all() -> impl Iterator<Item = Self> {
-        let is_listed = |kind: &TemplateKind| !kind.is_invitation();
-        TemplateKind::ALL.into_iter().filter(is_listed).map(Self)
+        let is_listed = |kind: &MailKind| !kind.is_invitation();
+        MailKind::ALL.into_iter().filter(is_listed).map(Self)
     }
 
     fn as_str(self) -> &'static str {
@@ -78,7 +78,7 @@ impl WireEnum for NotificationKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NotificationRow {
     pub key: String,
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     /// The recipient, if the recipient is a user.
     pub user: Option<Who>,
     /// The address. For a user, the claim of the mail sets it.
@@ -96,7 +96,7 @@ pub(crate) struct NotificationRow {
 struct NotificationShown<'a> {
     /// Unique in the company.
     key: &'a str,
-    kind: TemplateKind,
+    kind: MailKind,
     /// The recipient, if the recipient is a user.
     user: Option<&'a Who>,
     /// The address, or the number of a device. For a user, it is null until sending starts.
@@ -127,13 +127,13 @@ impl NotificationRow {
     }
 
     /// The mail that an event requests; none for any other event.
-    fn requested(fact: &Fact<'_>) -> Option<Self> {
-        let (key, kind, user, to) = match fact.event {
+    fn requested(recorded: &RecordedEvent<'_>) -> Option<Self> {
+        let (key, kind, user, to) = match recorded.event {
             Event::WelcomeEmailRequested { user, import, row } => {
-                (welcome_key(*import, *row), TemplateKind::Welcome, Some(user), None)
+                (welcome_key(*import, *row), MailKind::Welcome, Some(user), None)
             }
             Event::ImportNotificationRequested { import, email, generation, .. } => {
-                let kind = TemplateKind::ImportCompleted;
+                let kind = MailKind::ImportCompleted;
                 (import_completed_key(*import, generation.unwrap_or(1)), kind, None, Some(email))
             }
             Event::NotificationRequested { kind, key, to: MailTo::User(user), .. } => {
@@ -152,8 +152,8 @@ impl NotificationRow {
             state: NotificationStatus::Waiting,
             code: None,
             detail: None,
-            requested_at: fact.commit.at,
-            at: fact.commit.at,
+            requested_at: recorded.commit.at,
+            at: recorded.commit.at,
         })
     }
 }
@@ -188,17 +188,20 @@ impl Projection for NotificationProjection {
     const VERSION: u32 = 3;
     type Row = NotificationRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        key(fact.event).map(String::into_bytes)
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        key(recorded.event).map(String::into_bytes)
     }
 
-    fn evolve(row: Option<NotificationRow>, fact: &Fact<'_>) -> Option<NotificationRow> {
+    fn evolve(
+        row: Option<NotificationRow>,
+        recorded: &RecordedEvent<'_>,
+    ) -> Option<NotificationRow> {
         use NotificationStatus as S;
-        if let Some(requested) = NotificationRow::requested(fact) {
+        if let Some(requested) = NotificationRow::requested(recorded) {
             return Some(requested);
         }
         let mut mail = row?;
-        let state = match fact.event {
+        let state = match recorded.event {
             Event::NotificationDispatched { email, device, .. } => {
                 let number = device.as_ref().map(|number| Personal(number.to_string()));
                 mail.to = Some(number.unwrap_or_else(|| email.clone()));
@@ -227,7 +230,7 @@ impl Projection for NotificationProjection {
             _ => return Some(mail),
         };
         mail.state = state;
-        mail.at = fact.commit.at;
+        mail.at = recorded.commit.at;
         Some(mail)
     }
 }
@@ -242,12 +245,12 @@ impl Projection for NotificationOrderProjection {
     const READS: bool = false;
     type Row = String;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        NotificationRow::requested(fact).map(|_| newest_first(fact.version))
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        NotificationRow::requested(recorded).map(|_| newest_first(recorded.version))
     }
 
-    fn evolve(_: Option<String>, fact: &Fact<'_>) -> Option<String> {
-        key(fact.event)
+    fn evolve(_: Option<String>, recorded: &RecordedEvent<'_>) -> Option<String> {
+        key(recorded.event)
     }
 }
 
@@ -273,7 +276,7 @@ mod tests {
 
     fn report(n: u32) -> Event {
         Event::NotificationRequested {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             key: format!("batch_report.1.{n}"),
             to: MailTo::Address(format!("admin{n}@acme.example").into()),
             about: Topic::Import(import(1)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Permission};
 use boarding_commands::values::{Personal, Time, fold};
 use schemars::JsonSchema;
@@ -45,8 +45,8 @@ impl Projection for PermissionProjection {
     const VERSION: u32 = 1;
     type Row = PermissionRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::PermissionsGranted { actor, .. } | Event::PermissionsRevoked { actor, .. } => {
                 Some(fold(actor).into_bytes())
             }
@@ -54,16 +54,16 @@ impl Projection for PermissionProjection {
         }
     }
 
-    fn evolve(row: Option<PermissionRow>, fact: &Fact<'_>) -> Option<PermissionRow> {
-        match fact.event {
+    fn evolve(row: Option<PermissionRow>, recorded: &RecordedEvent<'_>) -> Option<PermissionRow> {
+        match recorded.event {
             Event::PermissionsGranted { actor, permissions } => {
                 let mut held = row.map(|row| row.permissions).unwrap_or_default();
                 held.extend(permissions);
                 Some(PermissionRow {
                     actor: actor.clone(),
                     permissions: held,
-                    granted_by: fact.commit.actor.clone(),
-                    granted_at: fact.commit.at,
+                    granted_by: recorded.commit.actor.clone(),
+                    granted_at: recorded.commit.at,
                 })
             }
             Event::PermissionsRevoked { permissions, .. } => {

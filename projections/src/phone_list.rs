@@ -1,6 +1,6 @@
 //! The corporate phone list: each number with its user and links (query `phone_list`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
@@ -89,23 +89,23 @@ impl Projection for PhoneListProjection {
     const VERSION: u32 = 1;
     type Row = PhoneRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::CorporatePhoneAdded { phone, .. }
             | Event::CorporatePhoneRemoved { phone, .. } => Some(key(**phone)),
             _ => None,
         }
     }
 
-    fn evolve(row: Option<PhoneRow>, fact: &Fact<'_>) -> Option<PhoneRow> {
-        let (phone, user, import, listed) = match fact.event {
+    fn evolve(row: Option<PhoneRow>, recorded: &RecordedEvent<'_>) -> Option<PhoneRow> {
+        let (phone, user, import, listed) = match recorded.event {
             Event::CorporatePhoneAdded { phone, user, import } => (phone, user, *import, true),
             Event::CorporatePhoneRemoved { phone, user } => (phone, user, None, false),
             _ => return row,
         };
         let mut versions = row.map_or_else(|| Vec::with_capacity(1), |row| row.versions);
-        versions.push(fact.version);
-        let updated_at = fact.commit.at;
+        versions.push(recorded.version);
+        let updated_at = recorded.commit.at;
         let (phone, user) = (phone.clone(), user.clone());
         Some(PhoneRow { phone, user, import, updated_at, listed, versions })
     }

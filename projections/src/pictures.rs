@@ -1,6 +1,6 @@
 //! Archives of profile pictures and each picture's outcome (queries `picture_imports`, `picture_import`, `picture_rows`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
 use boarding_commands::values::{Code, ImportId, Personal, Problem, Time};
 use schemars::JsonSchema;
@@ -141,8 +141,8 @@ impl Projection for PictureProjection {
     const VERSION: u32 = 2;
     type Row = PictureRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
                 Some(key(*import, 0))
             }
@@ -152,15 +152,15 @@ impl Projection for PictureProjection {
         }
     }
 
-    fn evolve(row: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
+    fn evolve(row: Option<PictureRow>, recorded: &RecordedEvent<'_>) -> Option<PictureRow> {
         // A large archive was accepted first: its row says who sent it, and when.
         let first = |row: Option<PictureRow>| match row {
             Some(PictureRow::Archive { requested_by, at, version, .. }) => {
                 (requested_by, at, version)
             }
-            _ => (fact.commit.actor.clone(), fact.commit.at, fact.version),
+            _ => (recorded.commit.actor.clone(), recorded.commit.at, recorded.version),
         };
-        match fact.event {
+        match recorded.event {
             Event::PicturesAccepted { import, file, total, .. } => {
                 let (requested_by, at, version) = first(row);
                 Some(PictureRow::Archive {
@@ -213,14 +213,16 @@ impl Projection for PictureOrderProjection {
     const READS: bool = false;
     type Row = ImportId;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        let is_archive =
-            matches!(fact.event, Event::PicturesAccepted { .. } | Event::PicturesImported { .. });
-        is_archive.then(|| newest_first(fact.version))
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        let is_archive = matches!(
+            recorded.event,
+            Event::PicturesAccepted { .. } | Event::PicturesImported { .. }
+        );
+        is_archive.then(|| newest_first(recorded.version))
     }
 
-    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
-        match fact.event {
+    fn evolve(_: Option<ImportId>, recorded: &RecordedEvent<'_>) -> Option<ImportId> {
+        match recorded.event {
             Event::PicturesAccepted { import, .. } | Event::PicturesImported { import, .. } => {
                 Some(*import)
             }
@@ -342,6 +344,7 @@ mod tests {
                 sha256: "5e".repeat(32),
                 bytes: 7,
                 format: PictureFormat::Jpeg,
+                replaced: None,
             },
             Event::PictureRefused {
                 import: import(1),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::CompanyId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,10 +24,10 @@ pub trait Projection {
     type Row: Serialize + DeserializeOwned;
 
     /// The key of the row that the event changes; none if the event changes no row.
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>>;
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>>;
 
     /// The row after the event; none deletes the row.
-    fn evolve(row: Option<Self::Row>, fact: &Fact<'_>) -> Option<Self::Row>;
+    fn evolve(row: Option<Self::Row>, recorded: &RecordedEvent<'_>) -> Option<Self::Row>;
 }
 
 /// A projection without its row type, so that the engine can run all projections from one list.
@@ -35,7 +35,7 @@ pub trait Projection {
 pub struct Projector {
     pub table: Table,
     pub version: u32,
-    step: fn(&Fact<'_>, &mut dyn RowsMut) -> Result<(), RowsError>,
+    step: fn(&RecordedEvent<'_>, &mut dyn RowsMut) -> Result<(), RowsError>,
 }
 
 impl Projector {
@@ -47,10 +47,14 @@ impl Projector {
     ///
     /// # Errors
     /// [`ProjectionError`] with the position: the projection must not continue past this event.
-    pub fn apply(&self, fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), ProjectionError> {
-        (self.step)(fact, rows).map_err(|cause| ProjectionError {
+    pub fn apply(
+        &self,
+        recorded: &RecordedEvent<'_>,
+        rows: &mut dyn RowsMut,
+    ) -> Result<(), ProjectionError> {
+        (self.step)(recorded, rows).map_err(|cause| ProjectionError {
             table: self.table,
-            position: fact.position,
+            position: recorded.position,
             cause,
         })
     }
@@ -117,13 +121,16 @@ fn decode<P: Projection>(bytes: &[u8]) -> Result<P::Row, RowsError> {
         .map_err(|cause| RowsError::Undecodable { table: P::TABLE, cause: cause.into() })
 }
 
-fn step<P: Projection>(fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), RowsError> {
-    let Some(key) = P::key(fact) else { return Ok(()) };
-    let company = &fact.commit.company;
+fn step<P: Projection>(
+    recorded: &RecordedEvent<'_>,
+    rows: &mut dyn RowsMut,
+) -> Result<(), RowsError> {
+    let Some(key) = P::key(recorded) else { return Ok(()) };
+    let company = &recorded.commit.company;
     let before = if P::READS { rows.get(P::TABLE, company, &key)? } else { None };
     let was_there = before.is_some();
     let row = before.map(|bytes| decode::<P>(&bytes)).transpose()?;
-    match P::evolve(row, fact) {
+    match P::evolve(row, recorded) {
         Some(row) => {
             let bytes = rmp_serde::to_vec(&row)
                 .map_err(|cause| RowsError::Unencodable { table: P::TABLE, cause: cause.into() })?;
@@ -147,7 +154,7 @@ mod tests {
         let company = TestCompany::new("acme").commit([Event::RunQueued { run: run(1) }]);
         let mut rows = MemoryRows::default();
         rows.put(Table::Lock, company.id(), vec![], b"damaged".to_vec());
-        let error = company.each_fact(|fact| crate::apply(fact, &mut rows)).unwrap_err();
+        let error = company.each_event(|recorded| crate::apply(recorded, &mut rows)).unwrap_err();
         assert_eq!(error.to_string(), "project position 1 into lock");
         assert!(matches!(error.cause, RowsError::Undecodable { table: Table::Lock, .. }));
     }

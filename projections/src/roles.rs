@@ -1,6 +1,6 @@
 //! Roles and their permissions (query `roles`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,15 +41,15 @@ impl Projection for RoleProjection {
     const READS: bool = false;
     type Row = RoleRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::RoleDefined { role, .. } => Some(role.as_bytes().into()),
             _ => None,
         }
     }
 
-    fn evolve(_: Option<RoleRow>, fact: &Fact<'_>) -> Option<RoleRow> {
-        match fact.event {
+    fn evolve(_: Option<RoleRow>, recorded: &RecordedEvent<'_>) -> Option<RoleRow> {
+        match recorded.event {
             Event::RoleDefined { role, permissions } => {
                 Some(RoleRow { role: role.clone(), permissions: permissions.clone() })
             }

@@ -1,8 +1,8 @@
 //! Mail templates of the company (queries `templates`, `mail_templates`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::FirstMail;
-use boarding_commands::event::{Event, TemplateKind};
+use boarding_commands::event::{Event, MailKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -39,7 +39,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 /// The company's template of one kind of mail in one language.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TemplateRow {
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     pub language: String,
     pub subject: String,
     pub text: String,
@@ -52,7 +52,7 @@ pub(crate) struct TemplateRow {
 #[derive(Serialize, JsonSchema)]
 struct FirstTemplateShown<'a> {
     #[schemars(with = "FirstMail")]
-    kind: TemplateKind,
+    kind: MailKind,
     language: &'a str,
     subject: &'a str,
     text: &'a str,
@@ -70,8 +70,8 @@ impl Projection for TemplateProjection {
     const VERSION: u32 = 2;
     type Row = TemplateRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::TemplateSet { kind, language, .. }
             | Event::NoticeTemplateSet { kind, language, .. } => {
                 // Kinds are only added at the end of the list, and the first has the key 1. So the keys of stored
@@ -82,8 +82,8 @@ impl Projection for TemplateProjection {
         }
     }
 
-    fn evolve(before: Option<TemplateRow>, fact: &Fact<'_>) -> Option<TemplateRow> {
-        match fact.event {
+    fn evolve(before: Option<TemplateRow>, recorded: &RecordedEvent<'_>) -> Option<TemplateRow> {
+        match recorded.event {
             Event::TemplateSet { kind, language, subject, text, html }
             | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
                 Some(TemplateRow {
@@ -105,7 +105,7 @@ fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, 
         let TemplateRow { kind, language, subject, text, html, version } = &template;
         let (kind, version) = (*kind, *version);
         // The query promises only these two kinds, because its first clients knew no others.
-        let is_first_kind = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+        let is_first_kind = matches!(kind, MailKind::ChannelInvitation | MailKind::Welcome);
         let shown = json!(FirstTemplateShown { kind, language, subject, text, html, version });
         Ok([is_first_kind.then_some(shown)])
     })
@@ -130,10 +130,10 @@ mod tests {
             html: "{{link_button}}".to_owned(),
         };
         let rows = TestCompany::new("acme")
-            .commit([set(TemplateKind::Welcome, "en", "Welcome")])
-            .commit([set(TemplateKind::ChannelInvitation, "vi", "Chào")])
-            .commit([set(TemplateKind::ChannelInvitation, "en", "Hi")])
-            .commit([set(TemplateKind::ChannelInvitation, "en", "Hello")])
+            .commit([set(MailKind::Welcome, "en", "Welcome")])
+            .commit([set(MailKind::ChannelInvitation, "vi", "Chào")])
+            .commit([set(MailKind::ChannelInvitation, "en", "Hi")])
+            .commit([set(MailKind::ChannelInvitation, "en", "Hello")])
             .query("templates", &json!({}));
         assert_eq!(column(&rows, "subject"), ["Hello", "Chào", "Welcome"]);
         assert_eq!(rows[1]["kind"], "channel_invitation");
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn mail_templates_lists_every_kind_of_mail() {
         let set = Event::NoticeTemplateSet {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             language: "en".to_owned(),
             subject: "Done".to_owned(),
             text: String::new(),

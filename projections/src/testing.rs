@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
+use boarding_commands::commit::{Commit, RecordedCommit, RecordedEvent, SCHEMA};
 use boarding_commands::event::{
     BlankMeans, Channel, Counts, Event, Existing, FileRef, IgnoredRows, ImportOptions, Person,
     RowRef, Source, Who, Wording,
@@ -23,7 +23,7 @@ use crate::{answer, find_query};
 pub(crate) struct TestCompany {
     id: CompanyId,
     version: u64,
-    commits: Vec<Recorded>,
+    commits: Vec<RecordedCommit>,
 }
 
 impl TestCompany {
@@ -58,26 +58,29 @@ impl TestCompany {
             events,
             authenticated: None,
         };
-        self.commits.push(Recorded { position, hash: Digest([7; 32]), commit });
+        self.commits.push(RecordedCommit { position, hash: Digest([7; 32]), commit });
         self
     }
 
-    pub(crate) fn commits(&self) -> &[Recorded] {
+    pub(crate) fn commits(&self) -> &[RecordedCommit] {
         &self.commits
     }
 
     /// Calls `each` for every event in order, until the first error.
-    pub(crate) fn each_fact<E>(
+    pub(crate) fn each_event<E>(
         &self,
-        mut each: impl FnMut(&Fact<'_>) -> Result<(), E>,
+        mut each: impl FnMut(&RecordedEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.commits.iter().flat_map(Recorded::facts).try_for_each(|fact| each(&fact))
+        self.commits
+            .iter()
+            .flat_map(RecordedCommit::events)
+            .try_for_each(|recorded| each(&recorded))
     }
 
     /// The rows of all read models.
     pub(crate) fn rows(&self) -> MemoryRows {
         let mut rows = MemoryRows::default();
-        self.each_fact(|fact| crate::apply(fact, &mut rows)).unwrap();
+        self.each_event(|recorded| crate::apply(recorded, &mut rows)).unwrap();
         rows
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Permission, PictureFormat, Who};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Time, fold};
 use schemars::JsonSchema;
@@ -63,8 +63,8 @@ impl Projection for UserPictureProjection {
     const VERSION: u32 = 1;
     type Row = UserPictureRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::PictureInserted { user, .. }
             | Event::PictureRemoved { user, .. }
             | Event::UserRemoved { user } => Some(fold(user.as_str()).into_bytes()),
@@ -72,8 +72,9 @@ impl Projection for UserPictureProjection {
         }
     }
 
-    fn evolve(_: Option<UserPictureRow>, fact: &Fact<'_>) -> Option<UserPictureRow> {
-        let Event::PictureInserted { import, name, user, sha256, bytes, format, .. } = fact.event
+    fn evolve(_: Option<UserPictureRow>, recorded: &RecordedEvent<'_>) -> Option<UserPictureRow> {
+        let Event::PictureInserted { import, name, user, sha256, bytes, format, .. } =
+            recorded.event
         else {
             return None;
         };
@@ -83,7 +84,7 @@ impl Projection for UserPictureProjection {
             format: *format,
             bytes: *bytes,
             sha256: sha256.clone(),
-            at: fact.commit.at,
+            at: recorded.commit.at,
             import: *import,
         })
     }
@@ -148,6 +149,7 @@ mod tests {
             sha256: digest.repeat(32),
             bytes: 7,
             format: PictureFormat::Png,
+            replaced: None,
         }
     }
 

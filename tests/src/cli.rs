@@ -1,6 +1,7 @@
 //! The program as an operator runs it: exit statuses, JSON shapes, and whole tasks.
 
 mod accounts;
+mod attachments;
 mod contract;
 mod demo;
 mod device_texts;
@@ -13,14 +14,18 @@ mod imports;
 mod interrupted;
 mod link_secret;
 mod mail_names;
+mod mail_outages;
 mod notifications;
 mod numbers;
 mod ocm;
 mod permissions;
 mod pictures;
+mod placeholders;
 mod previews;
+mod products;
 mod retry;
 mod roles;
+mod run_prompts;
 mod runs;
 mod schema;
 mod templates;

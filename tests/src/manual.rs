@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use boarding_commands::event::TemplateKind;
+use boarding_commands::event::MailKind;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::Code;
 use serde_json::json;
@@ -25,9 +25,14 @@ fn run_page(page: &str, expected: &[&str]) -> Printed {
     printed
 }
 
+/// LX-30: the first page sets the link and the sender before its first mail.
 #[test]
 fn start_page_runs() {
-    run_page("start", &["Acme Onboarding", "1 invited, 0 skipped, 0 failed", ".eml", "has lost"]);
+    let link_and_sender =
+        ["https://link.acme.example/", "Acme Onboarding <onboarding@acme.example>"];
+    let others = ["1 invited, 0 skipped, 0 failed", ".eml", "has lost"];
+    let printed = run_page("start", &[&link_and_sender[..], &others].concat());
+    assert!(!printed.stderr.contains("placeholder"), "{printed}");
 }
 
 /// LX-08, LX-09, LX-12, LX-17, LX-22, LX-24: import, correct rows, add a phone, invite, log, undo.
@@ -310,7 +315,7 @@ fn settings_in_manual_exist() {
 #[test]
 fn every_kind_of_mail_is_in_manual() {
     let page = read("engine/manual/mails.md");
-    for kind in TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation()) {
+    for kind in MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation()) {
         let row = format!("\n| `{}` | ", kind.as_str());
         assert!(page.contains(&row), "{} has no row", kind.as_str());
     }

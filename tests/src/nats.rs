@@ -22,4 +22,5 @@ pub(crate) mod serve_process;
 mod server;
 mod shared_secret;
 mod users;
+mod waiting_relay;
 mod workers;

@@ -74,7 +74,7 @@ impl ColumnNames {
         let whole = plain(name);
         let found = self.mapped.get(&whole).or_else(|| self.by_name.get(&whole));
         found.copied().or_else(|| {
-            let undecorated = decoration::removed(name);
+            let undecorated = decoration::remove(name);
             let named = |name: &String| self.by_name.get(&plain(name)).copied();
             // Other words in brackets may change the meaning, unless they are another name of the column.
             let found = named(&undecorated.name).filter(|index| {
@@ -220,7 +220,7 @@ struct Suggestible {
 
 impl Suggestible {
     fn of(name: &str) -> Self {
-        let undecorated = decoration::removed(name).name;
+        let undecorated = decoration::remove(name).name;
         Self { whole: bare(name), plain: plain(&undecorated), bare: bare(&undecorated) }
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Undecorated {
 }
 
 /// Removes the decorations of a column name.
-pub(crate) fn removed(name: &str) -> Undecorated {
+pub(crate) fn remove(name: &str) -> Undecorated {
     let (mut rest, mut technical, mut qualifiers) = (String::new(), Vec::new(), Vec::new());
     for (text, bracket) in pieces(name) {
         match bracket {
@@ -155,11 +155,11 @@ mod tests {
             ("Profile (Agent or Supervisor)", "Profile"),
             ("Enabled (TRUE, FALSE, blank)", "Enabled"),
         ] {
-            let removed = removed(name);
+            let removed = remove(name);
             assert_eq!((removed.name.as_str(), removed.qualifiers.len()), (bare, 0));
         }
-        assert_eq!(removed("Phone (private)").qualifiers, ["private"]);
-        assert_eq!(removed("Phone (private/work)").qualifiers, ["private/work"]);
-        assert_eq!(removed("Name [displayName]").technical, ["displayName"]);
+        assert_eq!(remove("Phone (private)").qualifiers, ["private"]);
+        assert_eq!(remove("Phone (private/work)").qualifiers, ["private/work"]);
+        assert_eq!(remove("Name [displayName]").technical, ["displayName"]);
     }
 }

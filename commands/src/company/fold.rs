@@ -85,11 +85,11 @@ impl Company {
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
-            if (outcome == RowOutcome::Invalid || !import.claims.is_empty())
+            if (outcome == RowOutcome::Invalid || !import.key_rows.is_empty())
                 && let Some(key) = event.subjects().user
                 && let Some((id, user)) = self.users.find(key.as_str())
             {
-                import.note_claim(id, user, outcome, row.row);
+                import.note_key_row(id, user, outcome, row.row);
             }
             import.counts.add(outcome, row);
             import.rows_done = import.rows_done.max(row.row);

@@ -26,7 +26,7 @@ pub struct ImportState {
     /// While the import is open: its people that another import named later, each with its first row in this import.
     pub named_since: BTreeMap<UserId, u32>,
     /// While the import is open: its people whose first row was invalid, each with the row that took the key later.
-    pub claims: BTreeMap<UserId, Option<u32>>,
+    pub key_rows: BTreeMap<UserId, Option<u32>>,
     /// While the import is open: the people that its rows deactivated or archived.
     pub left: BTreeSet<UserId>,
     /// The people that its rows created. Recorded only while the import is open, and only with strict references.
@@ -82,20 +82,20 @@ impl ImportState {
     }
 
     /// Records which row takes the key of a person: the first one that is valid.
-    pub(crate) fn note_claim(&mut self, id: UserId, user: &User, outcome: RowOutcome, row: u64) {
+    pub(crate) fn note_key_row(&mut self, id: UserId, user: &User, outcome: RowOutcome, row: u64) {
         let row = u32::try_from(row).unwrap_or(u32::MAX);
         if outcome != RowOutcome::Invalid {
-            if let Some(claim @ None) = self.claims.get_mut(&id) {
-                *claim = Some(row);
+            if let Some(key_row @ None) = self.key_rows.get_mut(&id) {
+                *key_row = Some(row);
             }
         } else if self.row_of(id, user) == Some(row) {
-            self.claims.insert(id, None);
+            self.key_rows.insert(id, None);
         }
     }
 
-    /// The row that took the key of the person, if one did. Invalid rows take no key.
-    pub fn claimed_by(&self, id: UserId, user: &User) -> Option<u32> {
-        self.claims.get(&id).copied().unwrap_or_else(|| self.row_of(id, user))
+    /// The row that has the key of the person, if one has. An invalid row has no key.
+    pub fn key_row(&self, id: UserId, user: &User) -> Option<u32> {
+        self.key_rows.get(&id).copied().unwrap_or_else(|| self.row_of(id, user))
     }
 
     /// The row that named the person first, if one did.

@@ -1,4 +1,4 @@
-//! How long a link lives: the rule of why the link of a known invitation cannot be used.
+//! Whether the link of an invitation works, and why not.
 
 use super::link::{Invitation, InvitationState, LinkBasis};
 use super::run::AddressMark;
@@ -8,9 +8,9 @@ use super::users::UserState;
 use crate::event::Channel;
 use crate::values::{Code, InvitationId, Phone, Time};
 
-/// What the links of a person depend on.
+/// What the links of a person depend on: a link works only while all of it is as it was when its mail was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LinkFacts {
+pub(crate) struct LinkConditions {
     pub state: UserState,
     pub address: AddressMark,
     pub has_email: bool,
@@ -21,10 +21,10 @@ pub(crate) struct LinkFacts {
     pub listed: Vec<Phone>,
 }
 
-impl LinkFacts {
+impl LinkConditions {
     pub(crate) fn of(company: &Company, id: UserId) -> Option<Self> {
         let user = company.users.get(id)?;
-        let mut facts = Self {
+        let mut conditions = Self {
             state: user.state,
             address: AddressMark::of(""),
             has_email: false,
@@ -32,8 +32,8 @@ impl LinkFacts {
             phone: None,
             listed: user.listed().to_vec(),
         };
-        facts.reach(user.email(), user.phone);
-        Some(facts)
+        conditions.reach(user.email(), user.phone);
+        Some(conditions)
     }
 
     /// Notes the e-mail address and the phone on record. A device has its phone as its address.
@@ -45,8 +45,8 @@ impl LinkFacts {
         self.phone = phone;
     }
 
-    /// What has changed since the mail of a link was claimed. None if the link may live on.
-    pub(crate) fn lost(&self, basis: &LinkBasis, channel_enabled: bool) -> Option<Code> {
+    /// The code of the first condition that has changed since the mail of the link was claimed. None if the link still works.
+    pub(crate) fn unmet(&self, basis: &LinkBasis, channel_enabled: bool) -> Option<Code> {
         if self.state != UserState::Active {
             return Some(Code::InvitationUserInactive);
         }
@@ -100,8 +100,8 @@ impl Company {
             return Some(Code::InvitationExpired);
         }
         let enabled = self.settings.channel_enabled(channel);
-        match LinkFacts::of(self, id) {
-            Some(facts) => facts.lost(&invitation.basis, enabled),
+        match LinkConditions::of(self, id) {
+            Some(conditions) => conditions.unmet(&invitation.basis, enabled),
             None => Some(Code::InvitationUserInactive),
         }
     }

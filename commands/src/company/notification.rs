@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
-use crate::event::{TemplateKind, Topic};
+use crate::event::{MailKind, Topic};
 use crate::values::{Code, Time};
 
 /// A mail that is not an invitation and has no report yet.
@@ -15,7 +15,7 @@ pub struct Notification {
     /// Claimed, so that it is never sent a second time.
     pub dispatched: bool,
     /// What it says; none for a welcome mail, of which there may be a million.
-    pub notice: Option<Box<Notice>>,
+    pub content: Option<Box<NotificationContent>>,
     /// The refusals of earlier attempts; none before the first.
     pub(crate) refused: Option<Box<Refusals>>,
 }
@@ -109,10 +109,10 @@ impl DeferredNotifications {
     }
 }
 
-/// What a mail says.
+/// What a notification says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    pub kind: TemplateKind,
+pub struct NotificationContent {
+    pub kind: MailKind,
     pub about: Topic,
 }
 
@@ -152,6 +152,11 @@ impl std::fmt::Debug for Addressee {
 }
 
 impl Notification {
+    /// Whether it is a text message to a device.
+    pub(crate) fn is_text(&self) -> bool {
+        self.content.as_deref().is_some_and(|content| content.kind.is_text_message())
+    }
+
     /// Whether it is known that the mail waits for a transport that cannot be used.
     pub(crate) fn waits_for_transport(&self) -> bool {
         self.refused.as_ref().is_some_and(|refused| refused.waits_since.is_some())
@@ -159,11 +164,11 @@ impl Notification {
 
     /// A welcome mail.
     pub(crate) fn welcome(user: UserId) -> Self {
-        Self { to: Addressee::User(user), dispatched: false, notice: None, refused: None }
+        Self { to: Addressee::User(user), dispatched: false, content: None, refused: None }
     }
 
-    pub(crate) fn new(to: Addressee, kind: TemplateKind, about: Topic) -> Self {
-        let notice = Some(Box::new(Notice { kind, about }));
-        Self { to, dispatched: false, notice, refused: None }
+    pub(crate) fn new(to: Addressee, kind: MailKind, about: Topic) -> Self {
+        let content = Some(Box::new(NotificationContent { kind, about }));
+        Self { to, dispatched: false, content, refused: None }
     }
 }

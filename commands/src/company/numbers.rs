@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::link::Invitation;
 use super::user_id::UserId;
 use super::users::{User, UserState};
-use crate::event::{Channel, TemplateKind};
+use crate::event::{Channel, MailKind};
 use crate::values::{Phone, Time};
 
 pub use alarms::{Alarm, Alarms};
@@ -173,11 +173,11 @@ impl Numbers {
     }
 
     /// Records that administrators were notified about an owner.
-    pub(crate) fn mark_notified(&mut self, kind: TemplateKind, org_unit: Option<&str>) {
+    pub(crate) fn mark_notified(&mut self, kind: MailKind, org_unit: Option<&str>) {
         let owner = self.owner(org_unit);
         match kind {
-            TemplateKind::NumberThreshold => self.alarms.threshold.mark_notified(&owner),
-            TemplateKind::InvitationsExceedNumbers => self.alarms.demand.mark_notified(&owner),
+            MailKind::NumberThreshold => self.alarms.threshold.mark_notified(&owner),
+            MailKind::InvitationsExceedNumbers => self.alarms.demand.mark_notified(&owner),
             _ => {}
         }
     }

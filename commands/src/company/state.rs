@@ -17,7 +17,7 @@ use super::run::{AddressMark, Run};
 use super::user_id::UserId;
 use super::users::Users;
 use super::value_mark::ValueMark;
-use crate::event::{Channel, HandedTo, Permission, TemplateKind};
+use crate::event::{Channel, HandedTo, MailKind, Permission};
 use crate::lock::Lock;
 use crate::settings::Settings;
 use crate::values::{Code, CompanyId, ImportId, InvitationId, Phone, Refusal, RunId};
@@ -29,7 +29,7 @@ pub struct Company {
     /// The version of the last event; 0 before the first.
     pub version: u64,
     pub settings: Settings,
-    pub templates: BTreeMap<(TemplateKind, String), OwnTemplate>,
+    pub templates: BTreeMap<(MailKind, String), OwnTemplate>,
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,
@@ -67,7 +67,7 @@ pub struct Company {
     /// Those that are tried again later.
     pub deferred_notifications: DeferredNotifications,
     /// The transports that got the notifications without a report: of mails, and of texts.
-    pub(crate) notification_channels: Option<(HandedTo, Option<HandedTo>)>,
+    pub(crate) notification_transports: Option<(HandedTo, Option<HandedTo>)>,
     /// Those that were not sent, or perhaps not. They can be sent again by request.
     pub failed_notifications: BTreeMap<String, Notification>,
     /// The people to remind of an open invitation, and when.
@@ -167,7 +167,7 @@ impl Company {
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
             deferred_notifications: DeferredNotifications::default(),
-            notification_channels: None,
+            notification_transports: None,
             failed_notifications: BTreeMap::new(),
             reminders: Reminders::default(),
             expired: None,

@@ -5,7 +5,7 @@ use super::run::RunState;
 use super::state::Company;
 use super::user_id::UserId;
 use super::users::User;
-use crate::event::{Channel, TemplateKind, Wording};
+use crate::event::{Channel, MailKind, Wording};
 use crate::template::{self, MailTemplate};
 
 impl Company {
@@ -13,7 +13,7 @@ impl Company {
     ///
     /// Each language is tried as it stands and then shortened tag by tag (`de-AT`, `de`); at each step the
     /// company's own wording comes before ours.
-    pub fn wording(&self, kind: TemplateKind, person: Option<&str>) -> Option<Wording> {
+    pub fn wording(&self, kind: MailKind, person: Option<&str>) -> Option<Wording> {
         template::candidates(person, &self.settings.language).find_map(|language| {
             if let Some((language, own)) = self.own_template(kind, language) {
                 return Some(Wording { language: language.to_owned(), version: own.version });
@@ -27,7 +27,7 @@ impl Company {
     /// The company's own wording in a language, with its tag as it was set. Tags compare without case.
     pub(crate) fn own_template(
         &self,
-        kind: TemplateKind,
+        kind: MailKind,
         language: &str,
     ) -> Option<(&str, &OwnTemplate)> {
         let exact = (kind, language.to_owned());
@@ -56,9 +56,9 @@ impl Company {
     }
 
     /// The kind of a person's next invitation: it activates an account, or links a channel. A device gets a text.
-    pub fn invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
+    pub fn invitation_kind(&self, id: UserId, user: &User) -> MailKind {
         match self.device(id, user) {
-            Some(_) => TemplateKind::TextInvitation,
+            Some(_) => MailKind::TextInvitation,
             None => self.mailed_invitation_kind(id, user),
         }
     }
@@ -67,21 +67,21 @@ impl Company {
     ///
     /// If a company has its own wording only for the invitation to channels, its accounts get that one too: it was
     /// written when they had no invitation of their own.
-    pub fn mailed_invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
+    pub fn mailed_invitation_kind(&self, id: UserId, user: &User) -> MailKind {
         if !self.is_to_activate(id, user) {
-            return TemplateKind::ChannelInvitation;
+            return MailKind::ChannelInvitation;
         }
         let language = user.attribute("language");
         let is_own = |kind| self.wording(kind, language).is_some_and(|wording| wording.version > 0);
-        if is_own(TemplateKind::ChannelInvitation) && !is_own(TemplateKind::AccountInvitation) {
-            TemplateKind::ChannelInvitation
+        if is_own(MailKind::ChannelInvitation) && !is_own(MailKind::AccountInvitation) {
+            MailKind::ChannelInvitation
         } else {
-            TemplateKind::AccountInvitation
+            MailKind::AccountInvitation
         }
     }
 
     /// The mail of this wording. None if the version was replaced, and no mail under way uses it.
-    pub fn worded(&self, kind: TemplateKind, wording: &Wording) -> Option<MailTemplate> {
+    pub fn worded(&self, kind: MailKind, wording: &Wording) -> Option<MailTemplate> {
         let Wording { language, version } = wording;
         if *version == 0 {
             return template::builtin(kind, language);
@@ -95,12 +95,7 @@ impl Company {
         })
     }
 
-    pub(crate) fn set_template(
-        &mut self,
-        kind: TemplateKind,
-        language: &str,
-        template: TemplateText,
-    ) {
+    pub(crate) fn set_template(&mut self, kind: MailKind, language: &str, template: TemplateText) {
         let under_way = self.runs.values().any(|run| !run.in_flight.is_empty());
         let key = (kind, language.to_owned());
         let Some(own) = self.templates.get_mut(&key) else {
@@ -130,7 +125,7 @@ mod tests {
 
     fn set(language: &str, subject: &str) -> Event {
         Event::TemplateSet {
-            kind: TemplateKind::Welcome,
+            kind: MailKind::Welcome,
             language: language.to_owned(),
             subject: subject.to_owned(),
             text: String::new(),
@@ -145,8 +140,8 @@ mod tests {
 
     #[track_caller]
     fn chosen(company: &Company, person: Option<&str>) -> (String, u64) {
-        let wording = company.wording(TemplateKind::Welcome, person).unwrap();
-        assert!(company.worded(TemplateKind::Welcome, &wording).is_some());
+        let wording = company.wording(MailKind::Welcome, person).unwrap();
+        assert!(company.worded(MailKind::Welcome, &wording).is_some());
         (wording.language, wording.version)
     }
 
@@ -170,7 +165,7 @@ mod tests {
         assert_eq!(chosen(&company, Some("fr")), ("fr".to_owned(), 0));
         let of = |version| {
             let wording = Wording { language: "de".to_owned(), version };
-            company.worded(TemplateKind::Welcome, &wording).map(|mail| mail.subject)
+            company.worded(MailKind::Welcome, &wording).map(|mail| mail.subject)
         };
         assert_eq!((of(2).as_deref(), of(1), of(3)), (Some("zwei"), None, None));
     }
@@ -183,7 +178,7 @@ mod tests {
         use crate::decide::runs::recipients::{Transports, open_claims};
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
         use crate::decide::{ClaimRecipients, ReportRecipients};
-        let kind = TemplateKind::ChannelInvitation;
+        let kind = MailKind::ChannelInvitation;
         let set = |subject: &str| Event::TemplateSet {
             kind,
             language: "en".to_owned(),

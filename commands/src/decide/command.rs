@@ -162,6 +162,8 @@ commands! {
         runs::list_recipients::ListRecipients,
         /// The next recipients of a run, judged and claimed.
         runs::claim_recipients::ClaimRecipients,
+        /// The next recipients who get a text message, while mails wait.
+        runs::claim_recipients::ClaimTexts,
         /// The outcomes of claimed recipients.
         runs::report_recipients::ReportRecipients,
         /// The end of a wait that has lasted too long.
@@ -170,7 +172,9 @@ commands! {
         runs::record_wait::RecordWait,
         /// A welcome mail, claimed.
         notifications::claim_notification::ClaimNotification,
-        /// Welcome mails and notices that cannot be sent now.
+        /// Reminders by text message, claimed while mails wait.
+        notifications::claim_notification::ClaimTextNotifications,
+        /// Notifications that cannot be sent now.
         notifications::defer_notifications::DeferNotifications,
         /// The outcome of a notification.
         notifications::report_notification::ReportNotification,

@@ -1,8 +1,8 @@
-//! Links end when what they were sent on is no longer true.
+//! Ends the links whose conditions are no longer met.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::company::link_life::LinkFacts;
+use crate::company::link_life::LinkConditions;
 use crate::company::{Company, Invitation, UserId, UserState};
 use crate::decide::numbers::pool::released_with;
 use crate::event::{Channel, Event};
@@ -12,7 +12,7 @@ use crate::values::{Code, InvitationId, Personal, Time, UserKey};
 /// at most half of the events that a commit has room for. The next tick continues.
 const MAX_LINKS: usize = 250;
 
-/// Adds to a commit the ends of the links whose reason its events take away.
+/// Adds to a commit the ends of the links whose conditions its events change.
 pub(crate) fn add_ends(company: &Company, events: &mut Vec<Event>, at: Time) {
     let mut changed = Changed::default();
     events.iter().for_each(|event| changed.note(company, event));
@@ -20,9 +20,9 @@ pub(crate) fn add_ends(company: &Company, events: &mut Vec<Event>, at: Time) {
         return;
     }
     let mut ends = Ends::after(company, events, at);
-    for (id, facts) in &changed.people {
+    for (id, conditions) in &changed.people {
         for channel in Channel::ALL {
-            ends.end(*id, channel, |one| facts.lost(&one.basis, true));
+            ends.end(*id, channel, |one| conditions.unmet(&one.basis, true));
         }
     }
     for channel in changed.disabled {
@@ -45,7 +45,7 @@ pub(crate) fn overdue(
         }
     }
     for id in people {
-        ends.end_lost(id);
+        ends.end_unmet(id);
     }
     ends.events
 }
@@ -54,34 +54,36 @@ pub(crate) fn overdue(
 #[derive(Debug, Default)]
 struct Changed {
     /// What the links of each changed person depend on after the events.
-    people: BTreeMap<UserId, LinkFacts>,
+    people: BTreeMap<UserId, LinkConditions>,
     disabled: BTreeSet<Channel>,
 }
 
 impl Changed {
     fn note(&mut self, company: &Company, event: &Event) {
         match event {
-            Event::UserUpdated { user, person, .. } => self.change(company, user, |facts| {
-                facts
+            Event::UserUpdated { user, person, .. } => self.change(company, user, |conditions| {
+                conditions
                     .reach(person.email.as_deref().filter(|email| !email.is_empty()), person.phone);
             }),
             Event::UserDeactivated { user, .. } => {
-                self.change(company, user, |facts| facts.state = UserState::Deactivated);
+                self.change(company, user, |conditions| conditions.state = UserState::Deactivated);
             }
             Event::UserArchived { user } => {
-                self.change(company, user, |facts| facts.state = UserState::Archived);
+                self.change(company, user, |conditions| conditions.state = UserState::Archived);
             }
             Event::UserRemoved { user } => {
-                self.change(company, user, |facts| facts.state = UserState::NotCreated);
+                self.change(company, user, |conditions| conditions.state = UserState::NotCreated);
             }
             Event::UserActivated { user, .. } | Event::UserRestored { user } => {
-                self.change(company, user, |facts| facts.state = UserState::Active);
+                self.change(company, user, |conditions| conditions.state = UserState::Active);
             }
             Event::CorporatePhoneAdded { phone, user, .. } => {
-                self.change(company, user, |facts| facts.listed.push(**phone));
+                self.change(company, user, |conditions| conditions.listed.push(**phone));
             }
             Event::CorporatePhoneRemoved { phone, user } => {
-                self.change(company, user, |facts| facts.listed.retain(|one| one != &**phone));
+                self.change(company, user, |conditions| {
+                    conditions.listed.retain(|one| one != &**phone);
+                });
             }
             Event::CompanyConfigChanged { setting, value } if value == false => {
                 let is_it = |one: &Channel| setting.strip_prefix("channels.") == Some(one.as_str());
@@ -91,11 +93,16 @@ impl Changed {
         }
     }
 
-    fn change(&mut self, company: &Company, key: &UserKey, change: impl FnOnce(&mut LinkFacts)) {
+    fn change(
+        &mut self,
+        company: &Company,
+        key: &UserKey,
+        change: impl FnOnce(&mut LinkConditions),
+    ) {
         let known = company.users.find(key.as_str()).filter(|(_, user)| user.has_links());
         let Some((id, _)) = known else { return };
-        let Some(facts) = LinkFacts::of(company, id) else { return };
-        change(self.people.entry(id).or_insert(facts));
+        let Some(conditions) = LinkConditions::of(company, id) else { return };
+        change(self.people.entry(id).or_insert(conditions));
     }
 }
 
@@ -143,15 +150,15 @@ impl<'a> Ends<'a> {
         self.ended.insert((id, generation))
     }
 
-    /// Ends the links of a person on a channel that have lost their reason.
-    fn end(&mut self, id: UserId, channel: Channel, lost: impl Fn(&Invitation) -> Option<Code>) {
+    /// Ends the links of a person on a channel whose conditions are no longer met.
+    fn end(&mut self, id: UserId, channel: Channel, unmet: impl Fn(&Invitation) -> Option<Code>) {
         let Some(user) = self.company.users.get(id) else { return };
         if self.linked.contains(&(id, channel)) {
             return;
         }
         let link = user.link(channel);
         for one in link.generations().filter(|one| one.may_be_used()) {
-            let Some(code) = lost(one) else { continue };
+            let Some(code) = unmet(one) else { continue };
             if !self.note_end(one.id, one.generation) {
                 continue;
             }
@@ -170,12 +177,12 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// Ends the links of a person that have lost their reason as things stand now.
-    fn end_lost(&mut self, id: UserId) {
-        let Some(facts) = LinkFacts::of(self.company, id) else { return };
+    /// Ends the links of a person whose conditions are not met now.
+    fn end_unmet(&mut self, id: UserId) {
+        let Some(conditions) = LinkConditions::of(self.company, id) else { return };
         for channel in Channel::ALL {
             let enabled = self.company.settings.channel_enabled(channel);
-            self.end(id, channel, |one| facts.lost(&one.basis, enabled));
+            self.end(id, channel, |one| conditions.unmet(&one.basis, enabled));
         }
     }
 
@@ -185,8 +192,8 @@ impl<'a> Ends<'a> {
         let room = MAX_LINKS.saturating_sub(self.events.len());
         for (id, _) in company.link_ends.on(channel).take(room) {
             let Some((user, _)) = company.invitations.get(&id) else { continue };
-            let Some(facts) = LinkFacts::of(company, *user) else { continue };
-            self.end(*user, channel, |one| facts.lost(&one.basis, false));
+            let Some(conditions) = LinkConditions::of(company, *user) else { continue };
+            self.end(*user, channel, |one| conditions.unmet(&one.basis, false));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Imports of files and pictures, and their undo.
 
-pub(crate) mod claims;
+pub(crate) mod allotment_builder;
 pub mod edit_account;
 pub mod forecast;
 pub mod import_file;
@@ -17,6 +17,6 @@ pub(crate) mod undo_row;
 pub mod undo_rows;
 mod unsupervised;
 
-pub use claims::Claims;
+pub use allotment_builder::AllotmentBuilder;
 pub use rows::Allotment;
 pub use unsupervised::unsupervised;

@@ -48,6 +48,8 @@ pub struct Context<'a> {
 pub struct MailSetup {
     /// Whether mails leave by a mail server, as opposed to files or workers.
     pub by_mail_server: bool,
+    /// Whether mails that are no invitations leave by a mail server.
+    pub notifications_by_mail_server: bool,
     /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
     pub link_secret: Option<String>,
     /// The transport of text messages, by name. `None` if the engine can send none.
@@ -55,9 +57,9 @@ pub struct MailSetup {
     /// The outbox of invitations by mail; none if their transport is no outbox.
     pub outbox: Option<OutboxId>,
     /// The outbox of other mails.
-    pub notices_outbox: Option<OutboxId>,
+    pub notifications_outbox: Option<OutboxId>,
     /// The transport that sends mails that are no invitations.
-    pub notices_via: Option<&'static str>,
+    pub notifications_via: Option<&'static str>,
     /// The outbox of text messages.
     pub texts_outbox: Option<OutboxId>,
 }
@@ -181,15 +183,27 @@ impl Context<'_> {
     /// `link_secret.changed`; `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
         self.require_link_secret(company)?;
-        self.require_mail_server_settings(company)
+        if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }
     }
 
-    /// Refuses to send by a mail server while the sender or the base of links is a placeholder.
+    /// Refuses to send mails that are no invitations by a mail server while their sender is a placeholder, or the base of
+    /// the links that they show.
     ///
     /// # Errors
-    /// `config.link_base_url_unset`, with the commands that set both.
-    pub(crate) fn require_mail_server_settings(&self, company: &Company) -> Result<(), Refusal> {
-        if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }
+    /// `config.link_base_url_unset`, with the commands that set what is missing.
+    pub(crate) fn require_notification_settings(
+        &self,
+        company: &Company,
+        has_link: bool,
+    ) -> Result<(), Refusal> {
+        let unset = company.settings.mail_placeholders();
+        let matters = |setting: &str| has_link || setting != "link_base_url";
+        let unset = unset.into_iter().filter(|(setting, _)| matters(setting)).collect();
+        if self.mail_setup.notifications_by_mail_server {
+            check_set(company, unset)
+        } else {
+            Ok(())
+        }
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
@@ -244,11 +258,15 @@ impl Context<'_> {
 /// # Errors
 /// `config.link_base_url_unset`, with the commands that set both.
 pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
+    check_set(company, company.settings.mail_placeholders())
+}
+
+/// Checks that no setting is a placeholder. Each unset one has an example of its value.
+fn check_set(company: &Company, unset: Vec<(&str, &str)>) -> Result<(), Refusal> {
     let command = |(setting, example)| {
         format!("boarding config set {setting} {example} --company {}", company.id)
     };
-    let unset = company.settings.mail_placeholders().into_iter();
-    let commands: Vec<String> = unset.map(command).collect();
+    let commands: Vec<String> = unset.into_iter().map(command).collect();
     if commands.is_empty() {
         return Ok(());
     }

@@ -112,11 +112,12 @@ impl Given {
             facts: &facts,
             mail_setup: &MailSetup {
                 by_mail_server: self.1,
+                notifications_by_mail_server: self.1,
                 link_secret: None,
                 texts_via: (!self.1).then_some("outbox"),
                 outbox: None,
-                notices_outbox: None,
-                notices_via: None,
+                notifications_outbox: None,
+                notifications_via: None,
                 texts_outbox: None,
             },
         };

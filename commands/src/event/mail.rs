@@ -11,15 +11,15 @@ use crate::schema::{growing_list, json_schema, scalar};
 use crate::values::{ImportId, InvitationId, Personal, RunId, Time};
 
 /// Declares the kinds of mails with their stored names, in the order of the contract.
-macro_rules! template_kinds {
+macro_rules! mail_kinds {
     ($( $(#[$doc:meta])* $kind:ident $name:literal )*) => {
-        /// The mails a company may word itself.
+        /// The kinds of mails and text messages. A company may word each itself.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum TemplateKind {
+        pub enum MailKind {
             $( $(#[$doc])* #[serde(rename = $name)] $kind, )*
         }
 
-        impl TemplateKind {
+        impl MailKind {
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
 
             pub fn as_str(self) -> &'static str {
@@ -31,7 +31,7 @@ macro_rules! template_kinds {
     };
 }
 
-template_kinds! {
+mail_kinds! {
     ChannelInvitation "channel_invitation"
     Welcome "welcome"
     /// To an administrator, with the link that invites the people of an import.
@@ -58,7 +58,7 @@ template_kinds! {
     TextReminder "text_reminder"
 }
 
-impl TemplateKind {
+impl MailKind {
     /// Whether recipients of runs get the mail. All other mails are notifications.
     pub fn is_invitation(self) -> bool {
         matches!(self, Self::ChannelInvitation | Self::AccountInvitation | Self::TextInvitation)
@@ -175,8 +175,9 @@ scalar! {
 }
 
 /// A request must give a kind of the list; an answer may give one that was added later.
-impl JsonSchema for TemplateKind {
+impl JsonSchema for MailKind {
     fn schema_name() -> Cow<'static, str> {
+        // The name in the first version of the contract. Clients may have generated types from it.
         "TemplateKind".into()
     }
 

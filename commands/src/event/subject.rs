@@ -4,7 +4,7 @@ use super::import::{
     BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PictureFormat, RowOutcome,
     RowRef, UndoCounts, UndoOutcome, Unsupervised,
 };
-use super::mail::{HandedTo, MailTo, OutboxId, TemplateKind, Topic, Wording};
+use super::mail::{HandedTo, MailKind, MailTo, OutboxId, Topic, Wording};
 use super::permission::{Permission, SpeaksFor};
 use super::person::Person;
 use super::run::{Channel, Delivery, SentOn, Source};
@@ -108,7 +108,7 @@ macro_rules! no_subject {
 no_subject! {
     bool u32 u64 String serde_json::Value
     Code InvitationId Time
-    Person Permission SpeaksFor Channel Source SentOn Delivery TemplateKind Wording
+    Person Permission SpeaksFor Channel Source SentOn Delivery MailKind Wording
     Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
     Unsupervised HandedTo OutboxId
 }

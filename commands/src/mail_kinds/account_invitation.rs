@@ -1,12 +1,12 @@
 //! `account_invitation`: the invitation that activates an account, to a recipient of a run. Its claim requests it.
 
-use super::MailKind;
+use super::MailRules;
 use crate::template::{Link, MailFacts};
 
 #[derive(Debug)]
 pub(super) struct AccountInvitation;
 
-impl MailKind for AccountInvitation {
+impl MailRules for AccountInvitation {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
             link: Link::Activation,

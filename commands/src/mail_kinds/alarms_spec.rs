@@ -1,4 +1,4 @@
-//! Tests of notices about the number pool: each crossing of the threshold is notified once.
+//! Tests of notifications about the number pool: each crossing of the threshold is notified once.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::decide::numbers::pool::testing::{
 };
 use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
 use crate::decide::{ClaimRecipients, next_turn};
-use crate::event::{Event, TemplateKind, Topic};
+use crate::event::{Event, MailKind, Topic};
 use crate::values::Personal;
 
 /// An organization with this many numbers, the first of them assigned.
@@ -50,7 +50,7 @@ fn number_threshold_is_notified_once_per_crossing() {
         available: 2,
         needed: 0,
     };
-    assert!(events.iter().all(|mail| mail.0 == TemplateKind::NumberThreshold && mail.3 == about));
+    assert!(events.iter().all(|mail| mail.0 == MailKind::NumberThreshold && mail.3 == about));
     assert_ne!(events[0].1, events[1].1, "each mail has another key");
     let first = events[0].1.clone();
     // Told: not again, however much more are used; down and up again: once more.
@@ -114,6 +114,6 @@ fn shortage_of_numbers_is_notified_once() {
         needed: 2,
     };
     let shown: Vec<_> = events.iter().map(|mail| (mail.0, &mail.3)).collect();
-    assert_eq!(shown, [(TemplateKind::InvitationsExceedNumbers, &about)]);
+    assert_eq!(shown, [(MailKind::InvitationsExceedNumbers, &about)]);
     assert!(!tick(&ticked(company, 0), 0).0.unwrap().is_append());
 }

@@ -1,16 +1,16 @@
 //! `batch_report`: the counts of a completed import, to the designated administrators.
 
 use super::requests::to_admins;
-use super::{MailKind, topics};
+use super::{MailRules, topics};
 use crate::company::Company;
-use crate::event::{Event, TemplateKind, Topic};
+use crate::event::{Event, MailKind, Topic};
 use crate::template::{MailFacts, TopicVariables};
 use crate::values::Time;
 
 #[derive(Debug)]
 pub(super) struct BatchReport;
 
-impl MailKind for BatchReport {
+impl MailRules for BatchReport {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts { required: &["success", "failed"], ..MailFacts::PLAIN };
         &FACTS
@@ -28,7 +28,7 @@ impl MailKind for BatchReport {
         match event {
             Event::ImportCompleted { import, .. } if company.settings.notify.batch_report => {
                 let key = format!("batch_report.{import}");
-                to_admins(company, TemplateKind::BatchReport, &key, &Topic::Import(*import))
+                to_admins(company, MailKind::BatchReport, &key, &Topic::Import(*import))
             }
             _ => Vec::new(),
         }

@@ -1,12 +1,12 @@
 //! `channel_invitation`: the invitation with its link, to a recipient of a run. The claim of the recipient requests it.
 
-use super::MailKind;
+use super::MailRules;
 use crate::template::{Link, MailFacts};
 
 #[derive(Debug)]
 pub(super) struct ChannelInvitation;
 
-impl MailKind for ChannelInvitation {
+impl MailRules for ChannelInvitation {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
             link: Link::Account,

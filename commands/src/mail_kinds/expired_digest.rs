@@ -1,17 +1,17 @@
 //! `expired_digest`: the invitations that expired, to the designated administrators, once in some hours.
 
 use super::requests::{has_admins, to_admins};
-use super::{MailKind, Turn, topics};
+use super::{MailRules, Turn, topics};
 use crate::company::Company;
 use crate::company::notification::Expired;
-use crate::event::{Event, TemplateKind, Topic};
+use crate::event::{Event, MailKind, Topic};
 use crate::template::{MailFacts, TopicVariables};
 use crate::values::{Personal, Time};
 
 #[derive(Debug)]
 pub(super) struct ExpiredDigest;
 
-impl MailKind for ExpiredDigest {
+impl MailRules for ExpiredDigest {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts { required: &["count"], ..MailFacts::PLAIN };
         &FACTS
@@ -34,7 +34,7 @@ impl MailKind for ExpiredDigest {
             people: people.map(|user| Personal(user.key())).collect(),
         };
         let key = format!("expired_digest.{}", turn.next_version(company));
-        to_admins(company, TemplateKind::ExpiredDigest, &key, &about)
+        to_admins(company, MailKind::ExpiredDigest, &key, &about)
     }
 
     fn next(&self, company: &Company) -> Option<Time> {

@@ -1,6 +1,6 @@
 //! `import_completed`: an import is over, to the network administrator, with a link that invites its users.
 
-use super::{MailKind, topics};
+use super::{MailRules, topics};
 use crate::company::Company;
 use crate::event::{Event, Topic};
 use crate::template::{Link, MailFacts, TopicVariables};
@@ -9,7 +9,7 @@ use crate::values::{Personal, Time};
 #[derive(Debug)]
 pub(super) struct ImportCompleted;
 
-impl MailKind for ImportCompleted {
+impl MailRules for ImportCompleted {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts { link: Link::Invite, ..MailFacts::PLAIN };
         &FACTS

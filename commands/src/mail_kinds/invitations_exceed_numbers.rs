@@ -1,17 +1,17 @@
 //! `invitations_exceed_numbers`: pending invitations need more numbers than there are, to the designated administrators.
 
 use super::requests::{next_of_alarm, of_alarm};
-use super::{MailKind, Turn, topics};
+use super::{MailRules, Turn, topics};
 use crate::company::Company;
 use crate::company::numbers::Alarm;
-use crate::event::{Event, TemplateKind};
+use crate::event::{Event, MailKind};
 use crate::template::{MailFacts, TopicVariables};
 use crate::values::Time;
 
 #[derive(Debug)]
 pub(super) struct InvitationsExceedNumbers;
 
-impl MailKind for InvitationsExceedNumbers {
+impl MailRules for InvitationsExceedNumbers {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts =
             MailFacts { required: &["needed", "available"], ..MailFacts::PLAIN };
@@ -24,7 +24,7 @@ impl MailKind for InvitationsExceedNumbers {
 
     fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
         match enabled(company) {
-            Some(alarm) => of_alarm(company, TemplateKind::InvitationsExceedNumbers, alarm, turn),
+            Some(alarm) => of_alarm(company, MailKind::InvitationsExceedNumbers, alarm, turn),
             None => Vec::new(),
         }
     }

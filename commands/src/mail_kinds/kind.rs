@@ -13,7 +13,7 @@ pub const AT_ONCE: Time = Time(0);
 /// A kind of mail: what it shows, who gets it and when it is due.
 ///
 /// A mail is requested with an event of the log, once per key. It is due right after an event or at a time.
-pub trait MailKind: fmt::Debug + Sync {
+pub trait MailRules: fmt::Debug + Sync {
     /// What a template of the mail must show, and may show beside its topic.
     fn facts(&self) -> &'static MailFacts;
 

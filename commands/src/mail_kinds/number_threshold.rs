@@ -1,17 +1,17 @@
 //! `number_threshold`: an organization's numbers are running out, to the designated administrators.
 
 use super::requests::{next_of_alarm, of_alarm};
-use super::{MailKind, Turn, topics};
+use super::{MailRules, Turn, topics};
 use crate::company::Company;
 use crate::company::numbers::Alarm;
-use crate::event::{Event, TemplateKind};
+use crate::event::{Event, MailKind};
 use crate::template::{MailFacts, TopicVariables};
 use crate::values::Time;
 
 #[derive(Debug)]
 pub(super) struct NumberThreshold;
 
-impl MailKind for NumberThreshold {
+impl MailRules for NumberThreshold {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts { required: &["percent"], ..MailFacts::PLAIN };
         &FACTS
@@ -23,7 +23,7 @@ impl MailKind for NumberThreshold {
 
     fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
         match enabled(company) {
-            Some(alarm) => of_alarm(company, TemplateKind::NumberThreshold, alarm, turn),
+            Some(alarm) => of_alarm(company, MailKind::NumberThreshold, alarm, turn),
             None => Vec::new(),
         }
     }

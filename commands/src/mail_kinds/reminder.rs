@@ -1,15 +1,15 @@
 //! `reminder`: an invitation is still open, to the person invited, with the same link. A device gets a text.
 
-use super::{MailKind, Turn, topics};
+use super::{MailRules, Turn, topics};
 use crate::company::{Addressee, Company, InvitationState};
-use crate::event::{Event, MailTo, TemplateKind, Topic};
+use crate::event::{Event, MailKind, MailTo, Topic};
 use crate::template::{Link, MailFacts, TopicVariables};
 use crate::values::{Code, Personal, Time};
 
 #[derive(Debug)]
 pub(super) struct Reminder;
 
-impl MailKind for Reminder {
+impl MailRules for Reminder {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
             link: Link::AccountOrActivation,
@@ -37,7 +37,7 @@ impl MailKind for Reminder {
             let reminder = u32::from(invitation.reminders) + 1;
             let is_device = company.device(*user_id, user).is_some();
             Some(Event::NotificationRequested {
-                kind: if is_device { TemplateKind::TextReminder } else { TemplateKind::Reminder },
+                kind: if is_device { MailKind::TextReminder } else { MailKind::Reminder },
                 key: format!("reminder.{id}.{generation}.{reminder}"),
                 to: MailTo::User(Personal(user.key())),
                 about: Topic::Invitation { channel, invitation: id, generation, reminder },

@@ -6,7 +6,7 @@ use super::spec::{DAY_SECONDS, company, kinds, requested_mails, sent, tick, tick
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
 use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
-use crate::event::{Channel, Delivery, Event, MailTo, TemplateKind, Topic};
+use crate::event::{Channel, Delivery, Event, MailKind, MailTo, Topic};
 use crate::values::{Code, InvitationId};
 
 fn reminding(most: u64) -> Given {
@@ -35,7 +35,7 @@ fn reminders_repeat_the_live_link_up_to_their_limit() {
                 .link(Channel::Whatsapp)
                 .invitation
                 .unwrap();
-            assert_eq!((kind, invitation.generation), (TemplateKind::Reminder, 1));
+            assert_eq!((kind, invitation.generation), (MailKind::Reminder, 1));
             let reminder = u32::try_from(day / 2).unwrap();
             let (channel, generation) = (Channel::Whatsapp, 1);
             assert_eq!(
@@ -58,14 +58,14 @@ fn reminders_and_digests_go_by_the_time_of_the_ticks() {
     let company = reminding(2).after(hour(49));
     assert_eq!(company.0.reminders.next(&company.0.settings), Some(hour(96).now));
     assert!(kinds(&company.when(hour(50))).is_empty() && kinds(&company.when(hour(95))).is_empty());
-    assert_eq!(kinds(&company.when(hour(96))), [TemplateKind::Reminder; 2]);
+    assert_eq!(kinds(&company.when(hour(96))), [MailKind::Reminder; 2]);
 
     let settings =
         json!({"notify.expired_digest": true, "designated_admin_emails": ["una@acme.example"]});
     let company = self::company(settings, a_running_run());
     let company = sent(company).after(hour(25));
     assert!(kinds(&company.when(hour(26))).is_empty());
-    assert_eq!(kinds(&company.when(hour(48))), [TemplateKind::ExpiredDigest]);
+    assert_eq!(kinds(&company.when(hour(48))), [MailKind::ExpiredDigest]);
 }
 
 /// What ends an invitation, and its events.
@@ -177,7 +177,7 @@ fn reminders_are_off_unless_a_company_wants_them() {
     let mut company = sent(company(ttl, a_running_run()));
     assert!(kinds(&tick(&company, 5)).is_empty());
     company.append(NOW, "jane", &[setting("reminder_after_days", json!(3))]);
-    assert_eq!(kinds(&tick(&company, 3)), [TemplateKind::Reminder; 2]);
+    assert_eq!(kinds(&tick(&company, 3)), [MailKind::Reminder; 2]);
     company.append(NOW, "jane", &[setting("reminder_after_days", json!(0))]);
     assert!(kinds(&tick(&company, 5)).is_empty());
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
@@ -192,7 +192,7 @@ fn expired_digest_is_requested_after_a_day() {
     assert_eq!(company.0.expired.as_ref().unwrap().whatsapp, 2);
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(2 * DAY_SECONDS)));
     let events = requested_mails(&tick(&company, 2));
-    let [(TemplateKind::ExpiredDigest, key, _, about)] = events.as_slice() else {
+    let [(MailKind::ExpiredDigest, key, _, about)] = events.as_slice() else {
         panic!("{events:?}")
     };
     assert!(key.starts_with("expired_digest.") && key.ends_with(".1"), "{key}");

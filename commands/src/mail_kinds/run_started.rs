@@ -1,16 +1,16 @@
 //! `run_started`: a waiting run has started, to the actor who requested it.
 
 use super::requests::to_starter;
-use super::{MailKind, topics};
+use super::{MailRules, topics};
 use crate::company::Company;
-use crate::event::{Event, TemplateKind};
+use crate::event::{Event, MailKind};
 use crate::template::{MailFacts, TopicVariables};
 use crate::values::Time;
 
 #[derive(Debug)]
 pub(super) struct RunStarted;
 
-impl MailKind for RunStarted {
+impl MailRules for RunStarted {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts =
             MailFacts { required: &["total"], names_channel: true, ..MailFacts::PLAIN };
@@ -25,7 +25,7 @@ impl MailKind for RunStarted {
     fn after(&self, company: &Company, event: &Event, _at: Time) -> Vec<Event> {
         match event {
             Event::RunStarted { run } if company.settings.notify.run_started => {
-                to_starter(company, TemplateKind::RunStarted, *run).into_iter().collect()
+                to_starter(company, MailKind::RunStarted, *run).into_iter().collect()
             }
             _ => Vec::new(),
         }

@@ -1,4 +1,4 @@
-//! Tests of notices: their recipients and times.
+//! Tests of notifications: their recipients and times.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::decide::testing::{
 use crate::decide::{
     Authority, ClaimNotification, ClaimRecipients, Command, ImportRows, ReportRecipients, Tick,
 };
-use crate::event::{Channel, Event, Existing, MailTo, TemplateKind, Topic};
+use crate::event::{Channel, Event, Existing, MailKind, MailTo, Topic};
 use crate::values::{Code, Personal};
 
 fn admins() -> Event {
@@ -28,7 +28,7 @@ fn reports(then: &Then) -> Vec<(String, MailTo)> {
     let events = then.events().into_iter();
     let report = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => {
-            assert_eq!((kind, about), (TemplateKind::BatchReport, Topic::Import(import_id())));
+            assert_eq!((kind, about), (MailKind::BatchReport, Topic::Import(import_id())));
             Some((key, to))
         }
         _ => None,
@@ -78,7 +78,7 @@ pub(super) fn company(settings: Value, events: impl IntoIterator<Item = Event>) 
     given(set.chain(events))
 }
 
-pub(super) fn requested_mails(then: &Then) -> Vec<(TemplateKind, String, MailTo, Topic)> {
+pub(super) fn requested_mails(then: &Then) -> Vec<(MailKind, String, MailTo, Topic)> {
     let events = then.events().into_iter();
     let mails = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => Some((kind, key, to, about)),
@@ -87,7 +87,7 @@ pub(super) fn requested_mails(then: &Then) -> Vec<(TemplateKind, String, MailTo,
     mails.collect()
 }
 
-pub(super) fn kinds(then: &Then) -> Vec<TemplateKind> {
+pub(super) fn kinds(then: &Then) -> Vec<MailKind> {
     requested_mails(then).into_iter().map(|(kind, ..)| kind).collect()
 }
 
@@ -113,7 +113,7 @@ pub(super) fn sent(company: Given) -> Given {
 }
 
 /// The requester is notified when a run completes and when a waiting
-/// run starts, if the settings say so. A run that starts at once has no start notice.
+/// run starts, if the settings say so. A run that starts at once has no start notification.
 #[test]
 fn requester_is_notified_of_start_and_end_of_a_run() {
     let all = json!({"notify.run_started": true, "notify.run_completed": true});
@@ -136,8 +136,8 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
     ];
     assert_eq!(then.names(), expected);
     let to = MailTo::Address(Personal("jane@acme.example".to_owned()));
-    let completed = (TemplateKind::RunCompleted, format!("run_completed.{}", run_id(1)));
-    let started = (TemplateKind::RunStarted, format!("run_started.{}", run_id(2)));
+    let completed = (MailKind::RunCompleted, format!("run_completed.{}", run_id(1)));
+    let started = (MailKind::RunStarted, format!("run_started.{}", run_id(2)));
     let expected = [
         (completed.0, completed.1, to.clone(), Topic::Run(run_id(1))),
         (started.0, started.1, to, Topic::Run(run_id(2))),
@@ -158,7 +158,7 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
     assert!(then.names().contains(&"RunStarted") && requested_mails(&then).is_empty());
 }
 
-/// An actor without an address gets no notice; the start of a scheduled run is notified.
+/// An actor without an address gets no notification; the start of a scheduled run is notified.
 #[test]
 fn actor_without_an_address_gets_no_notice() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);
@@ -172,7 +172,7 @@ fn actor_without_an_address_gets_no_notice() {
         company.append(NOW, actor, &asked.events());
         kinds(&tick(&company, 1))
     };
-    assert_eq!(begun("jane@acme.example"), [TemplateKind::RunStarted]);
+    assert_eq!(begun("jane@acme.example"), [MailKind::RunStarted]);
     for no_address in ["jane", "engine", "jane@local", "jane@acme.example\r\nBcc: b@acme.example"] {
         assert!(begun(no_address).is_empty(), "{no_address}");
     }

@@ -1,12 +1,12 @@
 //! `text_invitation`: the invitation of an account that is a device, as a text message. Its claim requests it.
 
-use super::{MailKind, topics};
+use super::{MailRules, topics};
 use crate::template::{Link, MailFacts, TopicVariables};
 
 #[derive(Debug)]
 pub(super) struct TextInvitation;
 
-impl MailKind for TextInvitation {
+impl MailRules for TextInvitation {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
             is_text_message: true,

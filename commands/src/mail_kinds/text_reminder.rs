@@ -1,7 +1,7 @@
 //! `text_reminder`: an invitation is still open, to the device that was invited, with the same link.
 
 use super::reminder::Reminder;
-use super::{MailKind, topics};
+use super::{MailRules, topics};
 use crate::company::{Addressee, Company};
 use crate::event::Topic;
 use crate::template::{Link, MailFacts, TopicVariables};
@@ -11,7 +11,7 @@ use crate::values::{Code, Time};
 #[derive(Debug)]
 pub(super) struct TextReminder;
 
-impl MailKind for TextReminder {
+impl MailRules for TextReminder {
     fn facts(&self) -> &'static MailFacts {
         const FACTS: MailFacts = MailFacts {
             is_text_message: true,

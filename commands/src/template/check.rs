@@ -110,7 +110,12 @@ fn check_names(
     unknown.sort();
     let Some(first) = unknown.first() else { return Ok(()) };
     let takes: Vec<_> = known.keys().copied().collect();
-    let text = format!("{first} is not known here; known are {}", takes.join(", "));
+    let text = match first.as_str() {
+        "pwd" => {
+            "pwd cannot be shown: accounts have no password, the link activates them".to_owned()
+        }
+        _ => format!("{first} is not known here; known are {}", takes.join(", ")),
+    };
     Err(refuse(part, line_of(source, first), &text)
         .with(json!({"part": part.name(), "unknown": unknown, "known": takes})))
 }
@@ -183,15 +188,15 @@ fn refuse(part: MailPart, line: Option<usize>, message: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::TemplateKind;
+    use crate::event::MailKind;
     use crate::mail_kinds;
     use crate::template::{LANGUAGES, builtin};
 
-    const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
+    const INVITATION: MailKind = MailKind::ChannelInvitation;
     const TEXT: &str = "{{ link_url }}";
     const HTML: &str = "{{ link_button }} {{ link_url }}";
 
-    fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Result<(), Refusal> {
+    fn check(kind: MailKind, subject: &str, text: &str, html: &str) -> Result<(), Refusal> {
         let kind = mail_kinds::of(kind);
         super::check(kind.facts(), &kind.sample(), subject, text, html)
     }
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn everything_we_ship_passes() {
-        for kind in TemplateKind::ALL {
+        for kind in MailKind::ALL {
             for language in LANGUAGES {
                 let ours = builtin(kind, language).unwrap();
                 assert_eq!(
@@ -244,8 +249,8 @@ mod tests {
 
     #[test]
     fn welcome_mail_with_a_link_is_rejected() {
-        assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
-        let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
+        assert_eq!(check(MailKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
+        let refusal = check(MailKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
@@ -253,7 +258,7 @@ mod tests {
     #[test]
     fn batch_report_without_its_summary_is_rejected() {
         let report =
-            |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
+            |text: &str| check(MailKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
         assert_eq!(report("{{ failed }} of {{ total }} failed, {{ success }} did not"), Ok(()));
         let refusal = report("{{ total }} {{ success }}").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable);
@@ -262,10 +267,10 @@ mod tests {
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
-    /// A company's own template of a notice must show its purpose, and no variable of another kind of mail.
+    /// A company's own template of a notification must show its purpose, and no variable of another kind of mail.
     #[test]
     fn each_notice_must_show_what_it_is_for() {
-        use TemplateKind as K;
+        use MailKind as K;
         let (link, counts) =
             ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");
         for (kind, good, poor, lacking) in [
@@ -299,7 +304,7 @@ mod tests {
     /// N56: for every kind, a subject with a line break is rejected.
     #[test]
     fn subject_of_two_lines_is_rejected_for_every_kind() {
-        for kind in TemplateKind::ALL {
+        for kind in MailKind::ALL {
             let ours = builtin(kind, "en").unwrap();
             for bad in ["\r\nBcc: b@acme.example", "\n", "\r"] {
                 let subject = format!("{}{bad}", ours.subject);

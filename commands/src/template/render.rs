@@ -18,7 +18,7 @@ use super::variables::{MailValues, known_values};
 const FUEL_INSTRUCTIONS: u64 = 50_000;
 /// How deep macros of a template may call each other, in calls. A mail needs one level.
 const RECURSION_LIMIT_CALLS: usize = 16;
-/// The longest part of a finished mail, in bytes. Mail relays refuse only much longer ones.
+/// The longest part of a finished mail, in bytes. Mail servers refuse only much longer ones.
 const MAX_PART_BYTES: usize = 256 * 1024;
 /// The longest text message, in characters: gateways split a text into at most ten parts, and a part has 67 characters
 /// in most scripts.

@@ -65,6 +65,7 @@ codes! {
     ImportInvalidRows "import.invalid_rows" "The file has invalid rows; correct them and import the file again. Nothing was imported."
     ImportPlanChanged "import.plan_changed" "The result of the import has changed since the preview; make a new preview and check it."
     ImportAlreadyExists "import.already_exists" "An import with this id exists already; use another id."
+    ImportOfPictures "import.of_pictures" "An import of pictures cannot be undone, because the pictures that it replaced are not kept; remove its pictures: boarding pictures remove --import ID."
     ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone; to use its rows, import the file again."
     ImportDecompressionLimit "import.decompression_limit" "The file is too large when unpacked; send it uncompressed, or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload the file first."

@@ -70,14 +70,15 @@ impl Drop for EngineContext {
 impl EngineContext {
     /// How this engine sends mails and text messages, for the rules.
     pub(crate) fn mail_setup(&self) -> MailSetup {
-        let notices = self.transport_for(Purpose::Notice, false);
+        let notifications = self.transport_for(Purpose::Notification, false);
         MailSetup {
             by_mail_server: self.transport.is_mail_server(),
+            notifications_by_mail_server: notifications.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.transport.texts().map(|texts| texts.name()),
             outbox: self.transport.outbox(),
-            notices_outbox: notices.outbox(),
-            notices_via: Some(notices.name()),
+            notifications_outbox: notifications.outbox(),
+            notifications_via: Some(notifications.name()),
             texts_outbox: self.transport.texts().and_then(Transport::outbox),
         }
     }
@@ -157,7 +158,7 @@ impl EngineContext {
         let transport = match purpose {
             _ if is_text => self.transport.texts(),
             Purpose::Run(_) => None,
-            Purpose::Welcome | Purpose::Notice => self.transport.notices(),
+            Purpose::Welcome | Purpose::Notification => self.transport.for_notifications(),
         };
         transport.unwrap_or(&*self.transport)
     }

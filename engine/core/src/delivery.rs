@@ -98,7 +98,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     }
 
     /// The transport of mails that are no invitations, if another one sends them.
-    fn notices(&self) -> Option<&dyn Transport> {
+    fn for_notifications(&self) -> Option<&dyn Transport> {
         None
     }
 
@@ -120,7 +120,7 @@ pub trait Transport: Send + Sync + fmt::Debug {
     }
 
     /// What a run waits for while the transport cannot send, in words for people.
-    fn resource(&self) -> &'static str {
+    fn dependency(&self) -> &'static str {
         "mail server"
     }
 

@@ -21,8 +21,10 @@ use crate::context::EngineContext;
 use crate::data_dir;
 use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
+use crate::metrics::{CompanyMetrics, Metrics};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
+use crate::picture_removal::{self, taken_from_users};
 use crate::preview::{ImportPlan, ImportPlanner};
 use crate::queries::{PreparedQuery, Queries, QueryAnswer, QueryCaller, QueryFailure};
 use crate::read::verification::{self, Verified, VerifyError};
@@ -33,7 +35,6 @@ use crate::submission::Submission;
 
 mod link_secrets;
 mod opening;
-mod picture_removal;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -133,6 +134,16 @@ impl Engine {
         self.context.log.companies()
     }
 
+    /// What operators watch: the log, and the companies that this engine works for. It loads no company.
+    pub async fn metrics(&self) -> Metrics {
+        let of_company = |(company, runs): (CompanyId, _)| {
+            let notifications_wait_since = self.context.waiting.notifications_wait_since(&company);
+            CompanyMetrics { company, runs, notifications_wait_since }
+        };
+        let companies = self.companies.metrics().await.into_iter().map(of_company).collect();
+        Metrics { log_position: self.context.log.end(), companies }
+    }
+
     /// Executes a command by its contract name. Returns `accepted` only when it is durable.
     pub async fn submit(
         &self,
@@ -169,7 +180,10 @@ impl Engine {
             true => command_files.discard(&self.context.files),
             false => command_files.settle(&self.context.files, &reply),
         }
-        self.remove_unused_pictures(&reply).await;
+        if let Reply::Accepted { events, .. } = &reply {
+            let taken = taken_from_users(events).collect();
+            picture_removal::remove_unused(&self.context, taken).await;
+        }
         reply.into_answer(id)
     }
 

@@ -241,11 +241,11 @@ impl Files {
     /// A text with the problem and the remedy.
     pub fn open_whole(&self, sha256: &str) -> Result<File, String> {
         let cannot = |error: &io::Error| match self.path(sha256).try_exists() {
-            Ok(false) => self.lost(sha256, "is missing"),
-            _ => self.lost(sha256, &format!("cannot be read ({error})")),
+            Ok(false) => self.file_error(sha256, "is missing"),
+            _ => self.file_error(sha256, &format!("cannot be read ({error})")),
         };
         self.open_compared(sha256).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => self.lost(sha256, "is not what it was"),
+            io::ErrorKind::InvalidData => self.file_error(sha256, "is not what it was"),
             _ => cannot(&error),
         })
     }
@@ -267,10 +267,10 @@ impl Files {
     /// The error text for a missing file of an import.
     pub fn missing(&self, sha256: &str) -> Option<String> {
         let is_there = self.path(sha256).try_exists().unwrap_or(true) || self.open(sha256).is_ok();
-        (!is_there).then(|| going_on(&self.lost(sha256, "is missing")))
+        (!is_there).then(|| with_next_step(&self.file_error(sha256, "is missing")))
     }
 
-    fn lost(&self, sha256: &str, how: &str) -> String {
+    fn file_error(&self, sha256: &str, how: &str) -> String {
         let path = self.path(sha256);
         format!("its file (sha256 {sha256}) {how}; put it back as {}", path.display())
     }
@@ -280,9 +280,9 @@ impl Files {
     }
 }
 
-/// Adds to an error text that the import continues when its file is back.
-pub(crate) fn going_on(lost: &str) -> String {
-    format!("{lost}. Then start Boarding again, and the import continues.")
+/// Adds to the error of a file what the operator does next.
+pub(crate) fn with_next_step(error: &str) -> String {
+    format!("{error}. Then start Boarding again, and the import continues.")
 }
 
 /// Copies at most one byte more than the limit, to detect a too large file. Returns digest and length.

@@ -10,7 +10,7 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::Code;
 use boarding_csv::{Limits, Options};
 
-use crate::files::{Files, going_on};
+use crate::files::{Files, with_next_step};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,7 +49,8 @@ impl FileChunks {
     pub(crate) fn open(files: &Files, resume_point: &ResumePoint) -> Result<Self, BoxError> {
         let dialect = dialect::find(&resume_point.options.dialect)
             .ok_or("the dialect is unknown to this version of the program")?;
-        let whole = files.open_whole(&resume_point.sha256).map_err(|lost| going_on(&lost))?;
+        let whole =
+            files.open_whole(&resume_point.sha256).map_err(|error| with_next_step(&error))?;
         let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
         let (options, limits) = (reading_options(&resume_point.options), Limits::default());
         // The facts come from the whole file, also from applied rows: later rows may refer to those people.

@@ -9,11 +9,11 @@ pub const BATCH_COMMANDS_MAX: usize = 512;
 /// The most bytes of one batch, unless the log allows only fewer. Larger batches would delay replies.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// The first pause of a run whose mails cannot be sent, in seconds. Each further pause is twice as long: a relay that
+/// The first pause of a run whose mails cannot be sent, in seconds. Each further pause is twice as long: a mail server that
 /// limits the rate is ready after a second.
 pub const TRANSPORT_PAUSE_SECONDS: u64 = 1;
 
-/// The longest pause of such a run, in seconds: the run goes on a minute after the relay is back at the latest.
+/// The longest pause of such a run, in seconds: the run goes on a minute after the mail server is back at the latest.
 pub const TRANSPORT_PAUSE_SECONDS_MAX: u64 = 60;
 
 /// How often commands are decided again after conflicts. A few times are enough, because a company has two writers

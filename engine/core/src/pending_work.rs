@@ -7,6 +7,8 @@ use boarding_commands::decide::next_turn;
 use boarding_commands::mail_kinds::{AT_ONCE, waiting, waits};
 use boarding_commands::values::{ImportId, RunId, Time};
 
+use crate::metrics::RunMetrics;
+
 pub(crate) use blocked_imports::BlockedImports;
 
 /// The background work of a company after its last commit.
@@ -36,16 +38,18 @@ pub struct PendingWork {
     /// The first time at which a deferred recipient may be tried again.
     pub retry_at: Option<Time>,
     /// Whether notifications wait.
-    pub welcome: bool,
+    pub notifications_due: bool,
     /// Notifications that wait for their first attempt or are in flight. Those that wait for the end of a run are not
     /// counted.
-    pub welcome_open: usize,
+    pub notifications_open: usize,
     /// Notifications that this engine tries again later.
-    pub welcome_deferred_here: usize,
+    pub notifications_deferred_here: usize,
     /// The time of the next such attempt.
-    pub welcome_retry_at: Option<Time>,
+    pub notifications_retry_at: Option<Time>,
     /// The time of the next timer.
     pub tick_at: Option<Time>,
+    /// What operators watch.
+    pub metrics: RunMetrics,
 }
 
 impl PendingWork {
@@ -79,14 +83,21 @@ impl PendingWork {
             given_up,
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
-            welcome: company
+            notifications_due: company
                 .notifications
                 .values()
                 .any(|one| !one.dispatched && !waits(company, one)),
-            welcome_open: company.notifications.len().saturating_sub(waiting(company)),
-            welcome_deferred_here: company.deferred_notifications.count(transport),
-            welcome_retry_at: company.deferred_notifications.next(transport),
+            notifications_open: company.notifications.len().saturating_sub(waiting(company)),
+            notifications_deferred_here: company.deferred_notifications.count(transport),
+            notifications_retry_at: company.deferred_notifications.next(transport),
             tick_at,
+            metrics: RunMetrics {
+                is_active: held.is_some(),
+                waits_since: running.and_then(|run| run.waits_since),
+                remaining: running.map_or(0, |run| run.remaining()),
+                queued: company.lock.queue().len(),
+                notifications_deferred: company.deferred_notifications.len(),
+            },
         }
     }
 
@@ -98,7 +109,7 @@ impl PendingWork {
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()
-            && self.welcome_open == 0
+            && self.notifications_open == 0
             && self.tick_at != Some(AT_ONCE)
     }
 }

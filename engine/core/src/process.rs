@@ -21,8 +21,8 @@ mod mails;
 mod manager;
 mod notifications;
 mod pictures;
-mod relay;
 mod run;
+mod transport_health;
 mod undo;
 
 use manager::{ManagerContext, pause};

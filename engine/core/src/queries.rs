@@ -25,7 +25,7 @@ mod failure;
 mod history;
 mod latest;
 mod list;
-mod log_facts;
+mod log_events;
 mod picture;
 mod query_schema;
 mod queued_commands;

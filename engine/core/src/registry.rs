@@ -1,6 +1,6 @@
 //! The registry of company actors: starts them on demand and evicts idle ones.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::actor::ActorHandle;
 use crate::context::EngineContext;
 use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
+use crate::metrics::RunMetrics;
 use crate::process::ProcessManagers;
 
 /// The companies of an engine: their actors, and the timer that loads evicted ones when they are due.
@@ -46,6 +47,11 @@ impl Companies {
         self.registry.close().await;
     }
 
+    /// The runs of the companies that this engine works for. It loads no company.
+    pub(crate) async fn metrics(&self) -> BTreeMap<CompanyId, RunMetrics> {
+        self.registry.metrics().await
+    }
+
     fn stop_timer(&self) {
         if let Some(timer) = self.timer.get() {
             timer.abort();
@@ -72,6 +78,8 @@ struct CompanyRegistry {
 struct Registered {
     loaded: HashMap<CompanyId, LoadedCompany>,
     evicted: HashMap<CompanyId, Time>,
+    /// The last metrics of evicted companies.
+    metrics: HashMap<CompanyId, RunMetrics>,
     uses: u64,
 }
 
@@ -106,6 +114,7 @@ impl CompanyRegistry {
             self.evict_idle(&mut all);
         }
         all.evicted.remove(company);
+        all.metrics.remove(company);
         let handle = ActorHandle::start(Arc::clone(&self.context), company.clone());
         let mine = self.context.works_for(company);
         let managers = mine.then(|| ProcessManagers::start(&self.context, &handle, company));
@@ -148,10 +157,25 @@ impl CompanyRegistry {
             return;
         };
         let Some(one) = all.loaded.remove(&oldest) else { return };
-        if let Some(due) = one.handle.pending_work().borrow().tick_at {
+        let (metrics, tick_at) = {
+            let pending = one.handle.pending_work();
+            let pending = pending.borrow();
+            (pending.metrics, pending.tick_at)
+        };
+        all.metrics.insert(oldest.clone(), metrics);
+        if let Some(due) = tick_at {
             all.evicted.insert(oldest, due);
             self.evictions.notify_one();
         }
+    }
+
+    async fn metrics(&self) -> BTreeMap<CompanyId, RunMetrics> {
+        let all = self.all.lock().await;
+        let loaded = all.loaded.iter().filter(|(_, one)| !one.handle.has_stopped());
+        let loaded = loaded.map(|(id, one)| (id, one.handle.pending_work().borrow().metrics));
+        let evicted = all.metrics.iter().map(|(id, metrics)| (id, *metrics));
+        let mine = loaded.chain(evicted).filter(|(id, _)| self.context.works_for(id));
+        mine.map(|(id, metrics)| (id.clone(), metrics)).collect()
     }
 
     /// Loads evicted companies when their timers are due, without end.

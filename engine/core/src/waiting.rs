@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 /// The latest try of the waiting run of each company. The log has the start of a wait only: each try would be an
 /// event otherwise.
 #[derive(Debug, Default)]
-pub(crate) struct WaitingRuns(Mutex<BTreeMap<CompanyId, LatestTry>>);
+pub(crate) struct WaitingRuns {
+    runs: Mutex<BTreeMap<CompanyId, LatestTry>>,
+    /// Since when mails that are no invitations wait.
+    notifications: Mutex<BTreeMap<CompanyId, Time>>,
+}
 
 #[derive(Debug)]
 pub(crate) struct LatestTry {
@@ -20,7 +24,26 @@ pub(crate) struct LatestTry {
 
 impl WaitingRuns {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CompanyId, LatestTry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_notifications(&self) -> MutexGuard<'_, BTreeMap<CompanyId, Time>> {
+        self.notifications.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that mails that are no invitations wait now. The start of a wait stays.
+    pub(crate) fn notifications_wait(&self, company: &CompanyId, now: Time) {
+        self.lock_notifications().entry(company.clone()).or_insert(now);
+    }
+
+    /// Notes that such mails wait no longer. Returns whether they did.
+    pub(crate) fn notifications_go_on(&self, company: &CompanyId) -> bool {
+        self.lock_notifications().remove(company).is_some()
+    }
+
+    /// Since when mails that are no invitations wait, while they do.
+    pub(crate) fn notifications_wait_since(&self, company: &CompanyId) -> Option<Time> {
+        self.lock_notifications().get(company).copied()
     }
 
     pub(crate) fn set(&self, company: &CompanyId, latest: LatestTry) {

@@ -23,7 +23,7 @@ mod tests;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CommandId, CompanyId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -92,7 +92,7 @@ impl EventLog for FileLog {
         Box::new(CompanyReader::new(Arc::clone(&self.inner), company.clone(), version))
     }
 
-    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+    fn read_at(&self, location: Location) -> Result<RecordedCommit, ReadError> {
         reader::read_at(&self.inner, location)
     }
 
@@ -103,7 +103,7 @@ impl EventLog for FileLog {
     ) -> Result<Option<CommandLocation>, ReadError> {
         let found = self.inner.index().commands.find(company, command);
         let Some(location) = found else { return Ok(None) };
-        let Recorded { position, commit, .. } = self.read_at(location)?;
+        let RecordedCommit { position, commit, .. } = self.read_at(location)?;
         // The index stores only a hash of the key, so another command may have been found.
         let is_same = commit.company == *company && commit.command == command;
         let (first_version, body) = (commit.first_version, commit.body);

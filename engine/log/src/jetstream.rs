@@ -20,7 +20,7 @@ mod view;
 
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CommandId, CompanyId};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
@@ -76,7 +76,7 @@ impl JetStreamLog {
 
 async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenError> {
     let open::Ready { api, state, append_bytes_max } = open::open(&options).await?;
-    let view = View { commands_from: options.indexed_up_to, ..View::default() };
+    let view = View { commands_indexed_up_to: options.indexed_up_to, ..View::default() };
     let inner = Arc::new(Inner {
         api,
         runtime: runtime.clone(),
@@ -134,7 +134,7 @@ impl EventLog for JetStreamLog {
         Box::new(StreamReader::company(Arc::clone(&self.inner), company.clone(), version))
     }
 
-    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+    fn read_at(&self, location: Location) -> Result<RecordedCommit, ReadError> {
         reader::stored_at(&self.inner, location, |stored| stored.recorded())
     }
 

@@ -18,7 +18,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CommandId, CompanyId};
 use tokio::sync::watch;
 
@@ -91,7 +91,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When there is no commit at this location, or it cannot be read.
-    fn read_at(&self, location: Location) -> Result<Recorded, ReadError>;
+    fn read_at(&self, location: Location) -> Result<RecordedCommit, ReadError>;
 
     /// Finds the commit of a command among those after the position last given to
     /// [`EventLog::forget_commands_up_to`].

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CommandId, CompanyId};
 use tokio::sync::watch;
 
@@ -22,7 +22,7 @@ pub struct MemoryLog {
 
 #[derive(Debug, Default)]
 struct Shared {
-    commits: Vec<Recorded>,
+    commits: Vec<RecordedCommit>,
     streams: BTreeMap<CompanyId, Stream>,
     commands: HashMap<(CompanyId, CommandId), usize>,
 }
@@ -61,12 +61,12 @@ impl Shared {
     }
 
     fn end(&self) -> u64 {
-        self.commits.last().map_or(0, Recorded::last_position)
+        self.commits.last().map_or(0, RecordedCommit::last_position)
     }
 
     fn push(&mut self, encoded: Encoded) -> Appended {
         let (index, position, hash) = (self.commits.len(), self.end() + 1, encoded.hash());
-        let recorded = Recorded { position, hash, commit: encoded.into_commit() };
+        let recorded = RecordedCommit { position, hash, commit: encoded.into_commit() };
         let (last_version, last_position) =
             (recorded.commit.last_version(), recorded.last_position());
         let stream = self.streams.entry(recorded.commit.company.clone()).or_default();
@@ -121,7 +121,7 @@ impl EventLog for MemoryLog {
         Box::new(MemoryReader { shared: Arc::clone(&self.shared), company, next })
     }
 
-    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+    fn read_at(&self, location: Location) -> Result<RecordedCommit, ReadError> {
         let index = usize::try_from(location.0).ok();
         let entry = index.and_then(|index| read(&self.shared).entry(index));
         entry.map(|entry| entry.recorded).ok_or(ReadError::NoSuchLocation { location })
@@ -135,7 +135,7 @@ impl EventLog for MemoryLog {
         let shared = read(&self.shared);
         let index = shared.commands.get(&(company.clone(), command)).copied();
         Ok(index.and_then(|index| shared.entry(index)).map(|Entry { location, recorded }| {
-            let Recorded { position, commit, .. } = recorded;
+            let RecordedCommit { position, commit, .. } = recorded;
             CommandLocation {
                 first_version: commit.first_version,
                 body: commit.body,
@@ -155,7 +155,7 @@ impl EventLog for MemoryLog {
 /// Whether a reader that starts at `version` skips this commit.
 ///
 /// A commit without events has a last version before its first one, so both are compared.
-fn is_before(recorded: &Recorded, version: u64) -> bool {
+fn is_before(recorded: &RecordedCommit, version: u64) -> bool {
     let commit = &recorded.commit;
     commit.first_version < version && commit.last_version() < version
 }

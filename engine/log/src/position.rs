@@ -1,6 +1,6 @@
 //! Where commits are in the log: positions, versions and storage locations.
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub location: Location,
-    pub recorded: Recorded,
+    pub recorded: RecordedCommit,
 }
 
 /// Where a commit is stored, for [`EventLog::read_at`](crate::EventLog::read_at). It rises with the position and never changes.

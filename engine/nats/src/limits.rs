@@ -41,7 +41,7 @@ pub const LOG_LEASE_TRIES: usize = 20;
 pub const FORWARD_SECONDS_MAX: u64 = 8;
 
 /// How often an engine tries to acquire a company while its owner changes.
-pub const CLAIM_OWNER_TRIES: usize = 5;
+pub const ACQUIRE_OWNER_TRIES: usize = 5;
 
 /// The most single feed events in flight if the stream takes no batches: with one millisecond per
 /// acknowledgement, more than such a stream stores.

@@ -26,7 +26,7 @@ use ulid::Ulid;
 
 use super::key_value::{BucketError, bucket, with_time_limit, write_expecting};
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
-use crate::limits::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
+use crate::limits::{ACQUIRE_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
 use lease_health::{LeaseHealth, has_no_leader};
 
 /// The id of one start of an engine.
@@ -83,8 +83,8 @@ pub enum OwnershipError {
     #[error("renew the lease of this engine in {ENGINES_BUCKET}")]
     Renew(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("acquire company {company}")]
-    Claim { company: CompanyId, source: async_nats::Error },
-    #[error("acquire company {company}: its owner changed {CLAIM_OWNER_TRIES} times")]
+    Acquire { company: CompanyId, source: async_nats::Error },
+    #[error("acquire company {company}: its owner changed {ACQUIRE_OWNER_TRIES} times")]
     Contended { company: CompanyId },
     #[error("acquire company {company}: this engine could not renew its lease")]
     Suspended { company: CompanyId },
@@ -141,16 +141,16 @@ impl CompanyOwners {
     ///
     /// # Errors
     /// When NATS does not answer, or the lease of this engine has expired.
-    pub async fn claim(&self, company: &CompanyId) -> Result<Owner, OwnershipError> {
+    pub async fn acquire(&self, company: &CompanyId) -> Result<Owner, OwnershipError> {
         let shared = &self.0.shared;
-        for _ in 0..CLAIM_OWNER_TRIES {
+        for _ in 0..ACQUIRE_OWNER_TRIES {
             if !shared.read().alive {
                 return Err(OwnershipError::Suspended { company: company.clone() });
             }
             if let Some(owner) = self.owner(company) {
                 return Ok(owner);
             }
-            let failed = |source| OwnershipError::Claim { company: company.clone(), source };
+            let failed = |source| OwnershipError::Acquire { company: company.clone(), source };
             if with_time_limit(shared.acquire(company)).await.map_err(failed)? {
                 return Ok(Owner::Me);
             }

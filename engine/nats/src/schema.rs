@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+mod aliases;
 mod asyncapi;
 mod definitions;
 mod part;

@@ -29,6 +29,7 @@ use crate::limits::{
     ABORT_MILLIS_MAX, DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX,
 };
 use boarding_core::engine::Engine;
+use boarding_core::metrics::Metrics;
 use boarding_core::ownership::AppendGuard as _;
 use boarding_log::connect::usual_copies;
 
@@ -147,6 +148,11 @@ impl NatsServer {
     /// Completes with a text when the log has failed; see [`Engine::log_failed`].
     pub async fn log_failed(&self) -> String {
         self.state.engine.log_failed().await
+    }
+
+    /// What operators watch; see [`Engine::metrics`].
+    pub async fn metrics(&self) -> Metrics {
+        self.state.engine.metrics().await
     }
 
     /// Completes with a text when another engine serves in place of this one; see [`LogLease::lost`].

@@ -19,7 +19,7 @@ pub(crate) async fn owner(
 ) -> Result<Owner, OwnershipError> {
     let Some(owners) = owners else { return Ok(Owner::Me) };
     let before = owners.owner(company);
-    let owner = owners.claim(company).await?;
+    let owner = owners.acquire(company).await?;
     if owner == Owner::Me && before != Some(Owner::Me) {
         engine.ownership_changed().await;
     }
@@ -47,7 +47,7 @@ async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec
         if owners.owner(&company).is_some() {
             continue;
         }
-        match owners.claim(&company).await {
+        match owners.acquire(&company).await {
             Ok(Owner::Me) => resume(engine, owners, &company).await,
             Ok(Owner::Other(_)) => {}
             Err(error) => {

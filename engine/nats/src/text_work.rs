@@ -152,7 +152,7 @@ impl Transport for TextQueue {
         WORK_OPEN_MAX
     }
 
-    fn resource(&self) -> &'static str {
+    fn dependency(&self) -> &'static str {
         "text gateway"
     }
 

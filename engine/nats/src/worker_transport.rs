@@ -56,7 +56,7 @@ impl Transport for WorkerTransport {
     fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
         match purpose {
             Purpose::Run(_) => WORK_CLAIM_SECONDS_MAX,
-            Purpose::Welcome | Purpose::Notice => self.mail.repeats_within_seconds(purpose),
+            Purpose::Welcome | Purpose::Notification => self.mail.repeats_within_seconds(purpose),
         }
     }
 
@@ -64,7 +64,7 @@ impl Transport for WorkerTransport {
         matches!(purpose, Purpose::Run(_))
     }
 
-    fn notices(&self) -> Option<&dyn Transport> {
+    fn for_notifications(&self) -> Option<&dyn Transport> {
         Some(&*self.mail)
     }
 

@@ -1,5 +1,9 @@
 //! The program's limits, each with its unit and reason.
 
+/// How often `serve` writes its metrics file, in seconds: several times in each minute, which is how often collectors
+/// usually read it.
+pub(crate) const METRICS_SECONDS: u64 = 10;
+
 /// The largest number of commits in one append of a migration. They follow each other and have one company.
 pub(crate) const MOVE_COMMITS_PER_APPEND: usize = 512;
 

@@ -1,6 +1,6 @@
 //! Numbers of the pool: row, projection, lookup, JSON form.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::search::Needle;
 use boarding_commands::values::{CompanyId, Personal, Phone, Time};
@@ -109,12 +109,12 @@ impl Projection for NumberProjection {
     const VERSION: u32 = 1;
     type Row = NumberRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        fact.event.subjects().number.map(key)
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        recorded.event.subjects().number.map(key)
     }
 
-    fn evolve(row: Option<NumberRow>, fact: &Fact<'_>) -> Option<NumberRow> {
-        let mut known = match (row, fact.event) {
+    fn evolve(row: Option<NumberRow>, recorded: &RecordedEvent<'_>) -> Option<NumberRow> {
+        let mut known = match (row, recorded.event) {
             (Some(known), _) => known,
             (None, Event::NumberAdded { number, org_unit }) => NumberRow {
                 number: number.clone(),
@@ -123,14 +123,14 @@ impl Projection for NumberProjection {
                 tag: None,
                 user: None,
                 cooling_until: None,
-                updated_at: fact.commit.at,
+                updated_at: recorded.commit.at,
                 versions: Vec::with_capacity(1),
             },
             (None, _) => return None,
         };
-        known.apply(fact.event);
-        known.updated_at = fact.commit.at;
-        known.versions.push(fact.version);
+        known.apply(recorded.event);
+        known.updated_at = recorded.commit.at;
+        known.versions.push(recorded.version);
         Some(known)
     }
 }

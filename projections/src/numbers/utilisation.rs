@@ -1,6 +1,6 @@
 //! Use of each organization's numbers (query `number_utilisation`).
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Permission};
 use boarding_commands::settings::Settings;
 use schemars::JsonSchema;
@@ -52,12 +52,12 @@ impl Projection for NumberOwnerProjection {
     const READS: bool = false;
     type Row = NumberOwnerRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        Self::of(fact.event).map(|name| name.unwrap_or_default().into())
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        Self::of(recorded.event).map(|name| name.unwrap_or_default().into())
     }
 
-    fn evolve(_: Option<NumberOwnerRow>, fact: &Fact<'_>) -> Option<NumberOwnerRow> {
-        Self::of(fact.event).map(|name| NumberOwnerRow { org_unit: name.map(str::to_owned) })
+    fn evolve(_: Option<NumberOwnerRow>, recorded: &RecordedEvent<'_>) -> Option<NumberOwnerRow> {
+        Self::of(recorded.event).map(|name| NumberOwnerRow { org_unit: name.map(str::to_owned) })
     }
 }
 

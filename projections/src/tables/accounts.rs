@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, Personal, Phone, fold};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ impl Projection for AccountProjection {
     const VERSION: u32 = 1;
     type Row = AccountRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::AccountOpened { user, .. }
             | Event::NumberAssigned { user, .. }
             | Event::NumberReleased { user, .. }
@@ -38,8 +38,8 @@ impl Projection for AccountProjection {
         }
     }
 
-    fn evolve(row: Option<AccountRow>, fact: &Fact<'_>) -> Option<AccountRow> {
-        match (row, fact.event) {
+    fn evolve(row: Option<AccountRow>, recorded: &RecordedEvent<'_>) -> Option<AccountRow> {
+        match (row, recorded.event) {
             (None, Event::AccountOpened { user, .. }) => {
                 Some(AccountRow { user: user.clone(), number: None })
             }

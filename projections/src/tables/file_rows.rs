@@ -1,6 +1,6 @@
 //! Rows of imported files: outcome, undo outcome, projections, JSON form.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
 use boarding_commands::values::{Code, ImportId, Personal, Phone, Problem};
 use schemars::JsonSchema;
@@ -98,22 +98,22 @@ impl Projection for FileRowProjection {
     const READS: bool = false;
     type Row = FileRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        let (_, row) = fact.event.row()?;
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        let (_, row) = recorded.event.row()?;
         Some(key(row.import, row.row))
     }
 
-    fn evolve(_: Option<FileRow>, fact: &Fact<'_>) -> Option<FileRow> {
-        let (outcome, row) = fact.event.row()?;
-        let problems = match fact.event {
+    fn evolve(_: Option<FileRow>, recorded: &RecordedEvent<'_>) -> Option<FileRow> {
+        let (outcome, row) = recorded.event.row()?;
+        let problems = match recorded.event {
             Event::RowRefused { problems, .. } => problems.clone(),
             _ => Vec::new(),
         };
         Some(FileRow {
             row: row.row,
             line: row.line,
-            key: fact.event.subjects().user.cloned().map(Personal),
-            account: RowAccount::of(fact),
+            key: recorded.event.subjects().user.cloned().map(Personal),
+            account: RowAccount::of(recorded),
             outcome,
             problems,
             warnings: row.other_warnings().to_vec(),
@@ -126,13 +126,13 @@ impl Projection for FileRowProjection {
 
 wire_enum! {
     /// A filter of rows: those with warnings, or those that lost values.
-    RowWith {
+    RowFilter {
         Warnings "warnings"
         Losses "losses"
     }
 }
 
-impl RowWith {
+impl RowFilter {
     pub(crate) fn is_of(self, row: &FileRow) -> bool {
         match self {
             Self::Warnings => !row.warnings.is_empty(),
@@ -168,15 +168,15 @@ impl Projection for UndoneRowProjection {
     const READS: bool = false;
     type Row = UndoneRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::RowUndone { import, row, .. } => Some(key(*import, *row)),
             _ => None,
         }
     }
 
-    fn evolve(_: Option<UndoneRow>, fact: &Fact<'_>) -> Option<UndoneRow> {
-        match fact.event {
+    fn evolve(_: Option<UndoneRow>, recorded: &RecordedEvent<'_>) -> Option<UndoneRow> {
+        match recorded.event {
             Event::RowUndone { outcome, code, .. } => {
                 Some(UndoneRow { outcome: *outcome, code: *code })
             }
@@ -198,12 +198,13 @@ pub(crate) struct RowAccount {
 }
 
 impl RowAccount {
-    fn of(fact: &Fact<'_>) -> Option<Self> {
-        let Event::UserCreated { person, .. } = fact.event else { return None };
+    fn of(recorded: &RecordedEvent<'_>) -> Option<Self> {
+        let Event::UserCreated { person, .. } = recorded.event else { return None };
         let (mut is_account, mut number) = (false, None);
         // The events of the account follow the row's own event, before the event of the next row.
-        let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
-        let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
+        let nth =
+            usize::try_from(recorded.version - recorded.commit.first_version).unwrap_or(usize::MAX);
+        let rest = recorded.commit.events.iter().skip(nth.saturating_add(1));
         for event in rest.take_while(|event| event.row().is_none()) {
             match event {
                 Event::AccountOpened { .. } => is_account = true,

@@ -1,6 +1,6 @@
 //! Imports and their order: rows, projections, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts, Unsupervised};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
 use serde::{Deserialize, Serialize};
@@ -53,8 +53,8 @@ impl Projection for ImportProjection {
     const VERSION: u32 = 5;
     type Row = ImportRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::ImportAccepted { import, .. }
             | Event::ImportCompleted { import, .. }
             | Event::ImportUndoStarted { import }
@@ -70,9 +70,9 @@ impl Projection for ImportProjection {
         }
     }
 
-    fn evolve(row: Option<ImportRow>, fact: &Fact<'_>) -> Option<ImportRow> {
+    fn evolve(row: Option<ImportRow>, recorded: &RecordedEvent<'_>) -> Option<ImportRow> {
         if let Event::ImportAccepted { import, files, options, total, warnings, ignored } =
-            fact.event
+            recorded.event
         {
             return Some(ImportRow {
                 import: *import,
@@ -82,8 +82,8 @@ impl Projection for ImportProjection {
                 counts: Counts::of_file(*total, *ignored, warnings.len()),
                 undo: None,
                 unsupervised: Unsupervised::default(),
-                requested_by: fact.commit.actor.clone(),
-                started_at: fact.commit.at,
+                requested_by: recorded.commit.actor.clone(),
+                started_at: recorded.commit.at,
                 ended_at: None,
                 run: None,
                 not_invited: None,
@@ -92,14 +92,14 @@ impl Projection for ImportProjection {
             });
         }
         let mut import = row?;
-        if let Some((outcome, row)) = fact.event.row() {
+        if let Some((outcome, row)) = recorded.event.row() {
             import.counts.add(outcome, row);
         }
-        match fact.event {
+        match recorded.event {
             Event::ImportCompleted { counts, .. } => {
                 import.counts = *counts;
                 import.state = ImportStatus::Completed;
-                import.ended_at = Some(fact.commit.at);
+                import.ended_at = Some(recorded.commit.at);
             }
             Event::ImportUndoStarted { .. } => import.undo = Some(UndoCounts::default()),
             Event::RowUndone { outcome, .. } => {
@@ -135,12 +135,13 @@ impl Projection for ImportOrderProjection {
     const READS: bool = false;
     type Row = ImportId;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        matches!(fact.event, Event::ImportAccepted { .. }).then(|| newest_first(fact.version))
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        matches!(recorded.event, Event::ImportAccepted { .. })
+            .then(|| newest_first(recorded.version))
     }
 
-    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
-        match fact.event {
+    fn evolve(_: Option<ImportId>, recorded: &RecordedEvent<'_>) -> Option<ImportId> {
+        match recorded.event {
             Event::ImportAccepted { import, .. } => Some(*import),
             _ => None,
         }

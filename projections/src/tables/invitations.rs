@@ -1,6 +1,6 @@
 //! Invitations and links of each user: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Channel, Delivery, Event, Who};
 use boarding_commands::values::{Code, CompanyId, InvitationId, RunId, Time};
 use serde::{Deserialize, Serialize};
@@ -232,8 +232,8 @@ impl Projection for InvitationProjection {
     const VERSION: u32 = 5;
     type Row = UserInvitations;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::InviteDispatched { user, .. }
             | Event::InviteDeferred { user, .. }
             | Event::InviteSent { user, .. }
@@ -248,8 +248,11 @@ impl Projection for InvitationProjection {
         }
     }
 
-    fn evolve(row: Option<UserInvitations>, fact: &Fact<'_>) -> Option<UserInvitations> {
-        let mut user = match (row, fact.event) {
+    fn evolve(
+        row: Option<UserInvitations>,
+        recorded: &RecordedEvent<'_>,
+    ) -> Option<UserInvitations> {
+        let mut user = match (row, recorded.event) {
             (Some(user), _) => user,
             (
                 None,
@@ -259,7 +262,7 @@ impl Projection for InvitationProjection {
             ) => UserInvitations::new(user),
             (None, _) => return None,
         };
-        match fact.event {
+        match recorded.event {
             Event::InviteDispatched { run, invitation, generation, sent_on, .. } => {
                 // A claim without `sent_on` is of an earlier version, which ended the older links at once.
                 user.dispatch(*run, *invitation, *generation, sent_on.is_some());
@@ -284,7 +287,7 @@ impl Projection for InvitationProjection {
             Event::InvitationEnded { invitation, generation, code, .. } => {
                 user.end(*invitation, *generation, InvitationStatus::Revoked, Some(*code));
             }
-            event => user.report(event, fact.commit.at),
+            event => user.report(event, recorded.commit.at),
         }
         Some(user)
     }

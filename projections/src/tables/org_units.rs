@@ -1,6 +1,6 @@
 //! Organizational units: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use boarding_commands::values::CompanyId;
 use schemars::JsonSchema;
@@ -30,15 +30,15 @@ impl Projection for OrgUnitProjection {
     const READS: bool = false;
     type Row = OrgUnitRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::OrgUnitDefined { org_unit, .. } => Some(org_unit.as_bytes().into()),
             _ => None,
         }
     }
 
-    fn evolve(_: Option<OrgUnitRow>, fact: &Fact<'_>) -> Option<OrgUnitRow> {
-        match fact.event {
+    fn evolve(_: Option<OrgUnitRow>, recorded: &RecordedEvent<'_>) -> Option<OrgUnitRow> {
+        match recorded.event {
             Event::OrgUnitDefined { org_unit, parent, level, roles, default_permission_group } => {
                 Some(OrgUnitRow {
                     org_unit: org_unit.clone(),

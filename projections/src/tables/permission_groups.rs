@@ -1,6 +1,6 @@
 //! Permission groups: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use boarding_commands::values::CompanyId;
 use schemars::JsonSchema;
@@ -27,8 +27,8 @@ impl Projection for PermissionGroupProjection {
     const READS: bool = false;
     type Row = PermissionGroupRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::PermissionGroupDefined { permission_group, .. } => {
                 Some(permission_group.as_bytes().into())
             }
@@ -36,8 +36,11 @@ impl Projection for PermissionGroupProjection {
         }
     }
 
-    fn evolve(_: Option<PermissionGroupRow>, fact: &Fact<'_>) -> Option<PermissionGroupRow> {
-        match fact.event {
+    fn evolve(
+        _: Option<PermissionGroupRow>,
+        recorded: &RecordedEvent<'_>,
+    ) -> Option<PermissionGroupRow> {
+        match recorded.event {
             Event::PermissionGroupDefined { permission_group, permissions } => {
                 Some(PermissionGroupRow {
                     permission_group: permission_group.clone(),

@@ -1,6 +1,6 @@
 //! Recipients of runs: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Delivery, Event, RowOutcome, Who};
 use boarding_commands::values::{Code, CompanyId, Personal, Phone, RunId, Time};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub(crate) struct RecipientRow {
 }
 
 impl RecipientRow {
-    fn queued(user: &Who, fact: &Fact<'_>) -> Self {
+    fn queued(user: &Who, recorded: &RecordedEvent<'_>) -> Self {
         Self {
             user: user.clone(),
             email: None,
@@ -60,7 +60,7 @@ impl RecipientRow {
             detail: None,
             attempt: 0,
             delivery: None,
-            at: fact.commit.at,
+            at: recorded.commit.at,
             versions: Vec::with_capacity(1),
         }
     }
@@ -81,9 +81,9 @@ impl RecipientRow {
         }
     }
 
-    fn set(&mut self, status: RecipientStatus, fact: &Fact<'_>) -> &mut Self {
+    fn set(&mut self, status: RecipientStatus, recorded: &RecordedEvent<'_>) -> &mut Self {
         self.status = status;
-        self.at = fact.commit.at;
+        self.at = recorded.commit.at;
         self.code = None;
         self.detail = None;
         self
@@ -105,8 +105,8 @@ impl Projection for RecipientProjection {
     const VERSION: u32 = 3;
     type Row = RecipientRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::RecipientQueued { run, user }
             | Event::InviteDispatched { run, user, .. }
             | Event::InviteDeferred { run, user, .. }
@@ -118,30 +118,30 @@ impl Projection for RecipientProjection {
         }
     }
 
-    fn evolve(row: Option<RecipientRow>, fact: &Fact<'_>) -> Option<RecipientRow> {
+    fn evolve(row: Option<RecipientRow>, recorded: &RecordedEvent<'_>) -> Option<RecipientRow> {
         use RecipientStatus as S;
-        let mut recipient = match fact.event {
-            Event::RecipientQueued { user, .. } => RecipientRow::queued(user, fact),
+        let mut recipient = match recorded.event {
+            Event::RecipientQueued { user, .. } => RecipientRow::queued(user, recorded),
             _ => row?,
         };
-        recipient.versions.push(fact.version);
-        match fact.event {
+        recipient.versions.push(recorded.version);
+        match recorded.event {
             Event::InviteDispatched { attempt, email, device, .. } => {
                 recipient.email = Some(email.clone()).filter(|email| !email.is_empty());
                 recipient.device = device.clone();
-                recipient.set(S::Dispatching, fact).attempt = *attempt;
+                recipient.set(S::Dispatching, recorded).attempt = *attempt;
             }
             Event::InviteDeferred { attempt, code, detail, .. } => {
-                recipient.set(S::Queued, fact).because(*code, detail).attempt = *attempt;
+                recipient.set(S::Queued, recorded).because(*code, detail).attempt = *attempt;
             }
             Event::InviteSent { attempt, .. } => {
-                recipient.set(S::Success, fact).attempt = *attempt;
+                recipient.set(S::Success, recorded).attempt = *attempt;
             }
             Event::UserSkipped { code, detail, .. } => {
-                recipient.set(S::Skipped, fact).because(*code, detail);
+                recipient.set(S::Skipped, recorded).because(*code, detail);
             }
             Event::InviteFailed { attempt, code, detail, .. } => {
-                recipient.set(S::Failed, fact).because(*code, detail).attempt = *attempt;
+                recipient.set(S::Failed, recorded).because(*code, detail).attempt = *attempt;
             }
             // A hard bounce is final: a later report does not make the mail delivered.
             Event::DeliveryRecorded { .. } if recipient.delivery == Some(Delivery::BouncedHard) => {

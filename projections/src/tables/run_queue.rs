@@ -1,6 +1,6 @@
 //! The company's run lock and its queue: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use boarding_commands::lock::Lock;
 use boarding_commands::values::{CompanyId, RunId, Time};
@@ -44,8 +44,8 @@ impl Projection for RunQueueProjection {
     const VERSION: u32 = 1;
     type Row = RunQueue;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::RunQueued { .. }
             | Event::RunStarted { .. }
             | Event::RunCompleted { .. }
@@ -54,11 +54,11 @@ impl Projection for RunQueueProjection {
         }
     }
 
-    fn evolve(row: Option<RunQueue>, fact: &Fact<'_>) -> Option<RunQueue> {
+    fn evolve(row: Option<RunQueue>, recorded: &RecordedEvent<'_>) -> Option<RunQueue> {
         let mut queue = row.unwrap_or_default();
-        queue.lock.evolve(fact.version, fact.event);
-        if let Event::RunQueued { run } = fact.event {
-            queue.since.push((*run, fact.commit.at));
+        queue.lock.evolve(recorded.version, recorded.event);
+        if let Event::RunQueued { run } = recorded.event {
+            queue.since.push((*run, recorded.commit.at));
         }
         let RunQueue { lock, since } = &mut queue;
         since.retain(|(run, _)| lock.place(*run).is_some());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Channel, Event, Source};
 use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
 use schemars::JsonSchema;
@@ -69,7 +69,12 @@ pub(crate) const SOURCE_NAMES_MAX: usize = 20;
 
 impl RunRow {
     /// A run is pending as soon as it is requested. It gets a place in the queue later.
-    fn requested(run: RunId, channel: Channel, source: &Source, fact: &Fact<'_>) -> Self {
+    fn requested(
+        run: RunId,
+        channel: Channel,
+        source: &Source,
+        recorded: &RecordedEvent<'_>,
+    ) -> Self {
         Self {
             run,
             channel,
@@ -81,8 +86,8 @@ impl RunRow {
             passed: 0,
             skipped: 0,
             failed: 0,
-            requested_by: fact.commit.actor.clone(),
-            requested_at: fact.commit.at,
+            requested_by: recorded.commit.actor.clone(),
+            requested_at: recorded.commit.at,
             started_at: None,
             ended_at: None,
             waiting_for: None,
@@ -104,8 +109,8 @@ impl Projection for RunProjection {
     const VERSION: u32 = 4;
     type Row = RunRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::RunRequested { run, .. }
             | Event::RunScheduled { run, .. }
             | Event::RunQueued { run }
@@ -122,19 +127,20 @@ impl Projection for RunProjection {
         }
     }
 
-    fn evolve(row: Option<RunRow>, fact: &Fact<'_>) -> Option<RunRow> {
-        if let Event::RunRequested { run, channel, source, total, not_before, .. } = fact.event {
-            let requested = RunRow::requested(*run, *channel, source, fact);
+    fn evolve(row: Option<RunRow>, recorded: &RecordedEvent<'_>) -> Option<RunRow> {
+        if let Event::RunRequested { run, channel, source, total, not_before, .. } = recorded.event
+        {
+            let requested = RunRow::requested(*run, *channel, source, recorded);
             return Some(RunRow { total: *total, not_before: *not_before, ..requested });
         }
         let mut run = row?;
-        let now = fact.commit.at;
-        match fact.event {
+        let now = recorded.commit.at;
+        match recorded.event {
             Event::RunScheduled { .. } => run.state = RunStatus::Scheduled,
             Event::RunQueued { .. } => run.state = RunStatus::Pending,
             Event::RunWithdrawn { .. } => {
                 run.state = RunStatus::Withdrawn;
-                run.withdrawn = Some(Withdrawal { by: fact.commit.actor.clone(), at: now });
+                run.withdrawn = Some(Withdrawal { by: recorded.commit.actor.clone(), at: now });
             }
             Event::RunStarted { .. } => {
                 run.state = RunStatus::Running;
@@ -182,12 +188,12 @@ impl Projection for RunOrderProjection {
     const READS: bool = false;
     type Row = RunId;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        matches!(fact.event, Event::RunRequested { .. }).then(|| newest_first(fact.version))
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        matches!(recorded.event, Event::RunRequested { .. }).then(|| newest_first(recorded.version))
     }
 
-    fn evolve(_: Option<RunId>, fact: &Fact<'_>) -> Option<RunId> {
-        match fact.event {
+    fn evolve(_: Option<RunId>, recorded: &RecordedEvent<'_>) -> Option<RunId> {
+        match recorded.event {
             Event::RunRequested { run, .. } => Some(*run),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! The company's settings: projection and lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::CompanyId;
@@ -17,13 +17,13 @@ impl Projection for SettingsProjection {
     const VERSION: u32 = 4;
     type Row = Settings;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        matches!(fact.event, Event::CompanyConfigChanged { .. }).then(Vec::new)
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        matches!(recorded.event, Event::CompanyConfigChanged { .. }).then(Vec::new)
     }
 
-    fn evolve(row: Option<Settings>, fact: &Fact<'_>) -> Option<Settings> {
+    fn evolve(row: Option<Settings>, recorded: &RecordedEvent<'_>) -> Option<Settings> {
         let mut settings = row.unwrap_or_default();
-        if let Event::CompanyConfigChanged { setting, value } = fact.event {
+        if let Event::CompanyConfigChanged { setting, value } = recorded.event {
             // History is never refused: a setting that this version does not know is ignored.
             let _ = settings.set(setting, value);
         }

@@ -1,6 +1,6 @@
 //! Users: row, projection, lookup.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Person, Who};
 use boarding_commands::values::{CompanyId, Personal};
 use serde::{Deserialize, Serialize};
@@ -54,8 +54,8 @@ impl Projection for UserProjection {
     const VERSION: u32 = 2;
     type Row = UserRow;
 
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        match fact.event {
+    fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
+        match recorded.event {
             Event::UserCreated { user, .. }
             | Event::UserUpdated { user, .. }
             | Event::UserActivated { user, .. }
@@ -71,10 +71,10 @@ impl Projection for UserProjection {
         }
     }
 
-    fn evolve(row: Option<UserRow>, fact: &Fact<'_>) -> Option<UserRow> {
-        if let Event::UserCreated { user, person, org_unit, roles, active, .. } = fact.event {
+    fn evolve(row: Option<UserRow>, recorded: &RecordedEvent<'_>) -> Option<UserRow> {
+        if let Event::UserCreated { user, person, org_unit, roles, active, .. } = recorded.event {
             let mut versions = row.map_or_else(|| Vec::with_capacity(1), |user| user.versions);
-            versions.push(fact.version);
+            versions.push(recorded.version);
             return Some(UserRow {
                 user: user.clone(),
                 person: person.clone(),
@@ -86,7 +86,7 @@ impl Projection for UserProjection {
             });
         }
         let mut user = row?;
-        match fact.event {
+        match recorded.event {
             Event::UserUpdated { person, org_unit, roles, .. } => {
                 user.person.clone_from(person);
                 user.org_unit.clone_from(org_unit);
@@ -104,10 +104,10 @@ impl Projection for UserProjection {
             Event::RolesRemoved { roles, .. } => user.roles.retain(|role| !roles.contains(role)),
             Event::UserRemoved { .. } => {
                 user.removed = true;
-                user.versions.push(fact.version);
+                user.versions.push(recorded.version);
             }
             Event::CorporatePhoneAdded { .. } | Event::CorporatePhoneRemoved { .. } => {
-                user.versions.push(fact.version);
+                user.versions.push(recorded.version);
             }
             _ => {}
         }

@@ -257,3 +257,71 @@ fn thousand_accounts_of_a_file_are_invited() {
     let run = &cli.rows(&["runs"])[0];
     assert_eq!((&run["total"], &run["passed"]), (&json!(1_000), &json!(1_000)));
 }
+
+/// ML-12, ML-13: the summary of Import & Invite names everybody who was not invited, with the reason. Reports are found
+/// by their permission group, and show it.
+#[test]
+fn summary_names_everybody_who_was_not_invited() {
+    let cli = meridian();
+    let accounts: Vec<_> = (0..30).map(|n| format!("u{n}@meridian.example")).collect();
+    let rows: String = accounts.iter().map(|user| format!("{user},No,off,off\n")).collect();
+    let header = "email address or device,social_messaging,monitor_calls,monitor_sms";
+    let file = cli.file("accounts.csv", &format!("{header}\n{rows}"));
+    let place =
+        ["--dialect", "multiline", "--organization", "EMEA", "--permission-group", "Traders"];
+    let summary = cli.run(&[&["import", &file], &place[..], &["--invite"]].concat());
+    let summary = summary.expect_status(5).stdout;
+    let (_, failed) = summary.split_once("failed:\n").unwrap();
+    let (invited, others) = accounts.split_first().unwrap();
+    assert!(!failed.contains(&format!("{invited} ")), "{summary}");
+    for account in others {
+        let line = failed.lines().find(|line| line.contains(&format!("{account} ")));
+        assert!(line.is_some_and(|line| line.contains("number")), "{account}: {summary}");
+    }
+    let reports = |group| cli.rows(&["reports", "--permission-group", group]).len();
+    assert_eq!((reports("Traders"), reports("Brokers")), (1, 0));
+    let table = cli.run(&["reports", "show", "latest", "--wide"]).expect_status(0).stdout;
+    let (titles, first) = (table.lines().next().unwrap(), table.lines().nth(1).unwrap());
+    assert!(titles.contains("GROUP") && first.contains("Traders"), "{table}");
+    assert!(cli.run(&["reports", "--wide"]).expect_status(0).stdout.contains("Traders"));
+}
+
+/// ML-03, A43: an own wording in MultiLine's spelling is set as it is, and each of its variables is filled.
+#[test]
+fn every_variable_of_the_activation_mail_is_filled() {
+    let cli = meridian();
+    let settings = json!({
+        "app_download_link": "https://meridian.example/app",
+        "web_app_link": "https://meridian.example/web",
+        "logo_url": "https://meridian.example/logo.png",
+        "market_code": "M-77",
+    });
+    cli.run(&["command", "SetCompanyConfig", &settings.to_string()]).expect_status(0);
+    let names = "{f_name}|{l_name}|{u_name}|{market_code}|{app_download_link}|{web_app_link}";
+    let text = cli.file("mail.txt", &format!("Subject: Hi {{f_name}}\n\n{names}|{{link_url}}|\n"));
+    let images = "{sign_in_btn}|{qr_code_img}|{logo_img}";
+    let html = cli.file("mail.html", &format!("<p>{names}|{{link_url}}|{images}</p>"));
+    let kind = ["account_invitation", "--text", &text, "--html", &html];
+    let preview = cli.json(&[&["templates", "preview"], &kind[..]].concat());
+    assert_eq!(preview["subject"], "Hi Jane");
+    cli.run(&[&["templates", "set"], &kind[..], &["--language", "en"]].concat()).expect_status(0);
+    let person = ["--first-name", "Ann", "--last-name", "Lee", "--invite"];
+    cli.run(&add("ann@meridian.example", &person)).expect_status(0);
+
+    let run = std::fs::read_dir(cli.outbox()).unwrap().next().unwrap().unwrap().path();
+    let mail = std::fs::read_dir(run).unwrap().next().unwrap().unwrap().path();
+    let mail = read(&std::fs::read_to_string(mail).unwrap());
+    let filled = "Ann|Lee|ann@meridian.example|M-77|https://meridian.example/app|https://meridian.example/web|https://";
+    assert_eq!(mail.subject, "Hi Ann");
+    assert!(mail.text.starts_with(filled), "{}", mail.text);
+    let html = mail.html.replace("<bdi>", "").replace("</bdi>", "");
+    assert!(html.starts_with(&format!("<p>{filled}")), "{html}");
+    for part in [
+        "|<a href=\"https://",
+        "|<img src=\"cid:qr-code\"",
+        "|<img src=\"https://meridian.example/logo.png\"",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains('{') && !mail.text.contains('{'), "{html}");
+}

@@ -446,3 +446,29 @@ fn undo_names_who_is_left_without_a_supervisor() {
     }
     assert_eq!(cli.json(&["imports", "show", &first])["undo"]["unsupervised"], left);
 }
+
+/// OCM-11: CRM names and greeting templates are checked once the company has defined some. A blank cell is valid.
+#[test]
+fn crm_name_and_greeting_template_are_checked_once_defined() {
+    let cli = Cli::with_company();
+    let names = ["crm_names", "[\"Salesforce\"]", "greeting_templates", "[\"Welcome Hanoi\"]"];
+    let people = |crm: &str, greeting: &str| {
+        let header =
+            HEADER.replace('\n', ",Access Role,CRM Name,Text Chat Greeting Template Name\n");
+        let row = format!("boss,B,B,,9001,supervisor,,{TEAM},Team Lead,,{crm},{greeting}\n");
+        let file = cli.file("people.csv", &(header + &row));
+        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let words = ["import", &features, &file, &channels, "--dialect", "ocm", "--preview"];
+        let preview = cli.run(&[&words[..], &["--json"]].concat()).json();
+        let problems = preview["rows"][0]["problems"].as_array().unwrap().clone();
+        problems.iter().map(|one| json!([one["column"], one["code"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(people("Pipedrive", "Any"), Vec::<Value>::new());
+    cli.run(&[&["config", "set"][..], &names].concat()).expect_status(0);
+    assert_eq!(people("Salesforce", "Welcome Hanoi"), Vec::<Value>::new());
+    assert_eq!(people("", ""), Vec::<Value>::new());
+    let crm = json!(["CRM Name", "reference.crm_name_not_found"]);
+    let code = "reference.greeting_template_not_found";
+    let greeting = json!(["Text Chat Greeting Template Name", code]);
+    assert_eq!(people("Pipedrive", "Welcome"), [crm, greeting]);
+}

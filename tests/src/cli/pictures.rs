@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::paths::fixture;
-use crate::support::pictures::write_pictures;
+use crate::support::pictures::{write_cut_pictures, write_pictures};
 use crate::support::program::Cli;
 
 /// A company with users of these Agent IDs; the key of each user is the Agent ID with `user-` in front.
@@ -99,4 +99,71 @@ fn ten_thousand_pictures_are_imported() {
     let too_many = archive(&cli, "More.zip", "[f'agent{n}.png' for n in range(10001)]", 1);
     let refusal = cli.refused(&["pictures", &too_many]);
     assert_eq!(refusal["code"], "zip.too_many_entries");
+}
+
+/// OCM-17, A27: a damaged picture of a later archive does not replace a good one.
+#[test]
+fn good_picture_stays_when_a_damaged_one_follows() {
+    let cli = with_agents(&["johndoe22"]);
+    let name = "['johndoe22.png']";
+    cli.run(&["pictures", &archive(&cli, "Good.zip", name, 1)]).expect_status(0);
+    let good = cli.json(&["pictures", "show", "user-johndoe22"]);
+    let path = cli.path().join("Damaged.zip");
+    write_cut_pictures(&path, name);
+    cli.run(&["pictures", path.to_str().unwrap()]).expect_status(5);
+    let refused = cli.rows(&["pictures", "--rows", "latest"]);
+    assert_eq!(refused[0]["problem"]["code"], "picture.damaged", "{refused:?}");
+    assert_eq!(cli.json(&["pictures", "show", "user-johndoe22"]), good);
+    assert!(stored(&cli).contains(&good["sha256"].as_str().unwrap().to_owned()));
+    cli.run(&["pictures", "download", "user-johndoe22", "--to", "john.png"]).expect_status(0);
+}
+
+/// A27: the bytes of a replaced picture go, unless a user of any company has the same picture.
+#[test]
+fn bytes_of_replaced_pictures_are_removed() {
+    let cli = with_agents(&["agent0", "agent1"]);
+    let digest = |user: &str, company: &str| {
+        let row = cli.json(&["pictures", "show", user, "--company", company]);
+        row["sha256"].as_str().unwrap().to_owned()
+    };
+    let both = archive(&cli, "Both.zip", "['agent0.png', 'agent1.png']", 2);
+    cli.run(&["pictures", &both]).expect_status(0);
+    let user = json!({"user": "zoe", "attributes": {"agent_id": "agent0"}}).to_string();
+    cli.run(&["command", "AddUser", &user, "--company", "globex"]).expect_status(0);
+    let other = archive(&cli, "Other.zip", "['agent0.png']", 1);
+    cli.run(&["pictures", &other, "--company", "globex"]).expect_status(0);
+    let (shared, own) = (digest("user-agent0", "acme"), digest("user-agent1", "acme"));
+    assert_eq!(digest("zoe", "globex"), shared);
+
+    // More pictures than one commit can hold: the archive is decided about in several commits.
+    let many = "[f'agent{n}.png' for n in [*range(2, 1100), 0, 1]]";
+    let many = archive(&cli, "Many.zip", many, 900);
+    cli.run(&["pictures", &many]).expect_status(5);
+    let stored = stored(&cli);
+    assert_ne!(digest("user-agent0", "acme"), shared);
+    assert!(stored.contains(&shared), "a user of another company has the picture");
+    assert!(!stored.contains(&own), "the bytes stay although no user has the picture");
+    for user in ["user-agent0", "user-agent1"] {
+        assert!(stored.contains(&digest(user, "acme")));
+    }
+    let last = archive(&cli, "Last.zip", "['none.png', 'zoe.png', 'agent0.png']", 3);
+    cli.run(&["pictures", &last, "--company", "globex"]).expect_status(5);
+    assert_ne!(digest("zoe", "globex"), shared);
+    assert!(!self::stored(&cli).contains(&shared), "nobody has the picture any more");
+}
+
+/// OCM-16: an import of pictures says that it cannot be undone, and its pictures are removed together.
+#[test]
+fn pictures_of_an_import_are_not_undone_but_removed() {
+    let cli = with_agents(&["agent0", "agent1"]);
+    let first = archive(&cli, "First.zip", "['agent0.png', 'agent1.png']", 2);
+    let first = cli.json(&["pictures", &first])["import"].as_str().unwrap().to_owned();
+    cli.run(&["pictures", &archive(&cli, "Next.zip", "['agent1.png']", 1)]).expect_status(0);
+    let refusal = cli.refused(&["imports", "undo", &first, "--yes"]);
+    assert_eq!(refusal["code"], "import.of_pictures");
+    cli.run(&["pictures", "remove", "--import", &first, "--yes"]).expect_status(0);
+    let left = cli.rows(&["pictures", "list"]);
+    assert_eq!((left.len(), &left[0]["user"]), (1, &json!("user-agent1")));
+    let unknown = ["pictures", "remove", "--import", "01JD0000000000000000000000", "--yes"];
+    assert_eq!(cli.refused(&unknown)["code"], "query.not_found");
 }

@@ -111,3 +111,32 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
     assert_eq!(outcomes(0), [json!(["Lead", "skipped"]), json!(["Chief", "assigned"])]);
     assert_eq!(outcomes(1), [json!(["Lead", "assigned"]), json!(["Chief", "assigned"])]);
 }
+
+/// OCM-21: a role is assigned to more people than one commit can hold. The preview has the same numbers and changes
+/// nothing.
+#[test]
+fn role_is_assigned_to_over_a_thousand_people() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
+    let people: Vec<_> = (0..1_200).map(|n| (format!("u{n}"), format!("+1212200{n:04}"))).collect();
+    let people: Vec<_> = people.iter().map(|(user, phone)| (&**user, &**phone)).collect();
+    cli.import(&cli.people("many.csv", &people));
+    cli.run(&["roles", "define", "Lead"]).expect_status(0);
+    cli.run(&["roles", "assign", "Lead", "--user", "u7"]).expect_status(0);
+    let assign = ["roles", "assign", "Lead", "--org-unit", "Fixed Income Desk"];
+    let preview = [&assign[..], &["--preview"]].concat();
+    let numbers = |words: &[&str]| {
+        let printed = cli.run(words).expect_status(0).stdout;
+        printed.lines().last().unwrap().to_owned()
+    };
+    let would = "nothing was changed; it would be: 1199 assigned, 1 skipped, 0 failed";
+    assert_eq!(numbers(&preview), would);
+    assert_eq!(numbers(&assign), "1199 assigned, 1 skipped, 0 failed");
+    assert!(numbers(&preview).ends_with("0 assigned, 1200 skipped, 0 failed"));
+    let history = cli.rows(&["history"]);
+    let assigned = history.iter().filter(|row| row["event"] == "RolesAssigned");
+    let commits: std::collections::BTreeSet<_> =
+        assigned.clone().map(|row| row["command"].to_string()).collect();
+    assert_eq!(assigned.count(), 1_200);
+    assert!(commits.len() > 2, "one commit would hold them all");
+}

@@ -1,8 +1,8 @@
 //! Runs: who is invited, who is not and why, and who has linked.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -152,17 +152,7 @@ fn terminal_asks_for_confirmation_of_a_run() {
     let cli = with_three_people();
     for (answer, runs) in [("n", 0), ("", 0), ("y", 1)] {
         let words = "runs start --channel whatsapp --import latest";
-        let line = format!("{} {words}", crate::support::program::program().display());
-        let mut command = cli.command(&[]);
-        let environment: Vec<_> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(cli.path());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(format!("{answer}\n").as_bytes()).unwrap();
-        let screen = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let screen = cli.on_terminal(words, &format!("{answer}\n"));
         assert!(screen.contains("emails to 3 users") && screen.contains("[y/N]"), "{screen}");
         assert_eq!(cli.rows(&["runs"]).len(), runs, "{answer:?}: {screen}");
     }

@@ -11,25 +11,25 @@ use crate::support::mail_server::MailServer;
 use crate::support::wait::eventually;
 
 /// Longer than a busy machine needs for one step.
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
-fn smtp(port: u16, connect: Duration) -> Arc<SmtpTransport> {
+pub(super) fn smtp(port: u16, connect: Duration) -> Arc<SmtpTransport> {
     let timeouts = Timeouts { connect, command: LONG, data: LONG };
     let url = format!("smtp://127.0.0.1:{port}?connections=4");
     Arc::new(SmtpTransport::with_timeouts(&url, timeouts).unwrap())
 }
 
 /// A port on which no server listens.
-fn closed_port() -> u16 {
+pub(super) fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn server_on(port: u16, options: &[&str]) -> MailServer {
+pub(super) fn server_on(port: u16, options: &[&str]) -> MailServer {
     MailServer::start(&[&["--port", &port.to_string()], options].concat())
 }
 
 /// Waits until the run waits, and returns what it waits for.
-async fn waiting_for(harness: &EngineHarness, run: &str) -> Value {
+pub(super) async fn waiting_for(harness: &EngineHarness, run: &str) -> Value {
     eventually("the run waits", async || {
         let row = harness.row("run", json!({"run": run})).await;
         Some(row["waiting_for"].clone()).filter(Value::is_object)
@@ -37,7 +37,7 @@ async fn waiting_for(harness: &EngineHarness, run: &str) -> Value {
     .await
 }
 
-async fn counts(harness: &EngineHarness, run: &str) -> (Value, [u64; 3]) {
+pub(super) async fn counts(harness: &EngineHarness, run: &str) -> (Value, [u64; 3]) {
     let row = harness.row("run", json!({"run": run})).await;
     let counts = ["passed", "failed", "remaining"].map(|name| row[name].as_u64().unwrap());
     (row["state"].clone(), counts)

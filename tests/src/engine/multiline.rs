@@ -284,3 +284,62 @@ async fn reminder_of_an_account_speaks_of_activation() {
     }
     assert!(!mails.concat().contains("WhatsApp"));
 }
+
+/// A35: a resend and a run of accounts have at most a thousand people, however many files the accounts came in.
+#[tokio::test]
+async fn run_of_accounts_is_bounded_by_a_thousand() {
+    let harness = EngineHarness::meridian().await;
+    let keys: Vec<_> = (0..=1_000).map(|n| format!("u{n}@meridian.example")).collect();
+    let rows: Vec<_> = keys.iter().map(|key| format!(",,{key},No,,off,off,,,")).collect();
+    let rows: Vec<_> = rows.iter().map(String::as_str).collect();
+    import(&harness, &rows[..1_000], "EMEA").await;
+    let resend = json!({"channel": "whatsapp", "filter": "not_invited", "mode": "preview"});
+    let run = |users: &[String]| json!({"source": {"users": users}, "channel": "whatsapp", "mode": "preview"});
+    for (name, body) in [
+        ("ResendInvitation", resend.clone()),
+        ("StartBulkIntegration", run(&keys[..1_000])),
+        (
+            "StartBulkIntegration",
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "preview"}),
+        ),
+    ] {
+        assert_eq!(ok(&harness.submit(name, body).await)["recipient_count"], 1_000);
+    }
+    import(&harness, &rows[1_000..], "EMEA").await;
+    let mut part = resend.clone();
+    part["limit"] = json!(1_000);
+    for (name, body) in [("ResendInvitation", resend), ("StartBulkIntegration", run(&keys))] {
+        let why = refused(&harness.submit(name, body).await, Code::RunTooManyRecipients);
+        assert_eq!(why, json!({"limit": 1_000, "actual": 1_001}), "{name}");
+    }
+    let shown = ok(&harness.submit("ResendInvitation", part).await);
+    assert_eq!(shown["recipient_count"], 1_000);
+}
+
+/// ML-01, ML-10: the privilege "Accounts" alone is enough to invite named accounts, from the preview to the mail. It is
+/// not enough for other people, also among accounts.
+#[tokio::test]
+async fn accounts_privilege_is_enough_to_invite_named_accounts() {
+    let harness = EngineHarness::meridian().await;
+    let row = ",,ann@meridian.example,No,+12125550001,off,off,,,";
+    import(&harness, &[row], "EMEA").await;
+    ok(&harness.submit("AddUser", json!({"user": "bob", "email": "bob@meridian.example"})).await);
+    harness.grant("amy", "accounts").await;
+    let resend = async |users: &[&str], extra: Value| {
+        let mut body = json!({"users": users, "channel": "whatsapp"});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        harness.submit_as("amy", "ResendInvitation", body).await
+    };
+    let ann = "ann@meridian.example";
+    for users in [&["bob"][..], &[ann, "bob"]] {
+        let denied = refused(&resend(users, json!({})).await, Code::AuthPermissionDenied);
+        assert_eq!(denied, json!({"permission": "bulk_integrate_users"}));
+    }
+    let shown = ok(&resend(&[ann], json!({"mode": "preview"})).await);
+    assert_eq!(shown["expected"]["invite"], 1);
+    let run = ok(&resend(&[ann], json!({"plan_hash": shown["plan_hash"]})).await)["run"].clone();
+    harness.settle().await;
+    let run = harness.row("run", json!({"run": run})).await;
+    assert_eq!((&run["passed"], &run["requested_by"]), (&json!(1), &json!("amy")));
+    assert_eq!(harness.outbox().len(), 1);
+}

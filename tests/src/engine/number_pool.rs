@@ -85,6 +85,6 @@ async fn cooled_number_is_available_before_the_next_tick() {
     harness.settle().await;
     assert_eq!(outcomes(&harness, &[result]).await.0, ["bob@meridian.example"]);
     let history = harness.rows("history", json!({"entity": format!("phone:{NUMBER}")})).await;
-    let cooled = history.iter().filter(|fact| fact["event"] == "NumberCooled").count();
+    let cooled = history.iter().filter(|recorded| recorded["event"] == "NumberCooled").count();
     assert_eq!(cooled, 1);
 }

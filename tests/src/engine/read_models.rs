@@ -111,8 +111,8 @@ fn replayed(harness: &EngineHarness) -> Dump {
     let mut rows = MemoryRows::default();
     let mut reader = log.read_all(1);
     while let Some(entry) = reader.next().unwrap() {
-        for fact in entry.recorded.facts() {
-            boarding_projections::apply(&fact, &mut rows).unwrap();
+        for recorded in entry.recorded.events() {
+            boarding_projections::apply(&recorded, &mut rows).unwrap();
         }
     }
     dump(&rows)

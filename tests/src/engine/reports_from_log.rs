@@ -121,8 +121,8 @@ impl RecordedAnswers {
             while let Some(entry) =
                 entries.next_if(|entry| entry.recorded.position <= recorded.position)
             {
-                for fact in entry.recorded.facts() {
-                    boarding_projections::apply(&fact, &mut rows).unwrap();
+                for recorded in entry.recorded.events() {
+                    boarding_projections::apply(&recorded, &mut rows).unwrap();
                 }
             }
             if recorded.query != "failed_rows" {

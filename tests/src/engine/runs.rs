@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
 use boarding_core::delivery::null::NullTransport;
 use serde_json::{Value, json};
@@ -212,7 +213,7 @@ async fn misplaced_report_changes_nothing() {
     harness.settle().await;
     let before = harness.log_bytes();
     let late = harness.submit("InviteSent", sent(&first, "bob")).await;
-    assert!(matches!(late, boarding_commands::envelope::Answer::Refused { .. }), "{late:?}");
+    assert!(matches!(late, Answer::Refused { .. }), "{late:?}");
     refused(&harness.submit("UserSkipped", skip).await, Code::RecipientAlreadyTerminal);
     assert_eq!(harness.log_bytes(), before);
     for run in [first, second] {
@@ -273,4 +274,28 @@ async fn recipients_with_very_long_keys_are_claimed_in_parts() {
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(250)));
+}
+
+/// LX-20, A39: of two administrators who confirm one plan at the same moment, one starts the run. The other gets its id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_confirmed_by_two_at_once_starts_one_run() {
+    let transport = HeldTransport::new(false);
+    let harness = EngineHarness::acme(Some(transport.clone())).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let unconfirmed =
+        json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+    let without = harness.submit("StartBulkIntegration", unconfirmed.clone()).await;
+    assert_eq!(refused(&without, Code::FieldRequired), json!({"field": "plan_hash"}));
+    let body = harness.as_shown("acme", unconfirmed).await;
+    let confirm = || harness.submit("StartBulkIntegration", body.clone());
+    let answers = tokio::join!(confirm(), confirm());
+    let (accepted, other) = match &answers {
+        (first @ Answer::Accepted { .. }, second) => (first, second),
+        (first, second) => (second, first),
+    };
+    let run = ok(accepted)["run"].clone();
+    assert_eq!(refused(other, Code::RunAlreadyConfirmed), json!({"run": run}));
+    transport.release_all();
+    harness.settle().await;
+    assert_eq!((harness.rows("runs", json!({})).await.len(), transport.mails().len()), (1, 2));
 }

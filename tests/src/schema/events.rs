@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_projections::history;
 use serde_json::Value;
 
@@ -20,8 +20,8 @@ fn rows(hex: &str) -> Vec<Value> {
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
     let commit = boarding_log::codec::decode(&bytes).unwrap();
-    let recorded = Recorded { position: 7, hash: boarding_log::codec::hash(&bytes), commit };
-    recorded.facts().map(|fact| history::event_json(&fact)).collect()
+    let recorded = RecordedCommit { position: 7, hash: boarding_log::codec::hash(&bytes), commit };
+    recorded.events().map(|recorded| history::event_json(&recorded)).collect()
 }
 
 /// Each event has a schema and is valid by it.

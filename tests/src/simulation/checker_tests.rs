@@ -153,6 +153,7 @@ fn missing_repeated_or_misplaced_row_is_detected() {
         sha256: String::new(),
         bytes: 1,
         format: PictureFormat::Png,
+        replaced: None,
     };
     two_users().accepts(vec![archive(1, 0), picture()]).violates("P10", vec![archive(0, 0)]);
     two_users().violates("P14", vec![archive(1, 1), picture()]);

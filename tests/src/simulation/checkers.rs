@@ -7,7 +7,7 @@ mod origin;
 mod runs;
 mod users;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::event::Event;
 
 use super::violation::CheckResult;
@@ -27,20 +27,20 @@ pub(super) struct InvariantCheckers {
 
 impl InvariantCheckers {
     /// Checks P1 to P9, P14, P17 to P19, P21 and P23 at each event of a commit and at its end.
-    pub(super) fn observe(&mut self, recorded: &Recorded, origin: Origin) -> CheckResult {
+    pub(super) fn observe(&mut self, recorded: &RecordedCommit, origin: Origin) -> CheckResult {
         let at = recorded.commit.at;
-        for fact in recorded.facts() {
-            let channel = self.runs.channel_of(fact.event);
+        for recorded in recorded.events() {
+            let channel = self.runs.channel_of(recorded.event);
             if let (Event::InviteDispatched { .. }, Origin::Claim, Some(channel)) =
-                (fact.event, origin, channel)
+                (recorded.event, origin, channel)
             {
-                self.users.check_may_be_mailed(fact.event, channel)?;
+                self.users.check_may_be_mailed(recorded.event, channel)?;
             }
-            self.runs.observe(fact.event, at)?;
-            self.users.observe(fact.event)?;
-            self.numbers.observe(fact.event, channel)?;
-            self.invitations.observe(fact.event, channel, origin, at)?;
-            self.imports.observe(fact.event)?;
+            self.runs.observe(recorded.event, at)?;
+            self.users.observe(recorded.event)?;
+            self.numbers.observe(recorded.event, channel)?;
+            self.invitations.observe(recorded.event, channel, origin, at)?;
+            self.imports.observe(recorded.event)?;
         }
         self.numbers.end_commit()?;
         self.imports.end_commit()?;

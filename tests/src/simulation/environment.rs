@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::event::Event;
 use boarding_commands::values::{CompanyId, Time};
 use boarding_log::memory::MemoryLog;
@@ -46,16 +46,18 @@ impl Environment {
     }
 
     /// Appends a commit and applies it to the read models.
-    pub(super) fn append(&mut self, encoded: Encoded) -> Result<Recorded, String> {
+    pub(super) fn append(&mut self, encoded: Encoded) -> Result<RecordedCommit, String> {
         let appended = poll_once(self.log.append(vec![encoded]))
             .map_err(|error| format!("P11 append: {error}"))?;
         let recorded =
             self.log.read_at(appended[0].location).map_err(|error| format!("P12 read: {error}"))?;
-        for fact in recorded.facts() {
-            boarding_projections::apply(&fact, &mut self.rows)
+        for recorded in recorded.events() {
+            boarding_projections::apply(&recorded, &mut self.rows)
                 .map_err(|error| format!("P12 project: {error}"))?;
-            self.outcomes.insert(fact.event.name().to_owned());
-            if let Event::InviteFailed { code, .. } | Event::UserSkipped { code, .. } = fact.event {
+            self.outcomes.insert(recorded.event.name().to_owned());
+            if let Event::InviteFailed { code, .. } | Event::UserSkipped { code, .. } =
+                recorded.event
+            {
                 self.outcomes.insert(code.to_string());
             }
         }
@@ -63,7 +65,7 @@ impl Environment {
     }
 
     /// All commits, or those of one company.
-    pub(super) fn commits(&self, company: Option<&CompanyId>) -> Vec<Recorded> {
+    pub(super) fn commits(&self, company: Option<&CompanyId>) -> Vec<RecordedCommit> {
         let mut reader = match company {
             Some(company) => self.log.read_company(company, 0),
             None => self.log.read_all(0),

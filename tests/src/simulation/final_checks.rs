@@ -1,6 +1,6 @@
 //! Checks at the end of a history: liveness, replay, isolation, undo, repeated imports.
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, CommandId};
 use boarding_projections::csv_export::CsvFormat;
@@ -45,14 +45,15 @@ pub(super) fn check(
 /// P12: rows replayed in batches of any size equal the live rows.
 fn check_read_models(env: &Environment, rng: &mut SeededRandom) -> CheckResult {
     let commits = env.commits(None);
-    let facts: Vec<_> = commits.iter().flat_map(Recorded::facts).collect();
+    let events: Vec<_> = commits.iter().flat_map(RecordedCommit::events).collect();
     let mut rows = MemoryRows::default();
-    let mut rest = facts.as_slice();
+    let mut rest = events.as_slice();
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((1 + rng.below(60)).min(rest.len()));
         let mut staged = StagedRows::over(&rows);
-        let applied =
-            chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
+        let applied = chunk
+            .iter()
+            .try_for_each(|recorded| boarding_projections::apply(recorded, &mut staged));
         applied.map_err(|error| format!("P12 replay: {error}"))?;
         let changes: Vec<_> = staged.into_changes().collect();
         for change in changes {

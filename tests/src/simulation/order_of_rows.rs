@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boarding_commands::decide::ImportRows;
-use boarding_commands::decide::imports::Claims;
+use boarding_commands::decide::imports::AllotmentBuilder;
 use boarding_commands::values::ImportId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Imports the rows in commits of so many. The claims are collected anew for each, as after a restart.
+    /// Imports the rows in commits of so many. The values are collected anew for each, as after a restart.
     fn import(&mut self, product: &Product, lines: &[Line], per_commit: usize) -> ImportId {
         let lines: String = lines.iter().map(|line| (product.line)(line) + "\n").collect();
         let text = format!("{}\n{lines}", product.header);
@@ -205,9 +205,9 @@ impl World {
         let result = self.submit(&Request { actor: "jane", splits_import, ..request });
         let import: ImportId = result["import"].as_str().unwrap().parse().unwrap();
         for chunk in rows.chunks(per_commit).filter(|_| splits_import) {
-            let mut claims = Claims::default();
-            claims.add(&self.company.state, import, &rows);
-            let allotment = Some(Arc::new(claims.allot()));
+            let mut builder = AllotmentBuilder::default();
+            builder.add(&self.company.state, import, &rows);
+            let allotment = Some(Arc::new(builder.allot()));
             let command = ImportRows { import, rows: chunk.to_vec(), allotment };
             let reply = self.company.submit_internal(&mut self.env, &mut self.rng, command);
             assert_eq!(reply.unwrap().code(), None);

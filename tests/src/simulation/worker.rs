@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boarding_commands::company::{Effects, RecipientState, Undo};
-use boarding_commands::decide::imports::Claims;
+use boarding_commands::decide::imports::AllotmentBuilder;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::own_message_id;
 use boarding_commands::decide::{
@@ -185,10 +185,10 @@ impl SimulatedCompany {
             let all = self.import_rows.get(&import).cloned().unwrap_or_default();
             // After a crash the engine may submit the last row again, so chunks may overlap.
             let from = usize::try_from(done).unwrap().saturating_sub(rng.below(2));
-            let mut claims = Claims::default();
-            claims.add(&self.state, import, &all);
+            let mut builder = AllotmentBuilder::default();
+            builder.add(&self.state, import, &all);
             let rows = all.into_iter().skip(from).take(1 + rng.below(3)).collect();
-            let allotment = Some(Arc::new(claims.allot()));
+            let allotment = Some(Arc::new(builder.allot()));
             self.submit_internal(env, rng, ImportRows { import, rows, allotment })?;
         }
         Ok(())

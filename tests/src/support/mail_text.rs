@@ -14,6 +14,8 @@ pub(crate) struct ReadMail {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
+    /// The type and the file name of each part that is not the text.
+    pub(crate) attachments: Vec<String>,
 }
 
 /// Decodes a mail with Python's email package.

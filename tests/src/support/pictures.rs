@@ -7,6 +7,15 @@ use super::clients::python;
 /// Writes a zip archive. `names` is a list of names as a Python expression. Each file is a grey PNG, of a size by its place
 /// in the list modulo `kinds`.
 pub(crate) fn write_pictures(path: &Path, names: &str, kinds: usize) {
+    write(path, names, &format!("png(2 + place % {kinds})"));
+}
+
+/// As [`write_pictures`]. Every picture lacks its last bytes, as after a broken download.
+pub(crate) fn write_cut_pictures(path: &Path, names: &str) {
+    write(path, names, "png(40)[:-20]");
+}
+
+fn write(path: &Path, names: &str, picture: &str) {
     let script = format!(
         "import struct, sys, zipfile, zlib\n\
          def chunk(kind, data):\n\
@@ -19,7 +28,7 @@ pub(crate) fn write_pictures(path: &Path, names: &str, kinds: usize) {
          \x20   return start + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')\n\
          with zipfile.ZipFile(sys.argv[1], 'w') as out:\n\
          \x20   for place, name in enumerate({names}):\n\
-         \x20       out.writestr(name, png(2 + place % {kinds}))\n"
+         \x20       out.writestr(name, {picture})\n"
     );
     let made = std::process::Command::new(python()).args(["-c", &script]).arg(path).status();
     assert!(made.unwrap().success());

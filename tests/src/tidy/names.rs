@@ -1,7 +1,9 @@
 //! A test is named after what happens, in few words; its comment cites the ids of requirements.
 
-use super::assert_tidy;
+use boarding_commands::schema::ALIASES;
+
 use super::sources::{check_lines, sources};
+use super::{Breach, assert_tidy};
 
 /// The most words of a name.
 const MAX_WORDS: usize = 10;
@@ -68,4 +70,28 @@ fn ids_in_names_are_found() {
 fn long_names_are_found() {
     assert_eq!(advise("a_b_c_d_e_f_g_h_i_j"), None);
     assert!(advise("a_b_c_d_e_f_g_h_i_j_k").is_some());
+}
+
+/// A second name of a key is part of the contract, but a schema is not derived from serde's attribute.
+#[test]
+fn other_names_of_keys_are_marked_for_the_schema() {
+    let names = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
+        for (number, pair) in lines.windows(2).enumerate() {
+            if !(pair[0].starts_with("#[serde(") && pair[0].contains("alias = ")) {
+                continue;
+            }
+            let known: Vec<String> = names(pair[0]);
+            let marked: Vec<String> = names(pair[1]);
+            if marked.first().is_none_or(|mark| mark != ALIASES) || marked[1..] != known {
+                breaches.push(Breach {
+                    place: format!("{}:{}", source.path, number + 1),
+                    advice: format!("write #[schemars(extend(\"{ALIASES}\" = {known:?}))] below"),
+                });
+            }
+        }
+    }
+    assert_tidy(&breaches);
 }

@@ -6,7 +6,7 @@ use crate::company::{
     Addressee, Company, ImportLink, ImportState, Invites, Notification, Placing, Undo,
 };
 use crate::event::{
-    Counts, FileRef, ImportEvent, ImportOptions, TemplateKind, Topic, UndoCounts, UndoOutcome,
+    Counts, FileRef, ImportEvent, ImportOptions, MailKind, Topic, UndoCounts, UndoOutcome,
     import_completed_key, welcome_key,
 };
 use crate::values::{ImportId, Time};
@@ -61,7 +61,7 @@ impl Company {
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
                     done.named_since = BTreeMap::new();
-                    done.claims = BTreeMap::new();
+                    done.key_rows = BTreeMap::new();
                     done.created = BTreeSet::new();
                     done.left = BTreeSet::new();
                     self.latest_import = Some(*import);
@@ -88,7 +88,7 @@ impl Company {
         generation: u32,
     ) {
         let (to, about) = (Addressee::Admin(email.into()), Topic::Import(import));
-        let mail = Notification::new(to, TemplateKind::ImportCompleted, about);
+        let mail = Notification::new(to, MailKind::ImportCompleted, about);
         self.notifications.insert(import_completed_key(import, generation), mail);
         if let Some(import) = self.imports.get_mut(&import) {
             import.link = Some(ImportLink { expires_at, used: false, generation });
@@ -116,7 +116,7 @@ impl Company {
                 counts,
                 members: Vec::new(),
                 named_since: BTreeMap::new(),
-                claims: BTreeMap::new(),
+                key_rows: BTreeMap::new(),
                 left: BTreeSet::new(),
                 created: BTreeSet::new(),
                 invites: None,

@@ -2,7 +2,7 @@
 
 use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification, TemplateText};
-use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
+use crate::event::{Channel, Event, MailKind, MailTo, NotificationEvent, Source, Topic};
 use crate::values::{Time, email};
 
 /// The most people that a digest of expired invitations names: a reader sees them at a glance.
@@ -44,7 +44,7 @@ impl Company {
                 self.deferred_notifications.insert(key, mail, via, *retry_at);
             }
             NotificationEvent::NotificationChannelsRecorded { mails, texts } => {
-                self.notification_channels = Some((mails.clone(), texts.clone()));
+                self.notification_transports = Some((mails.clone(), texts.clone()));
             }
             NotificationEvent::NotificationRequeued { key } => {
                 // A mail that waits keeps its time, however often it is sent again.
@@ -67,8 +67,8 @@ impl Company {
         }
     }
 
-    /// Records that a notice was sent, so that it is not repeated.
-    fn mark_notified(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
+    /// Records that a notification was sent, so that it is not repeated.
+    fn mark_notified(&mut self, at: Time, kind: MailKind, to: &MailTo, about: &Topic) {
         match (about, to) {
             (Topic::Numbers { org_unit, .. }, _) => {
                 self.numbers.mark_notified(kind, org_unit.as_deref());

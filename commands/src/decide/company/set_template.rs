@@ -6,16 +6,16 @@ use serde_json::json;
 
 use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::event::{Event, Permission, TemplateKind};
+use crate::event::{Event, MailKind, Permission};
 use crate::mail_kinds;
-use crate::template;
+use crate::template::{self, MailTemplate};
 use crate::values::{Code, Refusal};
 
 /// The company's own wording of a mail, in one language.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetTemplate {
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     /// A BCP 47 tag: `en`, `pt-BR`.
     pub language: String,
     /// Empty for a text message.
@@ -57,10 +57,11 @@ impl Decide for SetTemplate {
                 "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
             ));
         }
+        let template = self.spelled();
+        let TemplateText { subject, text, html } = &template;
         let kind = mail_kinds::of(self.kind);
-        template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, html)?;
-        let Self { kind, language, subject, text, html } = self.clone();
-        let template = TemplateText { subject, text, html: html.unwrap_or_default() };
+        template::check(kind.facts(), &kind.sample(), subject, text, html)?;
+        let Self { kind, language, .. } = self.clone();
         let is_used = company.uses_language(&language);
         let result = json!(Set { language: language.clone(), is_used });
         // The same language in another spelling replaces the wording.
@@ -71,7 +72,7 @@ impl Decide for SetTemplate {
         let language = own.map_or(language, |(tag, _)| tag.to_owned());
         let TemplateText { subject, text, html } = template;
         Ok(Decision::append(vec![match kind {
-            TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
+            MailKind::ChannelInvitation | MailKind::Welcome => {
                 Event::TemplateSet { kind, language, subject, text, html }
             }
             _ => Event::NoticeTemplateSet { kind, language, subject, text, html },
@@ -81,6 +82,20 @@ impl Decide for SetTemplate {
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
         Set::json_schema(generator)
+    }
+}
+
+impl SetTemplate {
+    /// The wording with every variable in double braces. `{f_name}` is a variable too, as in the product's own templates.
+    fn spelled(&self) -> TemplateText {
+        let given = MailTemplate {
+            language: self.language.clone(),
+            subject: self.subject.clone(),
+            text: self.text.clone(),
+            html: self.html.clone().unwrap_or_default(),
+        };
+        let MailTemplate { subject, text, html, .. } = given.with_double_braces();
+        TemplateText { subject, text, html }
     }
 }
 
@@ -95,13 +110,12 @@ mod tests {
     /// ML-14: the template of every mail can be set in any language. The same template again changes nothing.
     #[test]
     fn every_kind_of_mail_can_be_worded() {
-        for kind in TemplateKind::ALL {
-            let template::MailTemplate { subject, text, html, .. } =
-                template::builtin(kind, "fr").unwrap();
+        for kind in MailKind::ALL {
+            let MailTemplate { subject, text, html, .. } = template::builtin(kind, "fr").unwrap();
             let body = json!({"kind": kind, "language": "de", "subject": subject, "text": text, "html": html});
             let company = given([]);
             let then = company.when_json("SetTemplate", body.clone());
-            let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+            let first = matches!(kind, MailKind::ChannelInvitation | MailKind::Welcome);
             assert_eq!(then.names(), [if first { "TemplateSet" } else { "NoticeTemplateSet" }]);
             let Command::SetTemplate(set) = Command::read("SetTemplate", body.clone()).unwrap()
             else {
@@ -129,5 +143,30 @@ mod tests {
         given([])
             .when_json("SetTemplate", body)
             .then_refused(Code::TemplateMissingRequiredVariable);
+    }
+
+    /// ML-03, A43: each variable that the activation mail must show is named when it is missing. `{name}` is one.
+    #[test]
+    fn missing_variable_of_the_activation_mail_is_named() {
+        let set = |text: &str, html: &str| {
+            let body = json!({"kind": "account_invitation", "language": "en", "subject": "Activate", "text": text, "html": html});
+            given([]).when_json("SetTemplate", body)
+        };
+        let html = "{sign_in_btn} {link_url} {qr_code_img}";
+        let Event::NoticeTemplateSet { html: stored, .. } = &set("{link_url}", html).events()[0]
+        else {
+            panic!()
+        };
+        assert_eq!(stored, "{{ sign_in_btn }} {{ link_url }} {{ qr_code_img }}");
+        for (text, html, missing) in [
+            ("{f_name}", html, "text: link_url"),
+            ("{link_url}", "{link_url} {qr_code_img}", "html: link_button"),
+            ("{link_url}", "{sign_in_btn} {qr_code_img}", "html: link_url"),
+        ] {
+            let refusal = set(text, html).then_refused(Code::TemplateMissingRequiredVariable);
+            assert_eq!(refusal.details, json!({"missing": [missing]}));
+        }
+        let refusal = set("{link_url} {pwd}", html).then_refused(Code::TemplateInvalid);
+        assert!(refusal.message.contains("accounts have no password"), "{refusal}");
     }
 }

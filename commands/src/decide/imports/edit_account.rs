@@ -27,13 +27,17 @@ const RESTRICT: &str = "restrict_incoming_social_messaging";
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
     #[serde(alias = "user")]
+    #[schemars(extend("x-aliases" = ["user"]))]
     pub account: String,
     #[serde(alias = "firstname")]
+    #[schemars(extend("x-aliases" = ["firstname"]))]
     pub first_name: Option<Personal<String>>,
     #[serde(alias = "lastname")]
+    #[schemars(extend("x-aliases" = ["lastname"]))]
     pub last_name: Option<Personal<String>>,
     /// The new e-mail address of the account, or the new phone of the device.
     #[serde(alias = "email", alias = "device")]
+    #[schemars(extend("x-aliases" = ["email", "device"]))]
     pub address: Option<Personal<String>>,
     pub permission_group: Option<String>,
     pub social_messaging: Option<String>,

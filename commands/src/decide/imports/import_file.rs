@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::import_preview::ImportPreview;
 use crate::company::{Company, ImportState, Invites, Placing, Undo};
-use crate::decide::imports::claims::Claims;
+use crate::decide::imports::allotment_builder::AllotmentBuilder;
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::{Rows, needed_phone};
@@ -32,6 +32,7 @@ pub use bad_rows::BadRows;
 #[serde(deny_unknown_fields)]
 pub struct ImportFile {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: Option<ImportId>,
     #[schemars(with = "DialectName")]
     pub dialect: String,
@@ -48,6 +49,7 @@ pub struct ImportFile {
     pub delimiter: Option<char>,
     /// The file's column names → the dialect's.
     #[serde(default, alias = "column_map")]
+    #[schemars(extend("x-aliases" = ["column_map"]))]
     pub columns: BTreeMap<String, String>,
     /// Whether the import invites the people that it creates, and no others.
     #[serde(default)]
@@ -157,7 +159,7 @@ impl Decide for ImportFile {
         if invites.is_some() {
             context.require_mail_settings(company)?;
         } else if self.send_welcome_email {
-            context.require_mail_server_settings(company)?;
+            context.require_notification_settings(company, true)?;
         }
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
@@ -165,7 +167,8 @@ impl Decide for ImportFile {
         warnings.extend(self.missing_phones(&read.summary));
         let ignored = read.summary.ignored;
         let counts = Counts::of_file(read.summary.rows, ignored, warnings.len());
-        let allotment = Claims::allot_all(company, import, &options, placing.as_ref(), &read.rows);
+        let allotment =
+            AllotmentBuilder::allot_all(company, import, &options, placing.as_ref(), &read.rows);
         let mut rows = Rows::new(company, import, &options, None)
             .with_placing(placing.as_ref())
             .with_allotment(&allotment);

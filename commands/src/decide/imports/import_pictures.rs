@@ -20,9 +20,11 @@ use crate::values::{Code, ImportId, Personal, Refusal};
 #[serde(deny_unknown_fields)]
 pub struct ImportPictures {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: Option<ImportId>,
     /// A zip archive.
     #[serde(alias = "zip")]
+    #[schemars(extend("x-aliases" = ["zip"]))]
     pub file: FileBody,
     /// What the names of the pictures are, without their extensions.
     pub match_attribute: MatchAttribute,
@@ -138,7 +140,9 @@ impl Matching<'_> {
         }
         let StoredPicture { sha256, bytes, format } = content;
         let user = Personal(user.key());
-        Event::PictureInserted { import, number, name: name.clone(), user, sha256, bytes, format }
+        let earlier = self.company.portrait(id).filter(|earlier| *earlier != sha256);
+        let (name, replaced) = (name.clone(), earlier.map(str::to_owned));
+        Event::PictureInserted { import, number, name, user, sha256, bytes, format, replaced }
     }
 }
 

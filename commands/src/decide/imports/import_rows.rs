@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::company::Company;
-use crate::decide::imports::claims::Claims;
+use crate::decide::imports::allotment_builder::AllotmentBuilder;
 use crate::decide::imports::import_run::{Ending, refused};
 use crate::decide::imports::rows::{Allotment, Rows};
 use crate::decide::rule::{Context, Decide, Decision};
@@ -44,7 +44,7 @@ impl Decide for ImportRows {
         let allotment = self.allotment.clone().unwrap_or_else(|| {
             let Self { import: id, rows, .. } = self;
             let (options, placing) = (&import.options, import.placing.as_ref());
-            Arc::new(Claims::allot_all(company, *id, options, placing, rows))
+            Arc::new(AllotmentBuilder::allot_all(company, *id, options, placing, rows))
         });
         let mut rows = Rows::new(company, self.import, &import.options, Some(import))
             .with_allotment(&allotment);

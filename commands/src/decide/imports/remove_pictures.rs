@@ -82,6 +82,7 @@ mod tests {
             sha256: "5e".repeat(32),
             bytes: 9,
             format: PictureFormat::Png,
+            replaced: None,
         }
     }
 

@@ -19,6 +19,7 @@ const LINKS_MAX: u32 = 65_535;
 pub struct RenewImportLink {
     /// `latest`, or an import's id.
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: String,
 }
 
@@ -45,7 +46,8 @@ impl Decide for RenewImportLink {
         if import.undo != Undo::No {
             return Err(Code::ImportAlreadyUndone.into());
         }
-        context.require_mail_settings(company)?;
+        context.require_link_secret(company)?;
+        context.require_notification_settings(company, true)?;
         let email = company.settings.network_admin_email.clone();
         let email = email.ok_or(Code::ConfigNetworkAdminEmailUnset)?;
         let generation = import.link.map_or(1, |link| link.generation + 1);

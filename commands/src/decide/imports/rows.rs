@@ -165,8 +165,7 @@ impl<'a> Rows<'a> {
     /// The row of the file that took this key, in this commit or an earlier one. None if no row took it yet.
     fn taken_by(&self, folded: &str) -> Option<u64> {
         let known = self.company.users.find(folded);
-        let earlier =
-            known.and_then(|(id, user)| self.accepted?.claimed_by(id, user)).map(u64::from);
+        let earlier = known.and_then(|(id, user)| self.accepted?.key_row(id, user)).map(u64::from);
         earlier.or_else(|| self.seen.get(folded).copied())
     }
 

@@ -17,6 +17,7 @@ use crate::values::{Code, ImportId, Refusal};
 #[serde(deny_unknown_fields)]
 pub struct UndoImport {
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: ImportId,
     #[serde(default)]
     pub mode: ImportMode,
@@ -34,6 +35,10 @@ impl Decide for UndoImport {
         let import = company.imports.get(&self.import);
         let dialect = import.map(|import| import.options.dialect.as_str()).unwrap_or_default();
         context.require(company, needed(dialect))?;
+        if company.picture_imports.contains(&self.import) {
+            let details = json!({"import": self.import});
+            return Err(Refusal::new(Code::ImportOfPictures).with(details));
+        }
         let import = import.ok_or(Code::ImportNotFound)?;
         if !import.completed {
             return Err(Code::ImportNotCompleted.into());
@@ -92,7 +97,7 @@ mod tests {
     use super::*;
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{channel_enabled, given};
-    use crate::event::{Counts, Existing};
+    use crate::event::{Counts, Existing, FileRef};
     use crate::values::Personal;
 
     fn asked(mode: &str) -> Value {
@@ -128,6 +133,20 @@ mod tests {
             .into_iter()
             .chain([Event::ImportUndoStarted { import: import_id() }, undone]);
         given(events).when(undo).then_refused(Code::ImportAlreadyUndone);
+    }
+
+    /// OCM-16: pictures cannot be undone, because those that they replaced are gone. The refusal says what to do.
+    #[test]
+    fn import_of_pictures_cannot_be_undone() {
+        let file = FileRef { name: "a.zip".to_owned(), sha256: "ab".repeat(32), bytes: 9 };
+        let match_attribute = "agent_id".to_owned();
+        let (import, inserted, invalid) = (import_id(), 0, 1);
+        let pictures = Event::PicturesImported { import, file, match_attribute, inserted, invalid };
+        for mode in ["commit", "preview"] {
+            let then = given([pictures.clone()]).when_json("UndoImport", asked(mode));
+            let refusal = then.then_refused(Code::ImportOfPictures);
+            assert!(refusal.message.contains("boarding pictures remove --import"), "{refusal}");
+        }
     }
 
     /// Each mail about the import that still waits is dropped, and each has an event that says so.

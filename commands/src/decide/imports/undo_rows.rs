@@ -297,6 +297,7 @@ mod tests {
             sha256: "5e".repeat(32),
             bytes: 9,
             format: crate::event::PictureFormat::Png,
+            replaced: None,
         };
         let rows = rows().into_iter().chain([row(7, "fay")]).collect();
         let since = [linked, role, archived, number, pictured];

@@ -24,6 +24,7 @@ use crate::values::{Code, Phone, Refusal, RunId, Time};
 #[schemars(transform = either_way)]
 pub struct ResendInvitation {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: Option<RunId>,
     /// The only one that is enabled, unless given.
     #[schemars(with = "Option<ChannelName>")]

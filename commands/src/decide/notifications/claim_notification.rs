@@ -1,8 +1,10 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
-use crate::company::{Address, Addressee, Company, Notice, Notification, UserState};
+use serde_json::Value;
+
+use crate::company::{Address, Addressee, Company, Notification, NotificationContent, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::event::{Event, HandedTo, Permission, TemplateKind, Topic, import_completed_key};
+use crate::event::{Event, HandedTo, MailKind, Permission, Topic, import_completed_key};
 use crate::mail_kinds::{self, obsolete, waits};
 use crate::template::Link;
 use crate::values::{Code, Personal, Phone, Refusal, Time, UserKey, email};
@@ -19,6 +21,30 @@ impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        self.claim(company, context, |_| true)
+    }
+}
+
+/// Like [`ClaimNotification`], but only text messages. The mails wait for their transport.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimTextNotifications(pub ClaimNotification);
+
+impl Decide for ClaimTextNotifications {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        self.0.claim(company, context, Notification::is_text)
+    }
+}
+
+impl ClaimNotification {
+    /// Claims the mails of the kind that is `wanted`.
+    fn claim(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+        wanted: impl Fn(&Notification) -> bool,
+    ) -> Result<Decision, Refusal> {
         let waiting = company
             .notifications
             .iter()
@@ -28,18 +54,19 @@ impl Decide for ClaimNotification {
         let waiting = due.map(|(_, key, mail)| (key, mail)).chain(waiting);
         let sends_texts = context.mail_setup.texts_via.is_some();
         let (mut events, mut mails_link) = (Vec::new(), false);
-        for (key, mail) in waiting.take(self.most) {
+        for (key, mail) in waiting.filter(|(_, mail)| wanted(mail)).take(self.most) {
             let has_link = shows_link(mail);
-            let to = address(company, key, mail, sends_texts, context.at).and_then(|to| {
-                let known = if has_link { context.require_link_secret(company) } else { Ok(()) };
-                known.map(|()| to).map_err(|refusal| refusal.code)
+            let to = address(company, key, mail, sends_texts, context.at);
+            let to = to.map_err(|code| (code, None)).and_then(|to| {
+                let checked = check_settings(company, context, mail);
+                checked.map(|()| to).map_err(|refusal| (refusal.code, commands(&refusal)))
             });
             events.push(match to {
                 Ok(to) => {
                     mails_link |= has_link;
                     dispatched(company, key, to)
                 }
-                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
+                Err((code, detail)) => Event::NotificationFailed { key: key.clone(), code, detail },
             });
         }
         let secret = context.link_secret_recorded(company).filter(|_| mails_link);
@@ -49,27 +76,46 @@ impl Decide for ClaimNotification {
         let events = secret.into_iter().chain(channels).chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
-}
 
-impl ClaimNotification {
     /// The event that records the transports of the claims, if the claims before had others.
     fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
         let setup = context.mail_setup;
-        let via = setup.notices_via.unwrap_or(self.via).to_owned();
-        let mails = HandedTo { via, outbox: setup.notices_outbox };
+        let via = setup.notifications_via.unwrap_or(self.via).to_owned();
+        let mails = HandedTo { via, outbox: setup.notifications_outbox };
         let texts = setup.texts_via.map(str::to_owned);
         let texts = texts.map(|via| HandedTo { via, outbox: setup.texts_outbox });
-        let channels = (mails, texts);
-        let is_known = company.notification_channels.as_ref() == Some(&channels);
-        let (mails, texts) = channels;
+        let transports = (mails, texts);
+        let is_known = company.notification_transports.as_ref() == Some(&transports);
+        let (mails, texts) = transports;
         (!is_known).then_some(Event::NotificationChannelsRecorded { mails, texts })
     }
 }
 
+/// Checks that the mail would have a link that works, and a sender that exists.
+fn check_settings(
+    company: &Company,
+    context: &Context<'_>,
+    mail: &Notification,
+) -> Result<(), Refusal> {
+    let has_link = shows_link(mail);
+    if has_link {
+        context.require_link_secret(company)?;
+    }
+    // A text has no sender, and leaves by no mail server.
+    if mail.is_text() { Ok(()) } else { context.require_notification_settings(company, has_link) }
+}
+
+/// The commands that mend what a refusal is about, for people.
+fn commands(refusal: &Refusal) -> Option<String> {
+    let commands = refusal.details.get("commands")?.as_array()?;
+    let commands: Vec<_> = commands.iter().filter_map(Value::as_str).collect();
+    Some(commands.join("; "))
+}
+
 /// Whether the mail shows a link that the secret has made.
 fn shows_link(mail: &Notification) -> bool {
-    let notice = mail.notice.as_deref();
-    notice.is_some_and(|notice| mail_kinds::of(notice.kind).facts().link != Link::None)
+    let content = mail.content.as_deref();
+    content.is_some_and(|content| mail_kinds::of(content.kind).facts().link != Link::None)
 }
 
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.
@@ -86,9 +132,9 @@ fn address(
     {
         return Err(Code::RecipientUserArchived);
     }
-    let notice = mail.notice.as_deref();
+    let content = mail.content.as_deref();
     // A text is written for a device, and a mail for an address. The account may have changed since the request.
-    let is_text = notice.is_some_and(|notice| notice.kind.is_text_message());
+    let is_text = mail.is_text();
     let address = match to.device.filter(|_| is_text) {
         Some(_) if !sends_texts => return Err(Code::DeliveryNoTextGateway),
         Some(device) => Address::Device(device),
@@ -98,18 +144,18 @@ fn address(
     if company.is_suppressed(address.mark()) {
         return Err(Code::DeliverySuppressed);
     }
-    let obsolete = notice.and_then(|notice| {
-        let replaced = is_replaced(company, key, notice).then_some(Code::InvitationSuperseded);
-        replaced.or_else(|| obsolete(company, &mail.to, notice, now))
+    let obsolete = content.and_then(|content| {
+        let replaced = is_replaced(company, key, content).then_some(Code::InvitationSuperseded);
+        replaced.or_else(|| obsolete(company, &mail.to, content, now))
     });
     obsolete.map_or(Ok(to), Err)
 }
 
 /// Whether a newer mail about the import has replaced this one: every such mail shows the newest link.
-fn is_replaced(company: &Company, key: &str, notice: &Notice) -> bool {
-    let Topic::Import(import) = notice.about else { return false };
+fn is_replaced(company: &Company, key: &str, content: &NotificationContent) -> bool {
+    let Topic::Import(import) = content.about else { return false };
     let link = company.imports.get(&import).and_then(|import| import.link);
-    notice.kind == TemplateKind::ImportCompleted
+    content.kind == MailKind::ImportCompleted
         && link.is_some_and(|link| key != import_completed_key(import, link.generation))
 }
 
@@ -130,18 +176,17 @@ pub struct OpenNotification {
 /// The open claims of an earlier process.
 pub fn open_claims(company: &Company, sends_texts: bool, now: Time) -> Vec<OpenNotification> {
     let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
-    let (mails, texts) = match &company.notification_channels {
+    let (mails, texts) = match &company.notification_transports {
         Some((mails, texts)) => (Some(mails), texts.as_ref()),
         None => (None, None),
     };
     let claim = |(key, mail): (&String, &Notification)| {
-        let notice = mail.notice.as_deref();
-        let is_text = notice.is_some_and(|notice| notice.kind.is_text_message());
+        let is_text = mail.is_text();
         OpenNotification {
             key: key.clone(),
             message_id: message_id(company, key),
             is_text,
-            is_welcome: notice.is_none(),
+            is_welcome: mail.content.is_none(),
             handed_to: if is_text { texts } else { mails }.cloned(),
             claim: address(company, key, mail, sends_texts, now)
                 .map(|to| dispatched(company, key, to)),

@@ -1,6 +1,6 @@
 //! `DeferNotifications`: the transport cannot send now, so waiting mails are tried again later.
 
-use crate::company::Company;
+use crate::company::{Company, Notification};
 use crate::decide::notifications::report_notification::refused;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
@@ -12,6 +12,8 @@ use crate::values::{Code, Refusal, Time};
 #[derive(Debug, Clone)]
 pub struct DeferNotifications {
     pub most: usize,
+    /// Whether text messages wait too. They go on if another transport sends them.
+    pub with_texts: bool,
     /// The transport, by name.
     pub via: &'static str,
     /// Since when this process sends mails.
@@ -31,9 +33,12 @@ impl Decide for DeferNotifications {
             .notifications
             .iter()
             .filter(|(_, mail)| !mail.dispatched && !waits(company, mail));
+        let is_meant = |mail: &Notification| self.with_texts || !mail.is_text();
+        let waiting = waiting.filter(|(_, mail)| is_meant(mail));
         let first = waiting.map(|(key, mail)| refused(key, mail));
         let due = company.deferred_notifications.of(self.via);
         let due = due.take_while(|(retry_at, ..)| *retry_at <= context.at);
+        let due = due.filter(|(.., mail)| is_meant(mail));
         let later =
             due.map(|(_, key, mail)| (mail.waits_for_transport(), refused(key, mail))).filter(
                 |(is_known, event)| !is_known || matches!(event, Event::NotificationFailed { .. }),
@@ -58,6 +63,7 @@ mod tests {
         let company = given([user_created("ann"), asked(1), asked(2)]);
         let defer = || DeferNotifications {
             most: 9,
+            with_texts: true,
             via: "smtp",
             working_since: NOW,
             last_words: "refused".to_owned(),

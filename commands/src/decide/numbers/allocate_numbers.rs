@@ -22,14 +22,17 @@ use crate::values::{Code, Personal, Phone, Refusal};
 #[schemars(transform = either_way)]
 pub struct AllocateNumbers {
     #[serde(alias = "org")]
+    #[schemars(extend("x-aliases" = ["org"]))]
     pub org_unit: String,
     /// Either this many numbers, from the nearest owner first and in numerical order …
     #[schemars(range(min = 1, max = MAX_NUMBERS))]
     #[serde(alias = "qty")]
+    #[schemars(extend("x-aliases" = ["qty"]))]
     pub quantity: Option<u64>,
     /// … or these.
     #[schemars(length(min = 1, max = MAX_NUMBERS))]
     #[serde(alias = "list")]
+    #[schemars(extend("x-aliases" = ["list"]))]
     pub numbers: Option<Vec<Personal<String>>>,
 }
 

@@ -13,6 +13,7 @@ use crate::values::{Code, Refusal, RunId};
 #[serde(deny_unknown_fields)]
 pub struct CancelRun {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: RunId,
 }
 

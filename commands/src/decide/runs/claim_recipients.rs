@@ -1,6 +1,6 @@
 //! `ClaimRecipients`: the run worker takes the next recipients; each is judged when the turn comes.
 
-use crate::company::{Company, Run};
+use crate::company::{Company, Recipient, Run};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
@@ -9,7 +9,7 @@ use crate::decide::runs::recipients::{
     Found, InviteRules, Transports, dispatched, outcome_without_mail, report_events, running,
 };
 use crate::event::{Event, Permission};
-use crate::values::{Refusal, RunId};
+use crate::values::{Refusal, RunId, Time};
 
 /// Claims are durable before a mail is sent. A claimed recipient is claimed again only
 /// after a report that asks for a retry.
@@ -28,6 +28,63 @@ impl Decide for ClaimRecipients {
     const TAKES_NUMBERS: bool = true;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let due = |run: &Run| run.due(until(run, context), self.most);
+        self.claim(company, context, due)
+    }
+}
+
+/// Like [`ClaimRecipients`], but only recipients who get a text message. The others wait for the channel of mails.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimTexts(pub ClaimRecipients);
+
+impl Decide for ClaimTexts {
+    const NEEDS: Option<Permission> = None;
+    const TAKES_NUMBERS: bool = true;
+
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let is_device = |(_, recipient): &(u32, Recipient)| {
+            let user = company.users.get(recipient.user);
+            user.is_some_and(|user| company.device(recipient.user, user).is_some())
+        };
+        let due = |run: &Run| {
+            // Only accounts can be devices. Without any, a long run is not searched for them.
+            let most = if company.numbers.has_accounts() { usize::MAX } else { 0 };
+            run.due(until(run, context), most)
+                .into_iter()
+                .filter(is_device)
+                .take(self.0.most)
+                .collect()
+        };
+        self.0.claim(company, context, due)
+    }
+}
+
+/// Recipients are due whose pause ends by this time. A run that was given up waits for no pause.
+fn until(run: &Run, context: &Context<'_>) -> Time {
+    if run.given_up.is_some() { Time(i64::MAX) } else { context.at }
+}
+
+/// Whether a recipient without an outcome gets a mail, as opposed to a text message.
+pub fn has_mails_left(company: &Company, run: RunId) -> bool {
+    let is_mail = |recipient: &Recipient| {
+        let user = company.users.get(recipient.user);
+        let device = user.and_then(|user| company.device(recipient.user, user));
+        !recipient.state.is_terminal() && device.is_none()
+    };
+    company
+        .runs
+        .get(&run)
+        .is_some_and(|run| !run.unlisted.is_empty() || run.recipients.iter().any(is_mail))
+}
+
+impl ClaimRecipients {
+    /// Claims the recipients that `due` selects.
+    fn claim(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+        due: impl Fn(&Run) -> Vec<(u32, Recipient)>,
+    ) -> Result<Decision, Refusal> {
         let run = running(company, self.run, self.fence)?;
         // The run may have been confirmed before its mails left by a mail server.
         if run.given_up.is_none() {
@@ -36,7 +93,7 @@ impl Decide for ClaimRecipients {
         let texts_via = context.mail_setup.texts_via;
         let mut events = Vec::new();
         let mut promises = Promises::default();
-        for (place, recipient) in run.due(context.at, self.most) {
+        for (place, recipient) in due(run) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
             let rules = InviteRules::of(run, recipient.user, texts_via.is_some());
@@ -63,9 +120,7 @@ impl Decide for ClaimRecipients {
         let events = secret.into_iter().chain(outboxes).chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
-}
 
-impl ClaimRecipients {
     /// The event that records the outboxes of the claims, if the run has had others.
     fn outboxes_recorded(&self, run: &Run, context: &Context<'_>) -> Option<Event> {
         let (mails, texts) = (context.mail_setup.outbox, context.mail_setup.texts_outbox);

@@ -51,6 +51,8 @@ const RECENT_SECONDS: u64 = 24 * 3600;
 pub(crate) struct Parts {
     /// The outcomes of the people if the run started now.
     expected: Expected,
+    /// How many of the people hold a link to this channel that works. A new mail may end it.
+    live_links: u64,
     /// How many of the people were mailed an invitation to this channel within the last 24 hours.
     invited_within_24h: u64,
     /// How many of the people are in a run on this channel that waits.
@@ -89,8 +91,10 @@ impl Parts {
             parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
             let Some(user) = company.users.get(id) else { continue };
-            let last = user.link(channel).last;
-            parts.uncertain_before += u64::from(last == LastMail::Uncertain);
+            let link = user.link(channel);
+            let is_live = |one| company.is_live(id, channel, one, now);
+            parts.live_links += u64::from(link.generations().any(is_live));
+            parts.uncertain_before += u64::from(link.last == LastMail::Uncertain);
             parts.to_activate += u64::from(company.is_to_activate(id, user));
             parts.by_text += u64::from(company.device(id, user).is_some());
         }

@@ -16,10 +16,13 @@ use crate::values::{Code, Refusal, RunId};
 #[serde(deny_unknown_fields)]
 pub struct InviteFailed {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: RunId,
     #[serde(alias = "recipient_id")]
+    #[schemars(extend("x-aliases" = ["recipient_id"]))]
     pub user: String,
     #[serde(alias = "reason_code")]
+    #[schemars(extend("x-aliases" = ["reason_code"]))]
     pub code: Code,
     pub detail: Option<String>,
     /// Whether trying again is pointless; otherwise the recipient waits and is tried again.

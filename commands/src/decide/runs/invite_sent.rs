@@ -17,8 +17,10 @@ use crate::values::{Code, Refusal, RunId};
 #[serde(deny_unknown_fields)]
 pub struct InviteSent {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: RunId,
     #[serde(alias = "recipient_id")]
+    #[schemars(extend("x-aliases" = ["recipient_id"]))]
     pub user: String,
     /// The attempt that succeeded; ours is counted by the claims. News of one that was reported before
     /// change nothing.

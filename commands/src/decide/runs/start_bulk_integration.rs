@@ -28,6 +28,7 @@ pub use source::{MAX_NAMED_USERS, SourceBody};
 #[serde(deny_unknown_fields)]
 pub struct StartBulkIntegration {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: Option<RunId>,
     pub source: SourceBody,
     /// `whatsapp` or `imessage`, in any of the spellings the products use.

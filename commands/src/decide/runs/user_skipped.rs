@@ -16,11 +16,14 @@ use crate::values::{Code, Refusal, RunId};
 #[serde(deny_unknown_fields)]
 pub struct UserSkipped {
     #[serde(alias = "run_id")]
+    #[schemars(extend("x-aliases" = ["run_id"]))]
     pub run: RunId,
     #[serde(alias = "recipient_id")]
+    #[schemars(extend("x-aliases" = ["recipient_id"]))]
     pub user: String,
     /// The reason, usually `recipient.already_linked`.
     #[serde(alias = "reason_code")]
+    #[schemars(extend("x-aliases" = ["reason_code"]))]
     pub code: Code,
     pub detail: Option<String>,
     /// The attempt that was skipped; a report on an earlier attempt changes nothing.

@@ -16,6 +16,7 @@ pub struct AddCorporatePhone {
     pub phone: Personal<String>,
     /// The company's key for the user: user name, login, LAN ID.
     #[serde(alias = "username", alias = "user_id")]
+    #[schemars(extend("x-aliases" = ["username", "user_id"]))]
     pub user: String,
 }
 

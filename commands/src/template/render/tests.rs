@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use ulid::Ulid;
 
 use super::*;
-use crate::event::{Channel, Counts, TemplateKind};
+use crate::event::{Channel, Counts, MailKind};
 use crate::mail_kinds::{self, topics::import};
 use crate::template::{AppAddresses, LANGUAGES, PersonNames, TopicVariables, builtin};
 use crate::values::{ImportId, Time};
 
-const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
+const INVITATION: MailKind = MailKind::ChannelInvitation;
 
 static IMPORT: LazyLock<TopicVariables> = LazyLock::new(|| {
     let counts = Counts { total: 4_711, created: 815, ..Counts::default() };
@@ -18,7 +18,7 @@ static IMPORT: LazyLock<TopicVariables> = LazyLock::new(|| {
 });
 
 fn render(
-    kind: TemplateKind,
+    kind: MailKind,
     template: &MailTemplate,
     values: &MailValues<'_>,
 ) -> Result<Rendered, RenderError> {
@@ -86,9 +86,9 @@ fn the_button_names_the_channel() {
 fn the_welcome_mail_names_the_user_in_every_language() {
     for language in LANGUAGES {
         for company_name in ["Acme", ""] {
-            let template = builtin(TemplateKind::Welcome, language).unwrap();
+            let template = builtin(MailKind::Welcome, language).unwrap();
             let values = MailValues { company_name, ..values() };
-            let mail = render(TemplateKind::Welcome, &template, &values).unwrap();
+            let mail = render(MailKind::Welcome, &template, &values).unwrap();
             assert!(mail.text.contains("janeuser115"), "{language}");
             assert!(mail.html.contains("janeuser115"), "{language}");
             assert_eq!(mail.subject.contains("Acme"), !company_name.is_empty(), "{language}");
@@ -143,8 +143,8 @@ fn name_that_is_a_link_is_in_no_mail() {
         ("evil。com", ""),
     ];
     let greets =
-        |kind: &TemplateKind| mail_kinds::of(*kind).facts().names_person && !kind.is_text_message();
-    for kind in TemplateKind::ALL.into_iter().filter(greets) {
+        |kind: &MailKind| mail_kinds::of(*kind).facts().names_person && !kind.is_text_message();
+    for kind in MailKind::ALL.into_iter().filter(greets) {
         let about = mail_kinds::of(kind).sample();
         for (first_name, last_name) in evil {
             let values = MailValues { first_name, last_name, about: &about, ..values() };
@@ -218,7 +218,7 @@ fn invitation_without_a_phone_does_not_mention_one() {
 /// OC-14: the administrator's mail shows the counts of the import, and the link twice.
 #[test]
 fn import_mail_shows_its_counts_and_its_link() {
-    let kind = TemplateKind::ImportCompleted;
+    let kind = MailKind::ImportCompleted;
     for language in LANGUAGES {
         let mail = render(kind, &builtin(kind, language).unwrap(), &values()).unwrap();
         assert!(mail.subject.contains("people.csv"), "{language}");
@@ -235,7 +235,7 @@ fn import_mail_shows_its_counts_and_its_link() {
 /// ML-14: the report shows the summary of the batch in every language, in both parts.
 #[test]
 fn batch_report_shows_its_summary() {
-    let kind = TemplateKind::BatchReport;
+    let kind = MailKind::BatchReport;
     let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
     let import = ImportId(Ulid(1));
     let about = import::sample_of(import, "a\r\nBcc: b.csv", counts);
@@ -249,7 +249,7 @@ fn batch_report_shows_its_summary() {
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
-        // Imports of every dialect have this notice, so its command works for all of them.
+        // Imports of every dialect have this notification, so its command works for all of them.
         let whole = mail.text.lines().find(|line| line.contains(&import.to_string()));
         if *language == "en" {
             let expected = format!("found under the import number {import}.");

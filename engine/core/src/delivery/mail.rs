@@ -26,8 +26,8 @@ pub enum Purpose {
     Run(RunId),
     /// A log-in mail to a new user.
     Welcome,
-    /// Any other mail: a notice to an administrator or a reminder to a user.
-    Notice,
+    /// Any other notification: to an administrator or a reminder to a user. Its folder is `notices`.
+    Notification,
 }
 
 impl fmt::Display for Purpose {
@@ -35,7 +35,7 @@ impl fmt::Display for Purpose {
         match self {
             Self::Run(run) => run.fmt(f),
             Self::Welcome => f.write_str("welcome"),
-            Self::Notice => f.write_str("notices"),
+            Self::Notification => f.write_str("notices"),
         }
     }
 }

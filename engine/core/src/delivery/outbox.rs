@@ -117,7 +117,7 @@ impl Transport for Outbox {
         IN_FLIGHT_MAILS
     }
 
-    fn resource(&self) -> &'static str {
+    fn dependency(&self) -> &'static str {
         "outbox"
     }
 

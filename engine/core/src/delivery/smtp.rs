@@ -1,7 +1,7 @@
 //! The SMTP transport: a bounded pool of connections and one outcome per mail.
 
 mod pool;
-mod relay;
+mod server;
 mod talk;
 mod timeouts;
 
@@ -14,11 +14,11 @@ use boarding_commands::values::Code;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-pub use relay::RelayError;
+pub use server::SmtpUrlError;
 pub use timeouts::Timeouts;
 
 use self::pool::Pool;
-use self::relay::Relay;
+use self::server::SmtpServer;
 use self::talk::ConnectionState;
 use super::{DeliveryFuture, ReadyFuture, Transport, TransportAnswer};
 use crate::delivery::mail::{EncodedMail, Mail};
@@ -64,14 +64,14 @@ impl SmtpTransport {
     ///
     /// * `tls` (for `smtp`): `required`, the default with a password; `opportunistic`, the default
     ///   without; `none`. A password is sent without encryption only to this machine.
-    /// * `ca`: a PEM file with an additional certificate authority, for private relays.
+    /// * `ca`: a PEM file with an additional certificate authority, for private servers.
     /// * `connections`: the most at once, 1 to 64; 8 by default.
     ///
     /// It does not connect yet.
     ///
     /// # Errors
     /// What is wrong with the URL. The message never contains the password.
-    pub fn new(url: &str) -> Result<Self, RelayError> {
+    pub fn new(url: &str) -> Result<Self, SmtpUrlError> {
         Self::with_timeouts(url, Timeouts::default())
     }
 
@@ -79,11 +79,11 @@ impl SmtpTransport {
     ///
     /// # Errors
     /// Like [`SmtpTransport::new`].
-    pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, RelayError> {
-        let relay = Relay::parse(url)?;
-        let connections = relay.connections;
+    pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, SmtpUrlError> {
+        let server = SmtpServer::parse(url)?;
+        let connections = server.connections;
         let inner = Inner {
-            pool: Pool::new(relay, timeouts),
+            pool: Pool::new(server, timeouts),
             permits: Semaphore::new(connections),
             connections,
             closing: watch::Sender::new(false),

@@ -45,8 +45,8 @@ impl Transport for WithTextGateway {
         self.mails.outbox()
     }
 
-    fn notices(&self) -> Option<&dyn Transport> {
-        self.mails.notices()
+    fn for_notifications(&self) -> Option<&dyn Transport> {
+        self.mails.for_notifications()
     }
 
     fn look_up(&self, mails: Vec<MailId>) -> LookupFuture<'_> {
@@ -65,8 +65,8 @@ impl Transport for WithTextGateway {
         self.mails.handed_over_max().max(self.texts.handed_over_max())
     }
 
-    fn resource(&self) -> &'static str {
-        self.mails.resource()
+    fn dependency(&self) -> &'static str {
+        self.mails.dependency()
     }
 
     fn ready(&self) -> ReadyFuture<'_> {

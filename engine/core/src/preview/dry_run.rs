@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::decide::facts::{Facts, FileContents};
-use boarding_commands::decide::imports::Claims;
+use boarding_commands::decide::imports::AllotmentBuilder;
 use boarding_commands::decide::imports::forecast::{self, Change, Values};
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::imports::import_preview::NumbersForecast;
@@ -103,14 +103,14 @@ impl DryRun {
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
         let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
-        let mut claims = Claims::default();
-        if Claims::are_needed(&resume_point.options) {
+        let mut builder = AllotmentBuilder::default();
+        if AllotmentBuilder::is_needed(&resume_point.options) {
             let start = resume_point.restarted();
             for rows in FileChunks::open(&context.files, &start).map_err(fault)? {
-                claims.add(&self.state.company, id, &rows.map_err(fault)?);
+                builder.add(&self.state.company, id, &rows.map_err(fault)?);
             }
         }
-        let allotment = Arc::new(claims.allot());
+        let allotment = Arc::new(builder.allot());
         for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
             if *context.closing.borrow() {
                 return Err(Reply::stopped());
@@ -209,7 +209,8 @@ impl Tally {
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Shown values do not depend on the position, so the version stands in for it.
             self.bad.add(event);
-            let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
+            let recorded =
+                RecordedEvent { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);
                 self.warnings.clone_from(warnings);
@@ -223,7 +224,7 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(row) = self.preview.apply(&fact) {
+            if let Some(row) = self.preview.apply(&recorded) {
                 let user = event.subjects().user.map(|user| user.folded());
                 let changes = user.and_then(|user| Some((changes.remove(&user)?, user)));
                 if let Some((changes, user)) = changes {

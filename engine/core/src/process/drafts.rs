@@ -1,7 +1,7 @@
 //! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, InvitationClaim, Notice, User, UserId};
-use boarding_commands::event::{Channel, Event, TemplateKind};
+use boarding_commands::company::{Company, InvitationClaim, NotificationContent, User, UserId};
+use boarding_commands::event::{Channel, Event, MailKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
 use boarding_commands::settings::{Settings, link_address};
 use boarding_commands::template::{AppAddresses, Link, MailTemplate, MailValues};
@@ -30,7 +30,7 @@ pub(super) struct Draft {
     /// The number of a device, which gets a text message.
     device: Option<Personal<Phone>>,
     pub purpose: Purpose,
-    pub kind: TemplateKind,
+    pub kind: MailKind,
     claim: Option<InvitationClaim>,
     topic: TopicFacts,
 }
@@ -67,7 +67,7 @@ impl App {
 
 /// The parts of a mail that depend on its kind.
 struct DraftContent {
-    kind: TemplateKind,
+    kind: MailKind,
     purpose: Purpose,
     topic: TopicFacts,
 }
@@ -87,8 +87,8 @@ impl Draft {
         };
         let known = company.users.find(user.as_str());
         let content = DraftContent::of(company, event, known)?;
-        // A notice may go to an administrator who is no user of the company.
-        if known.is_none() && content.purpose != Purpose::Notice {
+        // A notification may go to an administrator who is no user of the company.
+        if known.is_none() && content.purpose != Purpose::Notification {
             return None;
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
@@ -134,9 +134,9 @@ impl DraftContent {
             Event::InviteDispatched { run, invitation, generation, device, .. } => {
                 let channel = company.runs.get(run)?.channel;
                 let kind = match (device, known) {
-                    (Some(_), _) => TemplateKind::TextInvitation,
+                    (Some(_), _) => MailKind::TextInvitation,
                     (None, Some((id, user))) => company.mailed_invitation_kind(id, user),
-                    (None, None) => TemplateKind::ChannelInvitation,
+                    (None, None) => MailKind::ChannelInvitation,
                 };
                 let of_device = known.filter(|_| device.is_some());
                 let variables = of_device
@@ -151,10 +151,10 @@ impl DraftContent {
                 Some(Self { kind, purpose: Purpose::Run(*run), topic })
             }
             Event::NotificationDispatched { key, .. } => {
-                match company.notifications.get(key)?.notice.as_deref() {
-                    Some(notice) => Self::of_notice(company, notice),
+                match company.notifications.get(key)?.content.as_deref() {
+                    Some(content) => Self::of_notification(company, content),
                     None => Some(Self {
-                        kind: TemplateKind::Welcome,
+                        kind: MailKind::Welcome,
                         purpose: Purpose::Welcome,
                         topic: TopicFacts::default(),
                     }),
@@ -164,11 +164,11 @@ impl DraftContent {
         }
     }
 
-    fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
+    fn of_notification(company: &Company, content: &NotificationContent) -> Option<Self> {
         Some(Self {
-            kind: notice.kind,
-            purpose: Purpose::Notice,
-            topic: mail_kinds::topic_facts(company, &notice.about)?,
+            kind: content.kind,
+            purpose: Purpose::Notification,
+            topic: mail_kinds::topic_facts(company, &content.about)?,
         })
     }
 }

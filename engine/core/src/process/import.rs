@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::ImportRows;
-use boarding_commands::decide::imports::{Allotment, Claims};
+use boarding_commands::decide::imports::{Allotment, AllotmentBuilder};
 use boarding_commands::values::ImportId;
 use tokio::sync::mpsc;
 
@@ -75,7 +75,7 @@ async fn allot(
     import: ImportId,
     resume_point: &ResumePoint,
 ) -> Result<Option<Arc<Allotment>>, BoxError> {
-    if !Claims::are_needed(&resume_point.options) {
+    if !AllotmentBuilder::is_needed(&resume_point.options) {
         return Ok(Some(Arc::default()));
     }
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
@@ -88,20 +88,20 @@ async fn allot(
         }
         Ok::<_, BoxError>(())
     });
-    let claims = Arc::new(Mutex::new(Claims::default()));
+    let builder = Arc::new(Mutex::new(AllotmentBuilder::default()));
     while let Some(rows) = chunk.recv().await {
-        let (shared, rows) = (Arc::clone(&claims), Arc::new(rows));
+        let (shared, rows) = (Arc::clone(&builder), Arc::new(rows));
         let add = move |company: &Company| {
-            let mut claims = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            claims.add(company, import, &rows);
+            let mut builder = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            builder.add(company, import, &rows);
         };
         if manager.inspect(add).await.is_none() || manager.is_closing() {
             return Ok(None);
         }
     }
     reading.await??;
-    let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Some(Arc::new(std::mem::take(&mut *claims).allot())))
+    let mut builder = builder.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Some(Arc::new(std::mem::take(&mut *builder).allot())))
 }
 
 /// Applies rows in portions that fit in one commit.

@@ -2,14 +2,16 @@
 
 use boarding_commands::decide::notifications::claim_notification::{self, OpenNotification};
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::{ClaimNotification, DeferNotifications, ReportNotification};
+use boarding_commands::decide::{
+    ClaimNotification, ClaimTextNotifications, Command, DeferNotifications, ReportNotification,
+};
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, Time};
 use ulid::Ulid;
 
 use super::mails::{self, NOT_WRITTEN};
 use super::manager::{ManagerContext, pause};
-use super::relay::pause_seconds;
+use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
 use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
@@ -24,26 +26,36 @@ pub(super) async fn manage(manager: ManagerContext) {
     while !manager.is_closing() && !manager.handle.has_stopped() {
         let (fresh, retry_at) = {
             let pending = pending.borrow_and_update();
-            (pending.welcome, pending.welcome_retry_at)
+            (pending.notifications_due, pending.notifications_retry_at)
         };
         let now = manager.context.clock.now();
         if !fresh && retry_at.is_none_or(|at| at > now) {
             manager.wait_until(&mut pending, retry_at).await;
             continue;
         }
-        match manager.context.transport.ready().await {
+        match manager.context.transport_for(Purpose::Notification, false).ready().await {
             Ok(()) => {
                 tries = 0;
-                claim_and_send(&manager, since).await;
+                if manager.context.waiting.notifications_go_on(&manager.company) {
+                    tracing::info!(company = %manager.company, "notifications go on");
+                }
+                if claim_and_send(&manager, since, claim(&manager)).await == 0 {
+                    pause().await;
+                }
             }
             Err(last_words) if !manager.is_closing() => {
-                defer(&manager, since, last_words, tries == 0).await;
-                manager.rest(&mut pending, pause_seconds(tries), |pending| pending.welcome).await;
+                manager.context.waiting.notifications_wait(&manager.company, now);
+                let texts_go_on = send_texts(&manager, since).await;
+                defer(&manager, since, last_words, tries == 0, texts_go_on).await;
+                manager
+                    .rest(&mut pending, pause_seconds(tries), |pending| pending.notifications_due)
+                    .await;
                 tries += 1;
             }
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    manager.context.waiting.notifications_go_on(&manager.company);
 }
 
 /// Logs that no link of earlier mails works, because the secret is another one.
@@ -53,22 +65,52 @@ async fn warn_of_secret(manager: &ManagerContext) {
     }
 }
 
-async fn claim_and_send(manager: &ManagerContext, since: Time) {
-    let via = manager.context.transport.name();
-    match manager.submit(ClaimNotification { most: WELCOME_CLAIM_MAX, via }, Ulid::nil()).await {
-        Reply::Accepted { events, .. } if events.is_empty() => pause().await,
-        Reply::Accepted { events, .. } => send(manager, since, &events).await,
-        Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => pause().await,
+fn claim(manager: &ManagerContext) -> ClaimNotification {
+    ClaimNotification { most: WELCOME_CLAIM_MAX, via: manager.context.transport.name() }
+}
+
+/// Claims mails and sends them. Returns their number.
+async fn claim_and_send(manager: &ManagerContext, since: Time, claim: impl Into<Command>) -> usize {
+    match manager.submit(claim, Ulid::nil()).await {
+        Reply::Accepted { events, .. } if !events.is_empty() => {
+            send(manager, since, &events).await;
+            events.len()
+        }
+        Reply::Accepted { .. } => 0,
+        Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => {
+            pause().await;
+            0
+        }
     }
 }
 
+/// Sends text messages while mails wait. Returns whether their transport can send.
+async fn send_texts(manager: &ManagerContext, since: Time) -> bool {
+    let Some(texts) = manager.context.transport.texts() else { return false };
+    let mut can_send = texts.ready().await.is_ok();
+    while can_send && !manager.is_closing() {
+        if claim_and_send(manager, since, ClaimTextNotifications(claim(manager))).await == 0 {
+            break;
+        }
+        can_send = texts.ready().await.is_ok();
+    }
+    can_send
+}
+
 /// Stores that the waiting mails are tried again later, because the transport cannot send now.
-async fn defer(manager: &ManagerContext, working_since: Time, last_words: String, is_first: bool) {
+async fn defer(
+    manager: &ManagerContext,
+    working_since: Time,
+    last_words: String,
+    is_first: bool,
+    texts_go_on: bool,
+) {
     if is_first {
         tracing::warn!(company = %manager.company, %last_words, "notifications wait for their transport");
     }
     let (most, via) = (CLAIM_MAX, manager.context.transport.name());
-    let command = DeferNotifications { most, via, working_since, last_words };
+    let with_texts = !texts_go_on;
+    let command = DeferNotifications { most, with_texts, via, working_since, last_words };
     loop {
         match manager.submit(command.clone(), Ulid::nil()).await {
             Reply::Accepted { events, .. } if events.len() == most => {}
@@ -89,14 +131,14 @@ async fn recover(manager: &ManagerContext, since: Time) {
     let open = open.unwrap_or_default();
     let id = |open: &OpenNotification| MailId {
         company: manager.company.clone(),
-        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notice },
+        purpose: if open.is_welcome { Purpose::Welcome } else { Purpose::Notification },
         message_id: open.message_id.clone(),
         is_text: open.is_text,
     };
     let outbox = |open: &OpenNotification| open.handed_to.as_ref().and_then(|to| to.outbox);
     let mails = open.iter().map(|open| (outbox(open), id(open))).collect();
-    // Welcome mails have the transport of the other notices.
-    let found = mails::look_up(manager, Purpose::Notice, mails).await;
+    // Welcome mails have the transport of the other notifications.
+    let found = mails::look_up(manager, Purpose::Notification, mails).await;
     let (mut again, mut reports) = (Vec::new(), Vec::new());
     for (open, found) in open.into_iter().zip(found) {
         let is_safe = is_safe_again(manager, &open, found);
@@ -124,8 +166,8 @@ async fn recover(manager: &ManagerContext, since: Time) {
 fn is_safe_again(manager: &ManagerContext, open: &OpenNotification, found: Lookup) -> bool {
     let (context, is_text) = (&manager.context, open.is_text);
     let Some(handed_to) = &open.handed_to else { return false };
-    let transport = context.transport_for(Purpose::Notice, is_text);
-    let repeats = context.repeats_within_seconds(Purpose::Notice, is_text) > 0;
+    let transport = context.transport_for(Purpose::Notification, is_text);
+    let repeats = context.repeats_within_seconds(Purpose::Notification, is_text) > 0;
     handed_to.via == transport.name()
         && mails::is_safe_again(found, handed_to.outbox, transport.outbox(), repeats)
 }

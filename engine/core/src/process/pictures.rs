@@ -1,5 +1,7 @@
 //! The picture worker: decides about the pictures of large archives, some in each commit.
 
+use std::collections::BTreeSet;
+
 use boarding_commands::company::OpenPictures;
 use boarding_commands::decide::ImportPictureRows;
 use boarding_commands::decide::facts::ArchivePicture;
@@ -10,6 +12,7 @@ use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
 use crate::limits::PICTURES_AHEAD;
 use crate::picture_archive::{PictureReader, discard_pictures, settle_pictures};
+use crate::picture_removal::{remove_unused, taken_from_users};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
@@ -47,16 +50,18 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
             }
         }
     });
+    let mut taken = BTreeSet::new();
     while let Some(pictures) = chunk.recv().await {
         if manager.is_closing() || manager.handle.has_stopped() {
             discard_pictures(&manager.context.files, &pictures);
             break;
         }
         let count = pictures.len() as u64;
-        apply(manager, ImportPictureRows { import, first, pictures }).await;
+        taken.extend(apply(manager, ImportPictureRows { import, first, pictures }).await);
         first += count;
     }
     drop(chunk);
+    remove_unused(&manager.context, taken).await;
     let read = reading.await;
     let read = read.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?;
     match read {
@@ -89,8 +94,9 @@ async fn refuse_rest(manager: &ManagerContext, import: ImportId, open: &OpenPict
     }
 }
 
-/// Submits the pictures until they are appended, and keeps the files of those that users got.
-async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
+/// Submits the pictures until they are appended, and keeps the files of those that users got. Returns the digests of the
+/// pictures that they have replaced.
+async fn apply(manager: &ManagerContext, command: ImportPictureRows) -> BTreeSet<String> {
     let stored = digests(&command.pictures);
     let files = &manager.context.files;
     let mut in_doubt = false;
@@ -98,10 +104,12 @@ async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
         match manager.submit(command.clone(), command.import.0).await {
             // The first try was stored, so users may have these pictures.
             Reply::Accepted { events, .. } if in_doubt && events.is_empty() => {
-                return stored.iter().for_each(|sha256| files.confirm(sha256));
+                stored.iter().for_each(|sha256| files.confirm(sha256));
+                return BTreeSet::new();
             }
             Reply::Accepted { events, .. } => {
-                return settle_pictures(files, &stored, &events);
+                settle_pictures(files, &stored, &events);
+                return taken_from_users(&events).collect();
             }
             Reply::Failed { why, .. } if !manager.handle.has_stopped() => {
                 tracing::warn!(company = %manager.company, import = %command.import, %why, "append failed, retrying pictures");
@@ -109,18 +117,21 @@ async fn apply(manager: &ManagerContext, command: ImportPictureRows) {
                 pause().await;
             }
             // The pictures may be in the log, so their files stay.
-            Reply::Failed { .. } => return,
+            Reply::Failed { .. } => return BTreeSet::new(),
             Reply::Refused(refusal) => {
                 tracing::warn!(company = %manager.company, import = %command.import, %refusal, "pictures rejected");
-                return discard_pictures(files, &command.pictures);
+                discard_pictures(files, &command.pictures);
+                return BTreeSet::new();
             }
             Reply::TooLarge if command.pictures.len() > 1 => {
                 let ImportPictureRows { import, first, mut pictures } = command;
                 let second = pictures.split_off(pictures.len() / 2);
                 let next = first + pictures.len() as u64;
-                Box::pin(apply(manager, ImportPictureRows { import, first, pictures })).await;
+                let first = ImportPictureRows { import, first, pictures };
+                let mut taken = Box::pin(apply(manager, first)).await;
                 let rest = ImportPictureRows { import, first: next, pictures: second };
-                return Box::pin(apply(manager, rest)).await;
+                taken.extend(Box::pin(apply(manager, rest)).await);
+                return taken;
             }
             Reply::TooLarge => {
                 tracing::error!(company = %manager.company, import = %command.import, "a picture does not fit in a commit, refused");

@@ -1,11 +1,12 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
 mod recovery;
+mod texts;
 mod waiting;
 mod work;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
+use boarding_commands::decide::{ClaimRecipients, Command, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::Code;
 use tokio::sync::watch;
@@ -13,9 +14,9 @@ use tokio::task::JoinSet;
 
 use self::waiting::Obstacle;
 use self::work::RunWork;
-use super::mails::{self, is_claim};
+use super::mails::{self, is_claim, is_text};
 use super::manager::{ManagerContext, pause};
-use super::relay;
+use super::transport_health;
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
@@ -48,7 +49,13 @@ pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<boo
                 work.stop_waiting().await;
                 work.wait_for_recipient(&mut pending).await;
             }
-            Err(obstacle) => work.wait_for_transport(obstacle, &mut pending).await,
+            Err(obstacle) if work.send_texts().await => {
+                work.wait_for_transport(obstacle, &mut pending).await;
+            }
+            Err(_) => {
+                work.stop_waiting().await;
+                work.wait_for_recipient(&mut pending).await;
+            }
         }
         current = Some(work);
     }
@@ -94,9 +101,9 @@ impl RunWork {
                 break;
             }
             let mut has_mails = false;
-            match self.claim(most).await {
+            match self.claim(self.next_claim(most)).await {
                 Claimed::Events(events) => {
-                    has_mails = events.iter().any(is_claim);
+                    has_mails = events.iter().any(|event| is_claim(event) && !is_text(event));
                     sending.spawn(self.clone().send(events));
                 }
                 Claimed::Nothing if self.is_waiting() && sending.is_empty() && !given_up => {
@@ -112,7 +119,11 @@ impl RunWork {
                         self.recover().await;
                     }
                 }
-                Claimed::TooLarge => fits = most / 2,
+                Claimed::TooLarge if most > 1 => fits = most / 2,
+                Claimed::TooLarge => {
+                    tracing::error!(company = %self.manager.company, run = %self.run, "claim of one recipient does not fit in a commit, run stops here");
+                    break;
+                }
             }
             // A run that waits knows more only after its mail was tried.
             let batches = if trial.is_some() { 1 } else { BATCHES };
@@ -132,10 +143,13 @@ impl RunWork {
         result
     }
 
-    /// Claims recipients of the run.
-    async fn claim(&self, most: usize) -> Claimed {
+    fn next_claim(&self, most: usize) -> ClaimRecipients {
         let via = self.manager.context.transport.name();
-        let claim = ClaimRecipients { run: self.run, fence: self.fence, most, via };
+        ClaimRecipients { run: self.run, fence: self.fence, most, via }
+    }
+
+    /// Claims recipients of the run.
+    async fn claim(&self, claim: impl Into<Command>) -> Claimed {
         match self.manager.submit(claim, self.run.0).await {
             Reply::Accepted { events, .. } if events.is_empty() => Claimed::Nothing,
             Reply::Accepted { events, .. } => Claimed::Events(events),
@@ -150,11 +164,7 @@ impl RunWork {
                 tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");
                 Claimed::Unknown
             }
-            Reply::TooLarge if most > 1 => Claimed::TooLarge,
-            Reply::TooLarge => {
-                tracing::error!(company = %self.manager.company, run = %self.run, "claim of one recipient does not fit in a commit, run stops here");
-                Claimed::Nothing
-            }
+            Reply::TooLarge => Claimed::TooLarge,
         }
     }
 
@@ -182,29 +192,34 @@ impl RunWork {
     /// Why no further mail can be sent now.
     async fn send(self, events: Vec<Event>) -> Result<(), Obstacle> {
         let claimed = |event: &Event| match event {
-            Event::InviteDispatched { user, attempt, .. } => Some((user.clone(), *attempt)),
+            Event::InviteDispatched { user, attempt, .. } => {
+                Some((user.clone(), *attempt, is_text(event)))
+            }
             _ => None,
         };
-        let claims: Vec<(Who, u32)> = events.iter().filter_map(claimed).collect();
+        let claims: Vec<_> = events.iter().filter_map(claimed).collect();
         if claims.is_empty() {
             return Ok(());
         }
         let sent = mails::send(&self.manager, &events).await;
         let reports = claims.into_iter().zip(sent);
-        let reports: Vec<_> = reports
-            .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
-            .collect();
-        if reports.is_empty() {
-            return Ok(());
-        }
+        let reports = reports.filter_map(|((user, attempt, is_text), report)| {
+            Some((is_text, (user, attempt, report?)))
+        });
+        let (texts, mails): (Vec<_>, Vec<_>) = reports.partition(|(is_text, _)| *is_text);
+        let reports = |all: Vec<(bool, _)>| all.into_iter().map(|(_, one)| one).collect();
+        let (texts, mails): (Vec<_>, Vec<_>) = (reports(texts), reports(mails));
         // While the program stops, mails are refused by the program and not by the transport.
         let closing = self.manager.is_closing();
-        let judged = if closing { Ok(()) } else { self.judge(&reports).await };
+        let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
         let counts = judged.is_ok() && !closing;
-        let reports = reports
-            .into_iter()
-            .map(|(user, attempt, outcome)| (user, attempt, relay::counted(outcome, counts)));
-        self.report(reports.collect()).await;
+        let reports = mails.into_iter().chain(texts).map(|(user, attempt, outcome)| {
+            (user, attempt, transport_health::counted(outcome, counts))
+        });
+        let reports: Vec<_> = reports.collect();
+        if !reports.is_empty() {
+            self.report(reports).await;
+        }
         judged
     }
 

@@ -106,12 +106,13 @@ pub(super) fn rows_as_of(
         if !before {
             break;
         }
-        for fact in entry.recorded.facts() {
-            if matches!(as_of, AsOf::Position(end) if fact.position > end) {
+        for recorded in entry.recorded.events() {
+            if matches!(as_of, AsOf::Position(end) if recorded.position > end) {
                 break;
             }
-            boarding_projections::apply(&fact, &mut rows).map_err(|error| unavailable(&error))?;
-            position = fact.position;
+            boarding_projections::apply(&recorded, &mut rows)
+                .map_err(|error| unavailable(&error))?;
+            position = recorded.position;
         }
     }
     Ok((position, rows))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::engine_query::{EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
-use super::log_facts::read_versions;
+use super::log_events::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
 use crate::context::EngineContext;
 use crate::import_portions::reading_options;
@@ -88,7 +89,7 @@ fn file_and_options(
     let mut found = None;
     if let Some(versions) = first {
         // Returns whether to read on.
-        let mut find = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
+        let mut find = |recorded: &RecordedEvent<'_>| match recorded.event {
             boarding_commands::event::Event::ImportAccepted { import, files, options, .. }
                 if *import == id =>
             {

@@ -1,6 +1,6 @@
 //! The query `history`: events from the log, located by the rows.
 
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::Refusal;
 use boarding_projections::history::{self, Entity, PublishedEvent};
 use boarding_projections::query::{Access, Param};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
 use super::failure::{QueryAnswer, QueryFailure, unavailable};
-use super::log_facts::read_versions;
+use super::log_events::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
 
 /// `run:<id>`, `import:<id>`, also with `latest` for the id, `user:<key>`, `phone:<E.164>`.
@@ -34,16 +34,16 @@ fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
     let entity = entity_of(params)?;
     let mut shown = Vec::new();
     let mut next = None;
-    let mut show = |fact: &Fact<'_>| {
-        let belongs = entity.as_ref().is_none_or(|entity| entity.concerns(fact.event));
-        if fact.version < page.from || fact.position > position || !belongs {
+    let mut show = |recorded: &RecordedEvent<'_>| {
+        let belongs = entity.as_ref().is_none_or(|entity| entity.concerns(recorded.event));
+        if recorded.version < page.from || recorded.position > position || !belongs {
             return true;
         }
         if shown.len() == page.limit {
-            next = Some(fact.version.to_string());
+            next = Some(recorded.version.to_string());
             return false;
         }
-        shown.push(history::event_json(fact));
+        shown.push(history::event_json(recorded));
         true
     };
     let failed = |error| unavailable(&error);

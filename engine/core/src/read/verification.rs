@@ -112,8 +112,8 @@ fn replay(
         if entry.recorded.position > end {
             break;
         }
-        for fact in entry.recorded.facts() {
-            boarding_projections::apply(&fact, &mut rows)?;
+        for recorded in entry.recorded.events() {
+            boarding_projections::apply(&recorded, &mut rows)?;
             events += 1;
         }
     }

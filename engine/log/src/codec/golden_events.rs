@@ -9,6 +9,10 @@ use boarding_commands::values::{
 use serde_json::json;
 use ulid::Ulid;
 
+mod later_forms;
+
+pub(super) use later_forms::later_forms;
+
 const IMPORT: ImportId = ImportId(Ulid(0x0193_4c5a_7d03_0000_0000_0000_0000_0003));
 const RUN: RunId = RunId(Ulid(0x0193_4c5a_7d04_0000_0000_0000_0000_0004));
 const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_0000_0000_0005));
@@ -65,65 +69,6 @@ fn row() -> RowRef {
     }
 }
 
-/// Events with the fields that were added later, by the names of their golden files. Without these fields, an event
-/// is stored as it was before.
-pub(super) fn later_forms() -> Vec<(&'static str, Event)> {
-    let mut accepted = of("ImportAccepted");
-    if let Event::ImportAccepted { ignored, .. } = &mut accepted {
-        *ignored = IgnoredRows { notes: 2, blank: 1 };
-    }
-    let mut completed = of("ImportCompleted");
-    if let Event::ImportCompleted { counts, .. } = &mut completed {
-        *counts = Counts { notes: 2, blank_rows: 1, ..*counts };
-    }
-    let row = RowRef { lost: 1, ..row() };
-    let mut dispatched = of("InviteDispatched");
-    if let Event::InviteDispatched { sent_on, .. } = &mut dispatched {
-        *sent_on = Some(SentOn { phone: Some(phone()), on_record: true });
-    }
-    let mut unit = of("OrgUnitDefined");
-    if let Event::OrgUnitDefined { default_permission_group, .. } = &mut unit {
-        *default_permission_group = Some(text("Traders"));
-    }
-    let mut texted = of("InviteDispatched");
-    if let Event::InviteDispatched { email, sent_on, device, .. } = &mut texted {
-        (*email, *device) = (Personal(String::new()), Some(phone()));
-        *sent_on = Some(SentOn { phone: None, on_record: false });
-    }
-    let mut reminded = of("NotificationDispatched");
-    if let Event::NotificationDispatched { email, device, .. } = &mut reminded {
-        (*email, *device) = (Personal(String::new()), Some(phone()));
-    }
-    let mut retry = of("RunRequested");
-    if let Event::RunRequested { source, list_version, .. } = &mut retry {
-        let outcomes = vec![RetryOutcome::Failed, RetryOutcome::Uncertain];
-        *source = Source::FailedOf { run: RUN, outcomes };
-        *list_version = Some(2);
-    }
-    let mut rest = of("RunRequested");
-    if let Event::RunRequested { source, list_version, .. } = &mut rest {
-        *source = Source::Import(IMPORT);
-        *list_version = Some(3);
-    }
-    let mut renewed = of("ImportNotificationRequested");
-    if let Event::ImportNotificationRequested { generation, .. } = &mut renewed {
-        *generation = Some(2);
-    }
-    vec![
-        ("RunRequested.not_invited", rest),
-        ("ImportNotificationRequested.generation", renewed),
-        ("RunRequested.list_version", retry),
-        ("ImportAccepted.ignored", accepted),
-        ("ImportCompleted.notes", completed),
-        ("InviteDispatched.sent_on", dispatched),
-        ("InviteDispatched.device", texted),
-        ("OrgUnitDefined.default_permission_group", unit),
-        ("ImportUndone.unsupervised", unsupervising_undo()),
-        ("NotificationDispatched.device", reminded),
-        ("RowUnchanged.lost", Event::RowUnchanged { user: who(), row }),
-    ]
-}
-
 /// The sample of this event.
 pub(super) fn of(name: &str) -> Event {
     events().into_iter().find(|event| event.name() == name).unwrap()
@@ -136,7 +81,7 @@ fn company() -> Vec<Event> {
             value: json!({"whatsapp": true, "limit": 100}),
         },
         Event::TemplateSet {
-            kind: TemplateKind::ChannelInvitation,
+            kind: MailKind::ChannelInvitation,
             language: text("vi"),
             subject: text("Lời mời"),
             text: text("{{ link }}"),
@@ -224,6 +169,7 @@ fn pictures() -> Vec<Event> {
             sha256,
             bytes,
             format: PictureFormat::Jpeg,
+            replaced: None,
         },
         Event::PictureRefused { import, number: 18, name: name(), code: Code::PictureTooLarge },
     ]
@@ -484,14 +430,14 @@ fn notifications() -> Vec<Event> {
         },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
         Event::NoticeTemplateSet {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             language: text("vi"),
             subject: text("{{ file_name }}"),
             text: text("{{ success }} {{ failed }}"),
             html: text("<p>{{ success }} {{ failed }}</p>"),
         },
         Event::NotificationRequested {
-            kind: TemplateKind::BatchReport,
+            kind: MailKind::BatchReport,
             key: text("batch_report.01JD.1"),
             to: MailTo::Address(text("una@acme.example").into()),
             about: Topic::Import(IMPORT),

@@ -19,8 +19,8 @@ pub(super) struct Index {
     pub(super) streams: HashMap<CompanyId, Stream>,
     pub(super) segments: Vec<Segment>,
     pub(super) commands: RecentCommands,
-    /// Commands up to this position are not kept in `commands`.
-    pub(super) commands_from: u64,
+    /// The index of the caller has the commands up to this position, so `commands` has only later ones.
+    pub(super) commands_indexed_up_to: u64,
     /// The last position.
     pub(super) end: u64,
     pub(super) commits: u64,
@@ -75,7 +75,7 @@ impl Index {
     }
 
     pub(super) fn add(&mut self, entry: IndexEntry) {
-        if entry.position > self.commands_from {
+        if entry.position > self.commands_indexed_up_to {
             self.commands.insert(&entry.company, entry.command, entry.position, entry.location);
         }
         let stream = self.streams.entry(entry.company).or_default();
@@ -86,7 +86,7 @@ impl Index {
     }
 
     pub(super) fn forget_commands_up_to(&mut self, position: u64) {
-        self.commands_from = self.commands_from.max(position);
+        self.commands_indexed_up_to = self.commands_indexed_up_to.max(position);
         self.commands.forget_up_to(position);
     }
 

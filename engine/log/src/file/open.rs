@@ -129,8 +129,9 @@ fn begin(folder: &Path, options: &Options) -> Result<Ready, OpenError> {
     let header = SegmentHeader { log, first_position: 1, created, ordinal: 0, previous: 0 };
     let file = SegmentFile::create(folder, header, options.first_segment_bytes(), &options.steps);
     let file = file.map_err(error())?;
-    let commands_from = options.commands_indexed_up_to;
-    let index = Index { segments: vec![Segment::new(1)], commands_from, ..Index::default() };
+    let commands_indexed_up_to = options.commands_indexed_up_to;
+    let index =
+        Index { segments: vec![Segment::new(1)], commands_indexed_up_to, ..Index::default() };
     let last =
         LastSegment { path: file.path().to_owned(), end: SEGMENT_HEADER, ..LastSegment::default() };
     Ok((Recovered { index, log, previous: 0, last }, file, None))

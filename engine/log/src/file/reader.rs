@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::CompanyId;
 
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, RECORD_HEADER, Record};
@@ -85,7 +85,7 @@ impl Window {
         let Record { position, hash, commit } = record;
         let commit =
             codec::decode(commit).map_err(|source| ReadError::Decode { position, source })?;
-        let recorded = Recorded { position, hash, commit };
+        let recorded = RecordedCommit { position, hash, commit };
         Ok((Entry { location: location(at.segment, at.offset), recorded }, total))
     }
 }
@@ -106,7 +106,7 @@ impl At {
 }
 
 /// Reads the commit at a location.
-pub(super) fn read_at(inner: &Inner, wanted: Location) -> Result<Recorded, ReadError> {
+pub(super) fn read_at(inner: &Inner, wanted: Location) -> Result<RecordedCommit, ReadError> {
     let (segment, offset) = parts(wanted);
     let no_such = ReadError::NoSuchLocation { location: wanted };
     let Some((end, _)) = inner.index().segment_end(segment) else { return Err(no_such) };

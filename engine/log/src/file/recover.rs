@@ -50,14 +50,14 @@ pub(super) fn recover(
     folder: &Path,
     heads_file: &HeadsFile,
     depth: Depth,
-    commands_from: u64,
+    commands_indexed_up_to: u64,
 ) -> Result<Option<Recovered>, OpenError> {
     let heads = match heads_file {
         HeadsFile::Heads(heads) => Some(heads),
         HeadsFile::Missing | HeadsFile::Damaged => None,
     };
     let segments = list(folder)?;
-    let mut scan = Scan::new(heads, depth, commands_from);
+    let mut scan = Scan::new(heads, depth, commands_indexed_up_to);
     for (at, (first_position, path)) in segments.iter().enumerate() {
         scan.segment(*first_position, path, at + 1 == segments.len())?;
     }
@@ -101,12 +101,12 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(heads: Option<&'a Heads>, depth: Depth, commands_from: u64) -> Self {
+    fn new(heads: Option<&'a Heads>, depth: Depth, commands_indexed_up_to: u64) -> Self {
         Self {
             heads,
             heads_seen: None,
             depth,
-            index: Index { commands_from, ..Index::default() },
+            index: Index { commands_indexed_up_to, ..Index::default() },
             log: None,
             previous: 0,
             last: LastSegment::default(),

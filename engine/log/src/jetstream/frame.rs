@@ -3,7 +3,7 @@
 //! `FORMAT.md` describes them.
 
 use async_nats::Subject;
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
@@ -166,11 +166,11 @@ impl Stored<'_> {
     ///
     /// # Errors
     /// When it has a schema that this program does not know.
-    pub(super) fn recorded(&self) -> Result<Recorded, ReadError> {
+    pub(super) fn recorded(&self) -> Result<RecordedCommit, ReadError> {
         let position = self.position;
         let commit = codec::decode(self.bytes);
         let commit = commit.map_err(|source| ReadError::Decode { position, source })?;
-        Ok(Recorded { position, hash: self.hash, commit })
+        Ok(RecordedCommit { position, hash: self.hash, commit })
     }
 }
 

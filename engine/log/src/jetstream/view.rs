@@ -15,8 +15,8 @@ use crate::commands::RecentCommands;
 pub(super) struct View {
     pub(super) companies: BTreeMap<CompanyId, CompanyHead>,
     pub(super) commands: RecentCommands,
-    /// Commands up to this position are not kept in `commands`.
-    pub(super) commands_from: u64,
+    /// The index of the caller has the commands up to this position, so `commands` has only later ones.
+    pub(super) commands_indexed_up_to: u64,
     /// The last position.
     pub(super) end: u64,
     /// The sequence of the last message.
@@ -62,13 +62,13 @@ impl View {
     }
 
     fn index_commands(&mut self, company: &CompanyId, stored: &[Stored<'_>]) {
-        for one in stored.iter().filter(|one| one.position > self.commands_from) {
+        for one in stored.iter().filter(|one| one.position > self.commands_indexed_up_to) {
             self.commands.insert(company, one.envelope.command, one.position, one.location);
         }
     }
 
     pub(super) fn forget_commands_up_to(&mut self, position: u64) {
-        self.commands_from = self.commands_from.max(position);
+        self.commands_indexed_up_to = self.commands_indexed_up_to.max(position);
         self.commands.forget_up_to(position);
     }
 }

@@ -2,7 +2,7 @@
 
 use async_nats::HeaderMap;
 use async_nats::header::HeaderValue;
-use boarding_commands::commit::Fact;
+use boarding_commands::commit::RecordedEvent;
 use boarding_projections::history::{self, Entity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,24 +71,24 @@ pub struct Message {
 
 impl Message {
     /// The message of an event, of at most `max_bytes`. If the event does not fit, the message has a link to it.
-    pub fn of(fact: &Fact<'_>, max_bytes: usize) -> Self {
-        let company = &fact.commit.company;
-        let mut headers = Headers::of(fact);
-        let mut row = history::event_json(fact);
+    pub fn of(recorded: &RecordedEvent<'_>, max_bytes: usize) -> Self {
+        let company = &recorded.commit.company;
+        let mut headers = Headers::of(recorded);
+        let mut row = history::event_json(recorded);
         let mut payload = row.to_string().into_bytes();
         let mut map = headers.to_map();
         if payload.len() + header_bytes(&map) + FRAMING_BYTES > max_bytes {
             if let Some(data) = row.get_mut("data") {
                 *data = Value::Null;
             }
-            let version = fact.version;
+            let version = recorded.version;
             headers.data_ref = Some(format!("/v1/{company}/history?cursor={version}&limit=1"));
             payload = row.to_string().into_bytes();
             map = headers.to_map();
         }
-        let subject = names::event(company, fact.event.name());
+        let subject = names::event(company, recorded.event.name());
         let bytes = payload.len() + header_bytes(&map) + FRAMING_BYTES;
-        Self { position: fact.position, subject, headers: map, payload, bytes }
+        Self { position: recorded.position, subject, headers: map, payload, bytes }
     }
 }
 
@@ -101,10 +101,10 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 }
 
 impl Headers {
-    fn of(fact: &Fact<'_>) -> Self {
-        let company = &fact.commit.company;
-        let id = format!("{company}-{}", fact.version);
-        let trace = fact.commit.traceparent.clone();
+    fn of(recorded: &RecordedEvent<'_>) -> Self {
+        let company = &recorded.commit.company;
+        let id = format!("{company}-{}", recorded.version);
+        let trace = recorded.commit.traceparent.clone();
         // The trace comes from a client, so only short, printable text becomes a header.
         let is_safe = |text: &String| {
             text.len() <= TRACEPARENT_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic())
@@ -113,15 +113,15 @@ impl Headers {
             message_id: id.clone(),
             spec_version: "1.0".to_owned(),
             id,
-            kind: format!("{}.{}", names::ROOT, fact.event.name()),
+            kind: format!("{}.{}", names::ROOT, recorded.event.name()),
             source: format!("{SOURCE}{company}"),
-            time: fact.commit.at.to_string(),
-            subject: Entity::of_process(fact.event).map(|entity| entity.to_string()),
+            time: recorded.commit.at.to_string(),
+            subject: Entity::of_process(recorded.event).map(|entity| entity.to_string()),
             data_ref: None,
             traceparent: trace.filter(is_safe),
             content_type: "application/json".to_owned(),
-            position: fact.position.to_string(),
-            version: fact.version.to_string(),
+            position: recorded.position.to_string(),
+            version: recorded.version.to_string(),
         }
     }
 
@@ -153,17 +153,17 @@ impl Headers {
 
 #[cfg(test)]
 mod tests {
-    use boarding_commands::commit::Recorded;
-    use boarding_commands::event::{Event, TemplateKind};
+    use boarding_commands::commit::RecordedCommit;
+    use boarding_commands::event::{Event, MailKind};
     use boarding_commands::values::Digest;
 
     use super::*;
     use boarding_log::contract::sample;
 
-    fn recorded(change: impl FnOnce(&mut Recorded)) -> Recorded {
+    fn recorded(change: impl FnOnce(&mut RecordedCommit)) -> RecordedCommit {
         let company = "acme".parse().unwrap();
         let commit = sample::commit(&company, 7, Digest([9; 32]), 2);
-        let mut recorded = Recorded { position: 40, hash: Digest([1; 32]), commit };
+        let mut recorded = RecordedCommit { position: 40, hash: Digest([1; 32]), commit };
         change(&mut recorded);
         recorded
     }
@@ -172,8 +172,8 @@ mod tests {
     fn headers_survive_a_round_trip() {
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let recorded = recorded(|it| it.commit.traceparent = Some(trace.to_owned()));
-        let fact = recorded.facts().nth(1).unwrap();
-        let headers = Headers::of(&fact);
+        let recorded = recorded.events().nth(1).unwrap();
+        let headers = Headers::of(&recorded);
         assert_eq!((headers.id.as_str(), headers.position.as_str()), ("acme-8", "41"));
         assert_eq!(headers.traceparent.as_deref(), Some(trace));
         assert_eq!(headers.company(), Some("acme"));
@@ -185,7 +185,7 @@ mod tests {
     fn an_unsafe_trace_is_left_out() {
         for evil in ["a\r\nNats-Msg-Id: x", "a\nb", "a b", "ü", &"x".repeat(999)] {
             let recorded = recorded(|it| it.commit.traceparent = Some(evil.to_owned()));
-            let headers = Headers::of(&recorded.facts().next().unwrap());
+            let headers = Headers::of(&recorded.events().next().unwrap());
             assert_eq!(headers.traceparent, None, "{evil:?}");
         }
     }
@@ -196,17 +196,17 @@ mod tests {
         let evil = "\u{1}".repeat(100_000);
         let recorded = recorded(|it| {
             it.commit.events = vec![Event::TemplateSet {
-                kind: TemplateKind::Welcome,
+                kind: MailKind::Welcome,
                 language: "en".to_owned(),
                 subject: String::new(),
                 text: evil.clone(),
                 html: evil,
             }];
         });
-        let fact = recorded.facts().next().unwrap();
-        let whole = Message::of(&fact, 2 * 1024 * 1024);
+        let recorded = recorded.events().next().unwrap();
+        let whole = Message::of(&recorded, 2 * 1024 * 1024);
         assert!(whole.payload.len() > 1024 * 1024);
-        let cut = Message::of(&fact, 1024 * 1024);
+        let cut = Message::of(&recorded, 1024 * 1024);
         assert!(cut.bytes < 4096);
         let row: Value = serde_json::from_slice(&cut.payload).unwrap();
         assert_eq!((&row["data"], &row["event"]), (&Value::Null, &json!("TemplateSet")));

@@ -1,6 +1,6 @@
 //! Reads the events to publish next, and checks that the log matches the stream.
 
-use boarding_commands::commit::Recorded;
+use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CompanyId, Digest};
 
 use super::error::FeedError;
@@ -66,8 +66,8 @@ impl Source {
             while messages.len() < FEED_READ_EVENTS
                 && let Some(entry) = reader.next().map_err(FeedError::Log)?
             {
-                let fresh = entry.recorded.facts().filter(|fact| fact.position > after);
-                messages.extend(fresh.map(|fact| Message::of(&fact, max_bytes)));
+                let fresh = entry.recorded.events().filter(|recorded| recorded.position > after);
+                messages.extend(fresh.map(|recorded| Message::of(&recorded, max_bytes)));
                 position = position.max(entry.recorded.last_position());
             }
             Ok((reader, position, messages))
@@ -98,10 +98,10 @@ fn find_position(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
 }
 
 /// The position of the event, if it belongs to this commit.
-fn position_in(recorded: &Recorded, last: &Last) -> Option<u64> {
+fn position_in(recorded: &RecordedCommit, last: &Last) -> Option<u64> {
     let is_same = recorded.hash == last.hash && recorded.commit.company == last.company;
-    let mut facts = recorded.facts().filter(|_| is_same);
-    facts.find(|fact| fact.version == last.version).map(|fact| fact.position)
+    let mut events = recorded.events().filter(|_| is_same);
+    events.find(|recorded| recorded.version == last.version).map(|recorded| recorded.position)
 }
 
 /// Runs a read of the log on a blocking thread.

@@ -10,7 +10,7 @@ use boarding_projections::history::PublishedEvent;
 use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::plain;
+use super::{aliases, plain};
 use crate::text_work::TextItem;
 use crate::worker_queue::WorkItem;
 use boarding_core::queries::{self, ResponseKind};
@@ -28,8 +28,10 @@ pub(super) fn all() -> Parts {
     parts.output.insert("work".to_owned(), WorkItem::json_schema(&mut output).into());
     parts.output.insert("work.text".to_owned(), TextItem::json_schema(&mut output).into());
     let mut all = Parts::new();
-    gather(&mut all, parts.input, &mut input, "asked");
-    gather(&mut all, parts.output, &mut output, "told");
+    gather(&mut all, parts.input, &mut input, "asked", &mut aliases::add);
+    gather(&mut all, parts.output, &mut output, "told", &mut |schema| {
+        drop(aliases::remove(schema));
+    });
     all.values_mut().for_each(plain::simplify);
     all
 }
@@ -124,15 +126,19 @@ fn events(output: &mut SchemaGenerator, parts: &mut Parts) {
 }
 
 /// Adds definitions and their shared types. The names of shared types say the side.
-fn gather(all: &mut Parts, parts: Parts, shared: &mut SchemaGenerator, side: &str) {
+fn gather(
+    all: &mut Parts,
+    parts: Parts,
+    shared: &mut SchemaGenerator,
+    side: &str,
+    with: &mut dyn FnMut(&mut Map<String, Value>),
+) {
     let shared: Map<_, _> = shared.take_definitions(true);
-    for (name, mut schema) in parts {
+    let shared = shared.into_iter().map(|(name, schema)| (format!("{side}.{name}"), schema));
+    for (name, mut schema) in parts.into_iter().chain(shared) {
+        plain::each(&mut schema, with);
         rename(&mut schema, side);
         all.insert(name, schema);
-    }
-    for (name, mut schema) in shared {
-        rename(&mut schema, side);
-        all.insert(format!("{side}.{name}"), schema);
     }
 }
 

@@ -356,6 +356,7 @@ pub(super) const REPORTS: &[Column] = &[
     column("NOT INVITED", "/not_invited"),
     column("INVITATION FAILED", "/invitation_failed"),
     column("ORGANIZATION", "/organization"),
+    column("GROUP", "/permission_group"),
     minor("ENDED AT", "/ended_at"),
 ];
 

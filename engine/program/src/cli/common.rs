@@ -80,7 +80,11 @@ impl<T> From<T> for Optional<T> {
     }
 }
 
-fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
+/// Reads a value; an empty one counts as not given.
+///
+/// # Errors
+/// When the value cannot be read.
+pub(super) fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
     if text.is_empty() { Ok(Optional(None)) } else { text.parse().map(|one| Optional(Some(one))) }
 }
 

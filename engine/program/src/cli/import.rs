@@ -19,7 +19,7 @@ use super::list;
 use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
-use super::words::{pair, quoted};
+use super::words::{counted, pair, quoted};
 
 mod preview;
 mod report;
@@ -173,6 +173,7 @@ impl Import {
         if self.dialect == OFFICE_CHAT {
             note_missing_admin(session).await?;
         }
+        note_mails(session, &row).await?;
         let failed = exit_counts::of_run(session, text(&row, "run")).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
     }
@@ -310,8 +311,31 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
         }
         None => {
             let run = session.row("run", json!({"run": row.get("run")})).await?;
-            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE)).await?;
+            run_report::print(session, &run, Some(run_report::SHOWN_PEOPLE_OF_IMPORT)).await?;
         }
+    }
+    Ok(())
+}
+
+/// Says that mails about an import show a placeholder, and how many have failed.
+async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
+    let import = text(row, "import");
+    let newest = session.rows("notifications", json!({}), Some(1)).await?;
+    if !newest.iter().any(|row| text(row, "key").contains(import)) {
+        return Ok(());
+    }
+    // A run has said it already.
+    if text(row, "run").is_empty() {
+        watch::note_placeholders(session).await;
+    }
+    let failed = session.rows("notifications", json!({"state": "failed"}), None).await?;
+    let failed = failed.iter().filter(|row| text(row, "key").contains(import)).count() as u64;
+    if failed > 0 {
+        session.out.remark(&format!(
+            "{} about this import failed: boarding notifications --state failed shows why, boarding notifications resend --state failed {} sends them again",
+            counted(failed, "mail", "mails"),
+            session.sending_options()
+        ));
     }
     Ok(())
 }

@@ -126,7 +126,9 @@ impl Imports {
                 let done =
                     "a new link is mailed to network_admin_email; older links of the import end";
                 let body = json!({"import": id});
-                list::submit_and_print(session, "RenewImportLink", body, done).await
+                let sent = list::submit_and_print(session, "RenewImportLink", body, done).await?;
+                watch::note_placeholders(session).await;
+                Ok(sent)
             }
             Verb::Rows(rows) => rows.run(session).await,
             Verb::Undo(undo) => undo.run(session).await,

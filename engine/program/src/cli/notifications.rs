@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::event::TemplateKind;
+use boarding_commands::event::MailKind;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::watch;
 use super::words::counted;
 
 /// Lists the mails other than invitations, with their states and reasons, and sends them again
@@ -72,8 +73,8 @@ struct Resend {
 
 /// Lists the kinds of mails other than invitations.
 fn kind_help() -> String {
-    let kinds = TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
-    let names: Vec<_> = kinds.map(TemplateKind::as_str).collect();
+    let kinds = MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
+    let names: Vec<_> = kinds.map(MailKind::as_str).collect();
     format!("Only mails of this kind: {}", names.join(", "))
 }
 
@@ -119,6 +120,7 @@ impl Resend {
             session.out.note(
                 "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
             );
+            watch::note_placeholders(session).await;
         }
         let ours = |key: &&String| {
             !before.contains(*key) && (self.keys.is_empty() || self.keys.contains(*key))
@@ -141,7 +143,7 @@ pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure>
     let actor = session.engine.actor(&session.company).await;
     // The pending work is known once the company is loaded.
     actor.inspect(|_| ()).await;
-    let waiting = actor.pending_work().borrow().welcome_deferred_here;
+    let waiting = actor.pending_work().borrow().notifications_deferred_here;
     if waiting > 0 {
         let transport = session.engine.transport_name();
         resend(session, json!({"state": "waiting", "channel": transport})).await?;

@@ -11,6 +11,10 @@ use super::words::counted;
 /// How many people without an invitation are listed for each status.
 pub(super) const SHOWN_PEOPLE: usize = 20;
 
+/// As [`SHOWN_PEOPLE`], for the run of an import: as many as a file of accounts may have. So its summary names
+/// everybody who was not invited.
+pub(super) const SHOWN_PEOPLE_OF_IMPORT: usize = 1_000;
+
 /// Prints the counts of a run, and up to `limit` failed and skipped people with their reasons.
 pub(super) async fn print(
     session: &Session<'_>,

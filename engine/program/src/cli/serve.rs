@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::common::{Common, open_outbox};
+use super::common::{Common, Optional, open_outbox, optional};
 use super::failure::{self, CliResult, Done, Failure, unavailable};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
@@ -26,9 +26,11 @@ use boarding_nats::worker_queue::WorkQueue;
 use boarding_nats::worker_transport::WorkerTransport;
 
 mod link_secret;
+mod metrics_file;
 mod settings;
 
 use link_secret::LinkSecret;
+use metrics_file::MetricsFile;
 use settings::{Log, Settings};
 
 /// Serves other programs on NATS until it is stopped
@@ -42,6 +44,7 @@ Examples:
   boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --replicas 3 \\
       --nats-monitor http://a:8222,http://b:8222,http://c:8222
   boarding serve --config /etc/boarding.toml
+  boarding serve --nats nats://localhost:4222 --metrics-file /var/lib/node_exporter/boarding.prom
 
 The file has the options without their dashes. Its paths are relative to the file. The command line and the
 environment override it:
@@ -71,6 +74,10 @@ pub(super) struct Serve {
     /// Accepts a NATS server whose users share one account: then no company is kept apart from the others
     #[arg(long, env = "BOARDING_ACCEPT_SHARED_ACCOUNT")]
     accept_shared_account: bool,
+    /// Writes metrics into this file every ten seconds, in the text format of Prometheus: whether mails wait for their
+    /// mail server, since when, and the runs of each company
+    #[arg(long, env = "BOARDING_METRICS_FILE", value_name = "FILE", value_parser = optional::<PathBuf>)]
+    metrics_file: Option<Optional<PathBuf>>,
     /// Reads options from this TOML file
     #[arg(long, env = "BOARDING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -80,11 +87,18 @@ impl Serve {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         let mut signals = StopSignals::listen()?;
         let starting = Box::pin(self.start(common.clone(), out));
-        let server = tokio::select! {
-            server = starting => server?,
+        let (server, metrics) = tokio::select! {
+            started = starting => started?,
             () = signals.received() => return Ok(Done::Completely),
         };
+        let writing_metrics = async {
+            match &metrics {
+                Some(file) => file.keep_writing(&server).await,
+                None => std::future::pending().await,
+            }
+        };
         let failed = tokio::select! {
+            () = writing_metrics => None,
             () = signals.received() => None,
             why = server.log_failed() => Some(failure::of_log(&why)),
             why = server.lease_lost() => {
@@ -98,19 +112,28 @@ impl Serve {
             return Err(failure);
         }
         tracing::info!("stopping");
+        if let Some(file) = &metrics {
+            file.write_last(&server).await;
+        }
         server.close().await;
         tracing::info!("stopped");
         Ok(Done::Completely)
     }
 
     /// Starts the engine and its server, and prints the ready line.
-    async fn start(mut self, mut common: Common, out: &Out) -> Result<NatsServer, Failure> {
+    async fn start(
+        mut self,
+        mut common: Common,
+        out: &Out,
+    ) -> Result<(NatsServer, Option<MetricsFile>), Failure> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file)?,
             None => Settings::default(),
         };
         settings.fill(&mut common);
         self.fill(&mut settings);
+        let metrics = self.metrics_file.take().and_then(|file| file.0);
+        let metrics = metrics.map(|file| MetricsFile::open(&file)).transpose()?;
         let address = self.nats.server()?;
         let shown = address.shown().map_err(|error| connection_failure(&error))?;
         let client =
@@ -127,7 +150,7 @@ impl Serve {
         } else {
             out.line(&format!("ready: {} · data {}", shown.join(","), data.display()));
         }
-        Ok(server)
+        Ok((server, metrics))
     }
 
     /// Refuses a server that does not keep companies apart, unless the operator accepts it.
@@ -236,6 +259,9 @@ impl Serve {
         self.workers |= settings.workers.unwrap_or(false);
         self.text_workers |= settings.text_workers.unwrap_or(false);
         self.accept_shared_account |= settings.accept_shared_account.unwrap_or(false);
+        if self.metrics_file.as_ref().is_none_or(|file| file.0.is_none()) {
+            self.metrics_file = Some(Optional(settings.metrics_file.take()));
+        }
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());

@@ -287,17 +287,16 @@ fn parts(preview: &Value) -> String {
     if all.len() > 1 {
         sentences.push(format!("Of them, {}.", all.join(", ")));
     }
-    let (recent, waiting) =
-        (number(preview, "invited_within_24h"), number(preview, "in_waiting_runs"));
-    if recent > 0 {
-        sentences.push(format!("Invited within the last 24 hours: {recent}."));
-    }
-    let uncertain = number(preview, "uncertain_before");
-    if uncertain > 0 {
-        sentences.push(format!("May have got an earlier mail: {uncertain}."));
-    }
-    if waiting > 0 {
-        sentences.push(format!("In a run that waits: {waiting}."));
+    for (field, what) in [
+        ("live_links", "Have a link that works"),
+        ("invited_within_24h", "Invited within the last 24 hours"),
+        ("uncertain_before", "May have got an earlier mail"),
+        ("in_waiting_runs", "In a run that waits"),
+    ] {
+        let people = number(preview, field);
+        if people > 0 {
+            sentences.push(format!("{what}: {people}."));
+        }
     }
     sentences.join(" ")
 }
@@ -331,4 +330,52 @@ pub(super) fn merged(answer: &Value, row: &Value) -> Value {
         both.extend(row.clone());
     }
     both
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::common::Common;
+    use super::super::output::Out;
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Words {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        start: Start,
+    }
+
+    /// LX-20, A40: the program confirms the plan that it has shown. If people have changed since, it names them.
+    #[tokio::test]
+    async fn changed_people_are_refused_by_the_plan_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let words = ["boarding", "--company", "acme", "--data", data.to_str().unwrap()];
+        let start = ["--channel", "whatsapp", "--org-unit", "Sales", "--yes"];
+        let words = Words::parse_from([&words[..], &start].concat());
+        let out = Out::new(false, true, false);
+        let session = Session::open_new(&words.common, &out).await.unwrap();
+        let role = json!({"role": "Adviser", "permissions": ["bulk_integration"]});
+        for (name, body) in [
+            ("DefineRole", role),
+            ("DefineOrgUnit", json!({"org_unit": "Sales", "roles": ["Adviser"]})),
+            ("SetCompanyConfig", json!({"channels.whatsapp": true})),
+            ("AddUser", json!({"user": "ann", "org_unit": "Sales"})),
+        ] {
+            session.submit_new(name, body).await.unwrap();
+        }
+        let Start { channel, source, options, .. } = words.start;
+        let source = Map::from_iter([("org_units".to_owned(), json!(source.org_units))]);
+        let request = Request { source, channel, options };
+        let body = request.preview(&session).await.unwrap().unwrap();
+        session.submit_new("AddUser", json!({"user": "bob", "org_unit": "Sales"})).await.unwrap();
+        let answer = request.options.consent.submit(&session, "StartBulkIntegration", body).await;
+        let Err(Failure::Refused { document, code, .. }) = answer else { panic!("{answer:?}") };
+        assert_eq!(code, "run.plan_changed");
+        assert_eq!(document["details"]["added"], json!(["bob"]), "{document}");
+        session.engine.close().await;
+    }
 }

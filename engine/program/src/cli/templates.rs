@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use boarding_commands::company::Company;
-use boarding_commands::event::{Channel, TemplateKind};
+use boarding_commands::event::{Channel, MailKind};
 use boarding_commands::mail_kinds;
 use boarding_commands::settings::link_address;
 use boarding_commands::template::{
@@ -151,10 +151,10 @@ impl Templates {
 }
 
 impl Mail {
-    fn kind(&self) -> Result<TemplateKind, Failure> {
-        let found = TemplateKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+    fn kind(&self) -> Result<MailKind, Failure> {
+        let found = MailKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
         found.ok_or_else(|| {
-            let known: Vec<_> = TemplateKind::ALL.into_iter().map(TemplateKind::as_str).collect();
+            let known: Vec<_> = MailKind::ALL.into_iter().map(MailKind::as_str).collect();
             let near = nearest(&self.kind, known.iter().copied());
             let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             let (kind, known) = (&self.kind, known.join(", "));
@@ -226,6 +226,7 @@ impl Preview {
             Some(text) => {
                 let language = self.mail.language(session).await?;
                 MailTemplate { language, ..read_mail(text, self.html.as_deref())? }
+                    .with_double_braces()
             }
         };
         let declared = mail_kinds::of(kind);
@@ -286,7 +287,7 @@ impl Set {
 }
 
 /// Checks that a mail has a file of its HTML part, and a text message has none.
-fn check_files(kind: TemplateKind, has_html: bool) -> Result<(), Failure> {
+fn check_files(kind: MailKind, has_html: bool) -> Result<(), Failure> {
     let name = kind.as_str();
     match (kind.is_text_message(), has_html) {
         (true, true) => Err(Failure::Usage(format!("{name} is a text message; leave out --html"))),
@@ -327,6 +328,6 @@ fn read_text(file: &Path) -> Result<String, Failure> {
 
 /// Lists the kinds of mails.
 fn kind_help() -> String {
-    let names: Vec<_> = TemplateKind::ALL.into_iter().map(TemplateKind::as_str).collect();
+    let names: Vec<_> = MailKind::ALL.into_iter().map(MailKind::as_str).collect();
     format!("The mail: {}", names.join(", "))
 }

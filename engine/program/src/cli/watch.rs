@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use boarding_commands::decide::check_mail_settings;
+use boarding_commands::values::Refusal;
 use serde_json::{Value, json};
 
 use super::columns::text_of;
@@ -75,11 +76,26 @@ pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
     if session.engine.sends_by_mail_server() {
         return Err(refusal.into());
     }
+    say_placeholders(session, &refusal);
+    Ok(())
+}
+
+/// Says that mails in the outbox show a placeholder as link or sender.
+pub(super) async fn note_placeholders(session: &Session<'_>) {
+    let actor = session.engine.actor(&session.company).await;
+    match actor.inspect(check_mail_settings).await {
+        Some(Err(refusal)) if !session.engine.sends_by_mail_server() => {
+            say_placeholders(session, &refusal);
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn say_placeholders(session: &Session<'_>, refusal: &Refusal) {
     let commands = refusal.details.get("commands").map(text_of).unwrap_or_default();
     session.out.remark(&format!(
         "note: link or sender of these mails is a placeholder (boarding.invalid), good for a trial only; set: {commands}"
     ));
-    Ok(())
 }
 
 /// The failure of a run that was started with another transport.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::commit::{Commit, Recorded, SCHEMA};
+use boarding_commands::commit::{Commit, RecordedCommit, SCHEMA};
 use boarding_commands::event::{
     BlankMeans, Channel, Counts, Event, Existing, IgnoredRows, ImportOptions, Person, RowOutcome,
     RowRef, Source, UndoOutcome, Who,
@@ -46,7 +46,7 @@ impl CheckedHistory {
         };
         let position = self.version + 1;
         self.version += commit.events.len() as u64;
-        self.checkers.observe(&Recorded { position, hash: Digest::default(), commit }, origin)
+        self.checkers.observe(&RecordedCommit { position, hash: Digest::default(), commit }, origin)
     }
 
     /// Appends a commit in which the checkers find no violation.

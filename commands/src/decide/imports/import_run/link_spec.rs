@@ -24,20 +24,17 @@ fn network_admin_gets_a_mail_for_every_import() {
         let names = then.names();
         assert_eq!(names.contains(&"RunRequested"), invites);
         let events = then.events();
-        let notice = events.iter().find_map(|event| match event {
+        let mail = events.iter().find_map(|event| match event {
             Event::ImportNotificationRequested { import, email, expires_at, .. } => {
                 Some((*import, email.as_str(), *expires_at))
             }
             _ => None,
         });
         let end = crate::decide::testing::NOW.plus_seconds(7 * 24 * 3600);
-        assert_eq!(notice, Some((import_id(), "admin@acme.example", end)));
+        assert_eq!(mail, Some((import_id(), "admin@acme.example", end)));
     }
     let names = import(with_ann(), vec![row(1, "bob")], &auto()).names();
-    assert!(
-        !names.contains(&"ImportNotificationRequested"),
-        "without an address there is no notice"
-    );
+    assert!(!names.contains(&"ImportNotificationRequested"), "without an address there is no mail");
 }
 
 /// OC-14: the mail is claimed once for the address, although no user has it.
@@ -55,7 +52,7 @@ fn mail_to_the_network_admin_is_claimed_once() {
     assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }
 
-/// An import with a notice to the administrator, and a function that follows the link of the mail.
+/// An import with a mail to the administrator, and a function that follows the link of the mail.
 fn notified_import() -> (Before, impl Fn(&str) -> Input) {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &json!({})));
@@ -112,7 +109,7 @@ fn link_of_an_import_is_rejected_when_expired_or_foreign() {
     assert!(company.when_asked_by("link", Authority::Granted, NOW, late).0.is_ok());
 }
 
-/// OC-14, P23: after an undo no notice is sent, and a link that was sent before invites no one.
+/// OC-14, P23: after an undo no mail is sent, and a link that was sent before invites no one.
 #[test]
 fn link_of_an_undone_import_invites_no_one() {
     let (company, follow) = notified_import();

@@ -89,7 +89,7 @@ impl Rows<'_> {
         };
         let Some(allotment) = self.allotment else { return Ok(None) };
         let mark = phone_mark(phone);
-        if let Some(other) = allotment.lost_to(row.row, mark) {
+        if let Some(other) = allotment.contested_by(row.row, mark) {
             return taken(&other.to_string());
         }
         let holder = match self.phones.get(&phone) {
@@ -107,7 +107,7 @@ impl Rows<'_> {
 
     /// Adds a warning if another row of the file has the phone too and does not get it.
     fn warn_of_rival(&self, phone: Phone, row: &mut RowRef) {
-        let rival = self.allotment.and_then(|all| all.contested_by(row.row, phone_mark(phone)));
+        let rival = self.allotment.and_then(|all| all.won_against(row.row, phone_mark(phone)));
         if let Some(rival) = rival {
             let warning = self.in_column("mobile", Code::PhoneInSeveralRows);
             row.warnings.push(warning.saying(&rival.to_string()));

@@ -21,6 +21,7 @@ pub const MAX_NAMED_USERS: usize = 5_000;
 pub struct SourceBody {
     /// `latest`, or an import's id.
     #[serde(alias = "import_id")]
+    #[schemars(extend("x-aliases" = ["import_id"]))]
     pub import: Option<String>,
     pub org_units: Option<Vec<String>>,
     pub include_descendants: Option<bool>,

@@ -149,6 +149,29 @@ fn preview_says_what_would_become_of_the_people() {
     assert_eq!((&result["in_waiting_runs"], &result["invited_within_24h"]), (&json!(1), &json!(0)));
 }
 
+/// A40: a link that works counts for as long as it works, and a mail of the last day for a day.
+#[test]
+fn preview_counts_live_links_and_recent_mails() {
+    let mut events = a_company();
+    let setting = "invitation_ttl_hours.whatsapp".to_owned();
+    events.push(Event::CompanyConfigChanged { setting, value: json!(48) });
+    events.extend(run_started(run_id(4), &["ann", "bob"]));
+    let mut company = given(events);
+    let report = json!({"run": run_id(4), "user": "ann"});
+    let sent = Command::read("InviteSent", report).unwrap();
+    company = company.after(sent);
+    let counts = |hours: i64| {
+        let at = Time(NOW.0 + hours * 3_600_000);
+        let command = Command::read("StartBulkIntegration", for_users(&["ann", "bob"], "preview"));
+        let then = company.when_asked_by("jane", Authority::Granted, at, command.unwrap());
+        let shown = then.result();
+        ["live_links", "invited_within_24h"].map(|name| shown[name].as_u64())
+    };
+    assert_eq!(counts(23), [Some(1), Some(1)]);
+    assert_eq!(counts(25), [Some(1), Some(0)]);
+    assert_eq!(counts(49), [Some(0), Some(0)]);
+}
+
 /// LX-07, P9: exactly at the limit passes, one more is refused and nothing is done.
 #[test]
 fn the_limit_counts_recipients() {

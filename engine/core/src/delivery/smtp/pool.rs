@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 
-use super::relay::Relay;
+use super::server::SmtpServer;
 use super::talk;
 use super::timeouts::Timeouts;
 
-/// The most mails per connection: relays behind one name balance new connections.
+/// The most mails per connection: servers behind one name balance new connections.
 const MAILS_PER_CONNECTION: u32 = 100;
 /// The time limit of the check of an idle connection: opening a new one is faster.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
@@ -22,14 +22,14 @@ pub(super) struct Connection {
 
 /// Idle connections. The permits of the transport limit the number of all connections.
 pub(super) struct Pool {
-    relay: Relay,
+    server: SmtpServer,
     timeouts: Timeouts,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
-    pub(super) fn new(relay: Relay, timeouts: Timeouts) -> Self {
-        Self { relay, timeouts, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(server: SmtpServer, timeouts: Timeouts) -> Self {
+        Self { server, timeouts, idle: Mutex::new(Vec::new()) }
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {
@@ -46,7 +46,7 @@ impl Pool {
                 return Ok(connection);
             }
         }
-        let line = talk::connect(&self.relay, &self.timeouts).await?;
+        let line = talk::connect(&self.server, &self.timeouts).await?;
         Ok(Connection { line, mails: 0 })
     }
 
@@ -72,6 +72,6 @@ impl Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Pool").field(&self.relay).finish()
+        f.debug_tuple("Pool").field(&self.server).finish()
     }
 }

@@ -20,7 +20,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use super::relay::Relay;
+use super::server::SmtpServer;
 use super::timeouts::Timeouts;
 use crate::delivery::mail::EncodedMail;
 
@@ -68,33 +68,33 @@ impl Step {
 /// # Errors
 /// A text with the cause, for the operator.
 pub(super) async fn connect(
-    relay: &Relay,
+    server: &SmtpServer,
     timeouts: &Timeouts,
 ) -> Result<AsyncSmtpConnection, String> {
-    match timeout(timeouts.connect, greet(relay)).await {
+    match timeout(timeouts.connect, greet(server)).await {
         Ok(Ok(line)) => Ok(line),
         Ok(Err(error)) => Err(format!("the mail server could not be used: {}", words(&error))),
         Err(_) => Err(late("connecting", timeouts.connect)),
     }
 }
 
-async fn greet(relay: &Relay) -> Result<AsyncSmtpConnection, Error> {
+async fn greet(server: &SmtpServer) -> Result<AsyncSmtpConnection, Error> {
     let hello = ClientId::default();
-    let wrapped = match &relay.tls {
+    let wrapped = match &server.tls {
         Tls::Wrapper(parameters) => Some(parameters.clone()),
         _ => None,
     };
-    let address = (relay.host.as_str(), relay.port);
+    let address = (server.host.as_str(), server.port);
     let mut line =
         AsyncSmtpConnection::connect_tokio1(address, None, &hello, wrapped, None).await?;
-    match &relay.tls {
+    match &server.tls {
         Tls::Required(parameters) => line.starttls(parameters.clone(), &hello).await?,
         Tls::Opportunistic(parameters) if line.can_starttls() => {
             line.starttls(parameters.clone(), &hello).await?;
         }
         _ => {}
     }
-    if let Some(credentials) = &relay.credentials {
+    if let Some(credentials) = &server.credentials {
         line.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await?;
     }
     Ok(line)

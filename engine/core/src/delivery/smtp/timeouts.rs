@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Timeouts {
     /// DNS, connection, greeting, TLS and log-in together.
     pub connect: Duration,
-    /// One command and its reply. RFC 5321 allows minutes, but a healthy relay needs seconds.
+    /// One command and its reply. RFC 5321 allows minutes, but a healthy server needs seconds.
     pub command: Duration,
     /// The content and the reply to its last dot: ten minutes as in RFC 5321, 4.5.3.2.6, because a time-out here
     /// makes the outcome uncertain.

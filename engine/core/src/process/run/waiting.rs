@@ -13,7 +13,7 @@ use super::work::{RunWork, Wait};
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::process::manager::pause;
-use crate::process::relay::pause_seconds;
+use crate::process::transport_health::pause_seconds;
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
 
@@ -24,6 +24,15 @@ pub(super) struct Obstacle {
     pub(super) what: &'static str,
     /// The last words of the server, or the cause.
     pub(super) last_words: String,
+}
+
+/// Whether the transport broke down with this mail.
+fn broke(outcome: &MailOutcome) -> bool {
+    match outcome {
+        MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
+        MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
+        MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
+    }
 }
 
 impl RunWork {
@@ -53,7 +62,7 @@ impl RunWork {
     }
 
     fn obstacle(&self, last_words: String) -> Obstacle {
-        Obstacle { what: self.manager.context.transport.resource(), last_words }
+        Obstacle { what: self.manager.context.transport.dependency(), last_words }
     }
 
     pub(super) async fn check(&self) -> Result<(), Obstacle> {
@@ -61,8 +70,31 @@ impl RunWork {
         ready.map_err(|last_words| self.obstacle(last_words))
     }
 
-    /// Judges from these outcomes whether the transport can send further mails.
-    pub(super) async fn judge(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
+    /// Judges from these outcomes whether the transport can send further mails. Texts may leave by another one, so they
+    /// are judged only if the batch has no mails.
+    pub(super) async fn judge(
+        &self,
+        mails: &[(Who, u32, MailOutcome)],
+        texts: &[(Who, u32, MailOutcome)],
+    ) -> Result<(), Obstacle> {
+        match (mails.is_empty(), texts.is_empty()) {
+            (false, _) => self.judge_mails(mails).await,
+            (true, false) => self.judge_texts(texts).await,
+            (true, true) => Ok(()),
+        }
+    }
+
+    async fn judge_texts(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
+        match self.manager.context.transport.texts() {
+            Some(texts) if reports.iter().any(|(_, _, outcome)| broke(outcome)) => {
+                let ready = texts.ready().await;
+                ready.map_err(|last_words| Obstacle { what: texts.dependency(), last_words })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn judge_mails(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
         // The number may be one commit old. Then it is larger, so the run waits later and never earlier.
         let remaining = self.manager.handle.pending_work().borrow().remaining;
         let (refuses, last_words) = {
@@ -72,11 +104,7 @@ impl RunWork {
             }
             (health.refuses_everybody(remaining), health.last_words())
         };
-        let broke = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
-            MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
-            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
-            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
-        };
+        let broke = |(_, _, outcome): &(Who, u32, MailOutcome)| broke(outcome);
         let in_vain = |report: &(Who, u32, MailOutcome)| {
             matches!(report.2, MailOutcome::Retry { .. }) || broke(report)
         };

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use boarding_commands::company::Run;
+use boarding_commands::decide::runs::claim_recipients::has_mails_left;
 use boarding_commands::values::{RunId, Time};
 
 use crate::process::manager::ManagerContext;
-use crate::process::relay::ChannelHealth;
+use crate::process::transport_health::TransportHealth;
 
 /// The work on one run under one fence: its mails, its transport, and its wait for the transport.
 #[derive(Debug, Clone)]
@@ -13,7 +15,7 @@ pub(super) struct RunWork {
     pub(super) manager: ManagerContext,
     pub(super) run: RunId,
     pub(super) fence: u64,
-    pub(super) health: Arc<Mutex<ChannelHealth>>,
+    pub(super) health: Arc<Mutex<TransportHealth>>,
     /// Set while the run waits for the transport.
     pub(super) wait: Option<Wait>,
     /// Whether the mail server is tried with one recipient first. The claim binds the run to its transport before the
@@ -26,10 +28,10 @@ pub(super) struct RunWork {
 impl RunWork {
     pub(super) async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
         let state = manager.inspect(move |company| {
-            company
-                .runs
-                .get(&run)
-                .map(|run| (run.waits_since, run.via.is_none() && run.texts_via.is_none()))
+            let is_unbound = |run: &Run| run.via.is_none() && run.texts_via.is_none();
+            let known = company.runs.get(&run);
+            let has_mails = has_mails_left(company, run);
+            known.map(|run| (run.waits_since, is_unbound(run) && has_mails))
         });
         let (since, is_unbound) = state.await.flatten().unwrap_or_default();
         let (wait, started) = (since.map(Wait::from), manager.context.clock.now());

@@ -60,9 +60,9 @@ pub(super) fn stage(
 ) -> Result<(), ProjectError> {
     let mut staged = StagedRows::over(view);
     let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
-    for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
+    for recorded in entries.iter().flat_map(|entry| entry.recorded.events()) {
         for projector in &projectors {
-            projector.apply(&fact, &mut staged).map_err(ProjectError::Stopped)?;
+            projector.apply(&recorded, &mut staged).map_err(ProjectError::Stopped)?;
         }
     }
     view.stage(staged.into_changes(), batch);

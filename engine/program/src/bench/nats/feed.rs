@@ -119,10 +119,10 @@ fn events(engine: &Engine, max_bytes: usize) -> Result<(Vec<u64>, Vec<Bytes>), B
     let (mut reader, mut positions, mut payloads) =
         (engine.log().read_all(0), Vec::new(), Vec::new());
     while let Some(entry) = tokio::task::block_in_place(|| reader.next())? {
-        for fact in entry.recorded.facts() {
-            positions.push(fact.position);
+        for recorded in entry.recorded.events() {
+            positions.push(recorded.position);
             if payloads.len() < PAYLOADS_MAX {
-                payloads.push(Message::of(&fact, max_bytes).payload.into());
+                payloads.push(Message::of(&recorded, max_bytes).payload.into());
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::cli::columns;
 use crate::cli::consent::check_can_ask;
 use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::{number, text};
+use crate::cli::latest;
 use crate::cli::list::{self, CsvExport, Limit};
 use crate::cli::session::Session;
 use crate::cli::words::counted;
@@ -84,11 +85,15 @@ pub(super) struct Download {
 #[command(after_help = "\
 Examples:
   boarding pictures remove johndoe --company acme
-  boarding pictures remove johndoe janedoe --yes --company acme")]
+  boarding pictures remove johndoe janedoe --yes --company acme
+  boarding pictures remove --import latest --company acme")]
 pub(super) struct Remove {
     /// The users
-    #[arg(value_name = "USER", required = true)]
+    #[arg(value_name = "USER", required_unless_present = "import", conflicts_with = "import")]
     users: Vec<String>,
+    /// All users who have a picture of this import: `latest`, or its id
+    #[arg(long, value_name = "latest|ID")]
+    import: Option<String>,
     /// Removes without asking
     #[arg(short, long)]
     yes: bool,
@@ -266,23 +271,48 @@ fn file_name(row: &Value) -> String {
 
 impl Remove {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let count = self.users.len() as u64;
+        let users = match &self.import {
+            Some(import) => users_of(session, import).await?,
+            None => self.users,
+        };
+        if users.is_empty() {
+            session.out.line("no user has a picture of this import");
+            return Ok(Done::Completely);
+        }
         let question = format!(
             "{} will be removed. The picture cannot be restored.",
-            counted(count, "picture", "pictures")
+            counted(users.len() as u64, "picture", "pictures")
         );
         if !self.yes && session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
             return Ok(Done::Completely);
         }
-        let accepted = session.submit("RemovePictures", json!({"users": self.users})).await?;
-        let removed = number(&accepted.result, "removed");
-        let done = format!("{} removed", counted(removed, "picture", "pictures"));
-        list::print_accepted(session.out, &accepted, &done);
-        let without = accepted.result.get("without_picture").and_then(Value::as_array);
-        let without: Vec<_> = without.into_iter().flatten().filter_map(Value::as_str).collect();
+        let (mut without, mut parts) = (Vec::new(), users.chunks(PICTURES_REMOVED_MAX));
+        while let Some(part) = parts.next() {
+            let body = json!({"users": part});
+            // Only one command can have the id of `--id`.
+            let accepted = match parts.len() {
+                0 => session.submit("RemovePictures", body).await?,
+                _ => session.submit_new("RemovePictures", body).await?,
+            };
+            let removed = number(&accepted.result, "removed");
+            let done = format!("{} removed", counted(removed, "picture", "pictures"));
+            list::print_accepted(session.out, &accepted, &done);
+            let listed = accepted.result.get("without_picture").and_then(Value::as_array);
+            let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+            without.extend(listed.map(str::to_owned));
+        }
         if !without.is_empty() {
             session.out.note(&format!("without a picture: {}", without.join(", ")));
         }
         Ok(Done::with_failures(without.len() as u64))
     }
+}
+
+/// The users who have a picture of an import now.
+async fn users_of(session: &Session<'_>, import: &str) -> Result<Vec<String>, Failure> {
+    let import = latest::pictures(session, import.to_owned()).await?;
+    // An unknown import is refused, and is not an import without pictures.
+    session.row("picture_import", json!({"import": import})).await?;
+    let rows = session.rows("pictures", json!({"import": import}), None).await?;
+    Ok(rows.iter().map(|row| text(row, "user").to_owned()).collect())
 }

@@ -28,6 +28,7 @@ pub(super) struct Settings {
     pub(super) workers: Option<bool>,
     text_outbox: Option<PathBuf>,
     pub(super) text_workers: Option<bool>,
+    pub(super) metrics_file: Option<PathBuf>,
 }
 
 /// The storage of the log.
@@ -54,6 +55,7 @@ impl Settings {
             &mut settings.text_outbox,
             &mut settings.nats_credentials,
             &mut settings.nats_ca,
+            &mut settings.metrics_file,
         ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&path);

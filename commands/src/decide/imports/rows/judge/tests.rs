@@ -5,7 +5,7 @@ use std::sync::Arc;
 use boarding_csv::Limits;
 use serde_json::json;
 
-use crate::decide::imports::claims::Claims;
+use crate::decide::imports::allotment_builder::AllotmentBuilder;
 use crate::decide::imports::import_file::testing::{accepted, import_id};
 use crate::decide::testing::{Given, given};
 use crate::decide::{ArchiveUser, ImportRows};
@@ -174,9 +174,9 @@ fn outcomes_in_parts(mut company: Given, lines: &[&str], per_commit: usize) -> V
     let rows = parsed(lines);
     let mut outcomes = Vec::new();
     for part in rows.chunks(per_commit) {
-        let mut claims = Claims::default();
-        claims.add(&company.0, import_id(), &rows);
-        let allotment = Some(Arc::new(claims.allot()));
+        let mut builder = AllotmentBuilder::default();
+        builder.add(&company.0, import_id(), &rows);
+        let allotment = Some(Arc::new(builder.allot()));
         let command = ImportRows { import: import_id(), rows: part.to_vec(), allotment };
         outcomes.extend(outcomes_of(&company.when(command.clone()).events()));
         company = company.after(command);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use boarding_csv::{CellValue, Limits};
 use proptest::prelude::*;
 
-use super::Claims;
+use super::AllotmentBuilder;
 use crate::company::{Company, Effects, UserSnapshot, UserState};
 use crate::decide::imports::import_file::ImportMode;
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
@@ -67,10 +67,10 @@ fn parsed(lines: &[(usize, Option<usize>, Option<u64>)]) -> Vec<ParsedRow> {
 fn imported(mut company: Given, rows: &[ParsedRow], per_commit: usize) -> (Given, Vec<Event>) {
     let mut all = Vec::new();
     for chunk in rows.chunks(per_commit) {
-        // The claims are collected anew for every commit, as after a restart.
-        let mut claims = Claims::default();
-        claims.add(&company.0, import_id(), rows);
-        let allotment = Some(Arc::new(claims.allot()));
+        // The values are collected anew for every commit, as after a restart.
+        let mut builder = AllotmentBuilder::default();
+        builder.add(&company.0, import_id(), rows);
+        let allotment = Some(Arc::new(builder.allot()));
         let command = ImportRows { import: import_id(), rows: chunk.to_vec(), allotment };
         all.extend(company.when(command.clone()).events());
         company = company.after(command);

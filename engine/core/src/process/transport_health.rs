@@ -19,7 +19,7 @@ const REFUSED_ADDRESSES: usize = 500;
 
 /// What the transport did with the last mails of a run.
 #[derive(Debug, Default)]
-pub(super) struct ChannelHealth {
+pub(super) struct TransportHealth {
     /// Whether it has ever accepted or judged a mail of the run.
     has_answered: bool,
     /// The people it has refused for now since its last final answer.
@@ -30,7 +30,7 @@ pub(super) struct ChannelHealth {
     last_words: String,
 }
 
-impl ChannelHealth {
+impl TransportHealth {
     /// Notes the outcome of one mail.
     pub(super) fn note(&mut self, user: &Who, outcome: &MailOutcome) {
         match outcome {
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    fn note(health: &mut ChannelHealth, people: std::ops::Range<usize>, outcome: &MailOutcome) {
+    fn note(health: &mut TransportHealth, people: std::ops::Range<usize>, outcome: &MailOutcome) {
         for n in people {
             health.note(&Personal(UserKey::new(&format!("user{n}"))), outcome);
         }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn one_refused_person_does_not_stop_the_others() {
         for code in [Code::DeliveryTemporaryFailure, Code::DeliveryServerUnavailable] {
-            let mut health = ChannelHealth::default();
+            let mut health = TransportHealth::default();
             for _ in 0..9 {
                 note(&mut health, 0..1, &refused(code));
             }
@@ -117,7 +117,7 @@ mod tests {
     /// A31: the run waits when everybody is refused, and each was tried.
     #[test]
     fn channel_that_refuses_all_people_refuses_everybody() {
-        let mut health = ChannelHealth::default();
+        let mut health = TransportHealth::default();
         note(&mut health, 0..5, &refused(Code::DeliveryTemporaryFailure));
         assert!(!health.refuses_everybody(6), "one person was not tried yet");
         note(&mut health, 5..6, &refused(Code::DeliveryTemporaryFailure));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn closed_connections_of_two_people_are_enough() {
-        let mut health = ChannelHealth::default();
+        let mut health = TransportHealth::default();
         note(&mut health, 0..2, &refused(Code::DeliveryServerUnavailable));
         assert!(health.refuses_everybody(1_000));
     }

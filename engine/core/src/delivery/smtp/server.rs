@@ -9,14 +9,14 @@ use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// The default number of connections: relays commonly allow 10 to 50 per client.
+/// The default number of connections: mail servers commonly allow 10 to 50 per client.
 const DEFAULT_CONNECTIONS: usize = 8;
 /// The most connections that a URL may set.
 const MAX_CONNECTIONS: usize = 64;
 
 /// Why the URL of a mail server is invalid.
 #[derive(Debug, Error)]
-pub enum RelayError {
+pub enum SmtpUrlError {
     #[error(
         "the URL of the mail server is malformed; write it as smtp://host:25 or smtps://user:password@host"
     )]
@@ -44,7 +44,7 @@ pub enum RelayError {
 }
 
 /// The address and the encryption of a mail server.
-pub(super) struct Relay {
+pub(super) struct SmtpServer {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Tls,
@@ -52,24 +52,24 @@ pub(super) struct Relay {
     pub(super) connections: usize,
 }
 
-impl Relay {
-    pub(super) fn parse(url: &str) -> Result<Self, RelayError> {
-        let url = Url::parse(url).map_err(|_| RelayError::Unreadable)?;
+impl SmtpServer {
+    pub(super) fn parse(url: &str) -> Result<Self, SmtpUrlError> {
+        let url = Url::parse(url).map_err(|_| SmtpUrlError::Unreadable)?;
         let (host, is_here) = host(&url)?;
-        let mut asked = RelayParams::default();
+        let mut params = UrlParams::default();
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
-                "tls" => asked.tls = Some(value.into_owned()),
-                "ca" => asked.ca = Some(value.into_owned()),
-                "connections" => asked.connections = Some(value.into_owned()),
-                other => return Err(RelayError::UnknownPart(other.to_owned())),
+                "tls" => params.tls = Some(value.into_owned()),
+                "ca" => params.ca = Some(value.into_owned()),
+                "connections" => params.connections = Some(value.into_owned()),
+                other => return Err(SmtpUrlError::UnknownPart(other.to_owned())),
             }
         }
         let credentials = credentials(&url);
         let has_password = credentials.is_some();
-        let tls = asked.tls(&url, &host, has_password)?;
+        let tls = params.tls(&url, &host, has_password)?;
         if has_password && !is_here && matches!(tls, Tls::None | Tls::Opportunistic(_)) {
-            return Err(RelayError::PasswordInTheClear);
+            return Err(SmtpUrlError::PasswordInTheClear);
         }
         let usual_port = match tls {
             Tls::Wrapper(_) => SUBMISSIONS_PORT,
@@ -77,25 +77,25 @@ impl Relay {
             _ => SMTP_PORT,
         };
         let port = url.port().unwrap_or(usual_port);
-        Ok(Self { host, port, tls, credentials, connections: asked.connections()? })
+        Ok(Self { host, port, tls, credentials, connections: params.connections()? })
     }
 }
 
-impl fmt::Debug for Relay {
+impl fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Relay({}:{})", self.host, self.port)
+        write!(f, "SmtpServer({}:{})", self.host, self.port)
     }
 }
 
 #[derive(Default)]
-struct RelayParams {
+struct UrlParams {
     tls: Option<String>,
     ca: Option<String>,
     connections: Option<String>,
 }
 
-impl RelayParams {
-    fn tls(&self, url: &Url, host: &str, has_password: bool) -> Result<Tls, RelayError> {
+impl UrlParams {
+    fn tls(&self, url: &Url, host: &str, has_password: bool) -> Result<Tls, SmtpUrlError> {
         let usual = if has_password { "required" } else { "opportunistic" };
         match (url.scheme(), self.tls.as_deref()) {
             ("smtps", None) => self.parameters(host).map(Tls::Wrapper),
@@ -103,37 +103,37 @@ impl RelayParams {
             ("smtp", given) => match given.unwrap_or(usual) {
                 "required" => self.parameters(host).map(Tls::Required),
                 "opportunistic" => self.parameters(host).map(Tls::Opportunistic),
-                _ => Err(RelayError::Tls),
+                _ => Err(SmtpUrlError::Tls),
             },
-            ("smtps", Some(_)) => Err(RelayError::Tls),
-            _ => Err(RelayError::Scheme),
+            ("smtps", Some(_)) => Err(SmtpUrlError::Tls),
+            _ => Err(SmtpUrlError::Scheme),
         }
     }
 
-    fn parameters(&self, host: &str) -> Result<TlsParameters, RelayError> {
+    fn parameters(&self, host: &str) -> Result<TlsParameters, SmtpUrlError> {
         let mut builder = TlsParameters::builder(host.to_owned());
         if let Some(file) = &self.ca {
-            let refuse = |source| RelayError::Certificates { file: file.clone(), source };
+            let refuse = |source| SmtpUrlError::Certificates { file: file.clone(), source };
             let pem = std::fs::read(file).map_err(|error| refuse(error.into()))?;
             let authority = Certificate::from_pem(&pem).map_err(|error| refuse(error.into()))?;
             builder = builder.add_root_certificate(authority);
         }
-        builder.build().map_err(RelayError::TlsSetUp)
+        builder.build().map_err(SmtpUrlError::TlsSetUp)
     }
 
-    fn connections(&self) -> Result<usize, RelayError> {
-        let Some(asked) = &self.connections else { return Ok(DEFAULT_CONNECTIONS) };
-        match asked.parse() {
+    fn connections(&self) -> Result<usize, SmtpUrlError> {
+        let Some(given) = &self.connections else { return Ok(DEFAULT_CONNECTIONS) };
+        match given.parse() {
             Ok(number) if (1..=MAX_CONNECTIONS).contains(&number) => Ok(number),
-            _ => Err(RelayError::Connections),
+            _ => Err(SmtpUrlError::Connections),
         }
     }
 }
 
 /// The host, and whether it is this machine.
-fn host(url: &Url) -> Result<(String, bool), RelayError> {
+fn host(url: &Url) -> Result<(String, bool), SmtpUrlError> {
     // The URL parser treats hosts of other schemes as opaque, so an IPv4 address is a name here.
-    match url.host().ok_or(RelayError::Unreadable)? {
+    match url.host().ok_or(SmtpUrlError::Unreadable)? {
         Host::Domain(name) => {
             let is_here = name.eq_ignore_ascii_case("localhost")
                 || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -162,23 +162,23 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn relay(url: &str) -> Relay {
-        Relay::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    fn server(url: &str) -> SmtpServer {
+        SmtpServer::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     #[test]
     fn the_port_and_the_encryption_follow_from_the_url() {
-        let plain = relay("smtp://mail.example");
+        let plain = server("smtp://mail.example");
         assert_eq!((plain.port, plain.connections), (25, DEFAULT_CONNECTIONS));
         assert!(matches!(plain.tls, Tls::Opportunistic(_)));
-        let password = relay("smtp://jane:secret@mail.example");
+        let password = server("smtp://jane:secret@mail.example");
         assert_eq!(password.port, 587);
         assert!(matches!(password.tls, Tls::Required(_)));
-        let wrapped = relay("smtps://jane:secret@mail.example?connections=3");
+        let wrapped = server("smtps://jane:secret@mail.example?connections=3");
         assert_eq!((wrapped.port, wrapped.connections), (465, 3));
         assert!(matches!(wrapped.tls, Tls::Wrapper(_)));
-        assert!(matches!(relay("smtp://127.0.0.1:2525?tls=none").tls, Tls::None));
-        assert_eq!(relay("smtp://[::1]:2525").host, "::1");
+        assert!(matches!(server("smtp://127.0.0.1:2525?tls=none").tls, Tls::None));
+        assert_eq!(server("smtp://[::1]:2525").host, "::1");
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
             ("smtp://j:secret@mail.example?tls=none", "in the clear"),
             ("smtp://j:secret@mail.example?tls=opportunistic", "in the clear"),
         ] {
-            let error = Relay::parse(url).expect_err(url).to_string();
+            let error = SmtpServer::parse(url).expect_err(url).to_string();
             assert!(error.contains(reason), "{url}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn a_password_may_hold_any_character_and_is_never_shown() {
-        let relay = relay("smtps://jane%40acme.example:a%2Bb+c%26d&e=f%25@mail.example");
+        let server = server("smtps://jane%40acme.example:a%2Bb+c%26d&e=f%25@mail.example");
         let expected = Credentials::new("jane@acme.example".to_owned(), "a+b+c&d&e=f%".to_owned());
-        assert_eq!(relay.credentials, Some(expected));
-        assert_eq!(format!("{relay:?}"), "Relay(mail.example:465)");
+        assert_eq!(server.credentials, Some(expected));
+        assert_eq!(format!("{server:?}"), "SmtpServer(mail.example:465)");
     }
 }

@@ -1,7 +1,7 @@
 //! Built-in mails in plain text: one file holds each kind of one language, and the HTML is made from it.
 
 use super::mail_template::MailTemplate;
-use crate::event::TemplateKind;
+use crate::event::MailKind;
 
 /// The mark before the wording of a kind, at the beginning of a line.
 const HEAD: &str = "=== ";
@@ -10,7 +10,7 @@ const HEAD: &str = "=== ";
 const QR_CODE: &str = "{# qr_code #}";
 
 /// The mail of this kind in a language's file.
-pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<MailTemplate> {
+pub(super) fn find(file: &str, language: &str, kind: MailKind) -> Option<MailTemplate> {
     let mut mails = file.split(HEAD).filter_map(|mail| mail.split_once('\n'));
     let (_, mail) = mails.find(|(name, _)| *name == kind.as_str())?;
     if kind.is_text_message() {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn mail_is_found_by_kind_and_rendered_as_html() {
-        let mail = find(FILE, "xx", TemplateKind::BatchReport).unwrap();
+        let mail = find(FILE, "xx", MailKind::BatchReport).unwrap();
         assert_eq!(mail.subject, "Done: {{ file_name }}");
         let text = "It is\nover.\n\nTotal : {{ total }}\nGood: {{ success }}\n\n{{ link_url }}\n";
         assert_eq!(mail.text, text);
@@ -85,6 +85,6 @@ mod tests {
             <tr><td style=\"padding-right:24px\">Good</td><td>{{ success }}</td></tr>\n</table>\n\
             <p>{{ link_button }}</p>\n<p style=\"word-break:break-all\">{{ link_url }}</p>\n</body>";
         assert!(mail.html.contains(body), "{}", mail.html);
-        assert!(find(FILE, "xx", TemplateKind::ImportCompleted).is_none());
+        assert!(find(FILE, "xx", MailKind::ImportCompleted).is_none());
     }
 }

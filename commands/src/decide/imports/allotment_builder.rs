@@ -18,13 +18,13 @@ use supervision::{Supervised, Supervision, spread};
 
 /// The values that the rows of a file take and release. Rows are added in the order of the file.
 #[derive(Debug, Default)]
-pub struct Claims {
+pub struct AllotmentBuilder {
     last_row: u64,
     supervision: Supervision,
     values: HashMap<ValueMark, Option<UserKey>>,
     takes: Vec<Take>,
     /// What rows would take that are invalid for another reason.
-    asks: Vec<Take>,
+    invalid_takes: Vec<Take>,
     /// The rows whose users have their phone already.
     keeps: HashMap<ValueMark, Rival>,
     releases: HashMap<ValueMark, (u64, Part)>,
@@ -69,9 +69,9 @@ enum Part {
     Phone,
 }
 
-impl Claims {
+impl AllotmentBuilder {
     /// Whether the rows of such a file can take values from each other.
-    pub fn are_needed(options: &ImportOptions) -> bool {
+    pub fn is_needed(options: &ImportOptions) -> bool {
         let has_ids = dialect::find(&options.dialect).is_some_and(|one| !one.unique().is_empty());
         has_ids || options.add_to_corporate_phones
     }
@@ -84,11 +84,11 @@ impl Claims {
         placing: Option<&Placing>,
         rows: &[ParsedRow],
     ) -> Allotment {
-        let mut claims = Self::default();
-        if Self::are_needed(options) {
-            claims.add_rows(company, import, options, placing, rows);
+        let mut builder = Self::default();
+        if Self::is_needed(options) {
+            builder.add_rows(company, import, options, placing, rows);
         }
-        claims.allot()
+        builder.allot()
     }
 
     /// Adds the next rows of an accepted file, as they would change the company.
@@ -160,12 +160,12 @@ impl Claims {
             return;
         }
         self.note_supervisor(company, row);
-        let claimant = Claimant { company, row: row.row, line: row.line, known };
+        let user = RowUser { company, row: row.row, line: row.line, known };
         if let Some(after) = after {
-            self.note_ids(&claimant, after);
+            self.note_ids(&user, after);
         }
         if options.add_to_corporate_phones {
-            self.note_phone(&claimant, &row.values.phone.as_ref().map(|one| one.ok()), options);
+            self.note_phone(&user, &row.values.phone.as_ref().map(|one| one.ok()), options);
         }
     }
 
@@ -194,13 +194,13 @@ impl Claims {
             let holder = company.holder(name, value).map(Holder::new);
             if holder.is_none_or(|holder| Some(holder.id) != own) {
                 let (mark, part) = (ValueMark::of(name, value), Part::Ids);
-                self.asks.push(Take { mark, row: row.row, line: row.line, part, holder });
+                self.invalid_takes.push(Take { mark, row: row.row, line: row.line, part, holder });
             }
         }
     }
 
-    fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
-        let before = claimant.known.map(|(_, user)| user.person()).unwrap_or_default();
+    fn note_ids(&mut self, user: &RowUser<'_>, after: &Person) {
+        let before = user.known.map(|(_, user)| user.person()).unwrap_or_default();
         let marks = |person: &Person| -> BTreeMap<ValueMark, (String, String)> {
             let of = |(name, value): (&str, &str)| {
                 (ValueMark::of(name, value), (name.to_owned(), value.to_owned()))
@@ -209,55 +209,49 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = claimant.company.holder(name, value).map(Holder::new);
-            self.take(claimant, *mark, Part::Ids, holder);
+            let holder = user.company.holder(name, value).map(Holder::new);
+            self.take(user, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
-            self.releases.insert(*mark, (claimant.row, Part::Ids));
+            self.releases.insert(*mark, (user.row, Part::Ids));
         }
     }
 
     fn note_phone(
         &mut self,
-        claimant: &Claimant<'_>,
+        user: &RowUser<'_>,
         phone: &CellValue<Option<Phone>>,
         options: &ImportOptions,
     ) {
-        let listed = claimant.known.map(|(_, user)| user.listed()).unwrap_or_default();
+        let listed = user.known.map(|(_, user)| user.listed()).unwrap_or_default();
         let new = match (phone, options.blank_means) {
             (CellValue::Value(Some(phone)), _) => Some(*phone),
             (CellValue::Blank, BlankMeans::Clear) => None,
             _ => return,
         };
         if let Some(phone) = new.filter(|phone| listed.contains(phone)) {
-            self.keeps.insert(phone_mark(phone), Rival { row: claimant.row, line: claimant.line });
+            self.keeps.insert(phone_mark(phone), Rival { row: user.row, line: user.line });
         } else if let Some(phone) = new {
-            let holder = claimant.company.phones.get(&phone);
-            let holder = holder.and_then(|id| Some((*id, claimant.company.users.get(*id)?)));
-            self.take(claimant, phone_mark(phone), Part::Phone, holder.map(Holder::new));
+            let holder = user.company.phones.get(&phone);
+            let holder = holder.and_then(|id| Some((*id, user.company.users.get(*id)?)));
+            self.take(user, phone_mark(phone), Part::Phone, holder.map(Holder::new));
         }
-        let former = former_phones(claimant.company, listed, new);
-        let releases = former.map(|phone| (phone_mark(phone), (claimant.row, Part::Phone)));
+        let former = former_phones(user.company, listed, new);
+        let releases = former.map(|phone| (phone_mark(phone), (user.row, Part::Phone)));
         self.releases.extend(releases);
     }
 
-    fn take(
-        &mut self,
-        claimant: &Claimant<'_>,
-        mark: ValueMark,
-        part: Part,
-        holder: Option<Holder>,
-    ) {
-        let own = claimant.known.map(|(id, _)| id);
+    fn take(&mut self, user: &RowUser<'_>, mark: ValueMark, part: Part, holder: Option<Holder>) {
+        let own = user.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(holder.id) != own);
-        let Claimant { row, line, .. } = *claimant;
+        let RowUser { row, line, .. } = *user;
         self.takes.push(Take { mark, row, line, part, holder });
     }
 
     /// Decides which row gets which value.
     pub fn allot(mut self) -> Allotment {
         let leaving = std::mem::take(&mut self.leaving);
-        for take in self.takes.iter_mut().chain(&mut self.asks) {
+        for take in self.takes.iter_mut().chain(&mut self.invalid_takes) {
             take.holder = take.holder.filter(|one| !one.is_archived || leaving.contains(&one.id));
         }
         let mut allotment = Allotment { leaving, ..Allotment::default() };
@@ -270,7 +264,7 @@ impl Claims {
         let (invalid, takes): (Vec<_>, Vec<_>) =
             takes.into_iter().partition(|take| failed.contains(&take.row));
         self.takes = takes;
-        self.asks.extend(invalid.into_iter().filter(|take| take.part == Part::Ids));
+        self.invalid_takes.extend(invalid.into_iter().filter(|take| take.part == Part::Ids));
         self.releases.retain(|_, (row, _)| !failed.contains(row));
         let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
         self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
@@ -294,29 +288,29 @@ impl Claims {
         for (mark, keeper) in &self.keeps {
             let takes = by_mark.get(mark).map(Vec::as_slice).unwrap_or_default();
             let first = takes.iter().min_by_key(|take| take.row).map(|take| take.rival());
-            allotment.contested.extend(first.map(|rival| ((keeper.row, *mark), rival)));
+            allotment.won.extend(first.map(|rival| ((keeper.row, *mark), rival)));
             let losers = takes.iter().map(|take| ((take.row, *mark), *keeper));
-            allotment.lost.extend(losers);
+            allotment.contested.extend(losers);
         }
-        self.judge_asks(&refused, &by_mark, &mut allotment);
+        self.judge_invalid_takes(&refused, &by_mark, &mut allotment);
         allotment
     }
 
     /// Finds what the rows that are invalid for another reason would not get.
-    fn judge_asks(
+    fn judge_invalid_takes(
         &self,
         refused: &HashSet<(u64, Part)>,
         by_mark: &HashMap<ValueMark, Vec<&Take>>,
         allotment: &mut Allotment,
     ) {
-        for ask in &self.asks {
-            let takes = by_mark.get(&ask.mark).into_iter().flatten();
+        for take in &self.invalid_takes {
+            let takes = by_mark.get(&take.mark).into_iter().flatten();
             let takes = takes.filter(|take| !refused.contains(&(take.row, take.part)));
-            let is_released = self.releases.get(&ask.mark).is_some_and(|by| !refused.contains(by));
+            let is_released = self.releases.get(&take.mark).is_some_and(|by| !refused.contains(by));
             if let Some(rival) = takes.min_by_key(|take| take.row).map(|take| take.rival()) {
-                allotment.lost.insert((ask.row, ask.mark), rival);
-            } else if let Some(holder) = ask.holder.filter(|_| !is_released) {
-                allotment.kept.insert((ask.row, ask.mark), holder.id);
+                allotment.contested.insert((take.row, take.mark), rival);
+            } else if let Some(holder) = take.holder.filter(|_| !is_released) {
+                allotment.kept.insert((take.row, take.mark), holder.id);
             }
         }
     }
@@ -349,7 +343,7 @@ impl Claims {
 }
 
 /// The user of a row, and the state before the row.
-struct Claimant<'a> {
+struct RowUser<'a> {
     company: &'a Company,
     row: u64,
     line: u64,
@@ -367,9 +361,9 @@ fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
         let is_first = take.row == first.row;
         let rival = if is_first { second.rival() } else { first.rival() };
         if take.part == Part::Phone && is_first {
-            allotment.contested.insert((take.row, take.mark), rival);
+            allotment.won.insert((take.row, take.mark), rival);
         } else {
-            allotment.lost.insert((take.row, take.mark), rival);
+            allotment.contested.insert((take.row, take.mark), rival);
             refused.push((take.row, take.part));
         }
     }
