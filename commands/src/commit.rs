@@ -1,4 +1,4 @@
-//! A commit: what one command appended. The unit of append, of hashing and of idempotency.
+//! A commit: the events of one command. It is appended, hashed and repeated as a whole.
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -6,30 +6,30 @@ use ulid::Ulid;
 use crate::event::Event;
 use crate::values::{CommandId, CompanyId, Digest, Personal, Time};
 
-/// The version of the events' shapes that this program writes. Older ones are upcast on reading.
+/// The version of the event formats that this program writes. Events of older versions are upcast when they are read.
 pub const SCHEMA: u16 = 1;
 
-/// What one command appended to its company's stream: the envelope once, and its events.
+/// The events that one command appended to the stream of its company, with one envelope.
 ///
-/// A commit without events remembers an accepted command that changed nothing, so that the
-/// same command asked again is answered the same, for as long as the log lasts.
+/// A commit without events records an accepted command that changed nothing. So a repeat of the command gets the same
+/// answer, as long as the log exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Commit {
     pub company: CompanyId,
     /// The version of the first event: one more than the company's version before it.
     pub first_version: u64,
     pub command: CommandId,
-    /// The command's name and body, hashed: the same id with another body is a conflict.
+    /// The hash of the command's name and body. The same id with another body is a conflict.
     pub body: Digest,
     pub actor: Personal<String>,
     pub at: Time,
-    /// The import, run or foreign process this belongs to.
+    /// The import, the run or the process of a client that the commit belongs to.
     pub correlation: Option<Ulid>,
-    /// The command that led to this one, where the engine itself asked.
+    /// The command that caused this one, if the engine submitted it.
     pub causation: Option<CommandId>,
     pub traceparent: Option<String>,
     pub schema: u16,
-    /// The `result` of the accepted answer, so that it can be given again.
+    /// The `result` of the answer, for a repeat of the command.
     pub result: serde_json::Value,
     /// The hash of the company's commit before this one; zeros for the first.
     pub previous: Digest,
@@ -52,7 +52,7 @@ impl Commit {
         self.first_version + self.events.len() as u64 - 1
     }
 
-    /// How many positions of the log it takes: one an event, and one if it has none.
+    /// The number of its positions in the log: one per event, and one for a commit without events.
     pub fn span(&self) -> u64 {
         self.events.len().max(1) as u64
     }
@@ -69,12 +69,12 @@ pub struct RecordedCommit {
 }
 
 impl RecordedCommit {
-    /// The last position it takes.
+    /// The last of its positions.
     pub fn last_position(&self) -> u64 {
         self.position + self.commit.span() - 1
     }
 
-    /// Its events one by one, each with its place and its commit's envelope.
+    /// Its events in order, each with its position, its version and the commit.
     pub fn events(&self) -> impl Iterator<Item = RecordedEvent<'_>> {
         self.commit.events.iter().zip(0u64..).map(|(event, n)| RecordedEvent {
             position: self.position + n,

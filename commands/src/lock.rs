@@ -10,13 +10,13 @@ use crate::values::RunId;
 /// The lock of one company. At most one run holds it; the others wait in the order they were queued.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Lock {
-    holder: Option<Holder>,
+    holder: Option<LockHolder>,
     queue: VecDeque<RunId>,
 }
 
 /// The run that holds the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     pub run: RunId,
     /// The version of its `RunStarted`: a report with another fence belongs to an earlier start of the run, not of the engine.
     pub fence: u64,
@@ -29,7 +29,7 @@ impl Lock {
             Event::RunQueued { run } => self.queue.push_back(*run),
             Event::RunStarted { run } => {
                 self.queue.retain(|waiting| waiting != run);
-                self.holder = Some(Holder { run: *run, fence: version });
+                self.holder = Some(LockHolder { run: *run, fence: version });
             }
             Event::RunCompleted { run, .. } => {
                 self.holder = self.holder.filter(|holder| holder.run != *run);
@@ -39,7 +39,7 @@ impl Lock {
         }
     }
 
-    pub fn holder(&self) -> Option<Holder> {
+    pub fn holder(&self) -> Option<LockHolder> {
         self.holder
     }
 
@@ -76,13 +76,13 @@ mod tests {
         lock.evolve(2, &Event::RunStarted { run: run(1) });
         lock.evolve(3, &Event::RunQueued { run: run(2) });
         lock.evolve(4, &Event::RunQueued { run: run(3) });
-        assert_eq!(lock.holder(), Some(Holder { run: run(1), fence: 2 }));
+        assert_eq!(lock.holder(), Some(LockHolder { run: run(1), fence: 2 }));
         assert_eq!((lock.place(run(2)), lock.place(run(3))), (Some(1), Some(2)));
         lock.evolve(5, &Event::RunWithdrawn { run: run(2) });
         assert_eq!(lock.place(run(3)), Some(1));
         lock.evolve(6, &Event::RunCompleted { run: run(1), passed: 0, skipped: 0, failed: 0 });
         lock.evolve(7, &Event::RunStarted { run: run(3) });
-        assert_eq!(lock.holder(), Some(Holder { run: run(3), fence: 7 }));
+        assert_eq!(lock.holder(), Some(LockHolder { run: run(3), fence: 7 }));
         assert_eq!(lock.queue().len(), 0);
     }
 }

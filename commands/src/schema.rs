@@ -21,12 +21,12 @@ pub const PERSONAL: &str = "x-personal";
 pub const ALIASES: &str = "x-aliases";
 
 /// A generator for requests: optional keys may be left out.
-pub fn asked() -> SchemaGenerator {
+pub fn for_requests() -> SchemaGenerator {
     generator_settings().for_deserialize().into_generator()
 }
 
 /// A generator for answers: every key is present.
-pub fn told() -> SchemaGenerator {
+pub fn for_answers() -> SchemaGenerator {
     generator_settings().for_serialize().into_generator()
 }
 

@@ -11,7 +11,7 @@ use crate::values::{CommandId, Digest, Personal, Refusal, Time};
 
 /// A command with its envelope, and the facts that its rule needs.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct CommandRequest {
     pub command: Command,
     pub facts: Facts,
     pub id: CommandId,
@@ -33,7 +33,7 @@ pub struct Request {
 
 /// Whether the events of a preview are folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum StepMode {
     /// The commit will be appended. A preview changes nothing.
     Append,
     /// The company is a copy. A preview changes the copy, so that later steps can build on it.
@@ -42,7 +42,7 @@ pub enum Purpose {
 
 /// The outcome of a step. `E` is an encoded commit, `F` the error of the encoder.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome<E, F> {
+pub enum StepOutcome<E, F> {
     /// The commit to append. The company already contains its events.
     Commit(E),
     /// An answer without a commit.
@@ -61,36 +61,36 @@ pub enum Outcome<E, F> {
 pub fn step<E: AsRef<Commit>, F>(
     company: &mut Company,
     previous: Digest,
-    request: &Request,
-    purpose: Purpose,
+    request: &CommandRequest,
+    mode: StepMode,
     encode: impl FnOnce(Commit) -> Result<E, F>,
-) -> Outcome<E, F> {
-    let Request { id, actor, authority, at, facts, mail_setup, .. } = request;
+) -> StepOutcome<E, F> {
+    let CommandRequest { id, actor, authority, at, facts, mail_setup, .. } = request;
     let authenticated = request.authenticated.as_deref();
     let (id, authority, at) = (*id, *authority, *at);
     let context = Context { id, actor, authenticated, authority, at, facts, mail_setup };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
-        Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),
+        Ok(Decision::Preview { events, result }) if mode == StepMode::DryRun => (events, result),
         Ok(Decision::Preview { result, .. } | Decision::Answer { result }) => {
-            return Outcome::Answer(result);
+            return StepOutcome::Answer(result);
         }
-        Ok(Decision::Repeat { result }) => return Outcome::Repeat(result),
-        Err(refusal) => return Outcome::Refused(refusal),
+        Ok(Decision::Repeat { result }) => return StepOutcome::Repeat(result),
+        Err(refusal) => return StepOutcome::Refused(refusal),
     };
     match encode(commit(company, previous, request, events, result)) {
         Ok(encoded) => {
             company.apply(encoded.as_ref());
-            Outcome::Commit(encoded)
+            StepOutcome::Commit(encoded)
         }
-        Err(error) => Outcome::NotEncoded(error),
+        Err(error) => StepOutcome::NotEncoded(error),
     }
 }
 
 fn commit(
     company: &Company,
     previous: Digest,
-    request: &Request,
+    request: &CommandRequest,
     events: Vec<Event>,
     result: Value,
 ) -> Commit {

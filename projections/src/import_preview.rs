@@ -12,11 +12,11 @@ use crate::tables::imports::{ImportProjection, ImportRow, ImportStatus};
 ///
 /// Rows pass through one by one and are not kept, so a large file needs no more memory.
 #[derive(Debug, Default)]
-pub struct ImportPreview {
+pub struct PreviewedImport {
     import: Option<ImportRow>,
 }
 
-impl ImportPreview {
+impl PreviewedImport {
     /// Applies the next event of the import. Returns the JSON of its row, as `import_rows` shows it.
     pub fn apply(&mut self, recorded: &RecordedEvent<'_>) -> Option<Value> {
         if ImportProjection::key(recorded).is_some() {
@@ -59,7 +59,7 @@ mod tests {
         let company = TestCompany::new("acme")
             .commit([accepted(1, 2), created_by_row("ann", Some(row(1, 1))), refused])
             .commit([import_completed(1, counts)]);
-        let (mut preview, mut rows) = (ImportPreview::default(), Vec::new());
+        let (mut preview, mut rows) = (PreviewedImport::default(), Vec::new());
         company
             .each_event(|recorded| {
                 rows.extend(preview.apply(recorded));

@@ -16,7 +16,7 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
-use crate::tables::links::{LinkEnds, Links};
+use crate::tables::links::{LinkEndCodes, Links};
 use crate::tables::runs::RunChannels;
 use crate::tables::users::{self, UserProjection, UserRow, UserStatus};
 
@@ -92,7 +92,7 @@ struct UserShown<'a> {
     /// The dialect's own columns, by their normalised names.
     attributes: Personal<&'a BTreeMap<String, String>>,
     links: &'a Links,
-    link_ends: LinkEnds<'a>,
+    link_ends: LinkEndCodes<'a>,
 }
 
 fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {

@@ -16,10 +16,10 @@ pub struct Column {
 /// Words that headers of other languages or products use for a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderWords {
-    /// Names of columns, of several formats. The first that the format has is meant.
+    /// Names of columns of several formats. The words mean the first of them that the format has.
     pub columns: &'static [&'static str],
     /// The words, with semicolons between them. Case, blanks, punctuation and accents do not matter.
     pub words: &'static str,
-    /// A column that the file must have too, or name by a word: without it, the words mean something else.
+    /// Another column that the file must also have, by its name or a word. Without it, the words mean something else.
     pub beside: Option<&'static str>,
 }

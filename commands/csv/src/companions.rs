@@ -1,4 +1,4 @@
-//! Files that are imported together: which file is which part, by its header first and its name second.
+//! Files that are imported together: finds the part of each file by its header, otherwise by its name.
 
 use std::io::{self, Read};
 
@@ -14,7 +14,7 @@ use crate::preamble;
 use crate::record::Records;
 use crate::text::Text;
 
-/// What the start of a file shows.
+/// What the header and the next row of a file show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStart {
     /// The part that has this header, by its index in the format's parts.

@@ -6,7 +6,8 @@ use encoding_rs::{
     WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
 };
 
-/// The encodings that spreadsheets and old programs write, the most usual first. Of equal readings the first is named.
+/// The encodings that spreadsheets and old programs write, the most usual first. Of several that fit
+/// equally well, the first is named.
 static CANDIDATES: [&Encoding; 20] = [
     WINDOWS_1252,
     WINDOWS_1250,
@@ -29,7 +30,7 @@ static CANDIDATES: [&Encoding; 20] = [
     MACINTOSH,
     encoding_rs::ISO_8859_15,
 ];
-/// The most encodings that an advice names.
+/// The most encodings that one hint names.
 const NAMED_MAX: usize = 6;
 /// The most cells that are decoded, to bound the time.
 const CELLS_MAX: usize = 200;
@@ -38,7 +39,7 @@ const SHOWN_CHARS_MAX: usize = 40;
 
 /// Vowels of Cyrillic and Greek.
 const VOWELS: &str = "аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋΐΰ";
-/// The most consonants in a row of an ordinary name.
+/// The most consecutive consonants in an ordinary name.
 const CONSONANTS_MAX: usize = 3;
 
 /// An encoding that turns the file into words of one script.
@@ -63,7 +64,7 @@ enum Script {
     Hangul,
 }
 
-/// The encodings that may be meant, the most plausible first. `sample` begins with a cell that is not in UTF-8.
+/// The encodings that the file may have, the most plausible first. `sample` begins with a cell that is not in UTF-8.
 pub(crate) fn plausible(sample: &[u8]) -> Vec<Reading> {
     let cells: Vec<&[u8]> = cells(sample).filter(|cell| !cell.is_ascii()).take(CELLS_MAX).collect();
     let Some(first) = cells.first() else { return Vec::new() };
@@ -76,7 +77,7 @@ pub(crate) fn plausible(sample: &[u8]) -> Vec<Reading> {
             Some((oddity, Reading { encoding: encoding.name(), shown }))
         })
         .collect();
-    // The sort is stable, so that of equally odd readings the most usual encoding comes first.
+    // The sort is stable: among equally odd readings, the most usual encoding comes first.
     readings.sort_by_key(|(oddity, _)| *oddity);
     readings.into_iter().map(|(_, reading)| reading).take(NAMED_MAX).collect()
 }
@@ -143,7 +144,7 @@ fn is_between_words(c: char) -> bool {
         || matches!(c, '’' | '‘' | '–' | '·' | '・' | '　' | 'º' | 'ª' | '°')
 }
 
-/// How unusual a word is: capitals behind small letters, words of accents only, half-width syllables.
+/// How unusual a word is: capitals after small letters, words of accents only, half-width syllables.
 fn oddity_of_word(word: &str, script: Script) -> u32 {
     let letters: Vec<char> = word.chars().collect();
     let is_mixed = letters.windows(2).any(|pair| match pair {
@@ -165,11 +166,11 @@ fn oddity_of_word(word: &str, script: Script) -> u32 {
         + 3 * u32::from(only_accents)
         + 3 * u32::from(half_width)
         + u32::from(foreign)
-        // Scripts without capitals show no mistake in them.
+        // These scripts have no capitals, so a mistake in capitals cannot show. The point makes up for it.
         + u32::from(matches!(script, Script::Arabic | Script::Hebrew | Script::Thai))
 }
 
-/// Whether letters of two bytes are mostly rare ones. Common characters have the first lead bytes of an encoding.
+/// Whether most characters of two bytes are rare ones. The common characters of an encoding have its first lead bytes.
 fn own_bytes_are_rare(encoding: &'static Encoding, cell: &[u8]) -> bool {
     let common = if encoding == SHIFT_JIS {
         0x82..=0x97

@@ -22,7 +22,7 @@ impl Lines {
         self.count
     }
 
-    /// `line 2`, or `rows: 3, lines 2, 5, 9`. None without any row.
+    /// The lines as text: `line 2`, or `rows: 3, lines 2, 5, 9`. None if there is no row.
     pub(crate) fn words(&self) -> Option<String> {
         let named = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         match self.count {

@@ -37,7 +37,7 @@ struct Raw<R> {
     failure: Option<InputFailure>,
 }
 
-/// Why reading the input failed. A fault of the gzip data in it is no such failure.
+/// Why reading the input failed. Damaged gzip data is not a failure of the input.
 enum InputFailure {
     TooLarge,
     Io(io::Error),
@@ -161,7 +161,7 @@ impl<R: Read> Read for Raw<R> {
     }
 }
 
-/// Copies those of the first bytes that were not read yet. Returns their number.
+/// Copies the first bytes that were not read yet, as many as fit. Returns their number.
 fn serve(head: &[u8], served: &mut usize, buffer: &mut [u8]) -> usize {
     let rest = head.get(*served..).unwrap_or_default();
     let n = rest.len().min(buffer.len());

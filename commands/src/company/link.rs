@@ -15,13 +15,13 @@ pub struct Link {
     pub older: Vec<Invitation>,
     /// The highest generation so far; 0 before the first.
     pub generation: u32,
-    /// What became of the last try to send a mail.
+    /// The result of the last attempt to send a mail.
     pub last: LastMail,
     /// Whether a mail was ever sent, or may have been.
     pub mailed: bool,
 }
 
-/// What became of the last try to send a person a mail about a channel. A skipped recipient is no try.
+/// The result of the last attempt to send a person a mail about a channel. A skipped recipient is no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastMail {

@@ -32,12 +32,12 @@ impl LinkConditions {
             phone: None,
             listed: user.listed().to_vec(),
         };
-        conditions.reach(user.email(), user.phone);
+        conditions.set_contacts(user.email(), user.phone);
         Some(conditions)
     }
 
-    /// Notes the e-mail address and the phone on record. A device has its phone as its address.
-    pub(crate) fn reach(&mut self, email: Option<&str>, phone: Option<Phone>) {
+    /// Sets the e-mail address and the phone on record. The address of a device is its phone.
+    pub(crate) fn set_contacts(&mut self, email: Option<&str>, phone: Option<Phone>) {
         let device = phone.filter(|_| self.is_account && email.is_none());
         self.address = device
             .map_or_else(|| AddressMark::of(email.unwrap_or_default()), AddressMark::of_device);
@@ -45,7 +45,8 @@ impl LinkConditions {
         self.phone = phone;
     }
 
-    /// The code of the first condition that has changed since the mail of the link was claimed. None if the link still works.
+    /// The code of the first condition that has changed since the mail of the link was claimed. None if the link still
+    /// works.
     pub(crate) fn unmet(&self, basis: &LinkBasis, channel_enabled: bool) -> Option<Code> {
         if self.state != UserState::Active {
             return Some(Code::InvitationUserInactive);

@@ -1,11 +1,11 @@
-//! A short mark of a unique value, by which a second use of the value is found.
+//! A short digest of a unique value: equal digests show that two people have the same value.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::values::fold;
 
-/// A value of an attribute as far as it must be known again: a digest, small enough for a million.
+/// The digest of an attribute's value. It is short, because a company may have a million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ValueMark(u64);

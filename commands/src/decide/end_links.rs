@@ -62,8 +62,10 @@ impl Changed {
     fn note(&mut self, company: &Company, event: &Event) {
         match event {
             Event::UserUpdated { user, person, .. } => self.change(company, user, |conditions| {
-                conditions
-                    .reach(person.email.as_deref().filter(|email| !email.is_empty()), person.phone);
+                conditions.set_contacts(
+                    person.email.as_deref().filter(|email| !email.is_empty()),
+                    person.phone,
+                );
             }),
             Event::UserDeactivated { user, .. } => {
                 self.change(company, user, |conditions| conditions.state = UserState::Deactivated);

@@ -135,7 +135,7 @@ pub fn has_replacement(text: &str) -> bool {
     if !text.contains('?') {
         return false;
     }
-    // A question mark after a word may be a question. Within a word, or at its start, it stands for a letter.
+    // A question mark after a word may end a question. Within a word, or at its start, it replaces a lost letter.
     let is_link = text.contains("://") || text.contains('=');
     let letters: Vec<char> = text.chars().collect();
     let is_letter = |at: Option<&char>| at.is_some_and(|c| c.is_alphabetic());

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use boarding_commands::company::Company;
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::{Code, CompanyId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -15,7 +15,7 @@ use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
 use crate::pending_work::PendingWork;
 use crate::read::snapshots;
 use crate::reply::Reply;
-use batch::{Batch, Decided, Outcome, answer_all};
+use batch::{Batch, BatchedCommand, BatchedOutcome, answer_all};
 use boarding_log::AppendError;
 use boarding_log::codec::COMMIT_BYTES_MAX;
 
@@ -27,7 +27,7 @@ use decide_step::State;
 type Inspection = Box<dyn FnOnce(&Company) + Send>;
 
 enum Message {
-    Submit(Box<Request>, oneshot::Sender<Reply>),
+    Submit(Box<CommandRequest>, oneshot::Sender<Reply>),
     Inspect(Inspection),
 }
 
@@ -65,7 +65,7 @@ impl ActorHandle {
     }
 
     /// Submits a command. Returns when its events are durable, or `overloaded` if the inbox is full.
-    pub async fn submit(&self, request: Request) -> Reply {
+    pub async fn submit(&self, request: CommandRequest) -> Reply {
         let (reply, answer) = oneshot::channel();
         match self.inbox.try_send(Message::Submit(Box::new(request), reply)) {
             Ok(()) => answer.await.unwrap_or_else(|_| Reply::stopped()),
@@ -78,7 +78,7 @@ impl ActorHandle {
     }
 
     /// Submits a command of the engine itself. Waits if the inbox is full.
-    pub async fn submit_own(&self, request: Request) -> Reply {
+    pub async fn submit_own(&self, request: CommandRequest) -> Reply {
         let (reply, answer) = oneshot::channel();
         if self.inbox.send(Message::Submit(Box::new(request), reply)).await.is_err() {
             return Reply::stopped();
@@ -230,12 +230,12 @@ impl CompanyActor {
                 batch.bytes += encoded.bytes().len();
                 batch.positions += commit.span();
                 batch.commits.push(*encoded);
-                Outcome::Commit { result, events }
+                BatchedOutcome::Commit { result, events }
             }
             // The refusal may depend on an earlier command of this batch, so it is sent when that is durable.
-            decide_step::Decided::Reply(reply) => Outcome::Reply(reply),
+            decide_step::Decided::Reply(reply) => BatchedOutcome::Reply(reply),
         };
-        batch.decided.push(Decided { request, reply, outcome });
+        batch.decided.push(BatchedCommand { request, reply, outcome });
         None
     }
 
@@ -244,7 +244,7 @@ impl CompanyActor {
         if commits.is_empty() {
             return answer_all(decided, Vec::new());
         }
-        if !decided.iter().all(Decided::reports_mails)
+        if !decided.iter().all(BatchedCommand::reports_mails)
             && let Err(why) = self.context.may_append()
         {
             self.state = None;
@@ -252,7 +252,7 @@ impl CompanyActor {
             let failed = Reply::Failed { code: Code::Unavailable, why };
             // The outcomes of mails that were sent are appended without the others.
             let (reports, others): (Vec<_>, Vec<_>) =
-                decided.into_iter().partition(Decided::reports_mails);
+                decided.into_iter().partition(BatchedCommand::reports_mails);
             self.decide_again(reports);
             return fail_all(others, &failed);
         }
@@ -277,8 +277,8 @@ impl CompanyActor {
     }
 
     /// Puts commands back after a conflict with another writer. Callers do not notice it.
-    fn decide_again(&mut self, decided: Vec<Decided>) {
-        for Decided { request, reply, .. } in decided.into_iter().rev() {
+    fn decide_again(&mut self, decided: Vec<BatchedCommand>) {
+        for BatchedCommand { request, reply, .. } in decided.into_iter().rev() {
             self.requeued.push_front(Message::Submit(request, reply));
         }
     }
@@ -313,7 +313,7 @@ impl CompanyActor {
     }
 }
 
-fn fail_all(decided: Vec<Decided>, failed: &Reply) {
+fn fail_all(decided: Vec<BatchedCommand>, failed: &Reply) {
     decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
 }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
 
-/// How far the machine's clock may jump ahead and be followed at once, in milliseconds. Time servers correct
+/// The largest jump ahead of the machine's clock that is followed at once, in milliseconds. Time servers correct
 /// seconds; a larger jump may be a mistake that would end invitations for good.
 const JUMP_MILLIS_MAX: i64 = 5 * 60 * 1_000;
 
 /// How long a larger jump must last until it is followed, in milliseconds: longer than a wrong time usually does.
 const JUMP_HELD_MILLIS: i64 = 15 * 60 * 1_000;
 
-/// How far the machine's clock may be behind without a word, in milliseconds.
+/// How far the machine's clock may be behind without a warning, in milliseconds.
 const BEHIND_MILLIS_MAX: i64 = 1_000;
 
 /// Returns the time and new ids, which never decrease. Clones share the state.
@@ -23,7 +23,7 @@ pub struct Clock(Arc<Inner>);
 
 struct Inner {
     read: Box<dyn Fn() -> Time + Send + Sync>,
-    /// How long the machine runs, in microseconds. It cannot be set, so it shows when the time jumps.
+    /// The uptime of the machine, in microseconds. It cannot be set, so it shows jumps of the clock.
     uptime: Option<Box<dyn Fn() -> i64 + Send + Sync>>,
     last: Mutex<Last>,
 }
@@ -41,8 +41,8 @@ struct Last {
 }
 
 impl Clock {
-    /// The machine's clock. A jump ahead is followed only after it has lasted; after a jump back the time goes on,
-    /// a little slower, until the machine's clock has caught up.
+    /// The machine's clock. A jump ahead is followed only after it has lasted. After a jump back, the time continues a
+    /// little slower, until the machine's clock has caught up.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
     pub fn system() -> Self {
         Self::guarded(|| Time(chrono::Utc::now().timestamp_millis()), uptime_micros)
@@ -84,7 +84,8 @@ impl Clock {
         Time(last.time / 1_000)
     }
 
-    /// From now on the time is not before this one: the log has it already, and its time never goes back.
+    /// Sets the earliest time that is returned from now on: that of the last commit, because the times in a log never
+    /// decrease.
     pub fn not_before(&self, time: Time) {
         let Some(uptime) = &self.0.uptime else { return };
         self.now();
@@ -142,7 +143,8 @@ impl Last {
                 );
             }
             self.is_behind = true;
-            // A tenth slower, so that the machine's clock catches up and nothing stands still until then.
+            // The time runs a tenth slower until the machine's clock has caught up. It does not stop, so deadlines still
+            // pass.
             self.time += elapsed - elapsed / 10;
         }
     }
@@ -167,8 +169,8 @@ impl Moment {
         micros(Self::now().uptime - self.uptime)
     }
 
-    /// The time since then, by the uptime or by the machine's clock, whichever says more. The uptime of a virtual
-    /// machine lacks the time during which its host had paused it; its clock is set right afterwards.
+    /// The time since then, by the uptime or by the machine's clock: the longer one. The uptime of a virtual machine does
+    /// not count the time in which its host paused it, and its clock is corrected afterwards.
     pub fn longest_since(self) -> Duration {
         self.longest_until(Self::now())
     }
@@ -182,7 +184,7 @@ fn micros(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
-/// How long the machine runs, in microseconds, with the time of a suspension.
+/// The uptime of the machine, in microseconds, including the time in which it was suspended.
 fn uptime_micros() -> i64 {
     let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     uptime.tv_sec.saturating_mul(1_000_000) + uptime.tv_nsec / 1_000

@@ -200,6 +200,8 @@ impl Files {
         if !is_synced {
             draft.1.sync_all()?;
         }
+        // The bytes are synced before the rename, and the name after it: an accepted command needs both after a loss of
+        // power.
         fs::rename(&draft.0, &target)?;
         File::open(&self.folder)?.sync_all()
     }

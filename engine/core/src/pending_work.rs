@@ -31,13 +31,13 @@ pub struct PendingWork {
     /// The transport of the running run, if this engine has another one. The run then waits for an engine with its
     /// transport: switching in the middle needs the consent of an operator.
     pub other_transport: Option<String>,
-    /// Whether the running run was given up: its other recipients fail, whatever the transport is.
+    /// Whether the running run was given up: its other recipients fail, with any transport.
     pub given_up: bool,
     /// Recipients without an outcome. A change of this number wakes the run worker.
     pub remaining: u64,
     /// The first time at which a deferred recipient may be tried again.
     pub retry_at: Option<Time>,
-    /// Whether notifications wait.
+    /// Whether a notification can be claimed now.
     pub notifications_due: bool,
     /// Notifications that wait for their first attempt or are in flight. Those that wait for the end of a run are not
     /// counted.
@@ -54,8 +54,8 @@ pub struct PendingWork {
 
 impl PendingWork {
     /// The pending work of a company. `continues` says whether this engine continues a run that started with
-    /// the transport of that name. An engine that does not carry runs on leaves them, and what is due by time, as they
-    /// are; a run that was given up needs no transport and ends in every engine.
+    /// the transport of that name. With `carries_runs` false, runs and work that is due by time stay as they are. A run
+    /// that was given up needs no transport, so every engine ends it.
     pub(crate) fn of(
         company: &Company,
         blocked: &BlockedImports,

@@ -106,14 +106,14 @@ impl PictureReader {
     pub(crate) fn skip(&mut self, pictures: u64) {
         for _ in 0..pictures {
             let Some((_, entry)) = self.named.pop_front() else { return };
-            // What is refused unread costs nothing, as in the first try.
+            // A picture that is refused without being read uses no budget, as in the first attempt.
             if !hides_something(&entry) && refused_unread(&entry).is_none() {
                 self.budget.0 = self.budget.0.saturating_sub(entry.bytes);
             }
         }
     }
 
-    /// Reads the next pictures, at most so many, and stores each. None are left if the answer is empty.
+    /// Reads and stores the next pictures, up to the given number. An empty answer means that none is left.
     ///
     /// # Errors
     /// `unavailable`: then none of these pictures is stored.
@@ -124,7 +124,7 @@ impl PictureReader {
             match self.read_one(&name, &entry) {
                 Ok(content) => pictures.push(ArchivePicture { name: Personal(name), content }),
                 Err(refusal) => {
-                    // Pictures that cannot be read together leave nothing behind.
+                    // The caller gets none of these pictures, so their files are removed.
                     discard_pictures(&self.files, &pictures);
                     return Err(refusal);
                 }
@@ -165,7 +165,7 @@ impl UnpackBudget {
     }
 }
 
-/// Why an entry is no accepted picture, as far as the directory of the archive says it.
+/// Why an entry is refused by what the directory of the archive says, before it is unpacked.
 fn refused_unread(entry: &ArchiveEntry) -> Option<Code> {
     if is_unsafe(entry) {
         return Some(Code::ZipUnsafePath);

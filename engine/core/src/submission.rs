@@ -3,7 +3,7 @@
 use boarding_commands::decide::facts::Facts;
 use boarding_commands::decide::{Authority, Command, MailSetup};
 use boarding_commands::envelope::Envelope;
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::{CompanyId, Digest, Time};
 
 use crate::context::EngineContext;
@@ -21,9 +21,9 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
-    pub(crate) fn request(&self, command: Command, facts: Facts, at: Time) -> Request {
+    pub(crate) fn request(&self, command: Command, facts: Facts, at: Time) -> CommandRequest {
         let envelope = &self.envelope;
-        Request {
+        CommandRequest {
             command,
             facts,
             id: envelope.id,
@@ -50,7 +50,7 @@ impl Submission {
         planned_at: Option<u64>,
     ) -> Reply {
         let at = context.clock.now();
-        let mut request = Request { planned_at, ..self.request(command, facts, at) };
+        let mut request = CommandRequest { planned_at, ..self.request(command, facts, at) };
         let handle = companies.actor(&self.company).await;
         let mut reply = handle.submit(request.clone()).await;
         if let (Reply::TooLarge, Facts::Files(contents)) = (&reply, &mut request.facts) {

@@ -57,8 +57,8 @@ pub const NATS_RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// `overloaded`. More are dropped, with a warning.
 pub const NATS_BUFFER_MESSAGES_MAX: usize = 65_536;
 
-/// The wait before a retry after a temporary fault, in milliseconds.
+/// The wait before a retry after a temporary fault, in milliseconds: five attempts a second are no load.
 pub(crate) const RETRY_MILLIS: u64 = 200;
 
-/// The oldest server whose check of expected sequences and whose storage are to be relied on.
+/// The oldest supported server: older ones do not check expected sequences reliably, or do not store reliably.
 pub const OLDEST_SERVER: (u64, u64) = (2, 12);

@@ -11,8 +11,8 @@ pub struct Entry {
     pub recorded: RecordedCommit,
 }
 
-/// Where a commit is stored, for [`EventLog::read_at`](crate::EventLog::read_at). It rises with the position and never changes.
-/// It has no meaning in another log.
+/// Where a commit is stored, for [`EventLog::read_at`](crate::EventLog::read_at). A later commit has a larger location. The
+/// location never changes, and has no meaning in another log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Location(pub u64);

@@ -8,7 +8,7 @@ use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::{self, ErrorCode, kv};
 use futures_util::StreamExt as _;
 
-use super::log_lease::{self, Holder, LeaseError};
+use super::log_lease::{self, LeaseError, LeaseHolder};
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM, OWNERS_BUCKET};
 use crate::limits::LEASE_SECONDS;
@@ -28,7 +28,7 @@ pub enum ExclusivityError {
     )]
     Works { engine: String },
     #[error("use the log exclusively: an engine serves on these servers ({0}); stop it first")]
-    Alone(Box<Holder>),
+    Alone(Box<LeaseHolder>),
     #[error(transparent)]
     Lease(#[from] LeaseError),
     #[error("read the bucket {bucket}")]
@@ -87,7 +87,10 @@ impl ExclusivityCheck {
 }
 
 /// An engine that serves the log of another folder.
-async fn alone(client: &Client, folder: Option<&str>) -> Result<Option<Holder>, ExclusivityError> {
+async fn alone(
+    client: &Client,
+    folder: Option<&str>,
+) -> Result<Option<LeaseHolder>, ExclusivityError> {
     let Some(bucket) = existing(client, OWNERS_BUCKET).await? else { return Ok(None) };
     Ok(log_lease::other_alone(&bucket, folder).await?)
 }

@@ -26,7 +26,7 @@ use boarding_core::engine::{Engine, EngineLog};
 use mode::Mode;
 
 pub use error::FeedError;
-pub use message::{Headers, Message};
+pub use message::{EventMessage, Headers};
 pub use stream::Options;
 
 /// The progress of the feed.
@@ -157,7 +157,7 @@ impl Feeder {
         let last = stream::last(&self.context, &stream).await?;
         let max_bytes = self.context.client().server_info().max_payload;
         tracing::debug!(sequence = last.sequence, "end of the event stream read");
-        let after = source::Source::after(self.log.clone(), last.event, max_bytes).await?;
+        let after = source::LogSource::after(self.log.clone(), last.event, max_bytes).await?;
         tracing::debug!(position = after.position(), "feed continues");
         self.publish(after, last.sequence, mode).await
     }

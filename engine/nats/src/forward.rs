@@ -23,7 +23,7 @@ pub(super) async fn command(
     client: &Client,
     request: Request<'_>,
 ) -> WireResponse {
-    let Ok(company) = request.address().company.parse::<CompanyId>() else {
+    let Ok(company) = request.subject_parts().company.parse::<CompanyId>() else {
         return requests::command(engine, request).await;
     };
     match takeover::owner(engine, owners, &company).await {

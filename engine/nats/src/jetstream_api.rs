@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::names::{self, Address, EVENT_STREAM, FILES_BUCKET, FILES_STREAM, NO_COMPANY};
+use super::names::{self, EVENT_STREAM, FILES_BUCKET, FILES_STREAM, NO_COMPANY, RequestSubject};
 use super::requests::may_answer;
 use super::server_state::ServerState;
 use crate::limits::{API_CALL_SECONDS_MAX, API_CALLS_MAX, FOLLOW_ACK_SECONDS_MAX};
@@ -75,7 +75,7 @@ async fn one(state: Arc<ServerState>, call: Message) {
 }
 
 async fn answer(state: &ServerState, call: &Message) -> Result<Vec<u8>, CallError> {
-    let Address { company, name, .. } = Address::read(&call.subject);
+    let RequestSubject { company, name, .. } = RequestSubject::read(&call.subject);
     let company = match company {
         NO_COMPANY => None,
         text => Some(text.parse().map_err(|_| CallError::forbidden("malformed company"))?),

@@ -40,7 +40,8 @@ pub const LOG_LEASE_TRIES: usize = 20;
 /// an answer.
 pub const FORWARD_SECONDS_MAX: u64 = 8;
 
-/// How often an engine tries to acquire a company while its owner changes.
+/// How often an engine tries to acquire a company while its owner changes: each failure means that another engine was
+/// faster, so the company has an owner soon.
 pub const ACQUIRE_OWNER_TRIES: usize = 5;
 
 /// The most single feed events in flight if the stream takes no batches: with one millisecond per
@@ -63,10 +64,12 @@ pub const FEED_BATCH_EVENTS_MIN: usize = 8;
 /// The most bytes in a batch, so that several are in flight. An event that is larger is published alone.
 pub const FEED_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// How many events are published one by one after the server has refused a batch.
+/// How many events are published one by one after the server has refused a batch. Then a batch is tried again: one refused
+/// batch costs little beside so many messages.
 pub const FEED_SINGLE_EVENTS: usize = 1_000;
 
 /// How often the feed tries to allow batches on the stream of an earlier version, until the engine starts again.
+/// Without batches it publishes the events one by one, so only speed is lost.
 pub const FEED_ALLOW_TRIES_MAX: u32 = 5;
 
 /// How many events the feed reads from the log at once; it does not split a commit.
@@ -105,13 +108,14 @@ pub const WORK_IN_FLIGHT: usize = 16;
 /// How long a reminder by text is tried to be queued, in seconds, before it waits for its next attempt.
 pub const TEXT_NOTICE_WAIT_SECONDS: u64 = 30;
 
-/// How long a work item waits for its acknowledgement, in seconds, before a retry.
+/// How long a work item waits for its acknowledgement, in seconds, before a retry: a server that is alive needs less.
 pub const WORK_ACK_SECONDS_MAX: u64 = 3;
 
-/// The first wait before a work item is retried, in milliseconds; it doubles.
+/// The first wait before a work item is retried, in milliseconds; it doubles. It is short, because most faults are a change of
+/// leader.
 pub const WORK_RETRY_MILLIS: u64 = 100;
 
-/// The longest wait before a work item is retried, in milliseconds.
+/// The longest wait before a work item is retried, in milliseconds: so late is work at most after NATS is back.
 pub const WORK_RETRY_MILLIS_MAX: u64 = 2_000;
 
 /// How long after its claim a recipient may be given to a worker, in seconds: a week, far longer than any
@@ -168,14 +172,17 @@ pub const QUEUE_ACK_SECONDS_MAX: u64 = 15;
 /// The size limit of the queue, in bytes. Above it the server rejects new commands, and nothing is lost.
 pub const QUEUE_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 
-/// The first wait before a failed queued command is retried, in milliseconds; it doubles.
+/// The first wait before a failed queued command is retried, in milliseconds; it doubles. It is short, because most
+/// faults end soon.
 pub const QUEUE_RETRY_MILLIS: u64 = 500;
 
-/// The longest wait before a failed queued command is retried, in milliseconds.
+/// The longest wait before a failed queued command is retried, in milliseconds: so late is the command at most after the fault
+/// has ended.
 pub const QUEUE_RETRY_MILLIS_MAX: u64 = 60_000;
 
 /// How often a queued command may fail by a fault of the engine itself (`internal`), before it is given up. Tries
-/// without such a fault do not count.
+/// without such a fault do not count. With the waits between, this lasts about nine minutes: a fault that lasts longer rarely
+/// ends without help.
 pub const QUEUE_FAULTS_MAX: u32 = 16;
 
 /// The most refused commands of one company that are kept: two pages of a query.
@@ -199,7 +206,7 @@ pub const REFUSED_ACTOR_CHARS_MAX: usize = 256;
 /// The longest wait for refused commands, in seconds: less than clients wait for an answer.
 pub const REFUSED_WAIT_SECONDS: u64 = 5;
 
-/// The wait before a retry after a fault of JetStream, in milliseconds.
+/// The wait before a retry after a fault of JetStream, in milliseconds: such faults last for seconds.
 pub const JETSTREAM_RETRY_MILLIS: u64 = 2_000;
 
 /// The most files that are fetched from the object store at once: each needs a thread.

@@ -29,7 +29,7 @@ use crate::limits::{
 };
 use crate::names::OWNERS_BUCKET;
 
-pub use holder::Holder;
+pub use holder::LeaseHolder;
 use validity::Renewal;
 
 /// The key of the lease. No company has this id.
@@ -41,11 +41,11 @@ pub enum LeaseError {
     #[error(
         "another engine with its own log serves on this NATS already: {0}; stop it first (if it was killed, its lease ends after {LOG_LEASE_SECONDS} s)"
     )]
-    Alone(Box<Holder>),
+    Alone(Box<LeaseHolder>),
     #[error(
         "engines that share a log in JetStream serve on this NATS already: {0}; stop them first (the lease of the last one ends {SHARED_LOG_LEASE_SECONDS} s later)"
     )]
-    Shared(Box<Holder>),
+    Shared(Box<LeaseHolder>),
     #[error("another engine has served on this NATS meanwhile, or the log was moved")]
     Released,
     #[error("acquire the lease on serving: other engines changed it {LOG_LEASE_TRIES} times")]
@@ -56,8 +56,8 @@ pub enum LeaseError {
     Nats(#[source] async_nats::Error),
 }
 
-impl From<Holder> for LeaseError {
-    fn from(holder: Holder) -> Self {
+impl From<LeaseHolder> for LeaseError {
+    fn from(holder: LeaseHolder) -> Self {
         let holder = Box::new(holder);
         if holder.shares { Self::Shared(holder) } else { Self::Alone(holder) }
     }
@@ -75,7 +75,7 @@ struct Renewed {
 
 #[derive(Debug)]
 struct Shared {
-    me: Holder,
+    me: LeaseHolder,
     jetstream: jetstream::Context,
     copies: usize,
     last: RwLock<Renewal>,
@@ -92,18 +92,22 @@ enum Entry {
     /// The last engine that had it has released it.
     Released,
     Held {
-        holder: Holder,
+        holder: LeaseHolder,
         revision: u64,
     },
 }
 
 impl LogLease {
-    /// Acquires the lease. Waits while it cannot tell a dead holder from a living one, at most for the lease.
+    /// Acquires the lease. Waits until it is clear whether the holder is alive, for one lease at most.
     /// The caller has locked the data folder of `me`.
     ///
     /// # Errors
     /// Which other engine serves on this NATS, or why the bucket cannot be used.
-    pub async fn acquire(client: &Client, me: Holder, copies: usize) -> Result<Self, LeaseError> {
+    pub async fn acquire(
+        client: &Client,
+        me: LeaseHolder,
+        copies: usize,
+    ) -> Result<Self, LeaseError> {
         let jetstream = jetstream::new(client.clone());
         let store = with_retry(client, async || open(&jetstream, copies).await).await?;
         // A bucket that was just created in a cluster has no leader yet.
@@ -152,15 +156,15 @@ impl AppendGuard for LogLease {
     }
 }
 
-/// The engine that serves its own log here, apart from that of the folder. Waits until it can tell a dead engine
-/// from a living one, and removes the lease of a dead one.
+/// The other engine that serves its own log here; the engine of this folder does not count. Waits until it is clear
+/// whether that engine is alive, and removes the lease of a dead one.
 ///
 /// # Errors
 /// When NATS does not answer.
 pub(crate) async fn other_alone(
     store: &kv::Store,
     folder: Option<&str>,
-) -> Result<Option<Holder>, LeaseError> {
+) -> Result<Option<LeaseHolder>, LeaseError> {
     let Entry::Held { holder, revision } = read(store).await? else { return Ok(None) };
     if holder.shares || holder.had_folder(folder) {
         return Ok(None);
@@ -178,8 +182,8 @@ pub(crate) async fn other_alone(
     }
 }
 
-async fn acquire(store: &kv::Store, me: &Holder) -> Result<Renewal, LeaseError> {
-    let mut seen: Option<Holder> = None;
+async fn acquire(store: &kv::Store, me: &LeaseHolder) -> Result<Renewal, LeaseError> {
+    let mut seen: Option<LeaseHolder> = None;
     for _ in 0..LOG_LEASE_TRIES {
         let revision = match read(store).await? {
             Entry::Absent | Entry::Released => None,
@@ -209,7 +213,7 @@ async fn acquire(store: &kv::Store, me: &Holder) -> Result<Renewal, LeaseError> 
     Err(LeaseError::Contended)
 }
 
-/// What an engine learns that waits for the end of another one's lease.
+/// The result of waiting for the end of another engine's lease.
 enum Outlasted {
     /// It was not renewed for the whole lease.
     Dead,
@@ -220,7 +224,7 @@ enum Outlasted {
 /// Waits until the lease is over by this engine's clock, or until it changes.
 async fn outlast(
     store: &kv::Store,
-    holder: &Holder,
+    holder: &LeaseHolder,
     revision: u64,
 ) -> Result<Outlasted, LeaseError> {
     let since = Moment::now();
@@ -261,7 +265,7 @@ async fn read(store: &kv::Store) -> Result<Entry, LeaseError> {
 /// Writes the entry if it has this revision, or if it is free. `None` if it has changed.
 async fn write(
     store: &kv::Store,
-    me: &Holder,
+    me: &LeaseHolder,
     revision: Option<u64>,
 ) -> Result<Option<Renewal>, LeaseError> {
     let value = serde_json::to_vec(me).map_err(|error| LeaseError::Nats(error.into()))?.into();
@@ -278,7 +282,7 @@ impl Shared {
 
     fn check(&self) -> Result<(), String> {
         if self.lost.borrow().is_some() {
-            // Companies learn nothing of the other engine.
+            // The text goes to clients, so it does not name the other engine.
             return Err("another engine serves on this NATS now".to_owned());
         }
         if self.last().is_valid(self.me.lease()) {

@@ -88,7 +88,7 @@ pub fn answer(user: &str, inbox: &str) -> String {
 
 /// What the subject of a request says. Each part may be empty or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Address<'a> {
+pub struct RequestSubject<'a> {
     /// The user in the subject. Clients can forge it unless no other user shares the engine's account; see
     /// `ServerState::with_user`.
     pub user: Option<&'a str>,
@@ -98,7 +98,7 @@ pub struct Address<'a> {
     pub name: &'a str,
 }
 
-impl<'a> Address<'a> {
+impl<'a> RequestSubject<'a> {
     /// Reads `boarding.v1.<company>.<kind>.<name>`, also with `boarding.by.<user>` in front.
     pub fn read(subject: &'a str) -> Self {
         let by = subject.strip_prefix(BY_ROOT).and_then(|rest| rest.strip_prefix('.'));
@@ -183,16 +183,17 @@ mod tests {
 
     #[test]
     fn subject_names_company_kind_name_and_user() {
-        let plain = Address { user: None, company: "acme", kind: "command", name: "AddUser" };
-        assert_eq!(Address::read("boarding.v1.acme.command.AddUser"), plain);
-        let by = Address { user: Some("acme-hr"), ..plain };
-        assert_eq!(Address::read("boarding.by.acme-hr.v1.acme.command.AddUser"), by);
-        let call = Address::read("boarding.by.acme-hr.v1.acme.api.STREAM.INFO.X");
+        let plain =
+            RequestSubject { user: None, company: "acme", kind: "command", name: "AddUser" };
+        assert_eq!(RequestSubject::read("boarding.v1.acme.command.AddUser"), plain);
+        let by = RequestSubject { user: Some("acme-hr"), ..plain };
+        assert_eq!(RequestSubject::read("boarding.by.acme-hr.v1.acme.command.AddUser"), by);
+        let call = RequestSubject::read("boarding.by.acme-hr.v1.acme.api.STREAM.INFO.X");
         assert_eq!((call.kind, call.name), ("api", "STREAM.INFO.X"));
         for bad in
             ["boarding.v1", "boarding.by.x", "boarding.by.x.v2.acme.command.A", "", "boarding.by"]
         {
-            assert_eq!(Address::read(bad).company, "", "{bad}");
+            assert_eq!(RequestSubject::read(bad).company, "", "{bad}");
         }
     }
 }

@@ -198,7 +198,7 @@ impl Ownership for CompanyOwners {
 }
 
 impl ClusterView {
-    /// Whether the lease of an engine is valid. The own lease counts by its renewals.
+    /// Whether the lease of an engine is valid. For this engine, its own renewals decide.
     fn is_alive(&self, me: EngineId, engine: EngineId) -> bool {
         if engine == me { self.alive } else { self.engines.contains(&engine) }
     }

@@ -11,7 +11,7 @@ use boarding_commands::values::Code;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinSet;
 
-use super::names::{self, Address, FILES_BUCKET, QUEUE_STREAM};
+use super::names::{self, FILES_BUCKET, QUEUE_STREAM, RequestSubject};
 use super::requests::{Request, may_answer};
 use super::server_state::ServerState;
 use super::wire::{WireResponse, header};
@@ -98,7 +98,7 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
         ack_wait: Duration::from_secs(QUEUE_ACK_SECONDS_MAX),
-        // No limit here: the engine gives a command up after `QUEUE_FAULTS_MAX` faults of its own.
+        // No limit here: the engine gives a command up after `QUEUE_FAULTS_MAX` internal faults.
         max_deliver: -1,
         max_ack_pending: i64::try_from(QUEUE_COMMANDS_MAX).unwrap_or(i64::MAX),
         ..pull::Config::default()
@@ -161,7 +161,7 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         with_progress(&command, keep_refused(&state, request, number, tries, &response)).await;
     }
     match header(headers, REPLY_TO) {
-        Some(to) if may_answer(to) => match Address::read(&command.subject).user {
+        Some(to) if may_answer(to) => match RequestSubject::read(&command.subject).user {
             // The asker's account imports only answers for its own user.
             Some(user) => state.send(&names::answer(user, to), response).await,
             None => state.send(to, response).await,
@@ -182,7 +182,7 @@ async fn keep_refused(
     tries: i64,
     response: &WireResponse,
 ) {
-    let (address, code) = (request.address(), code(response));
+    let (parts, code) = (request.subject_parts(), code(response));
     // The reason may name a person, so the log of the program does not get it.
     let (id, reason) = response.refusal();
     let gave_up = response.may_be_retried();
@@ -195,12 +195,12 @@ async fn keep_refused(
         tracing::info!(subject = request.subject, number, id = shown, %code, "queued command refused");
     }
     // A malformed company has no users who could see the command.
-    let Ok(company) = address.company.parse() else { return };
+    let Ok(company) = parts.company.parse() else { return };
     let known = state.with_user(request).await.ok();
     let user = known.and_then(|known| known.user).map(str::to_owned);
     let command = RefusedCommand {
         id,
-        name: address.name.to_owned(),
+        name: parts.name.to_owned(),
         outcome: if gave_up { RefusedOutcome::GivenUp } else { RefusedOutcome::Refused },
         code,
         reason,

@@ -80,7 +80,7 @@ impl RefusedStream {
             sent.await?.await
         };
         match publish().await {
-            // The first one makes the stream.
+            // The first refused command creates the stream.
             Err(error) if error.kind() == PublishErrorKind::StreamNotFound => {
                 self.open().await?;
                 publish().await?;
@@ -123,7 +123,7 @@ impl RefusedStream {
         let mut found = Vec::new();
         while let Some(message) = messages.try_next().await? {
             let number = message.info()?.stream_sequence;
-            // A later version may write other entries. They are not for this one.
+            // A later version of the program may write other entries. This version skips them.
             if number < before
                 && let Ok(command) = serde_json::from_slice(&message.payload)
             {
@@ -131,7 +131,7 @@ impl RefusedStream {
             }
         }
         drop(messages);
-        // Without this the server would remove it later.
+        // If the deletion fails, the server removes the unused consumer later.
         let _ = stream.delete_consumer(&consumer.cached_info().name).await;
         Ok(found)
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::admission::{Admission, Place};
-use super::names::Address;
+use super::names::RequestSubject;
 use super::wire::{Encoding, WireResponse, header, id_in};
 use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
@@ -41,12 +41,12 @@ struct RequestTarget<'a> {
 
 impl<'a> Request<'a> {
     /// What the subject says; the parts may be malformed.
-    pub(super) fn address(&self) -> Address<'a> {
-        Address::read(self.subject)
+    pub(super) fn subject_parts(&self) -> RequestSubject<'a> {
+        RequestSubject::read(self.subject)
     }
 
     fn target(&self) -> RequestTarget<'a> {
-        let Address { company, name, .. } = self.address();
+        let RequestSubject { company, name, .. } = self.subject_parts();
         let company = company.parse().map_err(|error| {
             Refusal::new(Code::EnvelopeMalformed)
                 .saying(&format!("the company in the subject: {error}"))

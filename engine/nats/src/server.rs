@@ -93,7 +93,7 @@ impl NatsServer {
             // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
             None => {
-                // An engine that lacks the lease is of an earlier version. One that had it is about to stop.
+                // An engine without the lease runs an earlier version. An engine that has lost the lease is about to stop.
                 if let Some(OtherEngine { id, has_lease }) = micro::other_engine(&client).await
                     && !(has_lease && lease.is_some())
                 {
@@ -211,7 +211,7 @@ impl NatsServer {
             if let Some(owners) = owners {
                 owners.leave().await;
             }
-            // An engine that still works keeps it until it has ended.
+            // While the engine still works, it keeps the lease.
             if let Some(lease) = lease.filter(|_| is_closed) {
                 lease.release().await;
             }
@@ -298,7 +298,7 @@ impl ServerState {
         }
         let is_command = endpoint == self.commands;
         let places = if is_command { &self.admission.commands } else { &self.admission.queries };
-        match places.acquire(request(&message).address().company, message.payload.len()) {
+        match places.acquire(request(&message).subject_parts().company, message.payload.len()) {
             Some(place) => {
                 let state = Arc::clone(self);
                 running.spawn(async move { state.answer(endpoint, message, place).await });

@@ -98,7 +98,7 @@ impl ServerState {
         &self,
         request: Request<'a>,
     ) -> Result<Request<'a>, WireResponse> {
-        let Some(user) = request.address().user else { return Ok(request) };
+        let Some(user) = request.subject_parts().user else { return Ok(request) };
         match self.isolation.tells_users(&self.client).await {
             Some(true) => Ok(Request { user: Some(user), ..request }),
             Some(false) => Ok(request),

@@ -12,7 +12,7 @@ use crate::limits::{
     TEXT_NOTICE_WAIT_SECONDS, WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX,
 };
 use crate::names::TEXT_LANE;
-use crate::worker_queue::{HandOver, Parcel, WorkQueue};
+use crate::worker_queue::{HandOver, QueuedMessage, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::{DeliveryFuture, Transport, TransportAnswer};
 
@@ -102,7 +102,7 @@ impl TextQueue {
         let Ok(payload) = serde_json::to_vec(&item) else {
             return MailOutcome::failed(Code::DeliveryRefused).into();
         };
-        let parcel = Parcel {
+        let queued = QueuedMessage {
             company: &item.company,
             lane: TEXT_LANE,
             message_id: &item.message_id,
@@ -111,7 +111,7 @@ impl TextQueue {
             payload,
         };
         let wait = (!is_invitation).then_some(TEXT_NOTICE_WAIT_SECONDS);
-        match self.0.queue(&parcel, wait).await {
+        match self.0.queue(&queued, wait).await {
             HandOver::Done | HandOver::TooLate if is_invitation => TransportAnswer::HandedOver,
             HandOver::Done => TransportAnswer::SENT,
             // A repeat is safe: the queue records each Message-ID.

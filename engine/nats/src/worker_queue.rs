@@ -87,20 +87,20 @@ impl WorkItem {
     }
 }
 
-/// A message for the queue, with what makes its attempt unique.
+/// A message for the queue. Company, Message-ID and attempt make it unique.
 #[derive(Debug)]
-pub(crate) struct Parcel<'a> {
+pub(crate) struct QueuedMessage<'a> {
     pub(crate) company: &'a CompanyId,
     /// The last part of the subject: the channel, or `text`.
     pub(crate) lane: &'static str,
     pub(crate) message_id: &'a str,
     pub(crate) attempt: u32,
-    /// Afterwards the message is gone.
+    /// When the message expires.
     pub(crate) deadline: Time,
     pub(crate) payload: Vec<u8>,
 }
 
-impl Parcel<'_> {
+impl QueuedMessage<'_> {
     /// A hash of the Message-ID that is valid in a subject.
     fn message_hash(&self) -> String {
         Digest::of(self.message_id.as_bytes()).to_string().chars().take(32).collect()
@@ -158,27 +158,31 @@ impl WorkQueue {
         let Ok(payload) = serde_json::to_vec(item) else { return HandOver::TooLarge };
         let InvitationClaim { company, message_id, attempt, channel, deadline, .. } = &item.claim;
         let (lane, attempt, deadline) = (channel.as_str(), *attempt, *deadline);
-        let parcel = Parcel { company, lane, message_id, attempt, deadline, payload };
-        self.queue(&parcel, None).await
+        let queued = QueuedMessage { company, lane, message_id, attempt, deadline, payload };
+        self.queue(&queued, None).await
     }
 
     /// Like [`WorkQueue::hand_over`], for any message, and with a limit on the wait in seconds.
-    pub(crate) async fn queue(&self, parcel: &Parcel<'_>, wait_seconds: Option<u64>) -> HandOver {
+    pub(crate) async fn queue(
+        &self,
+        queued: &QueuedMessage<'_>,
+        wait_seconds: Option<u64>,
+    ) -> HandOver {
         let end = wait_seconds.map(|seconds| self.clock.now().plus_seconds(seconds));
         let mut wait_millis = WORK_RETRY_MILLIS;
         loop {
             let now = self.clock.now();
-            let left = parcel.deadline.0.saturating_sub(now.0);
+            let left = queued.deadline.0.saturating_sub(now.0);
             let Some(millis) = u64::try_from(left).ok().filter(|left| *left > 0) else {
                 return HandOver::TooLate;
             };
-            match self.try_once(parcel, millis.div_ceil(1000)).await {
+            match self.try_once(queued, millis.div_ceil(1000)).await {
                 Ok(handed) => return handed,
                 Err(_) if end.is_some_and(|end| end <= now) => return HandOver::TooLate,
                 Err(error) => {
                     self.opened().clear();
                     let error = boarding_log::error_chain(&error);
-                    tracing::warn!(company = %parcel.company, message_id = %parcel.message_id, %error, "queueing work failed, retrying");
+                    tracing::warn!(company = %queued.company, message_id = %queued.message_id, %error, "queueing work failed, retrying");
                 }
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
@@ -186,23 +190,27 @@ impl WorkQueue {
         }
     }
 
-    async fn try_once(&self, parcel: &Parcel<'_>, seconds: u64) -> Result<HandOver, HandOverError> {
-        if !self.opened().contains(parcel.company) {
-            self.open(parcel.company).await?;
-            self.opened().insert(parcel.company.clone());
+    async fn try_once(
+        &self,
+        queued: &QueuedMessage<'_>,
+        seconds: u64,
+    ) -> Result<HandOver, HandOverError> {
+        if !self.opened().contains(queued.company) {
+            self.open(queued.company).await?;
+            self.opened().insert(queued.company.clone());
         }
-        let (record, work) = self.headers(parcel, seconds);
-        if parcel.payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
+        let (record, work) = self.headers(queued, seconds);
+        if queued.payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
             return Ok(HandOver::TooLarge);
         }
-        let subject = names::handed(parcel.company, &parcel.message_hash(), parcel.attempt);
+        let subject = names::handed(queued.company, &queued.message_hash(), queued.attempt);
         let sent = self.client.publish_with_headers(subject, record, Vec::new().into()).await;
         sent.map_err(|error| HandOverError::Send(error.into()))?;
         let request = Request::new()
             .headers(work)
-            .payload(parcel.payload.clone().into())
+            .payload(queued.payload.clone().into())
             .timeout(Some(Duration::from_secs(WORK_ACK_SECONDS_MAX)));
-        let subject = names::work(parcel.company, parcel.lane);
+        let subject = names::work(queued.company, queued.lane);
         let answer = self.client.send_request(subject, request).await;
         let answer = answer.map_err(|error| HandOverError::Send(error.into()))?;
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
@@ -220,7 +228,7 @@ impl WorkQueue {
 
     /// The headers of the attempt's record and of the work item: a batch that the server stores completely or not at
     /// all.
-    fn headers(&self, parcel: &Parcel<'_>, seconds: u64) -> (HeaderMap, HeaderMap) {
+    fn headers(&self, queued: &QueuedMessage<'_>, seconds: u64) -> (HeaderMap, HeaderMap) {
         let batch = self.clock.id().to_string();
         let mut record = HeaderMap::new();
         record.insert(NATS_BATCH_ID, batch.as_str());
@@ -230,7 +238,7 @@ impl WorkQueue {
         work.insert(NATS_BATCH_ID, batch.as_str());
         work.insert(NATS_BATCH_SEQUENCE, "2");
         work.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-        work.insert(NATS_MESSAGE_ID, format!("{}-{}", parcel.message_id, parcel.attempt));
+        work.insert(NATS_MESSAGE_ID, format!("{}-{}", queued.message_id, queued.attempt));
         // After the deadline no worker may do the work, so the message expires with it.
         work.insert(NATS_MESSAGE_TTL, format!("{seconds}s"));
         work.insert("Content-Type", "application/json");

@@ -64,8 +64,8 @@ pub(crate) fn find(
     load::<AccountProjection>(rows, company, folded.as_bytes())
 }
 
-/// The folded key of the account that is meant: by its key, by the number of a device in any spelling, or by the
-/// address that it has now.
+/// The folded key of the account with this name: its key, the number of a device in any spelling, or its current
+/// address.
 pub(crate) fn key_of(
     rows: &dyn Rows,
     company: &CompanyId,

@@ -61,7 +61,7 @@ impl LatestInvitation {
         Self { state, ..self.clone() }
     }
 
-    /// Why the link does not work; none while it works, and while its mail is on its way.
+    /// Why the link does not work; none while it works or its mail is being sent.
     pub(crate) fn why_dead(&self) -> Option<Code> {
         match self.state {
             InvitationStatus::Linked => Some(Code::InvitationAlreadyUsed),

@@ -48,8 +48,8 @@ impl Links {
     }
 
     /// Why the newest invitation link to each channel does not work.
-    pub(crate) fn ends(&self) -> LinkEnds<'_> {
-        LinkEnds(self)
+    pub(crate) fn ends(&self) -> LinkEndCodes<'_> {
+        LinkEndCodes(self)
     }
 
     fn set(&mut self, channel: Option<Channel>, state: LinkStatus) {
@@ -67,9 +67,9 @@ impl Links {
 
 /// An object: channel → code, or null.
 #[derive(Debug)]
-pub(crate) struct LinkEnds<'a>(&'a Links);
+pub(crate) struct LinkEndCodes<'a>(&'a Links);
 
-impl Serialize for LinkEnds<'_> {
+impl Serialize for LinkEndCodes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Links(links) = self.0;
         let mut map = serializer.serialize_map(Some(links.len()))?;
@@ -80,7 +80,7 @@ impl Serialize for LinkEnds<'_> {
     }
 }
 
-impl JsonSchema for LinkEnds<'_> {
+impl JsonSchema for LinkEndCodes<'_> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "LinkEnds".into()
     }

@@ -24,7 +24,7 @@ wire_enum! {
     }
 }
 
-/// A run with the counts of its recipients. So no query has to scan the recipients to count them.
+/// A run with the counts of its recipients. With the counts, no query has to scan the recipients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunRow {
     pub run: RunId,

@@ -2,7 +2,7 @@
 
 use boarding_commands::decide::{Authority, Command, Facts, MailSetup};
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::Code;
 use boarding_core::Reply;
 use proptest::prelude::*;
@@ -298,7 +298,7 @@ async fn commit_with_outdated_plan_is_refused() {
     let actor = harness.engine().actor(&company_id("acme")).await;
     let version = actor.inspect(|company| company.version).await.unwrap();
     let submit_planned = |name: &str, body: Value| {
-        let request = Request {
+        let request = CommandRequest {
             authenticated: None,
             command: Command::read(name, body).unwrap(),
             facts: Facts::None,

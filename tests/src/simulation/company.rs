@@ -11,7 +11,7 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{Authority, Command, Facts, MailSetup};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
-use boarding_commands::step::{self, Outcome, Purpose};
+use boarding_commands::step::{self, StepMode, StepOutcome};
 use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions};
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, ImportId, Personal, Refusal};
 use boarding_core::delivery::token::Tokens;
@@ -166,7 +166,7 @@ impl SimulatedCompany {
             let conflict = Reply::Refused(Code::CommandDuplicateConflict.into());
             return Ok(if first_body == body { first } else { conflict });
         }
-        let engine_request = step::Request {
+        let engine_request = step::CommandRequest {
             authenticated: None,
             command,
             facts,
@@ -181,15 +181,15 @@ impl SimulatedCompany {
             expected_version: None,
             planned_at: None,
         };
-        match step::step(&mut self.state, self.hash, &engine_request, Purpose::Append, Encoded::of)
+        match step::step(&mut self.state, self.hash, &engine_request, StepMode::Append, Encoded::of)
         {
-            Outcome::Commit(encoded) => {
+            StepOutcome::Commit(encoded) => {
                 self.append(env, encoded, origin, request.internal.is_none())
             }
-            Outcome::Answer(result) => Ok(self.answer(false, result)),
-            Outcome::Repeat(result) => Ok(self.answer(true, result)),
-            Outcome::Refused(refusal) => Ok(Reply::Refused(refusal)),
-            Outcome::NotEncoded(error) => Err(format!("P11 encode: {error}")),
+            StepOutcome::Answer(result) => Ok(self.answer(false, result)),
+            StepOutcome::Repeat(result) => Ok(self.answer(true, result)),
+            StepOutcome::Refused(refusal) => Ok(Reply::Refused(refusal)),
+            StepOutcome::NotEncoded(error) => Err(format!("P11 encode: {error}")),
         }
     }
 

@@ -56,7 +56,7 @@ impl Company {
         gone.iter().for_each(|older| self.link_ends.remove(channel, older));
     }
 
-    /// Records what became of a mail to a person.
+    /// Records the result of the last mail to a person.
     pub(super) fn note_mail(&mut self, user: UserId, channel: Channel, last: LastMail) {
         if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
             link.last = last;

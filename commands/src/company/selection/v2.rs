@@ -1,6 +1,6 @@
 //! Version 2 of the list procedure. Frozen: a change would change the history of stored runs.
 //!
-//! The filters of a resend go by what became of the last mail, and a retry lists the people of another run.
+//! The filters of a resend use the result of the last mail. A retry lists the people of another run.
 
 use super::list::{Pick, Selection};
 use super::v1;

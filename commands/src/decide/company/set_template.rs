@@ -34,7 +34,7 @@ struct Set {
     is_used: bool,
 }
 
-/// The largest part of a mail, in bytes: far above every invitation, far below what a commit holds.
+/// The largest part of a template, in bytes: much more than an invitation needs, much less than a commit can hold.
 pub const MAX_PART_BYTES: usize = 64 * 1024;
 
 impl Decide for SetTemplate {

@@ -40,7 +40,7 @@ struct Take {
     line: u64,
     part: Part,
     /// The other user who has the value.
-    holder: Option<Holder>,
+    holder: Option<ValueHolder>,
 }
 
 impl Take {
@@ -51,12 +51,12 @@ impl Take {
 
 /// The user who has a value before the row.
 #[derive(Debug, Clone, Copy)]
-struct Holder {
+struct ValueHolder {
     id: UserId,
     is_archived: bool,
 }
 
-impl Holder {
+impl ValueHolder {
     fn new((id, user): (UserId, &User)) -> Self {
         Self { id, is_archived: user.state == UserState::Archived }
     }
@@ -191,7 +191,7 @@ impl AllotmentBuilder {
         let unique = row.values.attributes.iter().filter(|(name, _)| dialect::is_unique(name));
         for (name, cell) in unique {
             let CellValue::Value(value) = cell else { continue };
-            let holder = company.holder(name, value).map(Holder::new);
+            let holder = company.holder(name, value).map(ValueHolder::new);
             if holder.is_none_or(|holder| Some(holder.id) != own) {
                 let (mark, part) = (ValueMark::of(name, value), Part::Ids);
                 self.invalid_takes.push(Take { mark, row: row.row, line: row.line, part, holder });
@@ -209,7 +209,7 @@ impl AllotmentBuilder {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = user.company.holder(name, value).map(Holder::new);
+            let holder = user.company.holder(name, value).map(ValueHolder::new);
             self.take(user, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -234,14 +234,20 @@ impl AllotmentBuilder {
         } else if let Some(phone) = new {
             let holder = user.company.phones.get(&phone);
             let holder = holder.and_then(|id| Some((*id, user.company.users.get(*id)?)));
-            self.take(user, phone_mark(phone), Part::Phone, holder.map(Holder::new));
+            self.take(user, phone_mark(phone), Part::Phone, holder.map(ValueHolder::new));
         }
         let former = former_phones(user.company, listed, new);
         let releases = former.map(|phone| (phone_mark(phone), (user.row, Part::Phone)));
         self.releases.extend(releases);
     }
 
-    fn take(&mut self, user: &RowUser<'_>, mark: ValueMark, part: Part, holder: Option<Holder>) {
+    fn take(
+        &mut self,
+        user: &RowUser<'_>,
+        mark: ValueMark,
+        part: Part,
+        holder: Option<ValueHolder>,
+    ) {
         let own = user.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(holder.id) != own);
         let RowUser { row, line, .. } = *user;

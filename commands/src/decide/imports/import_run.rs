@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::company::selection::SelectionVersion;
 use crate::company::{Company, ImportState, Invites};
 use crate::decide::dialect_rules::run_limit;
-use crate::decide::runs::start_bulk_integration::{Request, read_channel};
+use crate::decide::runs::start_bulk_integration::{RunRequest, read_channel};
 use crate::event::{Counts, Event, Source, Who};
 use crate::values::{ImportId, Problem, Refusal, RunId};
 
@@ -42,7 +42,7 @@ impl Ending<'_> {
         let again = if invites.created_only { 0 } else { counts.duplicate };
         let channel = read_channel(self.company, invites.channel.as_str())?;
         let list = SelectionVersion::CURRENT;
-        let request = Request { run: run_of(import), channel, source, list };
+        let request = RunRequest { run: run_of(import), channel, source, list };
         request.check_id(self.company)?;
         request.check_size(self.company, [(run_limit(self.dialect), people)])?;
         // The list is in further commits, because this one has rows already.

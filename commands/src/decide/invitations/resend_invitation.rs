@@ -10,7 +10,7 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::start_bulk_integration::{
-    Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys, too_many,
+    Confirmed, MAX_NAMED_USERS, Mode, RunRequest, channel_of, keys, too_many,
 };
 use crate::decide::runs::unfinished;
 use crate::event::{Channel, ChannelName};
@@ -143,7 +143,7 @@ impl Decide for ResendInvitation {
         context.require_mail_settings(company)?;
         let source = self.source(company, &named, channel, context.at)?;
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
-        let request = Request { run, channel, source, list: SelectionVersion::CURRENT };
+        let request = RunRequest { run, channel, source, list: SelectionVersion::CURRENT };
         let selection = request.check(company, context.at)?;
         let is_account =
             |pick: &Pick| matches!(pick, Pick::Known(id) if company.numbers.is_account(*id));

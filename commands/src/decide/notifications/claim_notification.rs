@@ -125,7 +125,7 @@ fn address(
     mail: &Notification,
     sends_texts: bool,
     now: Time,
-) -> Result<Recipient, Code> {
+) -> Result<NotificationRecipient, Code> {
     let to = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
     if let Addressee::User(id) = mail.to
         && company.users.get(id).is_none_or(|user| user.state != UserState::Active)
@@ -195,7 +195,7 @@ pub fn open_claims(company: &Company, sends_texts: bool, now: Time) -> Vec<OpenN
     open.map(claim).collect()
 }
 
-fn dispatched(company: &Company, key: &str, to: Recipient) -> Event {
+fn dispatched(company: &Company, key: &str, to: NotificationRecipient) -> Event {
     Event::NotificationDispatched {
         key: key.to_owned(),
         user: Personal(to.key),
@@ -206,7 +206,7 @@ fn dispatched(company: &Company, key: &str, to: Recipient) -> Event {
 }
 
 /// The recipient of a mail, with the address on record.
-struct Recipient {
+struct NotificationRecipient {
     /// The key of an administrator is the address.
     key: UserKey,
     /// Empty if there is none.
@@ -216,16 +216,20 @@ struct Recipient {
 }
 
 /// The recipient of a mail. `None` for a user who was not created.
-fn recipient(company: &Company, to: &Addressee) -> Option<Recipient> {
+fn recipient(company: &Company, to: &Addressee) -> Option<NotificationRecipient> {
     match to {
         Addressee::User(id) => {
             let user = company.users.get(*id).filter(|user| user.is_created())?;
             let email = user.email().unwrap_or_default().to_owned();
-            Some(Recipient { key: user.key(), email, device: company.device(*id, user) })
+            Some(NotificationRecipient {
+                key: user.key(),
+                email,
+                device: company.device(*id, user),
+            })
         }
         Addressee::Admin(email) => {
             let key = UserKey::new(email);
-            Some(Recipient { key, email: email.to_string(), device: None })
+            Some(NotificationRecipient { key, email: email.to_string(), device: None })
         }
     }
 }

@@ -104,7 +104,7 @@ impl Decide for StartBulkIntegration {
         let wait_until = self.wait_until(context.at)?;
         let source = self.source.read(company, context)?;
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
-        let request = Request { run, channel, source, list: self.source.list() };
+        let request = RunRequest { run, channel, source, list: self.source.list() };
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
@@ -178,7 +178,7 @@ pub(crate) fn channel_of(company: &Company, name: Option<&str>) -> Result<Channe
 
 /// A requested run, by this command or by a resend.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub(crate) struct RunRequest {
     pub run: RunId,
     pub channel: Channel,
     pub source: Source,
@@ -186,7 +186,7 @@ pub(crate) struct Request {
     pub list: SelectionVersion,
 }
 
-impl Request {
+impl RunRequest {
     /// The people it is for, if the run may be created at all.
     ///
     /// # Errors

@@ -158,7 +158,8 @@ impl AssignRoles {
                     None => None,
                 };
                 let people = company.filtered(filter)?.into_iter();
-                // The order of ids is that of the list, and a person keeps the id whatever roles change.
+                // People are listed in the order of their ids. A change of roles changes no id, so the next command
+                // continues after this person.
                 let behind = people.filter(|(id, _)| after.is_none_or(|after| *id > after));
                 Ok(behind.map(|(_, user)| Personal(user.key())).collect())
             }

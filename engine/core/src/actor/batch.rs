@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use boarding_commands::decide::Command;
 use boarding_commands::event::Event;
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::CommandId;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -20,18 +20,18 @@ pub(super) struct Batch {
     pub(super) commits: Vec<Encoded>,
     pub(super) bytes: usize,
     pub(super) positions: u64,
-    pub(super) decided: Vec<Decided>,
+    pub(super) decided: Vec<BatchedCommand>,
     pub(super) ids: HashSet<CommandId>,
 }
 
 /// A decided command of a batch.
-pub(super) struct Decided {
-    pub(super) request: Box<Request>,
+pub(super) struct BatchedCommand {
+    pub(super) request: Box<CommandRequest>,
     pub(super) reply: oneshot::Sender<Reply>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: BatchedOutcome,
 }
 
-impl Decided {
+impl BatchedCommand {
     /// Whether it only reports mails that this engine has sent. It is appended in any case: the mails are sent, and
     /// the log of no other engine has their outcomes.
     pub(super) fn reports_mails(&self) -> bool {
@@ -42,7 +42,7 @@ impl Decided {
     }
 }
 
-pub(super) enum Outcome {
+pub(super) enum BatchedOutcome {
     /// It has a commit in the batch.
     Commit { result: Value, events: Vec<Event> },
     /// It has no commit, but its reply may depend on other commits of the batch.
@@ -59,12 +59,12 @@ impl Batch {
 }
 
 /// Sends the replies of a batch after its commits are durable.
-pub(super) fn answer_all(decided: Vec<Decided>, appended: Vec<Appended>) {
+pub(super) fn answer_all(decided: Vec<BatchedCommand>, appended: Vec<Appended>) {
     let mut appended = appended.into_iter();
-    for Decided { reply, outcome, .. } in decided {
+    for BatchedCommand { reply, outcome, .. } in decided {
         let answer = match outcome {
-            Outcome::Reply(reply) => *reply,
-            Outcome::Commit { result, events } => {
+            BatchedOutcome::Reply(reply) => *reply,
+            BatchedOutcome::Commit { result, events } => {
                 let Some(at) = appended.next() else { return };
                 let (version, position) = (at.last_version, at.last_position);
                 Reply::Accepted { duplicate: false, version, position, result, events }

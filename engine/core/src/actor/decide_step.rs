@@ -2,7 +2,7 @@
 
 use boarding_commands::company::Company;
 use boarding_commands::event::Event;
-use boarding_commands::step::{Outcome, Purpose, Request, step};
+use boarding_commands::step::{CommandRequest, StepMode, StepOutcome, step};
 use boarding_commands::values::{Code, Digest, Refusal};
 use serde_json::{Value, json};
 
@@ -50,12 +50,12 @@ impl State {
     /// Decides the request and folds the events of its commit.
     pub(crate) fn step(
         &mut self,
-        request: &Request,
-        purpose: Purpose,
-    ) -> Outcome<Encoded, EncodeError> {
+        request: &CommandRequest,
+        mode: StepMode,
+    ) -> StepOutcome<Encoded, EncodeError> {
         let waiting_changes = self.company.numbers.waiting_changes();
-        let outcome = step(&mut self.company, self.hash, request, purpose, Encoded::of);
-        if let Outcome::Commit(encoded) = &outcome {
+        let outcome = step(&mut self.company, self.hash, request, mode, Encoded::of);
+        if let StepOutcome::Commit(encoded) = &outcome {
             let events = &encoded.commit().events;
             self.hash = encoded.hash();
             self.tail += events.len() as u64;
@@ -72,7 +72,7 @@ impl State {
     ///
     /// # Errors
     /// `stream.version_conflict`, or `import.plan_changed` if an event has made the plan of an import stale.
-    pub(crate) fn check_version(&self, request: &Request) -> Result<(), Refusal> {
+    pub(crate) fn check_version(&self, request: &CommandRequest) -> Result<(), Refusal> {
         let actual = self.company.version;
         if let Some(expected) = request.expected_version.filter(|expected| *expected != actual) {
             let details = json!({"expected": expected, "actual": actual});
@@ -96,22 +96,26 @@ pub(super) enum Decided {
 }
 
 /// Decides one command against the state.
-pub(super) fn decide(context: &EngineContext, state: &mut State, request: &Request) -> Decided {
+pub(super) fn decide(
+    context: &EngineContext,
+    state: &mut State,
+    request: &CommandRequest,
+) -> Decided {
     let reply = match first_reply(context, state, request) {
         Some(reply) => reply,
-        None => match state.step(request, Purpose::Append) {
-            Outcome::Commit(encoded) => return Decided::Commit(Box::new(encoded)),
-            Outcome::Answer(result) => answer(context, state, false, result),
-            Outcome::Repeat(result) => answer(context, state, true, result),
-            Outcome::Refused(refusal) => Reply::Refused(refusal),
-            Outcome::NotEncoded(error) => Reply::not_encoded(&error),
+        None => match state.step(request, StepMode::Append) {
+            StepOutcome::Commit(encoded) => return Decided::Commit(Box::new(encoded)),
+            StepOutcome::Answer(result) => answer(context, state, false, result),
+            StepOutcome::Repeat(result) => answer(context, state, true, result),
+            StepOutcome::Refused(refusal) => Reply::Refused(refusal),
+            StepOutcome::NotEncoded(error) => Reply::not_encoded(&error),
         },
     };
     Decided::Reply(Box::new(reply))
 }
 
 /// The reply to a repeated command, or the refusal of an unexpected version.
-fn first_reply(context: &EngineContext, state: &State, request: &Request) -> Option<Reply> {
+fn first_reply(context: &EngineContext, state: &State, request: &CommandRequest) -> Option<Reply> {
     // A repeated command gets its first answer again, even if the company has another version now.
     let repeated =
         request.body.and_then(|body| context.first_answer(&state.company.id, request.id, body));

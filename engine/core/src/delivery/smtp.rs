@@ -55,8 +55,8 @@ struct Inner {
 /// The pause before a second try of a mail that is refused for now, by a server that accepts others: long enough for
 /// a limit of mails per second.
 const SECOND_TRY_PAUSE: Duration = Duration::from_secs(1);
-/// After so many second tries in vain, only one of so many mails is tried a second time: the server does not limit
-/// the rate, but refuses the recipients.
+/// After this number of failed second tries in a row, only one of as many mails is tried a second time: the server does not
+/// limit the rate, but refuses the recipients.
 const VAIN_TRIES: u32 = 16;
 
 impl SmtpTransport {

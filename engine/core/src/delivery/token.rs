@@ -17,10 +17,11 @@ const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
 const LATER_IMPORT_DOMAIN: &[u8] = b"boarding import link v2\0";
 /// The domain separation of the fingerprint of the secret.
 const FINGERPRINT_DOMAIN: &[u8] = b"boarding link secret fingerprint v1\0";
-/// The bytes of the fingerprint: enough to tell a changed secret.
+/// The bytes of the fingerprint: enough to detect a changed secret.
 const FINGERPRINT_BYTES: usize = 8;
 const INVITATION_BYTES: usize = 16;
-/// The bytes of the number in such a token. They shorten its HMAC to 112 bits, which cannot be guessed either.
+/// The bytes of the link's number in a token after the first. They leave 112 bits for the HMAC, which cannot be guessed
+/// either.
 const LINK_NUMBER_BYTES: usize = 2;
 const GENERATION_BYTES: usize = 4;
 /// The bytes of the HMAC-SHA256 in a token: 128 bits cannot be guessed.
@@ -54,7 +55,7 @@ impl Tokens {
         Self { keyed, fingerprint }
     }
 
-    /// Tells this secret from others: 16 characters `0-9a-f`. It says nothing about the secret itself.
+    /// Identifies the secret: 16 characters `0-9a-f`. It does not reveal the secret.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -83,7 +84,7 @@ impl Tokens {
     }
 
     /// The token of a link that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the
-    /// company records whether it was used. A later link than the first has its number in the token.
+    /// company records whether it was used. The token of a later link contains its number.
     pub fn import_token(&self, company: &CompanyId, import: ImportId, generation: u32) -> String {
         let name = import.0.0.to_be_bytes();
         let (number, named) = match u16::try_from(generation).unwrap_or(u16::MAX) {

@@ -12,9 +12,9 @@ use boarding_commands::decide::imports::import_preview::NumbersForecast;
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::dialect;
 use boarding_commands::event::{Event, FileRef, ImportOptions};
-use boarding_commands::step::{Outcome, Purpose, Request};
+use boarding_commands::step::{CommandRequest, StepMode, StepOutcome};
 use boarding_commands::values::{Code, ImportId, Problem};
-use boarding_projections::import_preview::ImportPreview;
+use boarding_projections::import_preview::PreviewedImport;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ struct DryRun {
 
 impl DryRun {
     /// Accepts the file. If its rows do not fit in the same commit, it accepts the file without rows.
-    fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
+    fn accept(&mut self, mut request: CommandRequest) -> Result<(), Reply> {
         let reply = match self.execute(&request) {
             Ok(()) => return Ok(()),
             Err(reply) => reply,
@@ -96,7 +96,7 @@ impl DryRun {
     fn apply_rows(
         &mut self,
         context: &EngineContext,
-        accepted: &Request,
+        accepted: &CommandRequest,
         id: ImportId,
     ) -> Result<(), Reply> {
         let import = self.state.company.imports.get(&id);
@@ -117,7 +117,7 @@ impl DryRun {
             }
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
-                let request = Request {
+                let request = CommandRequest {
                     command: ImportRows {
                         import: id,
                         rows: rows.clone(),
@@ -143,7 +143,7 @@ impl DryRun {
     }
 
     /// The values of the users that the rows of a request name.
-    fn values_before(&self, request: &Request) -> HashMap<String, Values> {
+    fn values_before(&self, request: &CommandRequest) -> HashMap<String, Values> {
         let company = &self.state.company;
         let (dialect, rows) = match (&request.command, &request.facts) {
             (Command::ImportRows(rows), _) => {
@@ -160,13 +160,13 @@ impl DryRun {
     }
 
     /// Executes the same step as the actor, without appending.
-    fn execute(&mut self, request: &Request) -> Result<(), Box<Reply>> {
+    fn execute(&mut self, request: &CommandRequest) -> Result<(), Box<Reply>> {
         let before = self.values_before(request);
-        match self.state.step(request, Purpose::DryRun) {
-            Outcome::Commit(encoded) => self.tally.note(&encoded, &before),
-            Outcome::Answer(_) | Outcome::Repeat(_) => {}
-            Outcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
-            Outcome::NotEncoded(error) => return Err(Box::new(Reply::not_encoded(&error))),
+        match self.state.step(request, StepMode::DryRun) {
+            StepOutcome::Commit(encoded) => self.tally.note(&encoded, &before),
+            StepOutcome::Answer(_) | StepOutcome::Repeat(_) => {}
+            StepOutcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
+            StepOutcome::NotEncoded(error) => return Err(Box::new(Reply::not_encoded(&error))),
         }
         Ok(())
     }
@@ -182,7 +182,7 @@ fn numbers_short(numbers: &NumbersForecast) -> Option<Problem> {
 /// The results so far. Except for `moves`, their size does not depend on the file.
 #[derive(Default)]
 struct Tally {
-    preview: ImportPreview,
+    preview: PreviewedImport,
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,

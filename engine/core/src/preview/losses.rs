@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// How many lines are named of each kind: enough to find them in the file, few enough for one line of text.
+/// The most lines that are named of each kind: enough to find them in the file, few enough for one line of text.
 const LINES_SHOWN: usize = 5;
 
-/// The cells, phones and rows of a file that were not taken over.
+/// The cells, phones and rows of a file that the import did not use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Losses {
     cells: Lost,
@@ -25,7 +25,7 @@ impl Losses {
         let number = |field: &str| row.get(field).and_then(Value::as_u64).unwrap_or_default();
         let listed = |field: &str| row.get(field).and_then(Value::as_array).into_iter().flatten();
         let (lost, line) = (number("lost"), number("line"));
-        // A row that was refused has problems, and loses itself.
+        // A row with problems was refused, so the whole row is lost.
         if listed("problems").next().is_some() {
             return self.rows.add(lost, line);
         }
@@ -71,7 +71,7 @@ impl Lost {
     }
 }
 
-/// Whether a warning is of a cell whose value was not taken over.
+/// Whether a warning says that the value of a cell was not used.
 fn is_lost_cell(warning: &Value) -> bool {
     let code = warning.get("code").and_then(Value::as_str).unwrap_or_default();
     let kept = ["phone.missing", "phone.plus_assumed"];

@@ -9,7 +9,7 @@ use boarding_commands::decide::imports::undo_import::preview_result;
 use boarding_commands::decide::imports::unsupervised;
 use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
-use boarding_commands::step::{Outcome, Purpose, Request, step};
+use boarding_commands::step::{CommandRequest, StepMode, StepOutcome, step};
 use boarding_commands::values::{Code, ImportId};
 
 use crate::actor::decide_step::State;
@@ -40,7 +40,7 @@ pub(super) fn preview(
             return ControlFlow::Break(());
         }
         // `last` would complete the undo, and its counts would no longer be in the state.
-        let request = Request {
+        let request = CommandRequest {
             command: UndoRows { import, rows, last: false }.into(),
             actor: ENGINE.to_owned(),
             authenticated: None,
@@ -66,12 +66,12 @@ pub(super) fn preview(
 }
 
 /// Executes one step on the copy. The commit is not encoded, so an undo of any size can be shown.
-fn execute(state: &mut State, request: &Request) -> Result<(), Reply> {
+fn execute(state: &mut State, request: &CommandRequest) -> Result<(), Reply> {
     let not_encoded = Ok::<Commit, Infallible>;
-    match step(&mut state.company, state.hash, request, Purpose::DryRun, not_encoded) {
-        Outcome::Commit(_) | Outcome::Answer(_) | Outcome::Repeat(_) => Ok(()),
-        Outcome::Refused(refusal) => Err(Reply::Refused(refusal)),
-        Outcome::NotEncoded(never) => match never {},
+    match step(&mut state.company, state.hash, request, StepMode::DryRun, not_encoded) {
+        StepOutcome::Commit(_) | StepOutcome::Answer(_) | StepOutcome::Repeat(_) => Ok(()),
+        StepOutcome::Refused(refusal) => Err(Reply::Refused(refusal)),
+        StepOutcome::NotEncoded(never) => match never {},
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::{Authority, Command, Facts};
-use boarding_commands::step::Request;
+use boarding_commands::step::CommandRequest;
 use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::watch;
 use ulid::Ulid;
@@ -29,7 +29,7 @@ pub(super) struct ManagerContext {
 impl ManagerContext {
     /// Submits a command of the engine itself.
     pub(super) async fn submit(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
-        let request = Request {
+        let request = CommandRequest {
             command: command.into(),
             facts: Facts::None,
             id: self.context.clock.id(),
@@ -106,8 +106,8 @@ impl ManagerContext {
         }
     }
 
-    /// Sleeps until this time, or without end if there is none; or until the pending work changes, or no new work may
-    /// start.
+    /// Sleeps until this time, until the pending work changes, or until no new work may start. Without a time, only the
+    /// other two end the sleep.
     pub(super) async fn wait_until(
         &self,
         pending: &mut watch::Receiver<PendingWork>,
@@ -118,7 +118,7 @@ impl ManagerContext {
         self.wait(pending, millis).await;
     }
 
-    /// Sleeps until the time is over, the pending work is as `ends` says, or no new work may start.
+    /// Sleeps until the time is over, until `ends` is true for the pending work, or until no new work may start.
     pub(super) async fn rest(
         &self,
         pending: &mut watch::Receiver<PendingWork>,

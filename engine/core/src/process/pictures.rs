@@ -66,13 +66,13 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
     let read = read.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?;
     match read {
         Err(refusal) if refusal.code != Code::Unavailable => {
-            // The archive is damaged or is another one now. Its other pictures need an outcome too.
+            // The archive is damaged, or the file was replaced. Its other pictures need an outcome too.
             refuse_rest(manager, import, &open).await;
             Ok(())
         }
         Ok(()) if !manager.is_closing() && !manager.handle.has_stopped() => {
             let now = manager.inspect(move |company| company.open_pictures.get(&import).cloned());
-            // Without an end, the same pictures would be read again without end.
+            // No picture got an outcome, so the next round would read the same pictures again, without end.
             if now.await.flatten().is_some_and(|now| now.done == open.done) {
                 refuse_rest(manager, import, &open).await;
             }

@@ -65,7 +65,7 @@ pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<boo
 /// The answer to a claim.
 enum Claimed {
     Events(Vec<Event>),
-    /// Nobody is due now, or this worker has lost the run.
+    /// No recipient is due now, or this worker has lost the run.
     Nothing,
     Refused(Obstacle),
     /// The claim may be in the log or not.

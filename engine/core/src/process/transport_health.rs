@@ -1,4 +1,4 @@
-//! Judges from the outcomes of mails whether the transport refuses everybody.
+//! Judges from the outcomes of mails whether the transport refuses all recipients.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,26 @@ use boarding_commands::values::Code;
 
 use crate::limits::{TRANSPORT_PAUSE_SECONDS, TRANSPORT_PAUSE_SECONDS_MAX};
 
-/// The people in a row who are refused before the transport counts as unusable, if it has accepted no mail yet: one
-/// refusal may concern the person alone.
+/// The number of people that are refused one after the other before the transport counts as unusable. This is the number
+/// for a transport that has accepted no mail yet: a single refusal may concern the person alone.
 const REFUSED_AT_FIRST: usize = 2;
-/// The same after it has accepted mails: the last people of a run may all be refused for reasons of their own.
+/// The same number after the transport has accepted a mail: the last few people of a run may each be refused for an own
+/// reason.
 const REFUSED_LATER: usize = 10;
-/// The people in a row who are refused by address before the others are not tried any more: greylisting refuses
-/// everybody once, and each person should be tried once before the run waits.
+/// The number of people that are refused by address before the run waits without trying the others. Greylisting refuses
+/// each address once, so a run usually tries each person once first.
 const REFUSED_ADDRESSES: usize = 500;
 
 /// What the transport did with the last mails of a run.
 #[derive(Debug, Default)]
 pub(super) struct TransportHealth {
-    /// Whether it has ever accepted or judged a mail of the run.
+    /// Whether it has accepted or permanently refused a mail of the run.
     has_answered: bool,
-    /// The people it has refused for now since its last final answer.
+    /// The people that it has temporarily refused since its last final answer.
     refused: BTreeSet<String>,
-    /// Those of them who were refused for a reason that does not concern them.
+    /// Of these, the people whose refusal concerns all mails.
     refused_all: BTreeSet<String>,
-    /// Its last words.
+    /// Its last answer to a refused mail.
     last_words: String,
 }
 
@@ -41,7 +42,7 @@ impl TransportHealth {
                 }
                 self.last_words = detail.clone().unwrap_or_default();
             }
-            // An uncertain mail says nothing: the transport may have broken down with it.
+            // An uncertain mail shows nothing about the transport: the connection may have broken during it.
             MailOutcome::Failed { code, .. } if code.leaves_delivery_open() => {}
             MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } | MailOutcome::Failed { .. } => {
                 self.has_answered = true;
@@ -51,7 +52,7 @@ impl TransportHealth {
         }
     }
 
-    /// Whether the transport refuses everybody. `remaining` is the number of recipients without an outcome.
+    /// Whether the transport refuses all recipients. `remaining` is the number of recipients without an outcome.
     pub(super) fn refuses_everybody(&self, remaining: u64) -> bool {
         let least = if self.has_answered { REFUSED_LATER } else { REFUSED_AT_FIRST };
         if self.refused_all.len() >= least {
@@ -66,13 +67,14 @@ impl TransportHealth {
     }
 }
 
-/// The pause after so many tries in vain, in seconds.
+/// The pause after this number of failed attempts, in seconds.
 pub(super) fn pause_seconds(tries: u32) -> u64 {
     let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
     TRANSPORT_PAUSE_SECONDS.saturating_mul(doubled).min(TRANSPORT_PAUSE_SECONDS_MAX)
 }
 
-/// Marks whether a temporary refusal uses up the time of its recipient. A run that waits uses up no time of its people.
+/// Sets the code of a temporary refusal, which says whether the refusal counts against the recipient's retry time. While a
+/// run waits, refusals do not count.
 pub(super) fn counted(outcome: MailOutcome, counts: bool) -> MailOutcome {
     match outcome {
         MailOutcome::Retry { detail, .. } => {

@@ -26,7 +26,7 @@ pub enum ResponseKind {
 }
 
 impl QuerySchema {
-    /// The names of its own parameters. Those that a request must have end in `!`.
+    /// The names of the query's parameters, without the common ones. A required parameter ends in `!`.
     pub fn parameter_names(&self) -> impl Iterator<Item = String> {
         self.params.iter().map(|one| format!("{}{}", one.name, if one.required { "!" } else { "" }))
     }

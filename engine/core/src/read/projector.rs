@@ -326,6 +326,7 @@ impl Follower {
             self.shared.store.flush()?;
             self.unflushed = 0;
         }
+        // Only after the batch: until then, the log alone finds these commands. See `EngineContext::location_of`.
         self.log.forget_commands_up_to(meta.position);
         self.indexed = self.indexed.max(meta.position);
         let is_indexed = meta.position >= self.indexed;

@@ -1,28 +1,27 @@
 //! The bytes around commits: segment headers, frames and records, as `log/FORMAT.md` describes them.
 //!
-//! All numbers are little-endian. A frame is what one write appends; its header's checksum covers the
-//! header, which holds the checksum of the payload and that of the frame before, so the frames of a
-//! log are a chain of their own.
+//! All numbers are little-endian. One write appends one frame. The header of a frame contains the checksums of the payload
+//! and of the previous frame, and ends with its own checksum. So the frames of a log form a chain.
 
 use boarding_commands::values::Digest;
 
 /// The format of segments that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
 
-/// The bytes of a segment's header.
+/// The size of a segment's header, in bytes.
 pub(super) const SEGMENT_HEADER: usize = 64;
-/// The bytes before a frame's records.
+/// The size of a frame's header, in bytes.
 pub(super) const FRAME_HEADER: usize = 40;
-/// The bytes after a frame's records. Never zero, so that a frame cut short shows.
+/// The bytes after a frame's records. They are not zero, so a frame that was cut short is detected.
 pub(super) const FRAME_TRAILER: [u8; 4] = *b"MARF";
-/// The bytes of a record before its commit's own.
+/// The size of a record's header, in bytes.
 pub(super) const RECORD_HEADER: usize = 48;
 
 pub(super) const FRAME_MAGIC: [u8; 4] = *b"FRAM";
 const SEGMENT_MAGIC: [u8; 8] = *b"BOARDLOG";
 
-/// The random id of one log. Each segment holds it, and each frame its first half. Bytes of another log,
-/// or personal data that looks like a frame, are so never read as a frame of this log.
+/// The random id of one log. Each segment contains it, and each frame its first half. So bytes of another log, or
+/// personal data that looks like a frame, are never read as a frame of this log.
 pub(super) type LogId = [u8; 16];
 
 /// The header of a segment.
@@ -90,7 +89,7 @@ impl SegmentHeader {
 /// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
-    /// The bytes of its records.
+    /// The size of its records, in bytes.
     pub(super) payload: u32,
     /// The position of its first commit.
     pub(super) first_position: u64,
@@ -103,7 +102,7 @@ pub(super) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Parses the header, if the bytes begin with one of this log and its checksum is right.
+    /// Parses the header. `None` unless the bytes begin with a frame header of this log with the right checksum.
     pub(super) fn parse(bytes: &[u8], log: &LogId) -> Option<Self> {
         let header = bytes.get(..FRAME_HEADER)?;
         let (body, sum) = header.split_at(FRAME_HEADER - 4);
@@ -125,7 +124,7 @@ impl FrameHeader {
         FRAME_HEADER + self.payload as usize + FRAME_TRAILER.len()
     }
 
-    /// The records' bytes, if the bytes hold the whole frame undamaged.
+    /// The bytes of the records; `None` if the frame is incomplete or damaged.
     pub(super) fn payload<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let (payload, trailer) =
             bytes.get(FRAME_HEADER..self.total())?.split_at_checked(self.payload as usize)?;
@@ -203,14 +202,14 @@ impl<'a> Record<'a> {
         (length as usize).checked_add(RECORD_HEADER)
     }
 
-    /// Parses the record at the start of the bytes, if it is complete and its checksum is right.
+    /// Parses the record at the start of the bytes. `None` if it is incomplete or its checksum is wrong.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let bytes = bytes.get(..Self::total(bytes)?)?;
         let sum = Fields(bytes.get(4..8)?).u32();
         (sum == crc32c::crc32c(bytes.get(8..)?)).then(|| Self::trust(bytes))?
     }
 
-    /// The record the bytes begin with, where a checksum around it holds already.
+    /// The record at the start of the bytes, without a check of its checksum: the frame's checksum was verified before.
     pub(super) fn trust(bytes: &'a [u8]) -> Option<Self> {
         let bytes = bytes.get(..Self::total(bytes)?)?;
         let (header, commit) = bytes.split_at_checked(RECORD_HEADER)?;

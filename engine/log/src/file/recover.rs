@@ -88,7 +88,8 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
 #[derive(Debug)]
 struct Scan<'a> {
     heads: Option<&'a Heads>,
-    /// `None` until the log was read up to the position of the heads file. Then the difference from it, if any.
+    /// `None` until the scan reaches the position in the heads file. Then the difference between log and heads file, or
+    /// `Some(None)` if they agree.
     heads_seen: Option<Option<String>>,
     depth: Depth,
     index: Index,
@@ -175,7 +176,7 @@ impl<'a> Scan<'a> {
         Ok(log)
     }
 
-    /// Takes note of a frame whose checksums hold.
+    /// Adds a frame to the index. Its checksums were verified before.
     fn frame(
         &mut self,
         header: &FrameHeader,
@@ -205,7 +206,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Takes note of a record and answers how long it is.
+    /// Checks a record and adds it to the index. Returns its size in bytes.
     fn record(&mut self, bytes: &[u8], name: &str, at: usize) -> Result<usize, OpenError> {
         let spot = || spot_of_record(bytes, name, at);
         let record = match self.depth {
@@ -289,7 +290,8 @@ fn damaged(spot: DamageLocation, what: &str) -> OpenError {
     OpenError::Damaged { spot, what: what.to_owned() }
 }
 
-/// The first record of a damaged frame with a wrong checksum; the first readable one if all are right.
+/// The location of the first record with a wrong checksum in a damaged frame. If all records are right, the location of
+/// the frame, with the company and version of its first record.
 fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> DamageLocation {
     let mut offset = FRAME_HEADER;
     while let Some(bytes) = frame.get(offset..)

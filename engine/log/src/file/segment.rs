@@ -59,6 +59,7 @@ impl SegmentFile {
         file.write_all_at(&header.to_bytes(), 0)?;
         file.sync_all()?;
         fs::rename(&unfinished, &path)?;
+        // Without this sync, a loss of power could remove the name of a segment that already has commits.
         sync_folder(folder)?;
         Ok(Self { file, path, capacity, steps: steps.clone() })
     }

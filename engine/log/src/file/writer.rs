@@ -51,10 +51,10 @@ pub(super) struct Writer {
 
 /// A frame that is being built, and the index changes that become visible with it.
 #[derive(Debug)]
-struct Draft {
+struct FrameDraft {
     frame: FrameBuilder,
     heads: HashMap<CompanyId, Head>,
-    entry: Vec<IndexEntry>,
+    entries: Vec<IndexEntry>,
     position: u64,
 }
 
@@ -92,10 +92,10 @@ impl Writer {
         }
         let bytes = batch.iter().flat_map(|call| &call.commits).map(stored_bytes).sum();
         self.make_room(bytes, batch)?;
-        let mut draft = Draft {
+        let mut draft = FrameDraft {
             frame: FrameBuilder::new(FRAME_HEADER + bytes + FRAME_TRAILER.len()),
             heads: HashMap::new(),
-            entry: Vec::new(),
+            entries: Vec::new(),
             position: self.position,
         };
         let outcomes = batch.iter().map(|call| self.add(&mut draft, &call.commits)).collect();
@@ -106,7 +106,7 @@ impl Writer {
     }
 
     /// Adds an append to the draft, or returns why it is rejected.
-    fn add(&self, draft: &mut Draft, commits: &[Encoded]) -> Outcome {
+    fn add(&self, draft: &mut FrameDraft, commits: &[Encoded]) -> Outcome {
         let head = |company: &CompanyId| match draft.heads.get(company) {
             Some(head) => *head,
             None => self.inner.index().head(company),
@@ -123,13 +123,13 @@ impl Writer {
         Ok(commits.iter().map(|commit| self.push(draft, commit)).collect())
     }
 
-    fn push(&self, draft: &mut Draft, encoded: &Encoded) -> Appended {
+    fn push(&self, draft: &mut FrameDraft, encoded: &Encoded) -> Appended {
         let (commit, hash, position) = (encoded.commit(), encoded.hash(), draft.position + 1);
         let within = draft.frame.push(position, hash, encoded.bytes());
         let location = location(self.segment, self.offset + within as u64);
         let (last_position, last_version) = (draft.position + commit.span(), commit.last_version());
         draft.position = last_position;
-        draft.entry.push(IndexEntry {
+        draft.entries.push(IndexEntry {
             company: commit.company.clone(),
             command: commit.command,
             first_version: commit.first_version,
@@ -144,7 +144,7 @@ impl Writer {
     /// Makes the draft durable, then visible.
     // The order must not change: write, sync, index, watch. A reader must never see a commit that a loss
     // of power could remove.
-    fn commit(&mut self, draft: Draft) -> Result<(), AppendError> {
+    fn commit(&mut self, draft: FrameDraft) -> Result<(), AppendError> {
         let first = self.position + 1;
         let (bytes, checksum) = draft.frame.finish(&self.inner.log, first, self.previous);
         let in_place = self.file.check_in_place();
@@ -158,7 +158,7 @@ impl Writer {
         if let Some(segment) = index.segments.last_mut() {
             segment.add_frame(first, self.offset, end);
         }
-        draft.entry.into_iter().for_each(|entry| index.add(entry));
+        draft.entries.into_iter().for_each(|entry| index.add(entry));
         drop(index);
         (self.offset, self.position, self.previous) = (end, draft.position, checksum);
         self.inner.end.send_replace(self.position);

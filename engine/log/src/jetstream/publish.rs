@@ -21,6 +21,7 @@ pub(super) async fn append(
 ) -> Result<Vec<Appended>, AppendError> {
     check_size(&commits, inner.append_bytes_max)?;
     let Some(company) = one_company(&commits)? else { return Ok(Vec::new()) };
+    // The lock is held until the outcome is known: the next append expects the sequence of this one.
     let turn = inner.append_lock(&company);
     let _turn = turn.lock().await;
     inner.check_undamaged()?;

@@ -53,7 +53,7 @@ pub(super) fn check_version(server: &str, version: &str) -> Result<(), OpenError
 /// Checks the server behind each monitoring address.
 ///
 /// # Errors
-/// When a server does not respond or is not safe, or when there is no address and that is not accepted.
+/// When a server does not respond or is not safe. Also without an address, unless the options accept that.
 pub(super) async fn check_all(options: &Options) -> Result<Vec<CheckedServer>, OpenError> {
     let mut known = Vec::new();
     for address in &options.monitors {

@@ -61,7 +61,7 @@ impl FeedError {
         }
     }
 
-    /// Whether the server refused a batch as a batch. It takes the same events one by one.
+    /// Whether the server rejected the batch itself. It accepts the same events one by one.
     pub(super) fn is_refused_batch(&self) -> bool {
         match self {
             Self::Publish { source, .. } => {
@@ -71,7 +71,7 @@ impl FeedError {
         }
     }
 
-    /// Whether the fault stays until a person ends it. Other faults may pass.
+    /// Whether the fault stays until an operator repairs it. Other faults may end without help.
     pub(super) fn needs_a_person(&self) -> bool {
         matches!(
             self,
@@ -83,18 +83,18 @@ impl FeedError {
     }
 }
 
-/// The answers of the server if another engine publishes, or has published, the same events.
+/// The error codes of the server if another engine publishes, or has published, the same events.
 const PUBLISHED_FIRST: [ErrorCode; 3] = [
     ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT,
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
     ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
 ];
 
-/// The answers of the server to a batch that it does not take: its setting or its limit has changed, a restart lost the
-/// first part, or too many unfinished batches of dead engines wait for their timeout.
+/// The error codes of the server for a rejected batch: its setting or its limit has changed, a restart lost the first
+/// part, or too many unfinished batches of dead engines wait for their timeout.
 const NO_BATCH: [ErrorCode; 5] = [
     ErrorCode::ATOMIC_PUBLISH_DISABLED,
-    // Server 2.12.0 takes no ids in a batch.
+    // Server 2.12.0 accepts no message ids in a batch.
     ErrorCode::ATOMIC_PUBLISH_UNSUPPORTED_HEADER,
     ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH,
     ErrorCode::ATOMIC_PUBLISH_TOO_LARGE_BATCH,

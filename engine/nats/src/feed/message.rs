@@ -60,7 +60,7 @@ const FRAMING_BYTES: usize = 256;
 
 /// An event ready to be published.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct EventMessage {
     pub position: u64,
     pub subject: String,
     pub headers: HeaderMap,
@@ -69,7 +69,7 @@ pub struct Message {
     pub bytes: usize,
 }
 
-impl Message {
+impl EventMessage {
     /// The message of an event, of at most `max_bytes`. If the event does not fit, the message has a link to it.
     pub fn of(recorded: &RecordedEvent<'_>, max_bytes: usize) -> Self {
         let company = &recorded.commit.company;
@@ -204,9 +204,9 @@ mod tests {
             }];
         });
         let recorded = recorded.events().next().unwrap();
-        let whole = Message::of(&recorded, 2 * 1024 * 1024);
+        let whole = EventMessage::of(&recorded, 2 * 1024 * 1024);
         assert!(whole.payload.len() > 1024 * 1024);
-        let cut = Message::of(&recorded, 1024 * 1024);
+        let cut = EventMessage::of(&recorded, 1024 * 1024);
         assert!(cut.bytes < 4096);
         let row: Value = serde_json::from_slice(&cut.payload).unwrap();
         assert_eq!((&row["data"], &row["event"]), (&Value::Null, &json!("TemplateSet")));

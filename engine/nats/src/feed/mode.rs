@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::message::Message;
+use super::message::EventMessage;
 use crate::limits::{
     FEED_BATCH_BYTES_MAX, FEED_BATCH_EVENTS_MAX, FEED_BATCH_EVENTS_MIN, FEED_IN_FLIGHT_EVENTS,
     FEED_IN_FLIGHT_PUBLISHES,
@@ -19,12 +19,12 @@ pub(super) struct Mode {
 
 impl Mode {
     /// How many of the next events go into one publish: one event, or a batch.
-    pub(super) fn group(self, ready: &VecDeque<Message>) -> usize {
+    pub(super) fn group(self, ready: &VecDeque<EventMessage>) -> usize {
         if !self.batches || self.singles > 0 || ready.len() < FEED_BATCH_EVENTS_MIN {
             return 1;
         }
         let mut bytes = 0;
-        let fits = |message: &&Message| {
+        let fits = |message: &&EventMessage| {
             bytes += message.bytes;
             bytes <= FEED_BATCH_BYTES_MAX
         };
@@ -43,8 +43,8 @@ mod tests {
 
     use super::*;
 
-    fn messages(sizes: &[usize]) -> VecDeque<Message> {
-        let message = |bytes: &usize| Message {
+    fn messages(sizes: &[usize]) -> VecDeque<EventMessage> {
+        let message = |bytes: &usize| EventMessage {
             position: 1,
             subject: String::new(),
             headers: HeaderMap::new(),

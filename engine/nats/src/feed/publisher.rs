@@ -15,9 +15,9 @@ use async_nats::jetstream::message::PublishMessage;
 
 use super::Feeder;
 use super::error::FeedError;
-use super::message::Message;
+use super::message::EventMessage;
 use super::mode::Mode;
-use super::source::Source;
+use super::source::LogSource;
 use crate::limits::{FEED_ACK_SECONDS_MAX, FEED_BATCH_SECONDS_MAX, FEED_IN_FLIGHT_BYTES};
 use crate::names::EVENT_STREAM;
 
@@ -57,12 +57,12 @@ impl Feeder {
     /// completely or not at all.
     pub(super) async fn publish(
         &self,
-        mut source: Source,
+        mut source: LogSource,
         mut sequence: u64,
         mut mode: Mode,
     ) -> Result<Infallible, FeedError> {
         let mut log_end = self.log.watch();
-        let (mut ready, mut in_flight) = (VecDeque::<Message>::new(), AllInFlight::default());
+        let (mut ready, mut in_flight) = (VecDeque::<EventMessage>::new(), AllInFlight::default());
         let mut at_end = false;
         loop {
             if ready.is_empty() && (!at_end || log_end.has_changed().unwrap_or(true)) {
@@ -101,7 +101,7 @@ impl Feeder {
     /// Sends one event or a batch.
     async fn send(
         &self,
-        group: Vec<Message>,
+        group: Vec<EventMessage>,
         after: u64,
         bytes: usize,
     ) -> Result<InFlight, FeedError> {
@@ -129,14 +129,14 @@ impl Feeder {
 /// Sends the messages, as a batch if there are several. The last one gets the acknowledgement.
 async fn send_all(
     context: &Context,
-    messages: Vec<Message>,
+    messages: Vec<EventMessage>,
     after: u64,
     batch: String,
 ) -> Result<PublishAckFuture, PublishError> {
     let count = messages.len();
     let client = (count > 1).then(|| context.client());
     for (number, message) in (1..).zip(messages) {
-        let Message { subject, mut headers, payload, .. } = message;
+        let EventMessage { subject, mut headers, payload, .. } = message;
         if count > 1 {
             headers.insert(NATS_BATCH_ID, batch.as_str());
             headers.insert(NATS_BATCH_SEQUENCE, number.to_string());

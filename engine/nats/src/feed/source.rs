@@ -4,7 +4,7 @@ use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CompanyId, Digest};
 
 use super::error::FeedError;
-use super::message::Message;
+use super::message::EventMessage;
 use crate::limits::FEED_READ_EVENTS;
 use boarding_core::engine::EngineLog;
 use boarding_log::{EventLog, Reader};
@@ -21,16 +21,16 @@ pub(super) struct Last {
 
 /// The events after the last published one, in the order of the log.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct LogSource {
     /// `None` while a blocking thread reads.
     reader: Option<Box<dyn Reader>>,
-    /// All events up to this position were returned by [`Source::more`] or published before.
+    /// All events up to this position were returned by [`LogSource::more`] or published before.
     position: u64,
     /// The largest message of this server, in bytes.
     max_bytes: usize,
 }
 
-impl Source {
+impl LogSource {
     /// The events after the last published one; all events if there is none.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// The next events; none at the end of the log.
-    pub(super) async fn more(&mut self) -> Result<Vec<Message>, FeedError> {
+    pub(super) async fn more(&mut self) -> Result<Vec<EventMessage>, FeedError> {
         let mut reader = self.reader.take().ok_or(FeedError::Stopping)?;
         let (after, max_bytes) = (self.position, self.max_bytes);
         let (reader, position, messages) = blocking(move || {
@@ -67,7 +67,7 @@ impl Source {
                 && let Some(entry) = reader.next().map_err(FeedError::Log)?
             {
                 let fresh = entry.recorded.events().filter(|recorded| recorded.position > after);
-                messages.extend(fresh.map(|recorded| Message::of(&recorded, max_bytes)));
+                messages.extend(fresh.map(|recorded| EventMessage::of(&recorded, max_bytes)));
                 position = position.max(entry.recorded.last_position());
             }
             Ok((reader, position, messages))

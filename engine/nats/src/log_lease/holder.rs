@@ -10,7 +10,7 @@ use crate::limits::{LOG_LEASE_SECONDS, SHARED_LOG_LEASE_SECONDS};
 
 /// An engine that holds the lease, alone or with the other engines of its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LeaseHolder {
     /// The id of this start of the engine.
     pub engine: Ulid,
     /// Whether its log is in JetStream, where engines share the lease.
@@ -26,7 +26,7 @@ pub struct Holder {
     pub lease_seconds: u64,
 }
 
-impl Holder {
+impl LeaseHolder {
     /// An engine of this process.
     pub fn new(engine: Ulid, shares: bool, data: String, folder: Option<String>) -> Self {
         let lease_seconds = if shares { SHARED_LOG_LEASE_SECONDS } else { LOG_LEASE_SECONDS };
@@ -54,7 +54,7 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LeaseHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { engine, host, data, .. } = self;
         write!(f, "engine {engine} on {host}, data folder {data}")
@@ -72,9 +72,9 @@ fn host_name() -> String {
 mod tests {
     use super::*;
 
-    fn holder(shares: bool, folder: Option<&str>) -> Holder {
+    fn holder(shares: bool, folder: Option<&str>) -> LeaseHolder {
         let engine = Ulid::from_parts(u64::from(shares), folder.map_or(0, |it| it.len() as u128));
-        Holder::new(engine, shares, "/data".to_owned(), folder.map(str::to_owned))
+        LeaseHolder::new(engine, shares, "/data".to_owned(), folder.map(str::to_owned))
     }
 
     #[test]

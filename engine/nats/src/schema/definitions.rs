@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::decide::{self, CommandSchema};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::Event;
-use boarding_commands::schema::{DEFINITIONS, asked, told};
+use boarding_commands::schema::{DEFINITIONS, for_answers, for_requests};
 use boarding_projections::history::PublishedEvent;
 use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ pub(super) type Parts = BTreeMap<String, Value>;
 
 /// All definitions. References between them have the form `#/$defs/<name>`.
 pub(super) fn all() -> Parts {
-    let (mut input, mut output) = (asked(), told());
+    let (mut input, mut output) = (for_requests(), for_answers());
     let mut parts = Sides::default();
     commands(&mut input, &mut output, &mut parts);
     queries(&mut input, &mut output, &mut parts);

@@ -117,7 +117,7 @@ pub(super) const ARCHIVES: &[Column] = &[
     column("INSERTED", "/inserted"),
     column("INVALID", "/invalid"),
     minor("REQUESTED BY", "/requested_by"),
-    minor("AT", "/at"),
+    minor("REQUESTED AT", "/at"),
 ];
 
 pub(super) const PICTURES: &[Column] = &[
@@ -203,7 +203,7 @@ pub(super) const COUNTS: &[Column] = &[
     column("WARNINGS", "/warnings"),
     column("PHONES ADDED", "/phones_added"),
     column("PHONES REJECTED", "/phones_failed"),
-    column("LOST", "/lost"),
+    column("LOST VALUES", "/lost"),
     column("NOTES", "/notes"),
     column("BLANK ROWS", "/blank_rows"),
 ];
@@ -356,7 +356,7 @@ pub(super) const REPORTS: &[Column] = &[
     column("NOT INVITED", "/not_invited"),
     column("INVITATION FAILED", "/invitation_failed"),
     column("ORGANIZATION", "/organization"),
-    column("GROUP", "/permission_group"),
+    column("PERMISSION GROUP", "/permission_group"),
     minor("ENDED AT", "/ended_at"),
 ];
 
@@ -371,7 +371,7 @@ pub(super) const REPORT: &[Column] = &[
     column("INVITATION", "/invitation"),
     column("WHY NOT INVITED", "/invitation_reason"),
     column("ORGANIZATION", "/organization"),
-    column("GROUP", "/permission_group"),
+    column("PERMISSION GROUP", "/permission_group"),
 ];
 
 pub(super) const INVITATIONS: &[Column] = &[
@@ -387,7 +387,7 @@ pub(super) const INVITATIONS: &[Column] = &[
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),
     minor("VERSION", "/version"),
-    column("AT", "/at"),
+    column("TIME", "/at"),
     column("EVENT", "/event"),
     minor("ACTOR", "/actor"),
     minor("AUTHENTICATED", "/authenticated"),

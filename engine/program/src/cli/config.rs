@@ -39,7 +39,7 @@ enum Verb {
         #[arg(allow_negative_numbers = true)]
         pairs: Vec<String>,
     },
-    /// Gives one or several settings their defaults again
+    /// Resets one or several settings to their defaults
     Unset {
         /// The names of settings or groups
         #[arg(required = true, value_name = "KEY")]

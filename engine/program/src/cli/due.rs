@@ -1,4 +1,4 @@
-//! Says what a verb has left for another one: runs that are due, mails that wait for their transport.
+//! Says what the operator must do next: runs that are due, mails that wait for their transport.
 
 use boarding_commands::company::{Company, RunState};
 use boarding_commands::values::Time;

@@ -59,7 +59,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("bench nats", "bench nats --nats nats://localhost:4222"),
 ];
 
-/// The program with an example in the help of each verb that has none of its own.
+/// Adds an example to the help of each verb that has none.
 pub(super) fn with_examples(mut program: Command) -> Command {
     for (words, example) in EXAMPLES {
         let Some((verb, below)) = words.split_once(' ') else { continue };

@@ -36,7 +36,7 @@ enum Verb {
     /// Lists the bound users
     #[command(after_help = "Example:\n  boarding nats-users list --company acme")]
     List(Limit),
-    /// Says which actors a user may name, instead of those before
+    /// Sets the actors that a user may name; they replace earlier ones
     #[command(
         after_help = "Example:\n  boarding nats-users bind acme-publisher hr@acme.example --company acme"
     )]
@@ -54,7 +54,7 @@ struct Bind {
     /// The actors that the user may name
     #[arg(required_unless_present = "anyone", value_name = "ACTOR")]
     actors: Vec<String>,
-    /// Lets the user name every actor, as the backend of a portal does that knows its people itself
+    /// Lets the user name every actor, for the backend of a portal that authenticates people itself
     #[arg(long, conflicts_with = "actors")]
     anyone: bool,
 }

@@ -17,7 +17,7 @@ use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::feed;
 use boarding_nats::isolation;
-use boarding_nats::log_lease::{Holder, LogLease};
+use boarding_nats::log_lease::{LeaseHolder, LogLease};
 use boarding_nats::ownership::{CompanyOwners, EngineId};
 use boarding_nats::server::{self, NatsServer};
 use boarding_nats::shared::KeptFiles;
@@ -293,7 +293,7 @@ async fn lease(
     }
     let data = common.data();
     let data = std::path::absolute(&data).unwrap_or(data).display().to_string();
-    let holder = Holder::new(id, shares, data, engine.folder_identity());
+    let holder = LeaseHolder::new(id, shares, data, engine.folder_identity());
     let lease = LogLease::acquire(client, holder, copies).await;
     lease.map(Some).map_err(|error| unavailable(&error))
 }

@@ -14,7 +14,7 @@ use crate::values::{Code, Personal, Phone, Problem, UserKey};
 /// How a row changes the list of corporate phones.
 #[derive(Debug, Default)]
 pub(super) struct PhoneChange {
-    /// The phone to add, and the user from whom it is taken.
+    /// The phone to add, and the user who loses it.
     add: Option<(Phone, Option<UserKey>)>,
     /// The phones of the row's user that leave the list.
     former: Vec<Phone>,
@@ -79,7 +79,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The user from whom the row takes the phone, if anybody has it.
+    /// The user who loses the phone to the row; none if no user has it.
     ///
     /// # Errors
     /// The problem if another row or another user keeps the phone.

@@ -8,6 +8,8 @@ use std::path::Path;
 pub(super) fn grow(growing: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(growing)?;
     file.write_all(bytes)?;
+    // Sync before rename: after a loss of power, the name must never belong to a part of a mail. The caller syncs the
+    // folder, once for all mails of a batch.
     file.sync_data()?;
     fs::rename(growing, path)
 }

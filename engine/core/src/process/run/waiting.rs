@@ -22,7 +22,7 @@ use crate::waiting::LatestTry;
 pub(super) struct Obstacle {
     /// What the run waits for, in words for people.
     pub(super) what: &'static str,
-    /// The last words of the server, or the cause.
+    /// The last answer of the server, or the cause.
     pub(super) last_words: String,
 }
 
@@ -40,8 +40,8 @@ impl RunWork {
         self.wait.is_some()
     }
 
-    /// The recipients with whom the transport is tried, while it may not be able to send. More after each try in vain,
-    /// because the first may be refused for reasons of their own.
+    /// The number of recipients in a trial of a transport that may not be able to send. It grows with each failed trial,
+    /// because the first recipients may be refused for reasons that concern only them.
     pub(super) fn trial_size(&self) -> Option<usize> {
         let tries = match self.wait {
             Some(wait) => wait.tries,
@@ -52,7 +52,7 @@ impl RunWork {
         Some(doubled.clamp(1, CLAIM_MAX))
     }
 
-    /// No recipient is due while the run waits, so the transport could not be tried.
+    /// The error while the run waits and no recipient is due, so the transport cannot be tried.
     pub(super) fn untried(&self) -> Result<(), Obstacle> {
         let last_words = self.health.lock().unwrap_or_else(PoisonError::into_inner).last_words();
         // Another process may have made the last try, and its words are not known here.

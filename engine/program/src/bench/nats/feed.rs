@@ -14,7 +14,7 @@ use super::raw::{PAYLOADS_MAX, Raw};
 use super::{Bench, compared};
 use boarding_core::engine::{Engine, LogChoice};
 use boarding_log::connect::usual_copies;
-use boarding_nats::feed::{Feed, Message, Options};
+use boarding_nats::feed::{EventMessage, Feed, Options};
 use boarding_nats::names::{self, EVENT_STREAM};
 use boarding_nats::server::{self, NatsServer};
 
@@ -122,7 +122,7 @@ fn events(engine: &Engine, max_bytes: usize) -> Result<(Vec<u64>, Vec<Bytes>), B
         for recorded in entry.recorded.events() {
             positions.push(recorded.position);
             if payloads.len() < PAYLOADS_MAX {
-                payloads.push(Message::of(&recorded, max_bytes).payload.into());
+                payloads.push(EventMessage::of(&recorded, max_bytes).payload.into());
             }
         }
     }
