@@ -194,7 +194,7 @@ async fn holder_is_named_only_to_those_who_may_see_her() {
     }
     let commands = [
         ("RestoreUser", json!({"user": "ann"}), "accounts"),
-        ("AddCorporatePhone", json!({"phone": phone, "user": "eve"}), "accounts"),
+        ("AddCorporatePhone", json!({"phone": phone, "user": "eve"}), "bulk_import_users"),
     ];
     grant_as_root(&harness, "importer", "bulk_import_users").await;
     for (name, body, permission) in commands {
