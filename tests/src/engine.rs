@@ -25,6 +25,7 @@ mod one_phone;
 mod one_transport_down;
 mod own_clock;
 mod permissions;
+mod pictures;
 mod preview_agreement;
 mod previews;
 mod privacy;

@@ -115,6 +115,8 @@ pub struct OpenPictures {
     pub done: u64,
     /// The users who got a picture of the archive: a second one is invalid.
     pub(crate) users: BTreeSet<UserId>,
+    /// The digests of the pictures that these users had before.
+    pub replaced: BTreeSet<Box<str>>,
 }
 
 /// The progress of the undo of an import.

@@ -19,6 +19,7 @@ impl Company {
                     total: *total,
                     done: 0,
                     users: BTreeSet::new(),
+                    replaced: BTreeSet::new(),
                 };
                 self.open_pictures.insert(*import, open);
             }
@@ -26,12 +27,13 @@ impl Company {
                 self.picture_imports.insert(*import);
                 self.open_pictures.remove(import);
             }
-            PictureEvent::PictureInserted { import, number, user, sha256, .. } => {
+            PictureEvent::PictureInserted { import, number, user, sha256, replaced, .. } => {
                 let user = self.users.enter(user.as_str());
                 *self.pictures.entry(user).or_default() += 1;
                 self.portraits.insert(user, sha256.as_str().into());
                 if let Some(open) = self.picture_done(*import, *number) {
                     open.users.insert(user);
+                    open.replaced.extend(replaced.as_deref().map(Into::into));
                 }
             }
             PictureEvent::PictureRefused { import, number, .. } => {

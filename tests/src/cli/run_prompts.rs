@@ -15,6 +15,7 @@ fn prompt_shows_the_parts_of_the_number() {
         ("bob", ""),
         ("cid", "+84923448003"),
         ("dee", "+84923448004"),
+        ("eve", "+84923448005"),
     ];
     cli.import(&cli.people("people.csv", &people));
     let settings =
@@ -27,9 +28,10 @@ fn prompt_shows_the_parts_of_the_number() {
     assert_eq!((&first["passed"], &first["failed"]), (&json!(1), &json!(1)));
     cli.start(&["--user", "dee", "--not-before", "2999-01-01T00:00:00Z"]);
     cli.run(&["users", "archive", "cid"]).expect_status(0);
+    cli.run(&["users", "link", "eve", "--channel", "whatsapp"]).expect_status(0);
 
-    let shown = "You're about to send invitation emails to 5 users for them to link their messaging account. \
-        Of them, 3 will be invited, 1 will fail with recipient.corporate_phone_missing, \
+    let shown = "You're about to send invitation emails to 6 users for them to link their messaging account. \
+        Of them, 3 will be invited, 1 will be skipped with recipient.already_linked, 1 will fail with recipient.corporate_phone_missing, \
         1 will fail with recipient.user_archived. Have a link that works: 2. \
         Invited within the last 24 hours: 1. May have got an earlier mail: 1. In a run that waits: 1.";
     let words = "runs start --channel whatsapp --import latest";

@@ -9,7 +9,7 @@ use super::import_preview::{InvitesForecast, NumbersForecast};
 use super::import_run::run_of;
 use crate::company::selection::{Pick, Selection};
 use crate::company::{Company, User};
-use crate::decide::runs::expected::Expected;
+use crate::decide::runs::expected::ExpectedOutcomes;
 use crate::decide::runs::recipients::InviteRules;
 use crate::dialect::Dialect;
 use crate::event::{Event, Person};
@@ -77,10 +77,10 @@ pub fn invites(
     let picks = run.people().into_iter().map(Pick::Known).collect();
     let people = Selection { picks, duplicates_removed: 0 };
     let rules = InviteRules { channel: run.channel, resend: false, sends_texts, own: None };
-    let (expected, invited) = Expected::of(company, &people, &rules, now);
+    let (outcomes, invited) = ExpectedOutcomes::of(company, &people, &rules, now);
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();
-    Some(InvitesForecast { channel: run.channel.as_str(), expected, people })
+    Some(InvitesForecast { channel: run.channel.as_str(), outcomes, people })
 }
 
 /// Whether the numbers suffice. The company has the whole import. None if the import opens no accounts.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::decide::runs::expected::Expected;
+use crate::decide::runs::expected::ExpectedOutcomes;
 use crate::event::Counts;
 use crate::values::{Code, Problem, UserKey};
 
@@ -42,7 +42,8 @@ pub struct ImportPreview<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct InvitesForecast {
     pub channel: &'static str,
-    pub expected: Expected,
+    #[serde(flatten)]
+    pub outcomes: ExpectedOutcomes,
     /// The first people who would be invited.
     pub people: Vec<UserKey>,
 }

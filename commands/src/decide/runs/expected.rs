@@ -49,8 +49,8 @@ const RECENT_SECONDS: u64 = 24 * 3600;
 /// The parts of the number of people, as things stand now.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Parts {
-    /// The outcomes of the people if the run started now.
-    expected: Expected,
+    #[serde(flatten)]
+    outcomes: ExpectedOutcomes,
     /// How many of the people hold a link to this channel that works. A new mail may end it.
     live_links: u64,
     /// How many of the people were mailed an invitation to this channel within the last 24 hours.
@@ -65,9 +65,18 @@ pub(crate) struct Parts {
     by_text: u64,
 }
 
+/// The outcomes of people if a run for them started now.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct ExpectedOutcomes {
+    expected: Expected,
+    /// The people who would be skipped, by the code of the reason.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    skip_codes: BTreeMap<&'static str, u64>,
+}
+
 /// How many people would be invited, skipped, and failed by code.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Expected {
+struct Expected {
     invite: u64,
     skip: u64,
     #[schemars(with = "BTreeMap<String, u64>")]
@@ -82,8 +91,8 @@ impl Parts {
         now: Time,
     ) -> Self {
         let channel = rules.channel;
-        let (expected, _) = Expected::of(company, selection, &rules, now);
-        let mut parts = Self { expected, ..Self::default() };
+        let (outcomes, _) = ExpectedOutcomes::of(company, selection, &rules, now);
+        let mut parts = Self { outcomes, ..Self::default() };
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
         for pick in &selection.picks {
@@ -102,7 +111,7 @@ impl Parts {
     }
 }
 
-impl Expected {
+impl ExpectedOutcomes {
     /// The outcomes of the people if they were invited now, and those who would get a mail.
     pub(crate) fn of(
         company: &Company,
@@ -110,31 +119,35 @@ impl Expected {
         rules: &InviteRules,
         now: Time,
     ) -> (Self, Vec<UserId>) {
-        let (mut expected, mut invited) = (Self::default(), Vec::new());
+        let (mut outcomes, mut invited) = (Self::default(), Vec::new());
         let mut promises = Promises::default();
         for pick in &selection.picks {
             let Pick::Known(id) = *pick else {
-                expected.fail(Code::RecipientUserNotCreated);
+                outcomes.fail(Code::RecipientUserNotCreated);
                 continue;
             };
             let outcome = outcome_without_mail(company, rules, id, now)
                 .or_else(|| promises.make(company, id).err().map(MailOutcome::failed));
             match outcome {
                 None => {
-                    expected.invite += 1;
+                    outcomes.expected.invite += 1;
                     invited.push(id);
                 }
                 Some(MailOutcome::Failed { code, .. } | MailOutcome::Retry { code, .. }) => {
-                    expected.fail(code);
+                    outcomes.fail(code);
                 }
-                Some(MailOutcome::Skipped { .. } | MailOutcome::Sent { .. }) => expected.skip += 1,
+                Some(MailOutcome::Skipped { code, .. }) => {
+                    outcomes.expected.skip += 1;
+                    *outcomes.skip_codes.entry(code.as_str()).or_default() += 1;
+                }
+                Some(MailOutcome::Sent { .. }) => outcomes.expected.skip += 1,
             }
         }
-        (expected, invited)
+        (outcomes, invited)
     }
 
     fn fail(&mut self, code: Code) {
-        *self.fail.entry(code.as_str()).or_default() += 1;
+        *self.expected.fail.entry(code.as_str()).or_default() += 1;
     }
 }
 

@@ -50,7 +50,8 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
             }
         }
     });
-    let mut taken = BTreeSet::new();
+    // Some may be of an earlier process that was killed before the archive was done.
+    let mut taken: BTreeSet<String> = open.replaced.iter().map(|old| old.to_string()).collect();
     while let Some(pictures) = chunk.recv().await {
         if manager.is_closing() || manager.handle.has_stopped() {
             discard_pictures(&manager.context.files, &pictures);

@@ -7,6 +7,9 @@ use super::words::quoted;
 /// The advice for a refusal, or nothing if there is nothing to type.
 pub(super) fn on(code: &str, details: &Value) -> Option<String> {
     let detail = |name: &str| details.get(name).and_then(Value::as_str);
+    if let Some(first) = detail("query").and_then(first_import) {
+        return Some(first.to_owned());
+    }
     Some(match (code, detail("channel"), detail("found")) {
         ("channel.not_enabled", Some(channel), _) => {
             format!("enable it: boarding config set channels.{channel} true")
@@ -66,9 +69,21 @@ fn list_of(details: &Value) -> Option<&'static str> {
     lists.into_iter().find(|(name, _)| details.get(name).is_some()).map(|(_, text)| text)
 }
 
+/// How the first import is made that this query would list.
+fn first_import(query: &str) -> Option<&'static str> {
+    Some(match query {
+        "picture_imports" => "import pictures first: boarding pictures ARCHIVE",
+        "batch_operation_reports" => {
+            "import accounts first: boarding import FILE --dialect multiline --organization NAME --permission-group NAME"
+        }
+        _ => return None,
+    })
+}
+
 /// Whether the advice for a refusal shows this detail.
 pub(super) fn shows(code: &str, detail: &str) -> bool {
-    code == "csv.invalid_encoding" && matches!(detail, "readings" | "hint")
+    (code, detail) == ("import.none_available", "query")
+        || code == "csv.invalid_encoding" && matches!(detail, "readings" | "hint")
 }
 
 /// How the first cell beyond ASCII reads in each encoding that may be meant.
@@ -182,6 +197,8 @@ mod tests {
         assert!(not_enabled.ends_with("channels.imessage true"));
         let required = on("field.required", json!({"field": "organization"}));
         assert_eq!(required, "add --organization NAME");
+        let none = on("import.none_available", json!({"query": "picture_imports"}));
+        assert_eq!(none, "import pictures first: boarding pictures ARCHIVE");
         assert!(on("query.not_found", json!({"account": "ann"})).contains("boarding accounts"));
         let (own, product) = (json!({"legacy_code": 20001}), json!({"limit": 1000}));
         assert!(on("import.too_many_rows", own).contains("bulk_integration_max_records"));

@@ -39,5 +39,5 @@ async fn resolve(
     }
     let newest = session.rows(query, json!({}), Some(1)).await?;
     let id = newest.first().map(|row| text(row, field).to_owned());
-    id.ok_or_else(|| Refusal::new(none).into())
+    id.ok_or_else(|| Refusal::new(none).with(json!({"query": query})).into())
 }

@@ -274,16 +274,14 @@ pub(super) fn announcement(invitations: Invitations, duplicates_removed: u64) ->
 
 /// The parts of the number of people in a preview. Empty if all of them will be invited, for the first time today.
 fn parts(preview: &Value) -> String {
-    let expected = preview.get("expected").cloned().unwrap_or_default();
-    let (invite, skip) = (number(&expected, "invite"), number(&expected, "skip"));
-    let fail = expected.get("fail").and_then(Value::as_object).cloned().unwrap_or_default();
-    let fail = fail.iter().map(|(code, count)| format!("{count} will fail with {code}"));
+    let invite = preview.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or_default();
     let mut sentences = Vec::new();
     let mut all = vec![format!("{invite} will be invited")];
-    if skip > 0 {
-        all.push(format!("{skip} will be skipped"));
+    for (field, what) in [("/skip_codes", "be skipped"), ("/expected/fail", "fail")] {
+        let by_code = preview.pointer(field).and_then(Value::as_object).cloned();
+        let by_code = by_code.unwrap_or_default();
+        all.extend(by_code.iter().map(|(code, count)| format!("{count} will {what} with {code}")));
     }
-    all.extend(fail);
     if all.len() > 1 {
         sentences.push(format!("Of them, {}.", all.join(", ")));
     }

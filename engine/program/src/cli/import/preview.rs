@@ -90,15 +90,19 @@ fn print_changes(out: &Out, plan: &ImportPlan) {
 fn print_invites(out: &Out, invites: &Value) {
     let number = |field: &str| invites.pointer(field).and_then(Value::as_u64).unwrap_or(0);
     let (invite, skip) = (number("/expected/invite"), number("/expected/skip"));
+    let skipped = if skip == 0 { ", 0 skipped".to_owned() } else { String::new() };
     let listed = |field: &str| invites.get(field).and_then(Value::as_array).cloned();
     let people = listed("people").unwrap_or_default();
     let names: Vec<&str> = people.iter().take(PEOPLE_SHOWN).filter_map(Value::as_str).collect();
     let more = if invite > names.len() as u64 { ", …" } else { "" };
-    let fails = invites.pointer("/expected/fail").and_then(Value::as_object);
-    let fails =
-        fails.into_iter().flatten().map(|(code, count)| format!(", {count} failed: {code}"));
-    let fails: String = fails.collect();
+    let by_code = |field: &str, outcome: &str| {
+        let counts = invites.pointer(field).and_then(Value::as_object);
+        let counts = counts.into_iter().flatten();
+        counts.map(|(code, count)| format!(", {count} {outcome}: {code}")).collect::<String>()
+    };
+    let skips = by_code("/skip_codes", "skipped");
+    let fails = by_code("/expected/fail", "failed");
     let named =
         if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
-    out.line(&format!("\nto be invited now: {invite}{named}, {skip} skipped{fails}"));
+    out.line(&format!("\nto be invited now: {invite}{named}{skipped}{skips}{fails}"));
 }
