@@ -1,5 +1,6 @@
 //! Tests of the whole engine through its Rust API, with real folders, log, outbox and mail server.
 
+mod clock_jumps;
 mod data_folder;
 mod dialects;
 mod full_disk;
@@ -64,8 +65,12 @@ const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,
 /// A temporary data folder, a manual clock, and the engine that has the folder open.
 pub(crate) struct EngineHarness {
     folder: tempfile::TempDir,
-    /// The time of the clock, in milliseconds.
+    /// The time of the machine's clock, in milliseconds.
     clock: Arc<AtomicI64>,
+    /// How long the machine runs, in milliseconds.
+    uptime: Arc<AtomicI64>,
+    /// Whether the engine notices that the clock jumps, as in the program.
+    is_guarded: bool,
     pub(crate) transport: Option<Arc<dyn Transport>>,
     adopt_runs: bool,
     pub(crate) log: LogChoice,
@@ -85,7 +90,10 @@ impl EngineHarness {
     pub(crate) async fn with_log(log: LogChoice, transport: Option<Arc<dyn Transport>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(START));
-        let mut harness = Self { folder, clock, transport, adopt_runs: false, log, engine: None };
+        let uptime = Arc::new(AtomicI64::new(0));
+        let (is_guarded, adopt_runs, engine) = (false, false, None);
+        let mut harness =
+            Self { folder, clock, uptime, is_guarded, transport, adopt_runs, log, engine };
         harness.open().await;
         harness
     }
@@ -123,7 +131,12 @@ impl EngineHarness {
 
     fn options(&self) -> Options {
         let millis = Arc::clone(&self.clock);
-        let clock = Clock::reading(move || Time(millis.load(Ordering::SeqCst)));
+        let read = move || Time(millis.load(Ordering::SeqCst));
+        let uptime = Arc::clone(&self.uptime);
+        let clock = match self.is_guarded {
+            true => Clock::guarded(read, move || uptime.load(Ordering::SeqCst) * 1_000),
+            false => Clock::reading(read),
+        };
         let (transport, adopt_runs) = (self.transport.clone(), self.adopt_runs);
         let log = self.log.clone();
         let data = self.data();
@@ -187,6 +200,7 @@ impl EngineHarness {
 
     pub(crate) fn advance_clock(&self, seconds: i64) {
         self.clock.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.uptime.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
     pub(crate) fn now(&self) -> Time {

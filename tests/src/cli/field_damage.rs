@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::mail_server::MailServer;
 use crate::support::paths::fixture;
 use crate::support::program::{Cli, Output};
 
@@ -174,10 +175,42 @@ fn odd_addresses_are_judged_with_a_hint() {
     let cli = company();
     import(&cli, "37-emails").expect_status(5);
     let rows = cli.rows(&["imports", "rows", "latest"]);
+    let outcomes: Vec<_> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
+    let bad = "invalid";
+    assert_eq!(outcomes, [bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, "created"]);
+    for row in &rows[..11] {
+        assert_eq!(row["problems"][0]["column"], "email", "{row}");
+    }
     for (row, words) in [(5, "write @"), (6, "full stop"), (9, "underscore")] {
         let message = rows[row]["problems"][0]["message"].as_str().unwrap();
         assert!(message.contains(words), "{message}");
     }
+}
+
+/// N53: By a server without SMTPUTF8, a domain beyond ASCII is no obstacle. Only letters before the @ are, and it is said.
+#[test]
+fn domains_beyond_ascii_are_invited_by_a_plain_server() {
+    let cli = company();
+    let server = MailServer::start(&["--plain-addresses"]);
+    let (sender, links) = ("Acme <onboarding@acme.example>", "https://link.acme.example/");
+    cli.run(&["config", "set", "link_base_url", links, "mail_from", sender]).expect_status(0);
+    let file = fixture("field/37b-odd-domains.csv");
+    cli.run(&["import", &file, "--dialect", "leapxpert", "--add-phones"]).expect_status(5);
+    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let words = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    cli.run(&[&words[..], &["--smtp", &smtp]].concat()).expect_status(5);
+    let mut log = cli.rows(&["log", "latest"]);
+    log.sort_by_key(|row| row["username"].to_string());
+    let outcomes: Vec<_> = log.iter().map(|row| [&row["username"], &row["status"]]).collect();
+    let (sent, failed) = ("success", "failed");
+    let expected =
+        [["u10", failed], ["u13", failed], ["u14", sent], ["u15", sent], ["u16", failed]];
+    assert_eq!(json!(outcomes), json!(expected));
+    for row in [&log[1], &log[4]] {
+        assert!(row["reason"].as_str().unwrap().contains("before the @"), "{row}");
+    }
+    let received: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!(received, ["a@xn--mnchen-3ya.example"; 2]);
 }
 
 /// Roles with another separator get a hint that names the right one.

@@ -1,11 +1,13 @@
-//! A log that cannot be written any more: the program says so and ends; the next start goes on.
+//! A log or read models that cannot be written any more: the program says so and ends; the next start goes on.
+
+use std::fs;
 
 use serde_json::json;
 
 use super::run::{check_runs_are_completed, start};
 use super::sample_folder::{SampleFolder, id};
 use super::{history, mails};
-use crate::support::disk::forbid_writes;
+use crate::support::disk::{SmallDisk, forbid_writes};
 use crate::support::mail_server::MailServer;
 use crate::support::wait::eventually;
 
@@ -31,6 +33,45 @@ async fn run_ends_when_its_log_cannot_be_written() {
     folder.run(&["runs", "resume"]);
     check_runs_are_completed(&folder);
     let received = mails::on_server(server.received().into_iter().map(|mail| mail.data));
+    assert!(received[&run].values().all(|&count| count == 1), "two mails to one person");
+    history::check_run_laws(&folder);
+}
+
+/// Fault 6: After a run is accepted, a full disk of the read models leads to no second mail. The program says that the
+/// run is accepted and what goes on with it; the same command again starts no other run.
+#[tokio::test]
+async fn accepted_run_is_resumed_after_the_disk_was_full() {
+    let Some(disk) = SmallDisk::mount(4) else {
+        println!("skipped: only root can mount a disk in memory");
+        return;
+    };
+    let server = MailServer::start(&[]);
+    let folder = SampleFolder::with_people(PEOPLE).with_mail_server(server.port);
+    folder.move_read_models(&disk.path().join("derived"));
+    let words = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let process = folder.start(&words);
+    eventually("mails arrive", async || (!server.received().is_empty()).then_some(())).await;
+    let ballast = disk.fill();
+    let output = process.wait();
+
+    let answer = output.lines(4).remove(0);
+    let run = answer["result"]["run"].as_str().unwrap().to_owned();
+    assert_eq!(answer["outcome"], json!("accepted"));
+    let accepted = format!("run {run} is accepted; `boarding runs resume` goes on");
+    for text in [&accepted, "do not repeat the command", "read models", "free space"] {
+        assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
+    }
+    assert!(!output.stderr.contains("the log"), "{}", output.stderr);
+    let again = folder.run(&words);
+    assert!(matches!(again.status.code(), Some(1 | 4)), "{}", again.stderr);
+    fs::remove_file(ballast).unwrap();
+    let refused = folder.lines(&words, 1).remove(0);
+    assert_eq!(refused["code"], json!("run.people_in_unfinished_run"), "{refused}");
+    folder.run(&["runs", "resume"]);
+    check_runs_are_completed(&folder);
+    let received = mails::on_server(server.received().into_iter().map(|mail| mail.data));
+    assert_eq!(received.keys().collect::<Vec<_>>(), [&run]);
+    assert_eq!(received[&run].len(), PEOPLE);
     assert!(received[&run].values().all(|&count| count == 1), "two mails to one person");
     history::check_run_laws(&folder);
 }

@@ -77,6 +77,14 @@ impl SampleFolder {
         self
     }
 
+    /// Moves the read models to this place, for example on another disk.
+    pub(super) fn move_read_models(&self, place: &Path) {
+        let derived = self.data().join("derived");
+        copy_folder(&derived, place);
+        fs::remove_dir_all(&derived).unwrap();
+        std::os::unix::fs::symlink(place, &derived).unwrap();
+    }
+
     pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

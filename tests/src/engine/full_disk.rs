@@ -1,8 +1,7 @@
 //! A disk that is full for a while: commands work, and the read models go on by themselves.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
@@ -12,40 +11,8 @@ use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Map, json};
 
+use crate::support::disk::SmallDisk;
 use crate::support::wait::eventually;
-
-/// A disk in memory, which only root can make. It is removed with the test.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        // The log reserves 64 MiB, and read models need some more.
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=80m", "tmpfs"]).arg(folder.path());
-        let is_mounted = mount.output().is_ok_and(|output| output.status.success());
-        is_mounted.then(|| Self(folder))
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.path().join("data")
-    }
-
-    /// Fills the rest of the disk with one file and returns its path.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.path().join("ballast");
-        let mut file = fs::File::create(&path).unwrap();
-        let full = std::io::copy(&mut std::io::repeat(1), &mut file).unwrap_err();
-        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
 
 fn open(data: &Path) -> Engine {
     Engine::open(Options {
@@ -90,11 +57,12 @@ async fn roles(engine: &Engine) -> Result<usize, QueryFailure> {
 /// ones, and the failure names the read models, not the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_disk_stops_read_models_only_while_it_is_full() {
-    let Some(disk) = Disk::mount() else {
+    // The log reserves 64 MiB, and read models need some more.
+    let Some(disk) = SmallDisk::mount(80) else {
         println!("skipped: only root can mount a disk in memory");
         return;
     };
-    let engine = open(&disk.data());
+    let engine = open(&disk.path().join("data"));
     let first = role(&engine, 0);
     let answer = define_role(&engine, &first).await;
     assert!(matches!(answer, Answer::Accepted { .. }), "{answer:?}");

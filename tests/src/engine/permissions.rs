@@ -175,3 +175,46 @@ async fn repeat_is_answered_after_the_permission_is_lost() {
         "{repeat:?}"
     );
 }
+
+/// A41: Who takes the value of another person learns who has it, because she may see that person. Without a permission
+/// nothing is said.
+#[tokio::test]
+async fn holder_is_named_only_to_those_who_may_see_her() {
+    let harness = EngineHarness::acme(None).await;
+    let phone = "+84912345000";
+    for (name, body) in [
+        ("AddUser", json!({"user": "ann", "phone": phone})),
+        ("AddCorporatePhone", json!({"phone": phone, "user": "ann"})),
+        ("ArchiveUser", json!({"user": "ann"})),
+        ("AddUser", json!({"user": "zoe", "phone": phone})),
+        ("AddCorporatePhone", json!({"phone": phone, "user": "zoe"})),
+        ("AddUser", json!({"user": "eve"})),
+    ] {
+        ok(&harness.submit(name, body).await);
+    }
+    let commands = [
+        ("RestoreUser", json!({"user": "ann"}), "accounts"),
+        ("AddCorporatePhone", json!({"phone": phone, "user": "eve"}), "bulk_import_users"),
+    ];
+    grant_as_root(&harness, "importer", "bulk_import_users").await;
+    for (name, body, permission) in commands {
+        let actor = format!("with {permission}");
+        grant_as_root(&harness, &actor, permission).await;
+        let said = json!(harness.submit_as(&actor, name, body.clone()).await).to_string();
+        assert!(said.contains("zoe"), "{name}: {said}");
+        assert_eq!(denied(&harness, &actor, "user", json!({"user": "zoe"})).await, None);
+        let said = json!(harness.submit_as("guest", name, body).await).to_string();
+        assert!(said.contains("permission_denied") && !said.contains("zoe"), "{name}: {said}");
+        assert!(denied(&harness, "guest", "user", json!({"user": "zoe"})).await.is_some());
+    }
+    let rows = "dee,A,B,dee@people.example,+84912345000,,\n";
+    let answer = harness.submit_as("importer", "ImportFile", import_body("people.csv", rows)).await;
+    let import = json!({"import": ok(&answer)["import"]});
+    harness.settle().await;
+    let seen = harness.rows("import_rows", import.clone()).await;
+    assert!(seen[0].to_string().contains("by zoe"), "{seen:?}");
+    assert_eq!(denied(&harness, "importer", "import_rows", import.clone()).await, None);
+    assert_eq!(denied(&harness, "importer", "user", json!({"user": "zoe"})).await, None);
+    let outsider = denied(&harness, "guest", "import_rows", import).await;
+    assert_eq!(outsider.as_deref(), Some("bulk_import_users"));
+}

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use boarding_commands::values::ImportId;
+use boarding_commands::decide::Authority;
+use boarding_commands::values::{Code, ImportId};
+use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::json;
 
 use super::held_outbox::HeldOutbox;
 use super::held_transport::HeldTransport;
-use super::{EngineHarness, company_id, numbered_rows, ok};
+use super::{EngineHarness, company_id, numbered_rows, object, ok};
 
 async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
     let row = harness.row("run", json!({"run": run})).await;
@@ -227,4 +229,48 @@ async fn large_import_continues_after_crashes() {
     let rows = harness.all_rows("import_rows", json!({"import": result["import"]})).await;
     let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=3000).collect::<Vec<_>>());
+}
+
+/// Fault 11: after a restart no query shows the past as the present. It waits until the rows have reached the end that the
+/// log had, or says how far they are.
+#[tokio::test]
+async fn query_after_a_restart_shows_no_past() {
+    const PEOPLE: usize = 3_000;
+    let mut harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": PEOPLE})).await);
+    let import = harness.import(&numbered_rows(PEOPLE)).await;
+    let end = harness.json("users", json!({"limit": 1})).await["position"].as_u64().unwrap();
+    harness.close().await;
+    std::fs::remove_dir_all(harness.data().join("derived")).unwrap();
+    let engine = harness.try_open().await.unwrap();
+    let (acme, actor) = (company_id("acme"), "admin".to_owned());
+    let asker = QueryCaller { actor, authenticated: None, authority: Authority::All };
+    let query = |name, params| engine.query(&acme, name, object(params), &asker);
+    let import = json!({"import": import["import"]});
+    let last = json!({"user": format!("user{}", PEOPLE - 1)});
+    let mut behind = 0;
+    loop {
+        let answers = [query("import", import.clone()).await, query("user", last.clone()).await];
+        let waits = answers.iter().any(Result::is_err);
+        for answer in answers {
+            match answer {
+                Ok(QueryAnswer::Json(answer)) => {
+                    assert!(answer["position"].as_u64().unwrap() >= end, "{answer}");
+                    assert!(
+                        ["completed", "active"].contains(&answer["row"]["state"].as_str().unwrap())
+                    );
+                }
+                Err(QueryFailure::Failed { code: Code::NotYetVisible, why }) => {
+                    assert!(why.contains(&format!(" of {end}, ")) && why.contains(" %"), "{why}");
+                    behind += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        if !waits {
+            break;
+        }
+    }
+    println!("{behind} answers said how far the rows are");
+    engine.close().await;
 }

@@ -7,7 +7,7 @@ use boarding_nats::names::FILES_BUCKET;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::caller::{Caller, Response, people};
+use super::caller::{Caller, HEADER, Response, people};
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
@@ -124,6 +124,50 @@ async fn wrong_or_missing_object_is_refused() {
     assert_eq!(imports["rows"], json!([]));
     let last = caller.command("SetCompanyConfig", json!({"company_name": "B"})).await.accepted();
     assert_eq!(last["version"], 2, "an event was recorded");
+}
+
+/// The files that the engine keeps, as they hold people's data.
+fn kept(serving: &ServeProcess) -> usize {
+    let entries = std::fs::read_dir(serving.data().join("files")).unwrap();
+    entries.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file()).count()
+}
+
+/// The engine keeps no file of a refused command, whether it came with a request or the queue, or only for a preview.
+#[tokio::test]
+async fn refused_objects_are_not_kept() {
+    let server = Server::start();
+    let serving = ServeProcess::start(&server);
+    let caller = Caller::connect(&server.url()).await;
+    caller.define_company().await;
+    let store = bucket(&caller).await;
+    put(&store, "acme/odd.csv", b"who,what\nann,nobody\n").await;
+    put(&store, "acme/bad.csv", format!("{}ann,A,B,nobody,,,\n", HEADER).as_bytes()).await;
+    put(&store, "acme/good.csv", people(2).as_bytes()).await;
+    let of = |name: &str, more: Value| {
+        let mut body = body(&object(name, None));
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for body in [
+        of("acme/odd.csv", json!({})),
+        of("acme/bad.csv", json!({"on_error": "reject_file"})),
+        of("acme/good.csv", json!({"plan_hash": "x"})),
+    ] {
+        for queued in [false, true] {
+            let envelope = caller.envelope(&body);
+            let answer = match queued {
+                true => caller.queue("ImportFile", &envelope).await,
+                false => caller.send_command("ImportFile", &envelope).await,
+            };
+            assert_eq!(answer.value["outcome"], "refused", "{}", answer.value);
+            assert_eq!(kept(&serving), 0, "{body}, queued: {queued}");
+        }
+    }
+    let preview = of("acme/good.csv", json!({"mode": "preview"}));
+    caller.command("ImportFile", preview).await.accepted();
+    assert_eq!(kept(&serving), 0, "a preview");
+    caller.command("ImportFile", of("acme/good.csv", json!({}))).await.accepted();
+    assert_eq!(kept(&serving), 1);
 }
 
 async fn chunks_of(caller: &Caller) -> Stream {

@@ -1,14 +1,14 @@
 //! `boarding serve`: start, stop, lost connections, configuration.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::caller::{Caller, people};
 use super::serve_process::ServeProcess;
-use crate::support::disk::{forbid_writes, with_write_errors};
+use crate::support::disk::{DyingDisk, forbid_writes, with_write_errors};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
@@ -226,13 +226,12 @@ async fn permissions_of_nats_conf_suffice() {
     assert!(!serving.log().contains(":engine@"), "{}", serving.log());
 }
 
-/// Fault 8: After a failed write of the log the engine answers, says what failed, and ends with status 4. The next
-/// start opens the log again.
-#[tokio::test]
-async fn engine_ends_when_its_log_cannot_be_written() {
+/// Breaks the log of a process that `change` has started, and checks that the engine answers, says what failed, and ends
+/// with status 4. The next start opens the log again.
+async fn engine_ends_when(change: impl Fn(Command) -> Command, break_log: impl Fn(u32)) {
     let server = Server::start();
     let mut serving = ServeProcess::not_started(&server);
-    let mut command = with_write_errors(&serving.command(&[]));
+    let mut command = change(serving.command(&[]));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
@@ -240,7 +239,7 @@ async fn engine_ends_when_its_log_cannot_be_written() {
     let caller = Caller::connect(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
     let mut first = caller.send_command("SetCompanyConfig", &envelope).await.accepted();
-    forbid_writes(child.id());
+    break_log(child.id());
     let other = caller.envelope(&json!({"company_name": "Globex"}));
     let failed = caller.send_command("SetCompanyConfig", &other).await.error("unavailable", 503);
     assert_eq!(failed["retry"], true, "{failed}");
@@ -254,6 +253,24 @@ async fn engine_ends_when_its_log_cannot_be_written() {
     first["duplicate"] = json!(true);
     assert_eq!(caller.send_command("SetCompanyConfig", &envelope).await.accepted(), first);
     caller.send_command("SetCompanyConfig", &other).await.accepted();
+}
+
+/// Fault 8: A failed write of the log ends the engine, so that a supervisor restarts it.
+#[tokio::test]
+async fn engine_ends_when_its_log_cannot_be_written() {
+    engine_ends_when(|command| with_write_errors(&command), forbid_writes).await;
+}
+
+/// Fault 8: A failed sync of the log ends the engine too. It waits less than a second for its last answers, which
+/// `ABORT_MILLIS_MAX` bounds; this test waits as long as a busy machine needs.
+#[tokio::test]
+async fn engine_ends_when_its_log_cannot_be_synced() {
+    let disk = DyingDisk::new();
+    let on_disk = |mut command: Command| {
+        disk.use_for(&mut command);
+        command
+    };
+    engine_ends_when(on_disk, |_| disk.die()).await;
 }
 
 /// Options may come from a file. An unknown key is reported with its line.
@@ -279,7 +296,7 @@ async fn options_are_read_from_a_file() {
     let caller = Caller::connect(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let pid = child.id().to_string();
-    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
     let status = eventually("the process has stopped", async || child.try_wait().unwrap()).await;
     assert_eq!(status.code(), Some(0));
     assert!(line.contains("here") && folder.path().join("here/log").exists(), "{line}");

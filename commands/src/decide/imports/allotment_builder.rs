@@ -1,14 +1,14 @@
 //! Which row of a file gets which unique value, judged as if all rows were applied at once.
 //!
 //! A value that one row releases may be taken by another row, before or after it. Of two rows that take one value,
-//! none gets an id, and the first one gets a phone.
+//! none gets an id, and the first one gets a phone. Each of them names the other one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
 use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
-use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
+use crate::decide::imports::rows::{Allotment, Rival, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
 use crate::settings::ReferenceResolution;
@@ -25,6 +25,8 @@ pub struct AllotmentBuilder {
     takes: Vec<Take>,
     /// What rows would take that are invalid for another reason.
     invalid_takes: Vec<Take>,
+    /// The rows whose users have their phone already.
+    keeps: HashMap<ValueMark, Rival>,
     releases: HashMap<ValueMark, (u64, Part)>,
     /// The users that rows of the file archive.
     leaving: HashSet<UserId>,
@@ -35,9 +37,16 @@ pub struct AllotmentBuilder {
 struct Take {
     mark: ValueMark,
     row: u64,
+    line: u64,
     part: Part,
     /// The other user who has the value.
     holder: Option<ValueHolder>,
+}
+
+impl Take {
+    fn rival(&self) -> Rival {
+        Rival { row: self.row, line: self.line }
+    }
 }
 
 /// The user who has a value before the row.
@@ -151,7 +160,7 @@ impl AllotmentBuilder {
             return;
         }
         self.note_supervisor(company, row);
-        let user = RowUser { company, row: row.row, known };
+        let user = RowUser { company, row: row.row, line: row.line, known };
         if let Some(after) = after {
             self.note_ids(&user, after);
         }
@@ -185,7 +194,7 @@ impl AllotmentBuilder {
             let holder = company.holder(name, value).map(ValueHolder::new);
             if holder.is_none_or(|holder| Some(holder.id) != own) {
                 let (mark, part) = (ValueMark::of(name, value), Part::Ids);
-                self.invalid_takes.push(Take { mark, row: row.row, part, holder });
+                self.invalid_takes.push(Take { mark, row: row.row, line: row.line, part, holder });
             }
         }
     }
@@ -220,7 +229,9 @@ impl AllotmentBuilder {
             (CellValue::Blank, BlankMeans::Clear) => None,
             _ => return,
         };
-        if let Some(phone) = new.filter(|phone| !listed.contains(phone)) {
+        if let Some(phone) = new.filter(|phone| listed.contains(phone)) {
+            self.keeps.insert(phone_mark(phone), Rival { row: user.row, line: user.line });
+        } else if let Some(phone) = new {
             let holder = user.company.phones.get(&phone);
             let holder = holder.and_then(|id| Some((*id, user.company.users.get(*id)?)));
             self.take(user, phone_mark(phone), Part::Phone, holder.map(ValueHolder::new));
@@ -239,7 +250,8 @@ impl AllotmentBuilder {
     ) {
         let own = user.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(holder.id) != own);
-        self.takes.push(Take { mark, row: user.row, part, holder });
+        let RowUser { row, line, .. } = *user;
+        self.takes.push(Take { mark, row, line, part, holder });
     }
 
     /// Decides which row gets which value.
@@ -279,6 +291,13 @@ impl AllotmentBuilder {
                 allotment.moves.insert((take.row, take.mark), holder.id);
             }
         }
+        for (mark, keeper) in &self.keeps {
+            let takes = by_mark.get(mark).map(Vec::as_slice).unwrap_or_default();
+            let first = takes.iter().min_by_key(|take| take.row).map(|take| take.rival());
+            allotment.won.extend(first.map(|rival| ((keeper.row, *mark), rival)));
+            let losers = takes.iter().map(|take| ((take.row, *mark), *keeper));
+            allotment.contested.extend(losers);
+        }
         self.judge_invalid_takes(&refused, &by_mark, &mut allotment);
         allotment
     }
@@ -294,7 +313,7 @@ impl AllotmentBuilder {
             let takes = by_mark.get(&take.mark).into_iter().flatten();
             let takes = takes.filter(|take| !refused.contains(&(take.row, take.part)));
             let is_released = self.releases.get(&take.mark).is_some_and(|by| !refused.contains(by));
-            if let Some(rival) = takes.map(|take| take.row).min() {
+            if let Some(rival) = takes.min_by_key(|take| take.row).map(|take| take.rival()) {
                 allotment.contested.insert((take.row, take.mark), rival);
             } else if let Some(holder) = take.holder.filter(|_| !is_released) {
                 allotment.kept.insert((take.row, take.mark), holder.id);
@@ -333,20 +352,23 @@ impl AllotmentBuilder {
 struct RowUser<'a> {
     company: &'a Company,
     row: u64,
+    line: u64,
     known: Option<(UserId, &'a User)>,
 }
 
-/// The parts of these rows that do not get the value that all of them take.
+/// The parts of these rows that do not get the value that all of them take. Each row names another one.
 fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
     let first = takes.iter().min_by_key(|take| take.row);
     let (Some(first), true) = (first, takes.len() > 1) else { return Vec::new() };
     let second = takes.iter().filter(|take| take.row != first.row).min_by_key(|take| take.row);
-    let other = second.map_or(first.row, |take| take.row);
+    let Some(second) = second else { return Vec::new() };
     let mut refused = Vec::new();
     for take in takes {
         let is_first = take.row == first.row;
-        if take.part == Part::Ids || !is_first {
-            let rival = if is_first { other } else { first.row };
+        let rival = if is_first { second.rival() } else { first.rival() };
+        if take.part == Part::Phone && is_first {
+            allotment.won.insert((take.row, take.mark), rival);
+        } else {
             allotment.contested.insert((take.row, take.mark), rival);
             refused.push((take.row, take.part));
         }

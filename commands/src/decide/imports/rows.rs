@@ -21,6 +21,7 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub(in crate::decide::imports) use accounts::address_problem;
 pub use allotment::Allotment;
+pub(crate) use allotment::Rival;
 pub(crate) use allotment::{former_phones, phone_mark};
 pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;

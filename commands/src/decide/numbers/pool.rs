@@ -91,14 +91,14 @@ pub(crate) fn not_available(state: &NumberState) -> Refusal {
     Refusal::new(Code::NumberNotAvailable).saying(state).with(json!({"state": state}))
 }
 
-/// The refusal `number.in_use`, which names the account and the end of its number. Refusals show no whole number.
+/// The refusal `number.in_use`, which names the account and its number.
 pub(crate) fn in_use(company: &Company, number: Phone) -> Refusal {
     let refusal = Refusal::new(Code::NumberInUse);
     let holder = company.numbers.get(number).and_then(|known| known.state.user());
     let Some(user) = holder.and_then(|id| company.users.get(id)) else { return refusal };
-    let number = number.masked();
-    let words = format!("{} has the number {number}; release it first.", user.key().as_str());
-    refusal.worded(words).with(json!({"user": user.key(), "number": number}))
+    let (who, number) = (user.key(), number.masked());
+    let words = format!("{} has the number {number}; release it first.", who.as_str());
+    refusal.worded(words).with(json!({"user": who}))
 }
 
 /// The owners above an organization, the nearest first and the company's own stock last.

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::words::quoted;
+
 /// The advice for a refusal, or nothing if there is nothing to type.
 pub(super) fn on(code: &str, details: &Value) -> Option<String> {
     let detail = |name: &str| details.get(name).and_then(Value::as_str);
@@ -37,8 +39,8 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER".to_owned()
         }
         ("number.in_use", ..) => format!(
-            "boarding accounts show {} shows the number; then: boarding numbers release NUMBER",
-            detail("user")?
+            "find the number: boarding numbers list --search {}; release it: boarding numbers release NUMBER",
+            quoted(detail("user")?)
         ),
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
         ("query.not_found", ..) => list_of(details)?.to_owned(),

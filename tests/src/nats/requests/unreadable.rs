@@ -164,3 +164,43 @@ async fn check_keys_and_numbers(caller: &Caller) {
     caller.command("CancelRun", json!({"run": above})).await.error("envelope.malformed", 400);
     caller.query("run", json!({"run": above})).await.error("query.malformed", 400);
 }
+
+/// A key that is given twice is refused by its name, in the envelope and in the body, in both encodings.
+#[tokio::test]
+async fn key_that_is_given_twice_is_refused_over_nats() {
+    let server = Server::start();
+    let _serving = ServeProcess::start(&server);
+    let caller = Caller::connect(&server.url()).await;
+    let id = caller.id().to_string();
+    let packed = |keys: u8, id_again: bool, body: &[u8]| {
+        let one_id = [b"\xa2id\xba".as_slice(), id.as_bytes()].concat();
+        let again = if id_again { one_id.clone() } else { Vec::new() };
+        let head = [0x80 | keys];
+        [&head, &one_id[..], &again, b"\xa5actor\xa5admin\xa4body", body].concat()
+    };
+    let twice = b"\x82\xa4role\xa1A\xa4role\xa1B";
+    let json = |text: String| ("application/json", text.into_bytes());
+    for ((encoding, payload), field) in [
+        (("application/msgpack", packed(3, false, twice)), "body.role"),
+        (("application/msgpack", packed(4, true, b"\x81\xa4role\xa1A")), "id"),
+        (
+            json(format!(r#"{{"id":"{id}","actor":"admin","body":{{"role":"A","role":"B"}}}}"#)),
+            "body.role",
+        ),
+        (
+            json(format!(r#"{{"id":"{id}","id":"{id}","actor":"admin","body":{{"role":"A"}}}}"#)),
+            "id",
+        ),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", encoding);
+        let answer =
+            caller.request(caller.subject("command", "DefineRole"), headers, payload).await;
+        let refused = answer.error("envelope.malformed", 400);
+        assert_eq!(refused["details"]["field"], field, "{encoding}: {refused}");
+    }
+    let once = packed(3, false, b"\x81\xa4role\xa1A");
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/msgpack");
+    caller.request(caller.subject("command", "DefineRole"), headers, once).await.accepted();
+}

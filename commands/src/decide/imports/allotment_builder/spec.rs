@@ -161,6 +161,40 @@ fn rows_that_take_one_id_are_both_named() {
     }
 }
 
+/// A32, N63: of two rows with one phone the first gets it. Each names the other one with its line, in any commits, and
+/// also if the first row's user has the phone already.
+#[test]
+fn rows_with_one_phone_are_both_named() {
+    let known = parsed(&[(0, None, Some(0)), (1, None, Some(1)), (4, None, Some(0))]);
+    let new = parsed(&[(0, None, Some(9)), (1, None, Some(1)), (4, None, Some(9))]);
+    for (mut rows, first) in [(known, PhoneOutcome::AlreadyPresent), (new, PhoneOutcome::Added)] {
+        rows.iter_mut().for_each(|row| row.line = row.row + 1);
+        for per_commit in [3, 2, 1] {
+            let (after, events) = imported(company(3), &rows, per_commit);
+            let taken = PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned);
+            let outcomes = outcomes(&events);
+            let phones = [0, 4].map(|nth| outcomes[NAMES[nth]].1.clone());
+            assert_eq!(phones, [Some(first.clone()), Some(taken)], "{per_commit} rows a commit");
+            let warnings = |name: &str| -> Vec<(Code, String)> {
+                let of =
+                    |event: &Event| event.subjects().user.is_some_and(|one| one.as_str() == name);
+                let rows = events.iter().filter(|event| of(event)).filter_map(Event::row);
+                let warnings = rows.flat_map(|(_, row)| row.warnings.clone());
+                warnings.map(|one| (one.code, one.message)).collect()
+            };
+            for (name, code, other) in [
+                ("ann", Code::PhoneInSeveralRows, "(row 3, line 4)"),
+                ("eve", Code::PhoneAlreadyProvisioned, "(by row 1, line 2)"),
+            ] {
+                let [(said, message)] = &warnings(name)[..] else { panic!("{:?}", warnings(name)) };
+                assert!(*said == code && message.ends_with(other), "{name}: {message}");
+            }
+            assert_eq!(warnings("bob"), []);
+            assert_laws(&after.0);
+        }
+    }
+}
+
 /// A32: the user who keeps a value is named, also if the row that was to release it is refused.
 #[test]
 fn value_that_is_not_released_stays_with_its_holder() {
@@ -300,20 +334,26 @@ fn undo_gives_phones_back_to_archived_people() {
 
 type Line = (usize, Option<usize>, Option<u64>);
 
-fn lines() -> impl Strategy<Value = Vec<Line>> {
+/// One line for each person.
+fn any_lines() -> impl Strategy<Value = Vec<Line>> {
     let cell = || proptest::option::weighted(0.8, 0usize..7);
     let cells = proptest::collection::vec((cell(), cell()), NAMES.len());
     let lines = cells.prop_map(|cells| {
         let line = |(nth, (id, n)): (usize, (Option<usize>, Option<usize>))| {
             (nth, id, n.map(|n| n as u64))
         };
-        let lines: Vec<Line> = cells.into_iter().enumerate().map(line).collect();
+        cells.into_iter().enumerate().map(line).collect::<Vec<Line>>()
+    });
+    lines.prop_shuffle()
+}
+
+fn lines() -> impl Strategy<Value = Vec<Line>> {
+    any_lines().prop_map(|lines| {
         // Of two rows with one phone the first gets it: there the order matters.
         let is_taken = |n: Option<u64>| lines.iter().filter(|line| line.2 == n).count() > 1;
         let alone = |&(nth, id, n): &Line| (nth, id, n.filter(|n| !is_taken(Some(*n))));
         lines.iter().map(alone).collect::<Vec<Line>>()
-    });
-    lines.prop_shuffle()
+    })
 }
 
 proptest! {
@@ -330,6 +370,19 @@ proptest! {
         prop_assert_eq!(outcomes(&events), outcomes(&in_parts));
         assert_laws(&one.0);
         assert_laws(&other.0);
+    }
+
+    /// A32, N63: where rows have one phone, the order decides and the bounds of the commits do not.
+    #[test]
+    fn one_phone_of_several_rows_does_not_depend_on_commits(
+        lines in any_lines(),
+        per_commit in 1usize..7,
+    ) {
+        let (one, events) = imported(company(6), &parsed(&lines), NAMES.len());
+        let (other, in_parts) = imported(company(6), &parsed(&lines), per_commit);
+        prop_assert_eq!(people(&one.0), people(&other.0));
+        prop_assert_eq!(outcomes(&events), outcomes(&in_parts));
+        assert_laws(&one.0);
     }
 }
 

@@ -100,12 +100,10 @@ impl Rows<'_> {
         }
         if let Some(number) = numbers.of(id) {
             let mut problem = self.in_column("org_unit", Code::NumberInUse);
-            let user = user.key();
-            // The log keeps messages for ever, so they show no whole number.
+            let (user, number) = (user.key(), number.masked());
             problem.message = format!(
-                "{} has the number {}, which stays in its organization; release it first.",
-                user.as_str(),
-                number.masked()
+                "{} has the number {number}, which stays in its organization; release it first.",
+                user.as_str()
             );
             return Some(problem);
         }

@@ -1,15 +1,31 @@
 //! Which row of a file gets which unique value, and which phones leave the list for it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use crate::company::{Company, User, UserId, UserState, ValueMark};
 use crate::values::Phone;
+
+/// Another row of the file that has the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rival {
+    pub(crate) row: u64,
+    pub(crate) line: u64,
+}
+
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, line {}", self.row, self.line)
+    }
+}
 
 /// Which row gets which value.
 #[derive(Debug, Default)]
 pub struct Allotment {
     /// Values that a row does not get, because another row takes them too, with that row.
-    pub(crate) contested: HashMap<(u64, ValueMark), u64>,
+    pub(crate) contested: HashMap<(u64, ValueMark), Rival>,
+    /// Values that a row keeps although another row has them too, with that row.
+    pub(crate) won: HashMap<(u64, ValueMark), Rival>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
     /// Values that a row would not get if it were valid, because this user keeps them.
@@ -22,8 +38,13 @@ pub struct Allotment {
 
 impl Allotment {
     /// The other row that takes the value, if this row does not get it for that reason.
-    pub(super) fn contested_by(&self, row: u64, mark: ValueMark) -> Option<u64> {
+    pub(super) fn contested_by(&self, row: u64, mark: ValueMark) -> Option<Rival> {
         self.contested.get(&(row, mark)).copied()
+    }
+
+    /// The other row that has the value too, if this row keeps it.
+    pub(super) fn won_against(&self, row: u64, mark: ValueMark) -> Option<Rival> {
+        self.won.get(&(row, mark)).copied()
     }
 
     /// The user who keeps the value from a row that is invalid for another reason.

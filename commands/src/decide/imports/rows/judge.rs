@@ -90,7 +90,7 @@ impl Rows<'_> {
             let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
             let mark = ValueMark::of(name, value);
             if let Some(other) = allotment.contested_by(row.row, mark) {
-                return Some(format!("row {other} has it too"));
+                return Some(format!("{other} has it too"));
             }
             if !is_valid {
                 let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
