@@ -159,7 +159,6 @@ codes! {
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
     PhoneKept "phone.kept" "A number that was added by hand stays on the list, beside the number of the file; remove it if it is no longer used."
     PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
-    PhoneInSeveralRows "phone.in_several_rows" "Another row has the same phone number, and only this row's user gets it; correct the row that has the wrong number."
     PhoneMissing "phone.missing" "The row has no phone number, so none was added to the corporate phone list; add one for the user."
     PhoneNotFound "phone.not_found" "The phone number is not in the list of corporate phones; check the number."
     UserNotFound "user.not_found" "The company has no such user; check the spelling, or import the user first."

@@ -127,7 +127,7 @@ fn failed_notifications_are_sent_again_by_the_verb() {
     let import = ["import", &file, "--dialect", "leapxpert", "--smtp", &smtp(refusing.port)];
     cli.run(&import).expect_status(0);
     let refused = json!(["batch_report", "failed", "delivery.refused"]);
-    assert_eq!(notifications(&cli), [refused.clone(), refused.clone()]);
+    assert_eq!(notifications(&cli), [refused.clone(), refused]);
     let row = &cli.rows(&["notifications", "--state", "failed"])[0];
     assert!(row["reason"].as_str().unwrap().contains("554"), "{row}");
 
@@ -159,7 +159,7 @@ fn waiting_notifications_are_tried_now_by_the_verb() {
     let output = cli.run(&[&import[..], &by_smtp].concat()).expect_status(0);
     assert!(output.stderr.contains("1 mail that could not be sent waits"), "{}", output.stderr);
     let waiting = json!(["import_completed", "waiting", "delivery.server_unavailable"]);
-    assert_eq!(notifications(&cli), [waiting.clone()]);
+    assert_eq!(notifications(&cli), std::slice::from_ref(&waiting));
     let resend = resend(&["--state", "waiting"], by_smtp);
     cli.json(&resend);
     assert_eq!(notifications(&cli), [waiting]);

@@ -167,7 +167,7 @@ fn set_usable(folder: &std::path::Path, is_usable: bool) {
 /// A31, A44: mails of a run go on while its texts cannot be sent. With only texts left, the run waits for them, and an
 /// administrator may give it up.
 #[tokio::test]
-async fn run_with_only_texts_left_waits_and_can_be_given_up() {
+async fn run_of_texts_alone_waits_and_is_given_up() {
     let (server, parent) = (MailServer::start(&[]), tempfile::tempdir().unwrap());
     let folder = parent.path().join("texts");
     let harness = with_texts(server.port, &folder).await;

@@ -1,7 +1,7 @@
 //! Which row of a file gets which unique value, judged as if all rows were applied at once.
 //!
 //! A value that one row releases may be taken by another row, before or after it. Of two rows that take one value,
-//! none gets an id, and the first one gets a phone. Each of them names the other one.
+//! none gets an id, and the first one gets a phone. Who does not get it is told of the other row.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -293,8 +293,6 @@ impl AllotmentBuilder {
         }
         for (mark, keeper) in &self.keeps {
             let takes = by_mark.get(mark).map(Vec::as_slice).unwrap_or_default();
-            let first = takes.iter().min_by_key(|take| take.row).map(|take| take.rival());
-            allotment.won.extend(first.map(|rival| ((keeper.row, *mark), rival)));
             let losers = takes.iter().map(|take| ((take.row, *mark), *keeper));
             allotment.contested.extend(losers);
         }
@@ -366,9 +364,7 @@ fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
     for take in takes {
         let is_first = take.row == first.row;
         let rival = if is_first { second.rival() } else { first.rival() };
-        if take.part == Part::Phone && is_first {
-            allotment.won.insert((take.row, take.mark), rival);
-        } else {
+        if take.part == Part::Ids || !is_first {
             allotment.contested.insert((take.row, take.mark), rival);
             refused.push((take.row, take.part));
         }

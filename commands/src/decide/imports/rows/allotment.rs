@@ -24,8 +24,6 @@ impl fmt::Display for Rival {
 pub struct Allotment {
     /// Values that a row does not get, because another row takes them too, with that row.
     pub(crate) contested: HashMap<(u64, ValueMark), Rival>,
-    /// Values that a row keeps although another row has them too, with that row.
-    pub(crate) won: HashMap<(u64, ValueMark), Rival>,
     /// Values that a row gets from a user whose own row releases them.
     pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
     /// Values that a row would not get if it were valid, because this user keeps them.
@@ -40,11 +38,6 @@ impl Allotment {
     /// The other row that takes the value, if this row does not get it for that reason.
     pub(super) fn contested_by(&self, row: u64, mark: ValueMark) -> Option<Rival> {
         self.contested.get(&(row, mark)).copied()
-    }
-
-    /// The other row that has the value too, if this row keeps it.
-    pub(super) fn won_against(&self, row: u64, mark: ValueMark) -> Option<Rival> {
-        self.won.get(&(row, mark)).copied()
     }
 
     /// The user who keeps the value from a row that is invalid for another reason.

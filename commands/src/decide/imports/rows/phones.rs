@@ -48,14 +48,12 @@ impl Rows<'_> {
         match values.phone {
             CellValue::Value(Ok(phone)) if listed.contains(&phone) => {
                 row.phone = Some(PhoneOutcome::AlreadyPresent);
-                self.warn_of_rival(phone, row);
                 PhoneChange { former: former(Some(phone)), ..PhoneChange::default() }
             }
             CellValue::Value(Ok(phone)) => match self.source_of(phone, row) {
                 Ok(source) => {
                     row.phone = Some(PhoneOutcome::Added);
                     self.warn_of_phones_by_hand(listed, row);
-                    self.warn_of_rival(phone, row);
                     let former = former(Some(phone));
                     PhoneChange { add: Some((phone, source)), former, is_rejected: false }
                 }
@@ -103,15 +101,6 @@ impl Rows<'_> {
         };
         let is_free = allotment.has_released(id, holder) || allotment.is_move(row.row, mark, id);
         if is_free { Ok(Some(holder.key())) } else { taken(holder.key().as_str()) }
-    }
-
-    /// Adds a warning if another row of the file has the phone too and does not get it.
-    fn warn_of_rival(&self, phone: Phone, row: &mut RowRef) {
-        let rival = self.allotment.and_then(|all| all.won_against(row.row, phone_mark(phone)));
-        if let Some(rival) = rival {
-            let warning = self.in_column("mobile", Code::PhoneInSeveralRows);
-            row.warnings.push(warning.saying(&rival.to_string()));
-        }
     }
 
     /// Adds a warning if the user keeps phones beside the new one, because they were added by hand.
