@@ -1,5 +1,6 @@
 //! The link secret of a log in JetStream: a folder without it starts no engine, and stores no new one.
 
+use std::io::BufRead as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -88,4 +89,21 @@ async fn lost_link_secret_is_replaced_only_when_asked() {
     let secret = stored(&server).await.unwrap();
     serving.restart(&options);
     assert_eq!(stored(&server).await, Some(secret));
+}
+
+/// Of engines that start at the same moment one stores its new secret, and the others use it.
+#[tokio::test(flavor = "multi_thread")]
+async fn engines_that_start_at_the_same_moment_use_one_secret() {
+    let options = ["--log", "jetstream", "--accept-unknown-sync"];
+    for _ in 0..3 {
+        let server = Server::start();
+        let mut engines = [(); 3].map(|()| ServeProcess::not_started(&server));
+        let outputs = engines.each_mut().map(|engine| engine.spawn(&options));
+        for (engine, mut output) in engines.iter().zip(outputs) {
+            let mut ready = String::new();
+            output.read_line(&mut ready).unwrap();
+            assert!(ready.starts_with("ready: "), "{ready} {}", engine.log());
+        }
+        assert!(stored(&server).await.is_some());
+    }
 }

@@ -189,15 +189,7 @@ impl Serve {
         client: Client,
     ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
-        let mut options = opening::options(common)?;
-        let secret = LinkSecret::read(&context, &common.data(), copies).await?;
-        options.secret = Some(secret.used.clone());
-        options.log = LogChoice::JetStream(self.nats.log()?);
-        self.use_workers(&mut options, &client, common)?;
-        let engine_id = options.clock.id().0;
-        let engine = open_engine(options, out).await?;
-        let makes_new = self.new_link_secret;
-        secret.check_and_store(&engine, &context, &common.data(), makes_new, copies).await?;
+        let (engine, engine_id) = self.open_with_secret(common, out, &client, &context).await?;
         let files = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
         let files = files.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(files));
@@ -208,6 +200,31 @@ impl Serve {
         let owners = owners.map_err(|e| unavailable(&e))?;
         let options = self.server_options(Some(owners), lease, copies);
         open_server(engine, client, options).await
+    }
+
+    /// Opens the engine with the link secret that all engines of its log use. Returns the engine's id too.
+    async fn open_with_secret(
+        &self,
+        common: &Common,
+        out: &Out,
+        client: &Client,
+        context: &async_nats::jetstream::Context,
+    ) -> Result<(Engine, EngineId), Failure> {
+        let (copies, makes_new) = (self.copies(client), self.new_link_secret);
+        loop {
+            let mut options = opening::options(common)?;
+            let secret = LinkSecret::read(context, &common.data(), copies).await?;
+            options.secret = Some(secret.used.clone());
+            options.log = LogChoice::JetStream(self.nats.log()?);
+            self.use_workers(&mut options, client, common)?;
+            let engine_id = options.clock.id().0;
+            let engine = open_engine(options, out).await?;
+            if secret.check_and_store(&engine, context, &common.data(), makes_new, copies).await? {
+                return Ok((engine, engine_id));
+            }
+            // Another engine has started at the same moment, and its new secret is stored. This engine opens with it.
+            engine.close().await;
+        }
     }
 
     /// Replaces the transports of mails and texts, as `--workers` and `--text-workers` ask. With `--workers` invitations and

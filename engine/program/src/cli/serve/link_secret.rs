@@ -41,7 +41,7 @@ impl LinkSecret {
     }
 
     /// Checks the secret against the log, and stores it for all engines. With `makes_new` a secret that the log does not
-    /// know is stored too.
+    /// know is stored too. Returns whether it is the stored one: another engine may have stored its own meanwhile.
     pub(super) async fn check_and_store(
         &self,
         engine: &Engine,
@@ -49,16 +49,19 @@ impl LinkSecret {
         data: &Path,
         makes_new: bool,
         copies: usize,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         if self.is_stored {
-            return self.check_stored(engine, data).await;
+            self.check_stored(engine, data).await?;
+            return Ok(true);
         }
         if !makes_new {
             self.check_own(engine, data).await?;
         }
         let stored = shared::store_secret(jetstream, &self.used, copies).await;
-        if stored.map_err(|error| unavailable(&error))? == self.used {
-            return Ok(());
+        let is_used = stored.map_err(|error| unavailable(&error))? == self.used;
+        // A new secret has made no link yet, so it can be given up.
+        if is_used || self.own.is_none() {
+            return Ok(is_used);
         }
         let text = format!(
             "another engine has stored its link secret in bucket {SECRETS_BUCKET} at the same moment; start again"
