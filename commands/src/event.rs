@@ -1,4 +1,5 @@
-//! Events: one fact about one thing each. Events are only ever added; each stored form has a frozen golden file.
+//! Events: one fact about one thing each. Events are only ever added; each stored form has a frozen golden file. A new
+//! field is the last of its event and has `#[serde(default)]`: fields are stored in order, so older logs lack the last.
 
 mod declare;
 mod import;
@@ -293,12 +294,11 @@ events! {
             /// The template of the mail at the time of the claim; none if an external worker reported without a claim.
             #[serde(default)]
             template: Option<Wording>,
-            /// What the link depends on beside the address. Absent in older events: their links end the links before
-            /// them at the claim, and depend on no phone.
+            /// What the link depends on beside the address. Absent in older events: the link depends on no phone, and
+            /// its claim ended the person's earlier links.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             sent_on: Option<SentOn>,
-            /// The number of a device that gets the invitation as a text message. Then `email` is empty and `sent_on` is
-            /// set: fields are stored in order, so only the last ones may be absent.
+            /// The number of a device that gets the invitation as a text message. Then `email` is empty.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             device: Option<Personal<Phone>>,
         }

@@ -18,7 +18,8 @@ pub struct Lock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     pub run: RunId,
-    /// The version of its `RunStarted`: a report with another fence belongs to an earlier start of the run, not of the engine.
+    /// The version of its `RunStarted`. It tells the starts of a run apart. It does not tell two engines apart: the
+    /// expected version of the log does.
     pub fence: u64,
 }
 

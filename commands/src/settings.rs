@@ -65,7 +65,7 @@ pub struct Settings {
     pub logo_url: Option<String>,
     /// The code of the market that the app asks for: a variable for your own wording of that invitation.
     pub market_code: Option<String>,
-    /// The most attempts to send one mail. `delivery_retry_minutes` ends the attempts earlier, unless this is set low.
+    /// The most attempts to send one mail. With the default, `delivery_retry_minutes` ends the attempts first.
     pub max_attempts: u32,
     /// How long a mail that is refused for now is tried again, in minutes: four hours outlast greylisting and a full
     /// mailbox that is cleared within a working day.
@@ -97,14 +97,14 @@ pub struct Settings {
     pub number_overbooking: bool,
     /// How long a released number is not assigned again, in seconds.
     pub number_cooling_seconds: u64,
-    /// The share of an organization's numbers in use from which it is to be warned, in percent.
+    /// The organization is warned from this share of its numbers in use, in percent.
     pub number_threshold_percent: u64,
     /// The address that is notified of every completed import, with a link that invites its people.
     pub network_admin_email: Option<String>,
     /// How long that link lives, in hours.
     pub import_link_ttl_hours: u64,
-    /// The fingerprint of the secret that makes the links of mails. The first mail records it. Unset, the next mail
-    /// records the secret of its engine, and the links of another secret end.
+    /// The fingerprint of the secret that makes the links of mails. The first mail records it. If it is
+    /// unset, the next mail records the secret of its engine. Links made with another secret end then.
     pub link_secret: Option<String>,
     /// The most data rows of an imported file, for all dialects.
     pub import_max_rows: u64,
@@ -153,7 +153,7 @@ pub struct PerChannel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveInvitation {
-    /// As the product does whose file named the person last; otherwise a new link is sent.
+    /// Does what the product of the last file that named the person does. If no file did, sends a new link.
     ByDialect,
     /// Sends a new link; the old one dies.
     Supersede,

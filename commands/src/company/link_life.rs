@@ -36,7 +36,8 @@ impl LinkConditions {
         Some(conditions)
     }
 
-    /// Sets the e-mail address and the phone on record. The address of a device is its phone.
+    /// Sets the e-mail address and the phone on record. A device is an account without
+    /// e-mail: its address is its phone.
     pub(crate) fn set_contacts(&mut self, email: Option<&str>, phone: Option<Phone>) {
         let device = phone.filter(|_| self.is_account && email.is_none());
         self.address = device
@@ -51,7 +52,7 @@ impl LinkConditions {
         if self.state != UserState::Active {
             return Some(Code::InvitationUserInactive);
         }
-        // A worker may have reported an invitation that it sent without an address of ours.
+        // A worker may have invited a person who had no address on record. Then no address has changed.
         let had_address = self.has_email || basis.address != AddressMark::of("");
         if self.address != basis.address && had_address {
             let is_device = self.is_account && !self.has_email && self.phone.is_some();

@@ -17,7 +17,8 @@ pub trait MailRules: fmt::Debug + Sync {
     /// What a template of the mail must show, and may show beside its topic.
     fn facts(&self) -> &'static MailFacts;
 
-    /// The variables of the topic, with values for the check of a template. No sample value is part of another, so that the check can tell them apart.
+    /// The variables of the topic, with values for the check of a template. The check finds each sample value in the
+    /// text, so none contains another.
     fn sample(&self) -> TopicVariables {
         TopicVariables::default()
     }
@@ -60,7 +61,7 @@ pub struct Turn {
     pub now: Time,
     /// The events of the commit so far.
     pub before: usize,
-    /// The most requests of one kind, in events.
+    /// The most requests of each kind, in events.
     pub room: usize,
 }
 

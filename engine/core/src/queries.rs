@@ -80,7 +80,7 @@ impl Queries {
     }
 
     /// Reads a query, and checks the permission of its caller as far as it is known. After a start it waits, at most five
-    /// seconds, until the rows have reached the end that the log had then.
+    /// seconds, until the rows have reached the end that the log had at the start.
     ///
     /// # Errors
     /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
@@ -137,8 +137,8 @@ impl Queries {
         answering.await.map_err(|error| unavailable(&error))?
     }
 
-    /// Waits until the read models have applied the log as it was at the start, at most five seconds: before, they
-    /// would show the past as the present.
+    /// Waits until the read models have applied the log as it was at the start. Until then they would show old rows as
+    /// the current ones. Waits at most five seconds.
     ///
     /// # Errors
     /// `not_yet_visible` with the progress, or `unavailable` when they cannot be used.

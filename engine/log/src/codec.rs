@@ -17,7 +17,7 @@ use ulid::Ulid;
 
 use scan::Scan;
 
-/// The largest commit, in bytes: enough for 500 events, and a quarter of the default largest NATS message,
+/// The largest commit, in bytes: enough for 500 events of usual size, and a quarter of the default largest NATS message,
 /// so that every commit fits every log.
 pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
 
@@ -143,8 +143,8 @@ pub fn hash(bytes: &[u8]) -> Digest {
     Digest::of(bytes)
 }
 
-/// Converts each stored schema to the current types. A new schema adds an arm here, and older schemas are
-/// converted to it step by step.
+/// Converts each stored schema to the current types. There is one so far: a new field of an event needs no new schema
+/// (see `event.rs`). A new schema adds an arm here, and older schemas are converted to it step by step.
 fn upcast(schema: u16, bytes: &[u8]) -> Result<Commit, DecodeError> {
     match schema {
         SCHEMA => {

@@ -1,8 +1,8 @@
 //! Company ownership among engines, by leases in two key-value buckets of NATS.
 //!
-//! An engine is alive while it renews its entry in the bucket of engines, whose entries expire. The entry of
-//! a company in the bucket of owners names its engine. The owner is valid while that engine is alive. Entries
-//! of companies change by expected revision, so only one of two engines can acquire a company. Ownership
+//! The bucket of engines has one entry for each engine. It expires, so an engine is alive while it renews its entry. The
+//! bucket of owners has one entry for each company. It names an engine, and counts only while that engine is alive. It
+//! changes by expected revision, so only one of two engines can acquire a company. Ownership
 //! decides which engine works, not which may append: the expected version in the log protects appends, also
 //! against an engine that was paused for longer than its lease.
 //!
@@ -265,8 +265,8 @@ impl Shared {
         Some(engines)
     }
 
-    /// Adds new engines to the view. Only `keep_alive` removes engines: it alone can tell a dead engine from
-    /// a bucket in which no engine can renew.
+    /// Adds new engines to the view. Only `keep_alive` removes engines, because it alone knows whether
+    /// the bucket has a leader. Without a leader no engine can renew, and none may be called dead.
     async fn read_engines(&self) {
         let Some(living) = self.living().await else { return };
         if !living.is_subset(&self.read().engines) {

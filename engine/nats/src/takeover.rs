@@ -1,4 +1,5 @@
-//! Takeover: acquires companies without an owner, when several engines share one log.
+//! Takeover, when several engines share one log: acquires companies without an owner, and lets the engine stop its work
+//! for companies that it has lost.
 
 use std::time::Duration;
 

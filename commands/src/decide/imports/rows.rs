@@ -45,9 +45,9 @@ pub(crate) struct Rows<'a> {
     phones: HashMap<Phone, Option<UserKey>>,
     /// The unique values that this commit sets or releases, each with its user, if it has one now.
     pub(super) values: HashMap<ValueMark, Option<UserKey>>,
-    /// Users of later rows whose values rows of this commit took, as they are now.
+    /// Users who lost a value to a row of this commit and whose own row comes later, with the values left to them.
     stripped: HashMap<UserId, Person>,
-    /// Which row gets which unique value. None while that is being found out: then every value is free.
+    /// Which row gets which unique value. None while `allotment_builder` finds that out: then every value is free.
     allotment: Option<&'a Allotment>,
     /// The organization and permission group of all users of the file, if the command names them.
     placing: Option<&'a Placing>,
@@ -146,7 +146,7 @@ impl<'a> Rows<'a> {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
         let known = self.company.users.created(folded);
-        // A row that leaves its user alone takes no value, so it cannot be taken already.
+        // A row that leaves its user alone takes no value, so none of its values can be in conflict.
         let refusal = known.filter(|_| problems.is_empty());
         let refusal = refusal.and_then(|(id, user)| self.refusal(id, user, row));
         if let Some((outcome, problem)) = refusal {

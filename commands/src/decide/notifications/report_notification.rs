@@ -38,8 +38,9 @@ impl Decide for ReportNotification {
 }
 
 /// The event of a mail that was refused for now: it is tried again, or its time is over. A refused mail has
-/// `delivery_retry_minutes`; a transport that cannot be used is waited for as long as by a run. `working_since` is the
-/// time since when this process sends mails: a wait that was over before starts again, because no process has tried.
+/// `delivery_retry_minutes`. For a transport that cannot be used, it waits `relay_wait_minutes`, as a run does.
+/// `working_since` is when this process began to send mails. A wait that had ended before begins anew, because nobody
+/// has tried in the meantime.
 pub(super) fn refused(
     company: &Company,
     key: &str,

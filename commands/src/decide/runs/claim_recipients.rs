@@ -59,7 +59,7 @@ impl Decide for ClaimTexts {
     }
 }
 
-/// Recipients are due whose pause ends by this time. A run that was given up waits for no pause.
+/// The time up to which a recipient's pause must have ended. A run that was given up waits for no pause.
 fn until(run: &Run, context: &Context<'_>) -> Time {
     if run.given_up.is_some() { Time(i64::MAX) } else { context.at }
 }
@@ -86,7 +86,7 @@ impl ClaimRecipients {
         due: impl Fn(&Run) -> Vec<(u32, Recipient)>,
     ) -> Result<Decision, Refusal> {
         let run = running(company, self.run, self.fence)?;
-        // The run may have been confirmed before its mails left by a mail server.
+        // When the run was confirmed, its mails may have gone to an outbox, which needs no settings.
         if run.given_up.is_none() {
             context.require_mail_settings(company)?;
         }

@@ -160,7 +160,7 @@ pub(crate) fn report_events(
 }
 
 /// The pause before the next attempt for a recipient who was refused so many times before, in seconds. None if the
-/// time for attempts is over: it is the sum of the pauses, so the time of a suspended run does not count.
+/// time for attempts is over, or their number. Only pauses count: not the time in which the run is suspended.
 fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     let time = settings.delivery_retry_minutes.saturating_mul(60);
     let pause = |attempt| settings.backoff_seconds(attempt);
@@ -283,7 +283,7 @@ pub(crate) fn outcome_without_mail(
         let detail = is_suppressed.then(|| address_remedy(company, id, user));
         return Some(MailOutcome::Failed { code, detail });
     }
-    // A live invitation of this run's own failed attempt does not count: it was not received.
+    // The invitation of the recipient's own last claim does not count: its mail was refused.
     let live = link.generations().any(|invitation| {
         company.is_live(id, rules.channel, invitation, now)
             && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))

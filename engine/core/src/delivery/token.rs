@@ -20,8 +20,7 @@ const FINGERPRINT_DOMAIN: &[u8] = b"boarding link secret fingerprint v1\0";
 /// The bytes of the fingerprint: enough to detect a changed secret.
 const FINGERPRINT_BYTES: usize = 8;
 const INVITATION_BYTES: usize = 16;
-/// The bytes of the link's number in a token after the first. They leave 112 bits for the HMAC, which cannot be guessed
-/// either.
+/// The bytes of the link's number in a token after the first. 112 bits are left for the HMAC, and cannot be guessed.
 const LINK_NUMBER_BYTES: usize = 2;
 const GENERATION_BYTES: usize = 4;
 /// The bytes of the HMAC-SHA256 in a token: 128 bits cannot be guessed.
@@ -36,7 +35,7 @@ pub const TOKEN_CHARS: usize = TOKEN_BYTES.div_ceil(3) * 4;
 /// Creates and verifies tokens of links.
 ///
 /// A token contains an invitation and its generation. The state of the company decides whether that generation
-/// is still valid, so a resend ends the old link. A token is valid for one company only.
+/// is still valid: see `by_token` in `link_completed.rs`. A token is valid for one company only.
 #[derive(Clone)]
 pub struct Tokens {
     keyed: Hmac<Sha256>,
@@ -84,7 +83,7 @@ impl Tokens {
     }
 
     /// The token of a link that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the
-    /// company records whether it was used. The token of a later link contains its number.
+    /// company records whether it was used. The token of every link after the first contains its number.
     pub fn import_token(&self, company: &CompanyId, import: ImportId, generation: u32) -> String {
         let name = import.0.0.to_be_bytes();
         let (number, named) = match u16::try_from(generation).unwrap_or(u16::MAX) {

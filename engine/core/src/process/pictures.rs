@@ -58,10 +58,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
             break;
         }
         let count = pictures.len() as u64;
-        let replaced = apply(manager, ImportPictureRows { import, first, pictures }).await;
-        // A crash forgets which pictures were replaced, so their bytes do not wait for the end of the archive.
-        remove_unused(&manager.context, replaced.clone()).await;
-        taken.extend(replaced);
+        taken.extend(apply(manager, ImportPictureRows { import, first, pictures }).await);
         first += count;
     }
     drop(chunk);

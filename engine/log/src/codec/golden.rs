@@ -1,7 +1,7 @@
 //! Golden bytes: `fixtures/log/` freezes the stored form of each event, one commit per file, in hexadecimal.
 //!
-//! `UPDATE_FIXTURES=1` rewrites the files. After the first release an existing file must not change: another
-//! form is another schema, with new files beside the old ones.
+//! `UPDATE_FIXTURES=1` rewrites the files. After the first release an existing file must not change. A field
+//! added at the end gets a new file (`later_forms`); any other change needs a new schema.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

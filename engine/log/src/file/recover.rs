@@ -88,8 +88,10 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
 #[derive(Debug)]
 struct Scan<'a> {
     heads: Option<&'a Heads>,
-    /// `None` until the scan reaches the position in the heads file. Then the difference between log and heads file, or
-    /// `Some(None)` if they agree.
+    /// The comparison with the heads file:
+    /// - `None`: the scan has not reached the position in that file,
+    /// - `Some(None)`: log and file agree,
+    /// - `Some(Some(…))`: how they differ.
     heads_seen: Option<Option<String>>,
     depth: Depth,
     index: Index,

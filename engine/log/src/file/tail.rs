@@ -3,8 +3,9 @@
 //! Torn means: it is the last frame of the log, and a part of it was never written. Everything else is damage, such
 //! as a complete frame with a wrong checksum, or bad bytes before another frame of this log.
 //!
-//! The writer writes and syncs one frame at a time, into space that reads as zeros. An interrupted write lacks the
-//! bytes after some point, or whole sectors in any order. These read as zeros or lie beyond the end of the file.
+//! The writer writes and syncs one frame at a time, into space that reads as zeros. After an interrupted write,
+//! all bytes after some point are missing, or whole sectors in any order. What is missing reads as zeros, or lies beyond
+//! the end of the file.
 
 use super::frame::{FRAME_HEADER, FRAME_MAGIC, FrameHeader, LogId};
 

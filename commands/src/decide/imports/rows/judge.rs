@@ -26,7 +26,8 @@ const ROLE_SEPARATORS: [(&str, &str); 10] = [
 ];
 
 impl Rows<'_> {
-    /// The key of the row's user. None if the row has none, or with a problem if the company does not allow the key.
+    /// The key of the row's user. None if the row has no key. Also None, with a problem added, if the company does not
+    /// allow the key.
     pub(super) fn usable_key(
         &self,
         values: &RowValues,
@@ -74,8 +75,8 @@ impl Rows<'_> {
         known.find_similar(text).map(|role| format!("did you mean {role}?"))
     }
 
-    /// The problems of values that must be unique and that another row or another user keeps. `is_valid` says whether
-    /// the row has no other problem.
+    /// The problems of unique values that the row does not get, because another row or user has them. `is_valid` says
+    /// whether the row has no other problem.
     pub(super) fn check_unique(
         &self,
         row: &ParsedRow,

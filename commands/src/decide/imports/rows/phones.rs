@@ -1,4 +1,4 @@
-//! The phone of a row: it is listed for its user, or rejected with the reason.
+//! The phone of a row: it is listed or rejected, and the user's former phones leave the list.
 
 use std::borrow::Cow;
 
@@ -103,7 +103,7 @@ impl Rows<'_> {
         if is_free { Ok(Some(holder.key())) } else { taken(holder.key().as_str()) }
     }
 
-    /// Adds a warning if the user keeps phones beside the new one, because they were added by hand.
+    /// Adds a warning if the user keeps phones that were added by hand.
     fn warn_of_phones_by_hand(&self, listed: &[Phone], row: &mut RowRef) {
         if listed.iter().any(|phone| self.company.by_hand.contains(phone)) {
             row.warnings.push(self.in_column("mobile", Code::PhoneKept));
