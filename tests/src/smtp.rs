@@ -9,7 +9,7 @@ use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::smtp::{SmtpTransport, Timeouts};
 use boarding_core::delivery::{Transport as _, TransportAnswer};
 
-use crate::support::mail_server::{MailServer, ReceivedMail};
+use crate::support::mail_server::{MailServer, ReceivedMail, smtp_url};
 use crate::support::paths::tests_folder;
 
 /// Long enough for a busy machine.
@@ -192,7 +192,7 @@ async fn unavailable_server_is_a_temporary_failure() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         closed.local_addr().unwrap().port()
     };
-    for url in [format!("smtp://127.0.0.1:{port}"), "smtp://no-such-host.invalid:25".to_owned()] {
+    for url in [smtp_url(port), "smtp://no-such-host.invalid:25".to_owned()] {
         let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
         is_temporary(
             &transport.send_batch(vec![mail("ok")]).await.remove(0),
@@ -212,7 +212,7 @@ async fn closed_idle_connection_is_replaced() {
         &transport.send_batch(vec![mail("ok")]).await.remove(0),
         Code::DeliveryServerUnavailable,
     );
-    let restarted = MailServer::start(&["--port", &port.to_string()]);
+    let restarted = MailServer::on(port, &[]);
     assert_eq!(transport.send_batch(vec![mail("ok")]).await, [TransportAnswer::SENT]);
     assert_eq!(restarted.received().len(), 1);
 }

@@ -76,7 +76,7 @@ fn device_is_invited_by_a_text_message() {
 fn device_without_a_text_gateway_fails_with_its_remedy() {
     let cli = meridian();
     let server = MailServer::start(&[]);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     let base = ["config", "set", "link_base_url", "https://meridian.example/link", "mail_from"];
     cli.run(&[&base[..], &["boarding@meridian.example"]].concat()).expect_status(0);
     invited(&cli, &["--smtp", &smtp], 5);

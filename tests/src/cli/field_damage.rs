@@ -196,7 +196,7 @@ fn domains_beyond_ascii_are_invited_by_a_plain_server() {
     cli.run(&["config", "set", "link_base_url", links, "mail_from", sender]).expect_status(0);
     let file = fixture("field/37b-odd-domains.csv");
     cli.run(&["import", &file, "--dialect", "leapxpert", "--add-phones"]).expect_status(5);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     let words = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
     cli.run(&[&words[..], &["--smtp", &smtp]].concat()).expect_status(5);
     let mut log = cli.rows(&["log", "latest"]);

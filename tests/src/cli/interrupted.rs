@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port, smtp_url};
 use crate::support::program::Cli;
 use crate::support::wait::eventually;
 
@@ -56,10 +56,10 @@ fn mail_that_never_left_is_not_uncertain_after_ctrl_c() {
 /// P14: A lock file that was removed by hand lets no second process write.
 #[test]
 fn removed_lock_file_lets_no_second_process_write() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let closed = closed_port();
     let server = MailServer::start(&[]);
     let (cli, _) = by_smtp(&server, &[("ann", "+84912345001")]);
-    let smtp = format!("smtp://127.0.0.1:{closed}");
+    let smtp = smtp_url(closed);
     let words =
         ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--smtp", &smtp];
     let mut command = cli.command(&words);

@@ -1,6 +1,6 @@
 //! The secret of links: a changed or missing one is noticed before a dead link is mailed.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::mail_text::{decoded, link_tokens};
 use crate::support::paths::files_under;
@@ -24,11 +24,6 @@ fn secret(cli: &Cli) -> std::path::PathBuf {
     cli.data().join("secret")
 }
 
-fn follow(cli: &Cli, token: &str) -> Value {
-    let body = json!({"token": token}).to_string();
-    cli.run(&["command", "LinkCompleted", &body, "--json"]).json()
-}
-
 /// Without the secret nothing is mailed and no secret is made. The old one put back, all works as before.
 #[test]
 fn missing_secret_stops_mails_until_it_is_put_back() {
@@ -41,7 +36,7 @@ fn missing_secret_stops_mails_until_it_is_put_back() {
     assert_eq!(refused["code"], "link_secret.changed");
     let remedy = "boarding config unset link_secret --company acme";
     assert!(refused["message"].as_str().unwrap().contains(remedy), "{refused}");
-    assert_eq!(follow(&cli, &token)["code"], "link_secret.changed");
+    assert_eq!(cli.follow(&token)["code"], "link_secret.changed");
     assert!(!secret(&cli).exists(), "the program makes no secret");
     assert_eq!(tokens(&cli).len(), 1, "nothing was mailed");
     // A mail without a link leaves as before, and makes no secret.
@@ -53,7 +48,7 @@ fn missing_secret_stops_mails_until_it_is_put_back() {
     assert!(!secret(&cli).exists(), "the program makes no secret");
     std::fs::rename(cli.path().join("kept"), secret(&cli)).unwrap();
     cli.run(&start).expect_status(0);
-    assert_eq!(follow(&cli, &token)["outcome"], "accepted");
+    assert_eq!(cli.follow(&token)["outcome"], "accepted");
     assert_eq!(std::fs::read(secret(&cli)).unwrap(), kept);
 }
 
@@ -66,9 +61,9 @@ fn new_secret_is_accepted_by_a_command() {
     cli.run(&["config", "unset", "link_secret"]).expect_status(0);
     cli.start(&["--user", "bob"]);
     assert!(secret(&cli).exists());
-    assert_eq!(follow(&cli, &token)["code"], "invitation.not_found");
+    assert_eq!(cli.follow(&token)["code"], "invitation.not_found");
     let new = tokens(&cli).into_iter().find(|one| *one != token).unwrap();
-    assert_eq!(follow(&cli, &new)["outcome"], "accepted");
+    assert_eq!(cli.follow(&new)["outcome"], "accepted");
     cli.start(&["--user", "ann"]);
     assert_eq!(tokens(&cli).len(), 3);
 }

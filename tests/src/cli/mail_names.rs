@@ -10,7 +10,7 @@ use crate::support::program::Cli;
 /// The import of a field case, and the mails that its people got from a real mail server.
 fn invited(file: &str) -> (Value, Vec<ReadMail>) {
     let server = MailServer::start(&[]);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     let cli = Cli::with_company_of("company/field.json");
     let settings = ["link_base_url", "https://acme.example/link", "mail_from", "on@acme.example"];
     cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);

@@ -149,7 +149,7 @@ fn bytes_of_replaced_pictures_are_removed() {
     let last = archive(&cli, "Last.zip", "['none.png', 'zoe.png', 'agent0.png']", 3);
     cli.run(&["pictures", &last, "--company", "globex"]).expect_status(5);
     assert_ne!(digest("zoe", "globex"), shared);
-    assert!(!self::stored(&cli).contains(&shared), "nobody has the picture any more");
+    assert!(!self::stored(&cli).contains(&shared), "no user has the picture any more");
 }
 
 /// OCM-16: an import of pictures says that it cannot be undone, and its pictures are removed together.

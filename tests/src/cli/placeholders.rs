@@ -50,7 +50,7 @@ fn verbs(cli: &Cli) -> Vec<Vec<String>> {
 #[test]
 fn one_unset_setting_refuses_every_verb_that_mails_links() {
     let server = MailServer::start(&[]);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     for (set, unset, other) in [(SENDER, LINK, SENDER), (LINK, SENDER, LINK)] {
         let cli = with_settings(&[set]);
         for verb in verbs(&cli) {
@@ -93,7 +93,7 @@ fn notifications(cli: &Cli) -> Vec<Value> {
 #[test]
 fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
     let server = MailServer::start(&[]);
-    let by_smtp = ["--smtp", &format!("smtp://127.0.0.1:{}", server.port)];
+    let by_smtp = ["--smtp", &server.url()];
     let cli = with_settings(&[SENDER]);
     let file = cli.file("c.csv", "email/login\ndan@acme.example\n");
     let import = [&["import", &file, "--dialect", "officechat"][..], &by_smtp].concat();
@@ -116,7 +116,7 @@ fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
 #[test]
 fn reminder_is_not_mailed_with_a_placeholder() {
     let server = MailServer::start(&[]);
-    let by_smtp = ["--smtp", &format!("smtp://127.0.0.1:{}", server.port)];
+    let by_smtp = ["--smtp", &server.url()];
     let cli = with_settings(&[LINK, SENDER]);
     let settings = ["reminder_after_days", "1", "invitation_ttl_hours.whatsapp", "96"];
     cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);
@@ -142,7 +142,7 @@ fn reminder_is_not_mailed_with_a_placeholder() {
 fn report_needs_only_a_sender() {
     for (settings, state) in [(SENDER, "sent"), (LINK, "failed")] {
         let server = MailServer::start(&[]);
-        let smtp = format!("smtp://127.0.0.1:{}", server.port);
+        let smtp = server.url();
         let cli = with_settings(&[settings, ["designated_admin_emails", "[\"uwe@acme.example\"]"]]);
         let file = cli.file("b.csv", "username,email\ncid,cid@acme.example\n");
         cli.run(&["import", &file, "--dialect", "leapxpert", "--smtp", &smtp]).expect_status(0);

@@ -164,7 +164,7 @@ fn bounce(cli: &Cli, server: &MailServer, email: &str) {
 fn filters_find_the_people_that_they_name_in_every_product() {
     for product in &PRODUCTS {
         let server = MailServer::start(&[]);
-        let by_smtp = ["--smtp", &format!("smtp://127.0.0.1:{}", server.port)];
+        let by_smtp = ["--smtp", &server.url()];
         let cli = company();
         let [ann, bob, cid, dan, eve] = [
             "lost.ann@acme.example",
@@ -201,12 +201,12 @@ fn filters_find_the_people_that_they_name_in_every_product() {
     }
 }
 
-/// A31: whoever follows the remedy that the reason of `delivery.suppressed` names is invited again, in every product.
+/// A31: the reason of `delivery.suppressed` names a remedy. A person is invited again after it, in every product.
 #[test]
 fn remedy_of_a_suppressed_address_ends_the_suppression() {
     for product in &PRODUCTS {
         let server = MailServer::start(&[]);
-        let by_smtp = ["--smtp", &format!("smtp://127.0.0.1:{}", server.port)];
+        let by_smtp = ["--smtp", &server.url()];
         let cli = company();
         let (old, new) = ("ok.ann@acme.example", "ok.new.ann@acme.example");
         product.import(&cli, &[old]);

@@ -116,11 +116,7 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
 /// nothing.
 #[test]
 fn role_is_assigned_to_over_a_thousand_people() {
-    let cli = Cli::with_company();
-    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
-    let people: Vec<_> = (0..1_200).map(|n| (format!("u{n}"), format!("+1212200{n:04}"))).collect();
-    let people: Vec<_> = people.iter().map(|(user, phone)| (&**user, &**phone)).collect();
-    cli.import(&cli.people("many.csv", &people));
+    let cli = Cli::with_many_people(1_200);
     cli.run(&["roles", "define", "Lead"]).expect_status(0);
     cli.run(&["roles", "assign", "Lead", "--user", "u7"]).expect_status(0);
     let assign = ["roles", "assign", "Lead", "--org-unit", "Fixed Income Desk"];

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::support::mail_server::MailServer;
 use crate::support::program::Cli;
 
-/// LX-20, A40: the prompt says what would become of the people, how many have a link, and who may have a mail already.
+/// LX-20, A40: the prompt says how many people would be invited and why the others would not, how many have a link, and
+/// who may have a mail already.
 #[test]
 fn prompt_shows_the_parts_of_the_number() {
     let cli = Cli::with_company();
@@ -23,7 +24,7 @@ fn prompt_shows_the_parts_of_the_number() {
     cli.run(&["command", "SetCompanyConfig", &settings.to_string()]).expect_status(0);
     // The mail server takes the mail to this user and breaks off before it answers.
     let server = MailServer::start(&[]);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     let first = cli.start(&["--user", "ann", "--user", "lost", "--smtp", &smtp]);
     assert_eq!((&first["passed"], &first["failed"]), (&json!(1), &json!(1)));
     cli.start(&["--user", "dee", "--not-before", "2999-01-01T00:00:00Z"]);

@@ -6,18 +6,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port, smtp_url};
 use crate::support::mail_text::decoded;
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
-
-/// The sample company with three imported people who have phones: ann, bob and cid.
-fn with_three_people() -> Cli {
-    let cli = Cli::with_company();
-    let people = [("ann", "+84923448071"), ("bob", "+84923448072"), ("cid", "+84923448073")];
-    cli.import(&cli.people("three.csv", &people));
-    cli
-}
 
 fn statuses(cli: &Cli, run: &Value) -> Vec<(String, String, String)> {
     let rows = cli.rows(&["log", run["run"].as_str().unwrap()]);
@@ -35,7 +27,7 @@ fn token(mail: &Path) -> String {
 /// LX-15, LX-21, LX-22, LX-23, LX-25, LX-31: The main task from the import to the link.
 #[test]
 fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     cli.json(&["command", "LinkCompleted", r#"{"user":"ann","channel":"whatsapp"}"#]);
     cli.run(&["users", "archive", "bob"]).expect_status(0);
     let output = cli.run(&[
@@ -111,7 +103,7 @@ fn run_selects_an_import_org_units_or_users() {
 /// LX-05, LX-06, LX-07: A run needs an enabled channel and at most as many recipients as the limit.
 #[test]
 fn disabled_channel_and_exceeded_limit_refuse_a_run() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     cli.run(&["config", "set", "channels.whatsapp", "false"]).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
     assert_eq!(cli.refused(&start)["code"], "channel.not_enabled");
@@ -134,7 +126,7 @@ fn disabled_channel_and_exceeded_limit_refuse_a_run() {
 /// LX-20: Without `--yes` and without a terminal the program sends nothing and records nothing.
 #[test]
 fn run_does_not_start_without_confirmation() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let events = cli.rows(&["history"]).len();
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest"];
     let output = cli.run(&start).expect_status(2);
@@ -149,7 +141,7 @@ fn run_does_not_start_without_confirmation() {
 /// LX-20: On a terminal the program shows the number of recipients and starts the run only after `y`.
 #[test]
 fn terminal_asks_for_confirmation_of_a_run() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     for (answer, runs) in [("n", 0), ("", 0), ("y", 1)] {
         let words = "runs start --channel whatsapp --import latest";
         let screen = cli.on_terminal(words, &format!("{answer}\n"));
@@ -162,7 +154,7 @@ fn terminal_asks_for_confirmation_of_a_run() {
 #[test]
 fn run_by_smtp_with_a_placeholder_link_is_refused() {
     let server = MailServer::start(&[]);
-    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let smtp = server.url();
     let cli = Cli::new();
     for words in [
         &["config", "set", "channels.whatsapp", "true"][..],
@@ -197,19 +189,8 @@ fn run_by_smtp_with_a_placeholder_link_is_refused() {
 /// A31: A run whose mail server is down says so and waits. An administrator can end it then, and nothing is sent.
 #[test]
 fn run_that_waits_for_its_mail_server_is_given_up() {
-    let cli = with_three_people();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let smtp = format!("smtp://{closed}");
-    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
-    let mut child = cli.command(&[&start[..], &["--smtp", &smtp]].concat()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut text = String::new();
-    while !text.contains("waits for the mail server") {
-        assert_ne!(stderr.read_line(&mut text).unwrap(), 0, "{text}");
-    }
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupt.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    let cli = Cli::with_three_people();
+    cli.interrupt_when_waiting(&[&START[..], &["--smtp", &smtp_url(closed_port())]].concat());
 
     let waiting = cli.rows(&["runs"])[0]["waiting_for"].clone();
     assert_eq!(waiting["what"], "mail server", "{waiting}");
@@ -223,9 +204,9 @@ fn run_that_waits_for_its_mail_server_is_given_up() {
 /// A31: Welcome mails whose mail server is down wait for it, and `runs resume` tries them again.
 #[test]
 fn welcome_mails_wait_for_their_mail_server() {
-    let cli = with_three_people();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let smtp = format!("smtp://127.0.0.1:{port}");
+    let cli = Cli::with_three_people();
+    let port = closed_port();
+    let smtp = smtp_url(port);
     let file = cli.people("new.csv", &[("dan", "+84923448081"), ("eve", "+84923448082")]);
     let import = ["import", &file, "--dialect", "leapxpert", "--send-welcome-email"];
     let output = cli.run(&[&import[..], &["--smtp", &smtp]].concat()).expect_status(0);
@@ -234,7 +215,7 @@ fn welcome_mails_wait_for_their_mail_server() {
     assert!(output.stderr.contains("2 mails that could not be sent wait"), "{}", output.stderr);
     assert!(!cli.outbox().exists(), "the mails wait for the mail server");
 
-    let server = MailServer::start(&["--port", &port.to_string()]);
+    let server = MailServer::on(port, &[]);
     cli.run(&["runs", "resume", "--smtp", &smtp]).expect_status(0);
     assert_eq!(server.received().len(), 2);
     let rows = cli.rows(&["notifications"]);
@@ -246,7 +227,7 @@ fn welcome_mails_wait_for_their_mail_server() {
 /// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
 fn started_run_cannot_be_stopped() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let run = cli.start(&["--import", "latest"]);
     let answer = cli.refused(&["runs", "withdraw", run["run"].as_str().unwrap()]);
     assert_eq!(answer["code"], "run.cannot_be_stopped");
@@ -276,7 +257,7 @@ fn started_run_cannot_be_stopped() {
 /// LX-24: The log of an earlier run can be listed, exported as CSV, and exported for a spreadsheet.
 #[test]
 fn log_of_an_earlier_run_is_listed_and_exported() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let first = cli.start(&["--import", "latest"]);
     let second = cli.start(&["--user", "ann", "--user", "nobody"]);
     assert_eq!(statuses(&cli, &first).len(), 3);
@@ -297,7 +278,7 @@ fn log_of_an_earlier_run_is_listed_and_exported() {
 /// LX-35: The rows of two companies in one folder are separate.
 #[test]
 fn companies_in_one_folder_are_separate() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let output = cli.run(&["users", "--company", "globex"]).expect_status(0);
     assert!(output.stderr.contains("acme"), "{}", output.stderr);
     cli.json(&["users", "add", "ann", "--company", "globex"]);
@@ -357,11 +338,7 @@ fn mails_by_run(cli: &Cli) -> Vec<usize> {
 /// P7: The same command after a kill in the middle of a run is refused: it would send all mails a second time.
 #[test]
 fn same_command_after_a_kill_sends_no_second_mail() {
-    let cli = Cli::with_company();
-    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
-    let people: Vec<_> = (0..2_000).map(|n| (format!("u{n}"), format!("+1212200{n:04}"))).collect();
-    let people: Vec<_> = people.iter().map(|(user, phone)| (&**user, &**phone)).collect();
-    cli.import(&cli.people("many.csv", &people));
+    let cli = Cli::with_many_people(2_000);
     let mut child = cli.command(&START).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
@@ -396,7 +373,7 @@ fn same_command_after_a_kill_sends_no_second_mail() {
 /// A scheduled run has its people too. With `--yes-again` they get a second mail.
 #[test]
 fn people_of_a_scheduled_run_need_a_second_consent() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     cli.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
     let queue = cli.run(&["runs", "queue"]).expect_status(0).stderr;
     assert!(queue.contains("1 run is scheduled for later: boarding runs list"), "{queue}");
@@ -409,7 +386,7 @@ fn people_of_a_scheduled_run_need_a_second_consent() {
 /// A failure after the acceptance of a run says that the run is accepted, and never asks for a repeat.
 #[test]
 fn failure_after_acceptance_asks_for_no_repeat() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", silent.local_addr().unwrap());
     let start = |user| ["runs", "start", "--channel", "whatsapp", "--user", user, "--yes"];
@@ -433,7 +410,7 @@ fn failure_after_acceptance_asks_for_no_repeat() {
 /// Import & Invite: The same command after a kill asks for consent too.
 #[test]
 fn same_import_after_a_kill_invites_nobody_again() {
-    let cli = with_three_people();
+    let cli = Cli::with_three_people();
     let file = cli.people("four.csv", &[("dora", "+84923448074")]);
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", silent.local_addr().unwrap());

@@ -37,7 +37,7 @@ async fn run_ends_when_its_log_cannot_be_written() {
     history::check_run_laws(&folder);
 }
 
-/// Fault 6: After a run is accepted, a full disk of the read models leads to no second mail. The program says that the
+/// Fault 6: After a run is accepted, a full disk of the read models causes no second mail. The program says that the
 /// run is accepted and what goes on with it; the same command again starts no other run.
 #[tokio::test]
 async fn accepted_run_is_resumed_after_the_disk_was_full() {

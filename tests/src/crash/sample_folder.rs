@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::process::{Output, Process, program};
 use crate::support::disk::with_write_errors;
+use crate::support::mail_server::smtp_url;
 
 /// A data folder that is removed when the test ends.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl SampleFolder {
 
     /// The same folder, with mails sent to the mail server on this port.
     pub(super) fn with_mail_server(mut self, port: u16) -> Self {
-        self.options = vec!["--smtp".to_owned(), format!("smtp://127.0.0.1:{port}")];
+        self.options = vec!["--smtp".to_owned(), smtp_url(port)];
         self
     }
 

@@ -15,7 +15,7 @@ use super::{EngineHarness, ok, people_rows};
 use crate::support::mail_text::link_token;
 
 const DAY: i64 = 86_400;
-/// How much time passes between two looks at the engine, in seconds.
+/// How much time passes between two checks of the engine, in seconds.
 const STEP: i64 = 30;
 /// More looks than anything in this test needs.
 const LOOKS: usize = 5_000;
@@ -173,7 +173,8 @@ async fn history() {
     }
 }
 
-/// Fault 20: Retries, timers and runs go on, nobody expires for good, time never goes back, and each jump is said once.
+/// Fault 20: Retries, timers and runs go on. No invitation expires for good. Time never goes back. Each jump is said
+/// once.
 #[test]
 fn jumping_clock_freezes_nothing_and_expires_nobody() {
     let runtime = tokio::runtime::Builder::new_current_thread();

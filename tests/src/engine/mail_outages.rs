@@ -7,7 +7,7 @@ use boarding_core::delivery::smtp::{SmtpTransport, Timeouts};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port};
 use crate::support::wait::eventually;
 
 /// Longer than a busy machine needs for one step.
@@ -17,15 +17,6 @@ pub(super) fn smtp(port: u16, connect: Duration) -> Arc<SmtpTransport> {
     let timeouts = Timeouts { connect, command: LONG, data: LONG };
     let url = format!("smtp://127.0.0.1:{port}?connections=4");
     Arc::new(SmtpTransport::with_timeouts(&url, timeouts).unwrap())
-}
-
-/// A port on which no server listens.
-pub(super) fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-pub(super) fn server_on(port: u16, options: &[&str]) -> MailServer {
-    MailServer::start(&[&["--port", &port.to_string()], options].concat())
 }
 
 /// Waits until the run waits, and returns what it waits for.
@@ -69,7 +60,7 @@ async fn run_waits_for_a_server_that_is_down() {
     assert_eq!(harness.rows("runs", json!({})).await[0]["waiting_for"]["what"], "mail server");
     assert_eq!(claims(&harness).await, 1, "the server is tried with one person");
 
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, (json!("completed"), [3, 0, 0]));
     assert_eq!(harness.row("run", json!({"run": run})).await["waiting_for"], Value::Null);
@@ -89,7 +80,7 @@ async fn run_waits_for_a_server_that_refuses_everybody() {
         let waiting = waiting_for(&harness, &run).await;
         assert!(waiting["last_words"].as_str().unwrap().contains(refusal), "{waiting}");
         drop(refusing);
-        let server = server_on(port, &[]);
+        let server = MailServer::on(port, &[]);
         harness.advance_clock(600);
         harness.settle().await;
         assert_eq!(counts(&harness, &run).await, (json!("completed"), [3, 0, 0]), "{refusal}");
@@ -115,7 +106,7 @@ async fn run_ends_after_the_longest_wait() {
     assert_eq!(counts(&harness, &run).await.1, [0, 2, 0]);
     assert_eq!(codes(&harness, &run).await, ["delivery.server_unavailable"; 2]);
     waiting_for(&harness, &next).await;
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     harness.settle().await;
     assert_eq!(counts(&harness, &next).await, (json!("completed"), [2, 0, 0]));
     assert_eq!(server.received().len(), 2);
@@ -208,7 +199,7 @@ async fn welcome_mails_wait_for_a_server_that_is_down() {
     assert_eq!(rows[0]["code"], "delivery.server_unavailable");
     assert!(rows[0]["reason"].as_str().unwrap().contains("could not be used"), "{rows:?}");
     harness.restart().await;
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     harness.advance_clock(3600);
     harness.restart().await;
     eventually("all are sent", async || (states(&harness).await == ["sent"; 3]).then_some(()))
@@ -225,7 +216,7 @@ async fn failed_mails_are_sent_again_by_request() {
     import_with_welcome_mails(&harness, &["ok.ann", "ok.bob"]).await;
     assert_eq!(states(&harness).await, ["failed"; 2]);
     drop(refusing);
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     let key = harness.rows("notifications", json!({})).await[0]["key"].clone();
     let one = ok(&harness.submit("ResendNotifications", json!({"keys": [key]})).await);
     assert_eq!(one, json!({"queued": 1, "left": 0, "next": null}));

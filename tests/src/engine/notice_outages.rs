@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use boarding_commands::decide::Authority;
 use serde_json::{Value, json};
 
-use super::mail_outages::{LONG, closed_port, server_on, smtp};
+use super::mail_outages::{LONG, smtp};
 use super::{EngineHarness, company_id, envelope, ok, people_rows};
-use crate::support::mail_server::{MailServer, ReceivedMail};
+use crate::support::mail_server::{MailServer, ReceivedMail, closed_port};
 use crate::support::mail_text::{decoded, link_token};
 use crate::support::wait::eventually;
 
@@ -40,7 +40,7 @@ async fn all_are(harness: &EngineHarness, state: &str, kinds: &[&str]) {
 /// The mails that wait are tried again when their time has come, also after a crash of the engine.
 async fn server_is_back(harness: &mut EngineHarness, port: u16) -> MailServer {
     harness.crash().await;
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     harness.advance_clock(3600);
     harness.open().await;
     server
@@ -96,9 +96,9 @@ async fn reports_alarms_and_links_wait_for_their_server() {
     let people = "email/login\nok.cid@meridian.example\n";
     let body = json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": people}]});
     ok(&harness.submit("ImportFile", body).await);
-    // Nobody of this run can be mailed, so it ends without the server.
+    // The company has no such user, so the run ends without the server.
     let run = json!({
-        "source": {"users": ["nobody"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1,
+        "source": {"users": ["unknown"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1,
     });
     submit_as_jane(&harness, "StartBulkIntegration", run).await;
     let number = harness.rows("number_suggestions", json!({"org_unit": "EMEA"})).await[0].clone();
@@ -179,10 +179,10 @@ async fn mails_about_runs_wait_for_a_server_that_is_down() {
     let first = submit_as_jane(&harness, "ResendInvitation", invite).await["run"].clone();
     let first = first.as_str().unwrap();
     super::mail_outages::waiting_for(&harness, first).await;
-    let nobody = json!({
-        "source": {"users": ["nobody"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1,
+    let of_unknown = json!({
+        "source": {"users": ["unknown"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1,
     });
-    submit_as_jane(&harness, "StartBulkIntegration", nobody).await;
+    submit_as_jane(&harness, "StartBulkIntegration", of_unknown).await;
     ok(&harness.submit("GiveUpRun", json!({"run": first})).await);
     let kinds = ["run_completed", "run_completed", "run_started"];
     all_are(&harness, "waiting", &kinds).await;
@@ -204,16 +204,22 @@ async fn with_invited_people(settings: Value) -> (EngineHarness, u16) {
     (harness, port)
 }
 
-/// A31: reminders wait for their server, and the link that they repeat works.
-#[tokio::test]
-async fn reminders_wait_for_a_server_that_is_down() {
+/// As `with_invited_people`, a day later: their reminders wait for the mail server. Returns its port.
+async fn with_waiting_reminders() -> (EngineHarness, u16) {
     let settings = json!({
         "reminder_after_days": 1, "reminder_max": 1, "invitation_ttl_hours": {"whatsapp": 96},
     });
-    let (mut harness, port) = with_invited_people(settings).await;
+    let (harness, port) = with_invited_people(settings).await;
     harness.advance_clock(DAY);
     ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
     all_are(&harness, "waiting", &["reminder"; 2]).await;
+    (harness, port)
+}
+
+/// A31: reminders wait for their server, and the link that they repeat works.
+#[tokio::test]
+async fn reminders_wait_for_a_server_that_is_down() {
+    let (mut harness, port) = with_waiting_reminders().await;
     let server = server_is_back(&mut harness, port).await;
     all_are(&harness, "sent", &["reminder"; 2]).await;
     each_once(&server, 2);
@@ -226,13 +232,7 @@ async fn reminders_wait_for_a_server_that_is_down() {
 /// A31: a reminder that waited until its link was used is dropped, and the others are sent.
 #[tokio::test]
 async fn reminder_of_a_used_link_is_dropped_in_outage() {
-    let settings = json!({
-        "reminder_after_days": 1, "reminder_max": 1, "invitation_ttl_hours": {"whatsapp": 96},
-    });
-    let (mut harness, port) = with_invited_people(settings).await;
-    harness.advance_clock(DAY);
-    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
-    all_are(&harness, "waiting", &["reminder"; 2]).await;
+    let (mut harness, port) = with_waiting_reminders().await;
     ok(&harness.submit("LinkCompleted", json!({"user": "ok_ann", "channel": "whatsapp"})).await);
     let server = server_is_back(&mut harness, port).await;
     eventually("one is sent", async || {

@@ -9,14 +9,14 @@ use boarding_core::delivery::text_gateway::WithTextGateway;
 use boarding_core::delivery::{DeliveryFuture, Transport};
 use serde_json::{Value, json};
 
-use super::mail_outages::{LONG, closed_port, counts, server_on, smtp, waiting_for};
+use super::mail_outages::{LONG, counts, smtp, waiting_for};
 use super::{EngineHarness, company_id, import_body, ok, people_rows, refused};
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port};
 use crate::support::paths::files_under;
 use crate::support::wait::eventually;
 
 /// A31: while the mail server refuses everybody of one company, a run of another company goes on. The next run of the
-/// first company waits for its turn, and nobody of it is tried or fails.
+/// first company waits for its turn, and none of its people is tried or fails.
 #[tokio::test]
 async fn waiting_run_holds_up_no_company_and_burns_no_run() {
     let server = MailServer::start(&[]);
@@ -65,7 +65,7 @@ async fn runs_of_all_companies_go_on_after_an_outage() {
         })
         .await;
     }
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     for company in ["acme", "globex"] {
         harness.engine().settle(&company_id(company)).await;
         assert_eq!(run(company).await["passed"], 2, "{company}");
@@ -146,7 +146,7 @@ async fn texts_go_on_while_the_mail_server_is_down() {
         .await;
     assert!(harness.row("run", json!({"run": run})).await["waiting_for"].is_object());
 
-    let server = server_on(port, &[]);
+    let server = MailServer::on(port, &[]);
     harness.settle().await;
     assert_eq!(counts(&harness, run).await, (json!("completed"), [2, 0, 0]));
     assert_eq!((server.received().len(), texts_in(folder.path())), (1, 2));

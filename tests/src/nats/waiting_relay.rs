@@ -1,13 +1,12 @@
 //! What operators of `boarding serve` see while a mail server is down: log lines and metrics.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::caller::{Caller, people};
 use super::serve_process::ServeProcess;
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port, smtp_url};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
@@ -53,8 +52,8 @@ fn log_line(serving: &ServeProcess, text: &str) -> Option<String> {
 #[tokio::test]
 async fn waiting_relay_is_in_the_log_and_in_the_metrics() {
     let server = Server::start();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (smtp, folder) = (format!("smtp://127.0.0.1:{port}"), tempfile::tempdir().unwrap());
+    let port = closed_port();
+    let (smtp, folder) = (smtp_url(port), tempfile::tempdir().unwrap());
     let file = folder.path().join("boarding.prom");
     let mut serving = ServeProcess::not_started(&server);
     serving.restart(&["--smtp", &smtp, "--metrics-file", file.to_str().unwrap()]);
@@ -81,7 +80,7 @@ async fn waiting_relay_is_in_the_log_and_in_the_metrics() {
         assert_eq!(metric(&file, &format!("boarding_{name}")), Some(value), "{name}");
     }
 
-    let mails = MailServer::start(&["--port", &port.to_string()]);
+    let mails = MailServer::on(port, &[]);
     let line = eventually("the return is logged", async || log_line(&serving, "run goes on")).await;
     assert!(line.contains("company=acme") && line.contains(&*run), "{line}");
     eventually("the mails are sent", async || (mails.received().len() == 2).then_some(())).await;
@@ -98,7 +97,7 @@ async fn waiting_relay_is_in_the_log_and_in_the_metrics() {
 async fn placeholder_link_refuses_a_run_and_stops_a_confirmed_one() {
     let (server, mails) = (Server::start(), MailServer::start(&[]));
     let mut serving = ServeProcess::not_started(&server);
-    serving.restart(&["--smtp", &format!("smtp://127.0.0.1:{}", mails.port)]);
+    serving.restart(&["--smtp", &mails.url()]);
     let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     import_people(&caller, 2).await;
@@ -135,7 +134,7 @@ async fn disabled_channel_fails_running_and_pending_runs() {
     let (server, mails) = (Server::start(), MailServer::start(&["--mails", "1"]));
     let port = mails.port;
     let mut serving = ServeProcess::not_started(&server);
-    serving.restart(&["--smtp", &format!("smtp://127.0.0.1:{port}")]);
+    serving.restart(&["--smtp", &smtp_url(port)]);
     let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     import_people(&caller, 3).await;
@@ -153,7 +152,7 @@ async fn disabled_channel_fails_running_and_pending_runs() {
     let disabled = json!({"channels": {"whatsapp": false}});
     caller.command("SetCompanyConfig", disabled).await.accepted();
     drop(mails);
-    let mails = MailServer::start(&["--port", &port.to_string()]);
+    let mails = MailServer::on(port, &[]);
     for (run, passed) in runs.iter().zip([1, 0]) {
         eventually("the run is completed", async || {
             (row(run).await["state"] == "completed").then_some(())

@@ -1,6 +1,7 @@
 //! A real SMTP server as a process, for one test.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -24,6 +25,16 @@ pub(crate) struct MailServer {
     folder: tempfile::TempDir,
 }
 
+/// A port on which no server listens.
+pub(crate) fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The address of a mail server on this port of this machine.
+pub(crate) fn smtp_url(port: u16) -> String {
+    format!("smtp://127.0.0.1:{port}")
+}
+
 impl MailServer {
     /// Starts the script with these options and waits until it listens.
     pub(crate) fn start(options: &[&str]) -> Self {
@@ -39,6 +50,16 @@ impl MailServer {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
         Self { process, port: port.expect("the mail server prints its port"), folder }
+    }
+
+    /// As `start`, on this port.
+    pub(crate) fn on(port: u16, options: &[&str]) -> Self {
+        Self::start(&[&["--port", &port.to_string()], options].concat())
+    }
+
+    /// The address of the server.
+    pub(crate) fn url(&self) -> String {
+        smtp_url(self.port)
     }
 
     /// The mails that the server accepted so far, in order.

@@ -1,6 +1,6 @@
 //! Runs the program `boarding` as a user does: arguments in, exit status and output out.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -92,6 +92,25 @@ impl Cli {
         let cli = Self::new();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(define_company(cli.data(), commands));
+        cli
+    }
+
+    /// The sample company with three imported people who have phones: ann, bob and cid.
+    pub(crate) fn with_three_people() -> Self {
+        let cli = Self::with_company();
+        let people = [("ann", "+84923448071"), ("bob", "+84923448072"), ("cid", "+84923448073")];
+        cli.import(&cli.people("three.csv", &people));
+        cli
+    }
+
+    /// The sample company with this many imported people who have phones: u0, u1 and so on.
+    pub(crate) fn with_many_people(count: usize) -> Self {
+        let cli = Self::with_company();
+        cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
+        let phone = |n| format!("+1212200{n:04}");
+        let people: Vec<_> = (0..count).map(|n| (format!("u{n}"), phone(n))).collect();
+        let people: Vec<_> = people.iter().map(|(user, phone)| (&**user, &**phone)).collect();
+        cli.import(&cli.people("many.csv", &people));
         cli
     }
 
@@ -190,6 +209,25 @@ impl Cli {
     pub(crate) fn start(&self, source: &[&str]) -> Value {
         let words = ["runs", "start", "--channel", "whatsapp", "--yes", "--json"];
         self.run(&[&words, source].concat()).json()
+    }
+
+    /// Follows the link with this token, and returns the answer.
+    pub(crate) fn follow(&self, token: &str) -> Value {
+        let body = json!({"token": token}).to_string();
+        self.run(&["command", "LinkCompleted", &body, "--json"]).json()
+    }
+
+    /// Runs the program until it says that its run waits, and interrupts it as Ctrl-C does.
+    pub(crate) fn interrupt_when_waiting(&self, args: &[&str]) {
+        let mut child = self.command(args).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        while !text.contains("waits for the mail server") {
+            assert_ne!(stderr.read_line(&mut text).unwrap(), 0, "{text}");
+        }
+        let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(interrupt.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
     }
 
     /// Runs the program, which must refuse, and returns the refusal. Asserts that stderr repeats code and message.

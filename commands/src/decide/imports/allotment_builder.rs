@@ -1,7 +1,7 @@
 //! Which row of a file gets which unique value, judged as if all rows were applied at once.
 //!
 //! A value that one row releases may be taken by another row, before or after it. Of two rows that take one value,
-//! none gets an id, and the first one gets a phone. Who does not get it is told of the other row.
+//! none gets an id, and the first one gets a phone. The problem of a row that does not get it names the other row.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

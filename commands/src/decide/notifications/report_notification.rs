@@ -39,8 +39,8 @@ impl Decide for ReportNotification {
 
 /// The event of a mail that was refused for now: it is tried again, or its time is over. A refused mail has
 /// `delivery_retry_minutes`. For a transport that cannot be used, it waits `relay_wait_minutes`, as a run does.
-/// `working_since` is when this process began to send mails. A wait that had ended before begins anew, because nobody
-/// has tried in the meantime.
+/// `working_since` is when this process began to send mails. A wait that had ended before begins anew, because no
+/// process has tried in the meantime.
 pub(super) fn refused(
     company: &Company,
     key: &str,

@@ -24,8 +24,8 @@ pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut 
     }
 }
 
-/// Adds a run to the queue. If the lock is free, the run starts at once and overtakes nobody: the end of a run starts
-/// the next one in the same commit, so no run waits while the lock is free.
+/// Adds a run to the queue. If the lock is free, the run starts at once and overtakes no other run: the end of a run
+/// starts the next one in the same commit, so no run waits while the lock is free.
 pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>) {
     let started = events.iter().any(|event| matches!(event, Event::RunStarted { .. }));
     let ended = events.iter().any(|event| matches!(event, Event::RunCompleted { .. }));

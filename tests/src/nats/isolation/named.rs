@@ -129,7 +129,7 @@ async fn reply_arrives(site: &Site, spies: &[String], attack: &ReplyAttack) -> b
     let attacker = client(site, attack.user).await;
     let (call, payload) = (attack.call, attack.payload);
     attacker.publish_with_reply(call, attack.target, payload.into()).await.unwrap();
-    // The same call with an inbox of its own is answered, so the attack before it was answered too.
+    // The same call with the inbox of the attacker is answered, so the attack before it was answered too.
     answered(&attacker, call, payload).await;
     for (spy, mut messages) in seen {
         // A message of the spy's own comes after all that the server has sent to it before.
