@@ -260,7 +260,7 @@ events! {
         RunStarted: neutral { run: RunId }
         RunCompleted: neutral { run: RunId, passed: u64, skipped: u64, failed: u64 }
         RunWithdrawn: neutral { run: RunId }
-        /// The mails of the run cannot be sent now, for example because the mail server is down. `via` is the channel,
+        /// The mails of the run cannot be sent now, for example because the mail server is down. `via` is the transport,
         /// `what` names what the run waits for, in words for people.
         RunWaiting: neutral {
             run: RunId,
@@ -273,7 +273,7 @@ events! {
         RunResumed: neutral { run: RunId }
         /// The run waits no longer for its mails to be sent: recipients without an outcome fail with this code.
         RunGivenUp: neutral { run: RunId, code: Code }
-        /// The outboxes that get the mails and texts of the claims that follow; none for a channel that is no outbox.
+        /// The outboxes that get the mails and texts of the claims that follow; none for a transport that is no outbox.
         RunOutboxesRecorded: neutral { run: RunId, mails: Option<OutboxId>, texts: Option<OutboxId> }
     }
 
@@ -288,7 +288,7 @@ events! {
             generation: u32,
             email: Personal<String>,
             message_id: String,
-            /// The name of the channel that got the invitation; empty if an external worker reported without a claim.
+            /// The name of the transport that got the invitation; empty if an external worker reported without a claim.
             #[serde(default)]
             via: String,
             /// The template of the mail at the time of the claim; none if an external worker reported without a claim.
@@ -372,7 +372,7 @@ events! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             device: Option<Personal<Phone>>,
         }
-        /// The mail was certainly not sent. It is tried again from `retry_at`, by the same channel.
+        /// The mail was certainly not sent. It is tried again from `retry_at`, by the same transport.
         NotificationDeferred: neutral {
             key: String,
             via: String,
@@ -380,7 +380,7 @@ events! {
             detail: Option<String>,
             retry_at: Time,
         }
-        /// The channels that get the mails and texts of the claims that follow; none for texts if none can be sent.
+        /// The transports that get the mails and texts of the claims that follow; none for texts if none can be sent.
         NotificationChannelsRecorded: neutral { mails: HandedTo, texts: Option<HandedTo> }
         /// The mail is sent again, by request.
         NotificationRequeued: neutral { key: String }

@@ -1,8 +1,8 @@
 //! The kinds of mails. One file per kind says what the mail shows, who gets it and when it is due.
 //!
 //! To add a kind: a file here with its `impl MailRules`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
-//! section in each `template/notifications.<language>.txt`, and a row in the manual's page on mails. A switch in
-//! `settings/notify.rs`, if it can be turned off. A kind that waits for a run (`waits`) is listed in [`waiting`] too.
+//! section in each `template/notifications.<language>.txt`, and a row in the manual's page on mails. If it can be
+//! turned off, it also needs a switch in `settings/notify.rs`. If it waits for a run (`waits`), it is also in [`waiting`].
 
 mod account_invitation;
 mod batch_report;

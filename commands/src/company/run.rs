@@ -174,15 +174,15 @@ impl Run {
         self.places.keys().chain(&self.unlisted).copied().collect()
     }
 
-    /// The recipients whose turn it is, at most `most` of them: those deferred whose wait is over, then
-    /// those never claimed, in the order of the list.
-    pub fn due(&self, now: Time, most: usize) -> Vec<(u32, Recipient)> {
-        let again =
-            self.deferred.iter().filter(|(_, retry_at)| **retry_at <= now).map(|(place, _)| *place);
+    /// The recipients whose turn it is: those deferred whose wait is over, then those never claimed, in the order of the
+    /// list.
+    pub fn due(&self, now: Time) -> impl Iterator<Item = (u32, Recipient)> + '_ {
+        let is_over = move |(_, retry_at): &(&u32, &Time)| **retry_at <= now;
+        let again = self.deferred.iter().filter(is_over).map(|(place, _)| *place);
         let fresh = self.untouched..u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
         let place = |place: u32| Some((place, *self.recipients.get(place as usize)?));
         let fresh = fresh.filter_map(place).filter(|(_, recipient)| recipient.is_untouched());
-        again.filter_map(place).chain(fresh).take(most).collect()
+        again.filter_map(place).chain(fresh)
     }
 
     pub(crate) fn list(&mut self, user: UserId) {

@@ -196,14 +196,12 @@ impl Context<'_> {
         company: &Company,
         has_link: bool,
     ) -> Result<(), Refusal> {
-        let unset = company.settings.mail_placeholders();
-        let matters = |setting: &str| has_link || setting != "link_base_url";
-        let unset = unset.into_iter().filter(|(setting, _)| matters(setting)).collect();
-        if self.mail_setup.notifications_by_mail_server {
-            check_set(company, unset)
-        } else {
-            Ok(())
+        if !self.mail_setup.notifications_by_mail_server {
+            return Ok(());
         }
+        let mut unset = company.settings.mail_placeholders();
+        unset.retain(|(setting, _)| has_link || *setting != "link_base_url");
+        check_set(company, unset)
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.

@@ -77,12 +77,12 @@ impl MailKind {
 #[serde(transparent)]
 pub struct OutboxId(pub u32);
 
-/// A channel that gets mails.
+/// A transport that gets mails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HandedTo {
-    /// The name of the channel.
+    /// The name of the transport.
     pub via: String,
-    /// None if the channel is no outbox.
+    /// None if the transport is no outbox.
     pub outbox: Option<OutboxId>,
 }
 

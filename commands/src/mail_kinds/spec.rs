@@ -160,7 +160,7 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
 
 /// An actor without an address gets no notification; the start of a scheduled run is notified.
 #[test]
-fn actor_without_an_address_gets_no_notice() {
+fn actor_without_an_address_gets_no_notification() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);
     let body = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
     let begun = |actor: &str| {

@@ -37,8 +37,13 @@ fn next_single(source: &str) -> Option<(&str, &str, &str)> {
             }
             continue;
         }
-        let (name, after) = tail.get(1..)?.split_once('}').unwrap_or_default();
-        if is_name(name) && !after.starts_with('}') {
+        let inner = tail.get(1..)?;
+        let end = inner.find(|c| !is_part(c)).unwrap_or(inner.len());
+        let (name, after) = inner.split_at_checked(end)?;
+        if is_name(name)
+            && let Some(after) = after.strip_prefix('}')
+            && !after.starts_with('}')
+        {
             return Some((source.get(..start)?, name, after));
         }
         from = start + 1;
@@ -46,10 +51,14 @@ fn next_single(source: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// Whether a text is spelled like a variable.
+/// Whether a character may be in the name of a variable.
+fn is_part(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+/// Whether such characters are the name of a variable.
 fn is_name(text: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_part)
+    text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 #[cfg(test)]

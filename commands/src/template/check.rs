@@ -269,7 +269,7 @@ mod tests {
 
     /// A company's own template of a notification must show its purpose, and no variable of another kind of mail.
     #[test]
-    fn each_notice_must_show_what_it_is_for() {
+    fn each_notification_must_show_what_it_is_for() {
         use MailKind as K;
         let (link, counts) =
             ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");

@@ -20,7 +20,7 @@ use crate::read::projector::ReadModels;
 use crate::read::store::Store;
 use crate::refused_commands::RefusedCommands;
 use crate::reply::Reply;
-use crate::waiting::WaitingRuns;
+use crate::waiting::WaitingMails;
 use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
 
@@ -43,7 +43,7 @@ pub(crate) struct EngineContext {
     /// Whether runs are carried on at all. Without it they stay as they are.
     pub(crate) carries_runs: bool,
     /// Runs that wait until their mails can be sent again.
-    pub(crate) waiting: WaitingRuns,
+    pub(crate) waiting: WaitingMails,
     /// Imports that are blocked by an error.
     pub(crate) blocked: BlockedImports,
     /// The ownership of companies; unset if this engine owns all of them.

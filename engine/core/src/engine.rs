@@ -21,7 +21,7 @@ use crate::context::EngineContext;
 use crate::data_dir;
 use crate::files::SharedFiles;
 use crate::intake::{Intake, PreparedCommand};
-use crate::metrics::{CompanyMetrics, Metrics};
+use crate::metrics::{CompanyMetrics, Metrics, WorkMetrics};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
 use crate::picture_removal::{self, taken_from_users};
@@ -136,9 +136,11 @@ impl Engine {
 
     /// What operators watch: the log, and the companies that this engine works for. It loads no company.
     pub async fn metrics(&self) -> Metrics {
-        let of_company = |(company, runs): (CompanyId, _)| {
-            let notifications_wait_since = self.context.waiting.notifications_wait_since(&company);
-            CompanyMetrics { company, runs, notifications_wait_since }
+        let of_company = |(company, work): (CompanyId, WorkMetrics)| {
+            // The mark outlives the last deferred mail, and the manager of a company that is not in memory.
+            let since = self.context.waiting.notifications_wait_since(&company);
+            let notifications_wait_since = since.filter(|_| work.notifications_deferred > 0);
+            CompanyMetrics { company, work, notifications_wait_since }
         };
         let companies = self.companies.metrics().await.into_iter().map(of_company).collect();
         Metrics { log_position: self.context.log.end(), companies }

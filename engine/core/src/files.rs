@@ -327,7 +327,7 @@ pub fn sweep(folder: &Path) -> io::Result<()> {
             continue;
         }
         match fs::remove_file(entry.path()) {
-            // The one who wrote the draft has removed or renamed it meanwhile.
+            // Its writer has removed or renamed the draft meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed?,
         }

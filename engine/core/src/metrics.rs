@@ -17,14 +17,14 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompanyMetrics {
     pub company: CompanyId,
-    pub runs: RunMetrics,
+    pub work: WorkMetrics,
     /// Since when the mails that are no invitations cannot be sent, while they cannot.
     pub notifications_wait_since: Option<Time>,
 }
 
-/// The runs of one company.
+/// The work of one company, from its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RunMetrics {
+pub struct WorkMetrics {
     /// Whether a run has started and not ended.
     pub is_active: bool,
     /// Since when the active run waits because its mails cannot be sent, while it waits.
@@ -40,7 +40,7 @@ pub struct RunMetrics {
 impl CompanyMetrics {
     /// Since when mails of the company cannot be sent; the earlier time, if several kinds wait.
     fn waits_since(&self) -> Option<Time> {
-        self.runs.waits_since.into_iter().chain(self.notifications_wait_since).min()
+        self.work.waits_since.into_iter().chain(self.notifications_wait_since).min()
     }
 }
 
@@ -62,21 +62,21 @@ const OF_COMPANY: [(&str, &str, ValueOf); 7] = [
     (
         "boarding_runs_waiting",
         "Runs that have started and wait until their mails can be sent.",
-        |one| Some(u64::from(one.runs.waits_since.is_some())),
+        |one| Some(u64::from(one.work.waits_since.is_some())),
     ),
     ("boarding_run_active", "1 while a run has started and not ended.", |one| {
-        Some(u64::from(one.runs.is_active))
+        Some(u64::from(one.work.is_active))
     }),
     ("boarding_run_recipients_remaining", "People of the active run without an outcome.", |one| {
-        Some(one.runs.remaining)
+        Some(one.work.remaining)
     }),
     ("boarding_runs_queued", "Runs that wait for the end of the active run.", |one| {
-        Some(one.runs.queued as u64)
+        Some(one.work.queued as u64)
     }),
     (
         "boarding_notifications_deferred",
         "Mails other than invitations that could not be sent and are tried again.",
-        |one| Some(one.runs.notifications_deferred as u64),
+        |one| Some(one.work.notifications_deferred as u64),
     ),
 ];
 
@@ -120,12 +120,12 @@ mod tests {
     /// A31: the text has each metric once, with a line for each company.
     #[test]
     fn text_has_the_format_of_prometheus() {
-        let company = |id: &str, runs, notifications_wait_since| CompanyMetrics {
+        let company = |id: &str, work, notifications_wait_since| CompanyMetrics {
             company: id.parse().unwrap(),
-            runs,
+            work,
             notifications_wait_since,
         };
-        let waits = RunMetrics {
+        let waits = WorkMetrics {
             is_active: true,
             waits_since: Some(Time(1_795_248_000_500)),
             remaining: 7,
@@ -134,7 +134,7 @@ mod tests {
         };
         let earlier = Some(Time(1_795_247_000_000));
         let companies =
-            vec![company("acme", waits, earlier), company("globex", RunMetrics::default(), None)];
+            vec![company("acme", waits, earlier), company("globex", WorkMetrics::default(), None)];
         let text = Metrics { log_position: 42, companies }.text();
         let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(

@@ -7,7 +7,7 @@ use boarding_commands::decide::next_turn;
 use boarding_commands::mail_kinds::{AT_ONCE, waiting, waits};
 use boarding_commands::values::{ImportId, RunId, Time};
 
-use crate::metrics::RunMetrics;
+use crate::metrics::WorkMetrics;
 
 pub(crate) use blocked_imports::BlockedImports;
 
@@ -20,8 +20,8 @@ pub struct PendingWork {
     pub blocked: Vec<(ImportId, String)>,
     /// Accepted archives with pictures that have no outcome yet.
     pub pictures: Vec<ImportId>,
-    /// How many of those archives are blocked.
-    pub blocked_pictures: usize,
+    /// Those archives that are blocked, with the error.
+    pub blocked_pictures: Vec<(ImportId, String)>,
     /// Imports that are being undone.
     pub undoing: Vec<ImportId>,
     /// Runs whose list of recipients is not complete yet.
@@ -49,7 +49,7 @@ pub struct PendingWork {
     /// The time of the next timer.
     pub tick_at: Option<Time>,
     /// What operators watch.
-    pub metrics: RunMetrics,
+    pub metrics: WorkMetrics,
 }
 
 impl PendingWork {
@@ -70,18 +70,19 @@ impl PendingWork {
         let other_transport = via.filter(|via| !given_up && !continues(via));
         let carried = given_up || (carries_runs && other_transport.is_none());
         let holder = held.filter(|_| carried);
+        let remaining = running.map_or(0, |run| run.remaining());
         let tick_at = next_turn(company).filter(|at| carries_runs || *at == AT_ONCE);
         Self {
             imports: company.open_imports.iter().copied().collect(),
-            blocked: blocked.among(company),
+            blocked: blocked.among(&company.id, &company.open_imports),
             pictures: company.open_pictures.keys().copied().collect(),
-            blocked_pictures: blocked.pictures_among(company),
+            blocked_pictures: blocked.among(&company.id, company.open_pictures.keys()),
             undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
             other_transport: other_transport.map(str::to_owned),
             given_up,
-            remaining: running.map_or(0, |run| run.remaining()),
+            remaining,
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             notifications_due: company
                 .notifications
@@ -91,10 +92,10 @@ impl PendingWork {
             notifications_deferred_here: company.deferred_notifications.count(transport),
             notifications_retry_at: company.deferred_notifications.next(transport),
             tick_at,
-            metrics: RunMetrics {
+            metrics: WorkMetrics {
                 is_active: held.is_some(),
                 waits_since: running.and_then(|run| run.waits_since),
-                remaining: running.map_or(0, |run| run.remaining()),
+                remaining,
                 queued: company.lock.queue().len(),
                 notifications_deferred: company.deferred_notifications.len(),
             },
@@ -105,7 +106,7 @@ impl PendingWork {
     /// durable, so it does not wait for them.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.blocked.len()
-            && self.pictures.len() == self.blocked_pictures
+            && self.pictures.len() == self.blocked_pictures.len()
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()

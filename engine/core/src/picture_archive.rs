@@ -37,10 +37,14 @@ pub(crate) fn settle_pictures(files: &Files, pictures: &[String], events: &[Even
     }
 }
 
+/// The digests of the stored pictures.
+pub(crate) fn digests(pictures: &[ArchivePicture]) -> impl Iterator<Item = &String> {
+    pictures.iter().filter_map(|picture| Some(&picture.content.as_ref().ok()?.sha256))
+}
+
 /// Removes the files of pictures that no user gets.
 pub(crate) fn discard_pictures(files: &Files, pictures: &[ArchivePicture]) {
-    let stored = pictures.iter().filter_map(|picture| picture.content.as_ref().ok());
-    stored.for_each(|picture| files.discard(&picture.sha256));
+    digests(pictures).for_each(|sha256| files.discard(sha256));
 }
 
 /// Reads a stored archive. Stores each picture, unless there are more than one commit can hold: then only their number is

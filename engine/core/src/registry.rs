@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::actor::ActorHandle;
 use crate::context::EngineContext;
 use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
-use crate::metrics::RunMetrics;
+use crate::metrics::WorkMetrics;
 use crate::process::ProcessManagers;
 
 /// The companies of an engine: their actors, and the timer that loads evicted ones when they are due.
@@ -48,7 +48,7 @@ impl Companies {
     }
 
     /// The runs of the companies that this engine works for. It loads no company.
-    pub(crate) async fn metrics(&self) -> BTreeMap<CompanyId, RunMetrics> {
+    pub(crate) async fn metrics(&self) -> BTreeMap<CompanyId, WorkMetrics> {
         self.registry.metrics().await
     }
 
@@ -79,7 +79,7 @@ struct Registered {
     loaded: HashMap<CompanyId, LoadedCompany>,
     evicted: HashMap<CompanyId, Time>,
     /// The last metrics of evicted companies.
-    metrics: HashMap<CompanyId, RunMetrics>,
+    metrics: HashMap<CompanyId, WorkMetrics>,
     uses: u64,
 }
 
@@ -169,7 +169,7 @@ impl CompanyRegistry {
         }
     }
 
-    async fn metrics(&self) -> BTreeMap<CompanyId, RunMetrics> {
+    async fn metrics(&self) -> BTreeMap<CompanyId, WorkMetrics> {
         let all = self.all.lock().await;
         let loaded = all.loaded.iter().filter(|(_, one)| !one.handle.has_stopped());
         let loaded = loaded.map(|(id, one)| (id, one.handle.pending_work().borrow().metrics));

@@ -1,4 +1,4 @@
-//! The latest tries of runs that wait until their mails can be sent.
+//! What waits for a transport: runs and notifications.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use boarding_commands::values::{CompanyId, RunId, Time};
 use serde_json::{Value, json};
 
-/// The latest try of the waiting run of each company. The log has the start of a wait only: each try would be an
-/// event otherwise.
+/// What waits for a transport: the latest try of each company's run, and since when its notifications wait.
 #[derive(Debug, Default)]
-pub(crate) struct WaitingRuns {
+pub(crate) struct WaitingMails {
+    /// The log has the start of a wait only: each try would be an event otherwise.
     runs: Mutex<BTreeMap<CompanyId, LatestTry>>,
     /// Since when mails that are no invitations wait.
     notifications: Mutex<BTreeMap<CompanyId, Time>>,
@@ -22,7 +22,7 @@ pub(crate) struct LatestTry {
     pub(crate) next_try: Time,
 }
 
-impl WaitingRuns {
+impl WaitingMails {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CompanyId, LatestTry>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }

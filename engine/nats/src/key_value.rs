@@ -7,7 +7,7 @@ use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 
 /// Why a bucket cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("create the bucket {bucket}")]
+#[error("open or create the bucket {bucket}")]
 pub struct BucketError {
     bucket: &'static str,
     source: async_nats::Error,

@@ -106,7 +106,7 @@ pub const WORK_OPEN_MAX: usize = 200;
 pub const WORK_IN_FLIGHT: usize = 16;
 
 /// How long a reminder by text is tried to be queued, in seconds, before it waits for its next attempt.
-pub const TEXT_NOTICE_WAIT_SECONDS: u64 = 30;
+pub const TEXT_REMINDER_WAIT_SECONDS: u64 = 30;
 
 /// How long a work item waits for its acknowledgement, in seconds, before a retry: a server that is alive needs less.
 pub const WORK_ACK_SECONDS_MAX: u64 = 3;

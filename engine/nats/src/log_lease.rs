@@ -18,7 +18,6 @@ use async_nats::jetstream::{self, kv};
 use boarding_core::clock::Moment;
 use boarding_core::ownership::AppendGuard;
 use boarding_log::connect::with_retry;
-use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
@@ -308,19 +307,12 @@ impl Shared {
             match renewed {
                 Ok(()) if !was_valid => tracing::info!("lease on serving renewed, work continues"),
                 Ok(()) => {}
-                Err(
-                    ended @ (LeaseError::Alone(_) | LeaseError::Shared(_) | LeaseError::Released),
-                ) => {
-                    let cause = match ended {
-                        LeaseError::Alone(holder) | LeaseError::Shared(holder) => {
-                            format!("another engine serves on this NATS now ({holder})")
-                        }
-                        other => other.to_string(),
-                    };
-                    let why = format!(
-                        "{cause}; this engine could not renew its lease, so it stops; it keeps all accepted commands"
-                    );
-                    self.lost.send_replace(Some(why));
+                Err(LeaseError::Alone(holder) | LeaseError::Shared(holder)) => {
+                    self.lose(&format!("another engine serves on this NATS now ({holder})"));
+                    return;
+                }
+                Err(released @ LeaseError::Released) => {
+                    self.lose(&released.to_string());
                     return;
                 }
                 Err(error) => {
@@ -345,9 +337,15 @@ impl Shared {
         if self.jetstream.client().connection_state() != State::Connected {
             return None;
         }
-        let limit = Duration::from_secs(NATS_ANSWER_SECONDS_MAX);
-        let opening = tokio::time::timeout(limit, open(&self.jetstream, self.copies));
-        opening.await.ok()?.ok()
+        with_time_limit(async { Ok(open(&self.jetstream, self.copies).await?) }).await.ok()
+    }
+
+    /// Records that this engine will never have the lease again.
+    fn lose(&self, cause: &str) {
+        let why = format!(
+            "{cause}; this engine could not renew its lease, so it stops; it keeps all accepted commands"
+        );
+        self.lost.send_replace(Some(why));
     }
 
     async fn renew(&self, store: &kv::Store) -> Result<(), LeaseError> {

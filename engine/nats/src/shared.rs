@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 
 use super::key_value::{BucketError, bucket};
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
-
 use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
 use boarding_core::data_dir::{SECRET_BYTES, Secret};
 use boarding_core::files::SharedFiles;

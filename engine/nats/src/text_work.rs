@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    TEXT_NOTICE_WAIT_SECONDS, WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX,
+    TEXT_REMINDER_WAIT_SECONDS, WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX,
 };
 use crate::names::TEXT_LANE;
 use crate::worker_queue::{HandOver, QueuedMessage, WorkQueue};
@@ -110,7 +110,7 @@ impl TextQueue {
             deadline: item.deadline,
             payload,
         };
-        let wait = (!is_invitation).then_some(TEXT_NOTICE_WAIT_SECONDS);
+        let wait = (!is_invitation).then_some(TEXT_REMINDER_WAIT_SECONDS);
         match self.0.queue(&queued, wait).await {
             HandOver::Done | HandOver::TooLate if is_invitation => TransportAnswer::HandedOver,
             HandOver::Done => TransportAnswer::SENT,

@@ -45,9 +45,12 @@ fn exported_names_are_no_formulas_and_turn_no_direction() {
         rod,\u{202e}gnp.exe,@SUM(A1),rod@acme.example,+84923448072\n";
     let file = cli.file("people.csv", &format!("{header}{rows}"));
     cli.run(&["import", &file, "--dialect", "leapxpert", "--add-phones"]);
-    let added =
-        ["users", "add", "sue", "--first-name", "-2+3", "--last-name", "\u{202e}\u{2066}Ray"];
-    cli.run(&added);
+    let added = ["users", "add", "sue", "--first-name=-2+3", "--last-name", "\u{202e}\u{2066}Ray"];
+    cli.run(&added).expect_status(0);
+    let users = cli.run(&["users", "--spreadsheet"]).expect_status(0).stdout;
+    for name in ["HYPERLINK", "/C calc", "gnp.exe", "SUM(A1)", "2+3", "Ray"] {
+        assert!(users.contains(name), "{name}: {users}");
+    }
     cli.run(&["runs", "start", "--channel", "whatsapp", "--user", "eve", "--yes"]);
     for words in [
         &["users"][..],

@@ -118,7 +118,7 @@ impl Product {
         }
     }
 
-    /// Starts a run of the people with these addresses. Returns the log: address, status, code.
+    /// Starts a run of the people with these addresses. Returns the log: name, status and code.
     fn invite(&self, cli: &Cli, emails: &[&str], options: &[&str]) -> Value {
         let mut words: Vec<String> =
             ["runs", "start", "--channel", "whatsapp", "--yes"].map(str::to_owned).to_vec();

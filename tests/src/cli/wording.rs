@@ -1,7 +1,5 @@
 //! What an operator reads: whole tables, messages that fit their case, nouns that fit their numbers.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::support::mail_text::decoded;
@@ -9,13 +7,7 @@ use crate::support::program::{Cli, program};
 
 /// Runs a verb on a terminal with 80 columns and returns the screen.
 fn screen(cli: &Cli, words: &str) -> String {
-    let line = format!("stty cols 80; {} {words}", program().display());
-    let mut command = std::process::Command::new("script");
-    let like = cli.command(&[]);
-    let environment = like.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(cli.path());
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    cli.terminal(&format!("stty cols 80; {} {words}", program().display()), "")
 }
 
 /// LX-24: A table that is too wide for the terminal says so. All its columns are shown on request.
@@ -26,8 +18,8 @@ fn wide_shows_the_columns_that_do_not_fit() {
     let run = cli.start(&["--import", "latest"])["run"].as_str().unwrap().to_owned();
     let narrow = screen(&cli, "runs list");
     assert!(narrow.contains(&run) && narrow.contains("more columns: add --wide"), "{narrow}");
-    let fits = |line: &&str| !line.contains('─') && line.chars().count() > 80;
-    assert_eq!(narrow.lines().find(fits), None, "{narrow}");
+    let is_too_wide = |line: &&str| !line.contains('─') && line.chars().count() > 80;
+    assert_eq!(narrow.lines().find(is_too_wide), None, "{narrow}");
     assert!(!narrow.contains("WITHDRAWN AT"), "{narrow}");
     let wide = screen(&cli, "runs list --wide");
     assert!(wide.contains(&run) && wide.contains("WITHDRAWN AT"), "{wide}");
@@ -68,7 +60,7 @@ fn number_in_use_is_named_with_its_account() {
     }
 }
 
-/// LX-21: A mistyped name of a person is said to be one. No file has a row to correct.
+/// LX-21: The program says that a mistyped user does not exist. No file has a row to correct.
 #[test]
 fn mistyped_user_is_not_told_to_mend_a_row() {
     let cli = Cli::with_company();

@@ -17,8 +17,8 @@ use crate::support::mail_text::link_token;
 const DAY: i64 = 86_400;
 /// How much time passes between two checks of the engine, in seconds.
 const STEP: i64 = 30;
-/// More looks than anything in this test needs.
-const LOOKS: usize = 5_000;
+/// More checks than anything in this test needs.
+const CHECKS_MAX: usize = 5_000;
 /// How often bob is refused for now.
 const REFUSALS: usize = 4;
 
@@ -88,7 +88,7 @@ impl World {
 
     /// Lets time pass until this is so.
     async fn until(&self, what: &str, mut check: impl AsyncFnMut() -> bool) {
-        for _ in 0..LOOKS {
+        for _ in 0..CHECKS_MAX {
             if check().await {
                 return;
             }

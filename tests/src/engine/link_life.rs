@@ -25,7 +25,7 @@ async fn invite_ann(harness: &EngineHarness) {
     harness.settle().await;
 }
 
-/// Invites Ann again by a channel that answers every mail so, and returns the token of the mail.
+/// Invites Ann again by a transport that answers every mail so, and returns the token of the mail.
 async fn invite_again(harness: &mut EngineHarness, answer: TransportAnswer) -> String {
     let transport = HeldTransport::answering(false, answer);
     transport.release_all();

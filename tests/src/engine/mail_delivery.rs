@@ -235,7 +235,7 @@ async fn crash_between_claim_and_report_repeats_no_welcome_mail() {
     }
 }
 
-/// `settle` waits for welcome mails, also for those that the channel has not answered yet.
+/// `settle` waits for welcome mails, also for those that the transport has not answered yet.
 #[tokio::test]
 async fn settle_waits_for_welcome_mails_in_flight() {
     let transport = HeldTransport::new(false);

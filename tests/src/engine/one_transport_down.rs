@@ -184,6 +184,31 @@ async fn run_of_texts_alone_waits_and_is_given_up() {
     assert_eq!(texts_in(&folder), 0);
 }
 
+/// A31, A44: while a mail of the run waits for its next try, texts that cannot be sent wait for theirs too. Each try is
+/// two commits, so tries without a pause would fill the log.
+#[tokio::test]
+async fn texts_that_fail_are_not_tried_without_a_pause() {
+    let (server, parent) = (MailServer::start(&[]), tempfile::tempdir().unwrap());
+    let folder = parent.path().join("texts");
+    let harness = with_texts(server.port, &folder).await;
+    set_usable(&folder, false);
+    let mut body = account_and_device();
+    let text = body["files"][0]["text"].as_str().unwrap().replace("ok.ann", "r450.ann");
+    body["files"][0]["text"] = json!(text);
+    let run = ok(&harness.submit("ImportFile", body).await)["run"].clone();
+    let tried = async || {
+        let log = harness.rows("integration_log", json!({"run": run})).await;
+        log.iter().all(|row| row["attempt"].as_u64() >= Some(1)).then_some(())
+    };
+    eventually("both were tried", tried).await;
+    for _ in 0..200 {
+        harness.row("run", json!({"run": run})).await;
+    }
+    let claims = harness.events().await;
+    let claims = claims.iter().filter(|name| *name == "InviteDispatched").count();
+    assert!(claims <= 4, "{claims} claims of two people");
+}
+
 /// Sends invitations by one transport and other mails by another, as an engine with workers for invitations does.
 #[derive(Debug)]
 struct Divided {
@@ -224,10 +249,9 @@ impl Transport for Divided {
 #[tokio::test]
 async fn other_mails_and_invitations_do_not_wait_for_each_other() {
     for invitations_wait in [true, false] {
-        let (up, down) = (MailServer::start(&[]), closed_port());
-        let (up, down) = ((up.port, up), down);
-        let [invitations, notifications] =
-            if invitations_wait { [down, up.0] } else { [up.0, down] }.map(|port| smtp(port, LONG));
+        let (server, closed) = (MailServer::start(&[]), closed_port());
+        let ports = if invitations_wait { [closed, server.port] } else { [server.port, closed] };
+        let [invitations, notifications] = ports.map(|port| smtp(port, LONG));
         let harness =
             EngineHarness::acme(Some(Arc::new(Divided { invitations, notifications }))).await;
         let mut body = import_body("people.csv", &people_rows(&["ok.ann", "ok.bob"]));
@@ -244,7 +268,7 @@ async fn other_mails_and_invitations_do_not_wait_for_each_other() {
             (welcome().await == [welcomed; 2] && passed == invited).then_some(())
         })
         .await;
-        assert_eq!(up.1.received().len(), 2);
+        assert_eq!(server.received().len(), 2);
         let claims = harness.events().await;
         let claims = claims.iter().filter(|name| *name == "NotificationDispatched").count();
         assert_eq!(claims, if invitations_wait { 2 } else { 0 }, "mails that wait are not claimed");

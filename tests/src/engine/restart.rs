@@ -74,7 +74,7 @@ async fn outbox_has_one_mail_per_recipient_after_crashes() {
 
 /// P7: a run keeps its transport. With `adopt_runs` another transport continues it without second mails.
 #[tokio::test]
-async fn run_waits_for_the_channel_it_was_started_with() {
+async fn run_waits_for_the_transport_it_was_started_with() {
     let transport = HeldTransport::new(true);
     let mut harness = EngineHarness::acme(Some(transport.clone())).await;
     harness.import(&numbered_rows(10)).await;
@@ -156,7 +156,7 @@ async fn outbox_says_which_mails_were_sent() {
     assert_eq!(harness.outbox().len(), 5);
 }
 
-/// P7: a channel that takes over a run reads in the outbox of the data folder which mails were sent.
+/// P7: a transport that takes over a run reads in the outbox of the data folder which mails were sent.
 #[tokio::test]
 async fn adopted_run_knows_the_mails_of_its_outbox() {
     let (mut harness, run) = crashed_outbox().await;

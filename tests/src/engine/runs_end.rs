@@ -1,4 +1,4 @@
-//! The law of runs: each run ends, for every behaviour of the channel and with other commands between.
+//! The law of runs: each run ends, for every behaviour of the transport and with other commands between.
 //!
 //! The time is simulated: it stands still until the engine has nothing to do, and then goes on.
 
@@ -23,7 +23,7 @@ const RELAY_WAIT: u64 = 40;
 const RETRIES: u64 = 20;
 /// The deadline of a claim without a report, in minutes.
 const DEADLINE: u64 = 15;
-/// How long the silent channel takes to give up one mail, in seconds.
+/// How long the silent transport takes to give up one mail, in seconds.
 const SILENCE_SECONDS: u64 = 60;
 /// The longest time until a scheduled run starts, in minutes.
 const SCHEDULED: u64 = 10;
@@ -34,7 +34,7 @@ const STEP_SECONDS: u64 = 15;
 /// How long the engine may take for what is due: longer than a busy machine needs.
 const LONG: Duration = Duration::from_secs(30);
 
-/// What the channel does with mails.
+/// What the transport does with mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Works,
@@ -64,7 +64,7 @@ const MOODS: [Mood; 8] = [
     Mood::Loses,
 ];
 
-/// A channel with a mood. Its mails take no time, unless it is silent.
+/// A transport with a mood. Its mails take no time, unless it is silent.
 #[derive(Debug)]
 struct MoodyTransport {
     mood: Mutex<Mood>,
@@ -142,7 +142,7 @@ async fn breathe() {
     tokio::task::spawn_blocking(pause).await.unwrap();
 }
 
-/// A company with people, whose engine has a moody channel and simulated time.
+/// A company with people, whose engine has a moody transport and simulated time.
 struct World {
     harness: EngineHarness,
     transport: Arc<MoodyTransport>,
@@ -211,7 +211,7 @@ impl World {
             let next_try: Option<Time> = next_try.map(|at| at.parse().unwrap());
             return match next_try.filter(|at| *at > now) {
                 Some(_) => Ok(true),
-                None => Err(format!("a try of the channel: {row}")),
+                None => Err(format!("a try of the transport: {row}")),
             };
         }
         // A worker has each claimed recipient until a report or the deadline comes.
@@ -366,7 +366,7 @@ proptest! {
 
     /// A31, P30, P4: each run ends within the longest wait, and each of its recipients has one outcome.
     #[test]
-    fn run_ends_whatever_the_channel_does(
+    fn run_ends_whatever_the_transport_does(
         steps in proptest::collection::vec(any::<(u8, u8)>(), 1..30),
         hands_over in proptest::bool::weighted(0.25),
     ) {

@@ -17,27 +17,22 @@ use self::site::Site;
 use super::caller::Caller;
 use super::retries::{all_rows, command_until_accepted, send_until_accepted};
 use super::serve_process::ServeProcess;
-use crate::support::nats::{Cluster, Server};
+use crate::support::nats::{Cluster, Server, faults};
 use crate::support::wait::{Stopwatch, eventually};
-
-/// How often each fault is tried.
-fn faults() -> usize {
-    std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
-}
 
 /// How many people are in a run: enough that a fault interrupts it. A debug build invites about a hundred per second.
 fn people() -> usize {
-    if faults() > 2 { 1_500 } else { 600 }
+    if faults(2) > 2 { 1_500 } else { 600 }
 }
 
 /// How many runs are queued before each fault: enough that more people remain than can have been claimed.
 fn runs() -> usize {
-    if faults() > 2 { 6 } else { 4 }
+    if faults(2) > 2 { 6 } else { 4 }
 }
 
 /// How long an outage lasts, in seconds: longer when `BOARDING_FAULTS` asks for many.
 fn outage_seconds() -> u64 {
-    if faults() > 2 { 30 } else { 7 }
+    if faults(2) > 2 { 30 } else { 7 }
 }
 
 /// How many mails of the first run are sent when the fault happens: another number for each trial.
@@ -99,7 +94,7 @@ async fn check_faults(
     let mut site = site;
     site.import_people(people()).await;
     let load = Load::start(&site.caller, "load-");
-    for trial in 0..faults() {
+    for trial in 0..faults(2) {
         let mut queued = Vec::new();
         for _ in 0..runs() {
             queued.push(site.start_run().await);

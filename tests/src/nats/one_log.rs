@@ -19,16 +19,12 @@ use super::caller::Caller;
 use super::permissions::{config, server, url, url_of_port};
 use super::retries::command_until_accepted;
 use super::serve_process::ServeProcess;
-use crate::support::nats::Server;
+use crate::support::nats::{Server, faults};
 use crate::support::proxy::Proxy;
 use crate::support::wait::eventually;
 
 const ALREADY: &str = "another engine with its own log serves on this NATS already: engine ";
 const WAITS: &str = "another engine holds the lease on serving, waiting for its end";
-
-fn faults() -> usize {
-    std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
-}
 
 /// Starts the process. Returns the line that it prints when it is ready, or an empty one when it has ended.
 async fn start(serving: &mut ServeProcess) -> String {
@@ -171,7 +167,7 @@ async fn check_one_log(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_engines_starts_at_the_same_moment() {
-    for _ in 0..faults() {
+    for _ in 0..faults(2) {
         let server = server(&config());
         let mut engines = [(); 2].map(|()| not_started(&server));
         let [one, other] = &mut engines;
@@ -193,7 +189,7 @@ async fn one_of_two_engines_starts_at_the_same_moment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_engine_leaves_when_another_has_started() {
-    for trial in 0..faults() {
+    for trial in 0..faults(2) {
         let server = server(&config());
         let pause = |engine: &ServeProcess| engine.signal("-STOP");
         check_one_log(trial, None, &server, pause, |engine| engine.signal("-CONT")).await;
@@ -202,7 +198,7 @@ async fn paused_engine_leaves_when_another_has_started() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_cut_off_leaves_when_another_has_started() {
-    for trial in 0..faults() {
+    for trial in 0..faults(2) {
         let server = server(&config());
         let proxy = Proxy::to(server.port).await;
         check_one_log(trial, Some(&proxy), &server, |_| proxy.cut(), |_| proxy.restore()).await;

@@ -57,7 +57,9 @@ impl ServeProcess {
     /// The command line of the process.
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = Command::new(program());
-        for name in ["COMPANY", "SMTP", "LOG", "CONFIG", "NATS_CREDENTIALS", "NATS_INBOX"] {
+        let unset =
+            ["COMPANY", "SMTP", "LOG", "CONFIG", "NATS_CREDENTIALS", "NATS_INBOX", "METRICS_FILE"];
+        for name in unset {
             command.env_remove(format!("BOARDING_{name}"));
         }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file());

@@ -1,14 +1,20 @@
 //! The link secret of a log in JetStream: a folder without it starts no engine, and stores no new one.
 
 use std::io::BufRead as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use async_nats::jetstream;
+use serde_json::json;
 
+use super::caller::{Caller, people};
+use super::retries::command_until_accepted;
 use super::serve_process::ServeProcess;
+use crate::support::mail_text::{decoded, link_token};
 use crate::support::nats::Server;
+use crate::support::paths::files_under;
 use crate::support::program::{Cli, program};
+use crate::support::wait::eventually;
 
 /// A company that has mailed a link, with its log moved to the server.
 async fn moved(server: &Server) -> Cli {
@@ -95,7 +101,7 @@ async fn lost_link_secret_is_replaced_only_when_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn engines_that_start_at_the_same_moment_use_one_secret() {
     let options = ["--log", "jetstream", "--accept-unknown-sync"];
-    for _ in 0..3 {
+    for round in 1..=3 {
         let server = Server::start();
         let mut engines = [(); 3].map(|()| ServeProcess::not_started(&server));
         let outputs = engines.each_mut().map(|engine| engine.spawn(&options));
@@ -105,5 +111,29 @@ async fn engines_that_start_at_the_same_moment_use_one_secret() {
             assert!(ready.starts_with("ready: "), "{ready} {}", engine.log());
         }
         assert!(stored(&server).await.is_some());
+        if round == 3 {
+            check_link_of_another(&server, &mut engines).await;
+        }
     }
+}
+
+/// Asserts that engines accept the link in a mail of another one, which has ended.
+async fn check_link_of_another(server: &Server, engines: &mut [ServeProcess]) {
+    let caller = Caller::connect(&server.url()).await;
+    caller.define_company().await;
+    let files = json!([{"name": "people.csv", "text": people(1)}]);
+    let import = json!({"dialect": "leapxpert", "add_to_corporate_phones": true, "files": files});
+    command_until_accepted(&caller, "ImportFile", import).await;
+    let invite = json!({"users": ["user0"], "channel": "whatsapp"});
+    command_until_accepted(&caller, "ResendInvitation", invite).await;
+    let (owner, mail) = eventually("the mail is in an outbox", async || {
+        let mails_of = |engine: &ServeProcess| files_under(&engine.data().join("outbox/acme"));
+        let is_mail = |path: &PathBuf| path.extension().is_some_and(|end| end == "eml");
+        let mail = |engine| mails_of(engine).into_iter().find(is_mail);
+        engines.iter().enumerate().find_map(|(n, engine)| Some((n, mail(engine)?)))
+    })
+    .await;
+    let token = link_token(&decoded(&std::fs::read_to_string(mail).unwrap()));
+    engines[owner].kill();
+    command_until_accepted(&caller, "LinkCompleted", json!({"token": token})).await;
 }

@@ -214,16 +214,16 @@ enum CrashPoint {
     AfterQueueing,
 }
 
-/// A channel that never returns from `send_batch`, so that the test can crash the engine there.
+/// A transport that never returns from `send_batch`, so that the test can crash the engine there.
 #[derive(Debug)]
-struct BlockingChannel {
+struct BlockingTransport {
     inner: Arc<WorkerTransport>,
     crash_point: CrashPoint,
     reached: watch::Sender<usize>,
     batches: AtomicUsize,
 }
 
-impl Transport for BlockingChannel {
+impl Transport for BlockingTransport {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -266,7 +266,7 @@ async fn crashed(
     let mut harness = harness(server).await;
     let inner = transport(&harness, server).await;
     let reached = watch::Sender::new(0);
-    let blocking = BlockingChannel { inner, crash_point, reached, batches: AtomicUsize::new(0) };
+    let blocking = BlockingTransport { inner, crash_point, reached, batches: AtomicUsize::new(0) };
     let blocking = Arc::new(blocking);
     harness.transport = Some(blocking.clone());
     harness.restart().await;

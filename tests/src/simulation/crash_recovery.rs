@@ -77,7 +77,7 @@ fn visible_result(simulator: &Simulator) -> Vec<Value> {
     rows
 }
 
-/// P7, P27: a channel that drops repeated mails hides every crash.
+/// P7, P27: a transport that drops repeated mails hides every crash.
 #[test]
 fn crash_at_any_phase_is_invisible_with_deduplicating_transport() {
     let (undisturbed, simulator) = run_scenario(true, None).unwrap();

@@ -1,4 +1,4 @@
-//! A simulated mail channel that counts deliveries and fails on request.
+//! A simulated transport of mails that counts deliveries and fails on request.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Disks that reject writes: a small one that gets full, and a limit of the kernel for one process.
+//! Disks that fail: a small one that gets full, a limit of the kernel for one process, and syncs that fail.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -187,6 +187,11 @@ impl Cluster {
     }
 }
 
+/// How often a test tries each fault: as often as `BOARDING_FAULTS` says, or so often.
+pub(crate) fn faults(default: usize) -> usize {
+    std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
 /// Ports that are free now.
 ///
 /// They lie below the range that the system gives to outgoing connections, so that a restarted server finds

@@ -175,11 +175,15 @@ impl Cli {
     /// Runs the program on a terminal with this input, and returns what the terminal shows. The words are separated by
     /// blanks and have none in themselves.
     pub(crate) fn on_terminal(&self, words: &str, input: &str) -> String {
-        let line = format!("{} {words}", program().display());
+        self.terminal(&format!("{} {words}", program().display()), input)
+    }
+
+    /// Runs a line of the shell on a terminal with this input, and returns what the terminal shows.
+    pub(crate) fn terminal(&self, line: &str, input: &str) -> String {
         let command = self.command(&[]);
         let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let mut terminal = Command::new("script");
-        terminal.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(self.path());
+        terminal.args(["-qec", line, "/dev/null"]).envs(environment).current_dir(self.path());
         let mut child = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()

@@ -49,19 +49,17 @@ impl Decide for SetTemplate {
                 return Err(Refusal::new(Code::FieldRequired).saying("html").with(details));
             }
         }
-        let html = self.html.as_deref().unwrap_or_default();
-        if !template::is_language_tag(&self.language)
-            || self.text.len().max(html.len()) > MAX_PART_BYTES
+        let template = self.spelled();
+        let TemplateText { subject, text, html } = &template;
+        if !template::is_language_tag(&self.language) || text.len().max(html.len()) > MAX_PART_BYTES
         {
             return Err(Refusal::new(Code::TemplateInvalid).saying(
                 "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
             ));
         }
-        let template = self.spelled();
-        let TemplateText { subject, text, html } = &template;
-        let kind = mail_kinds::of(self.kind);
-        template::check(kind.facts(), &kind.sample(), subject, text, html)?;
-        let Self { kind, language, .. } = self.clone();
+        let rules = mail_kinds::of(self.kind);
+        template::check(rules.facts(), &rules.sample(), subject, text, html)?;
+        let (kind, language) = (self.kind, self.language.clone());
         let is_used = company.uses_language(&language);
         let result = json!(Set { language: language.clone(), is_used });
         // The same language in another spelling replaces the wording.

@@ -291,10 +291,9 @@ impl AllotmentBuilder {
                 allotment.moves.insert((take.row, take.mark), holder.id);
             }
         }
-        for (mark, keeper) in &self.keeps {
-            let takes = by_mark.get(mark).map(Vec::as_slice).unwrap_or_default();
-            let losers = takes.iter().map(|take| ((take.row, *mark), *keeper));
-            allotment.contested.extend(losers);
+        for (mark, takes) in &by_mark {
+            let Some(keeper) = self.keeps.get(mark) else { continue };
+            allotment.contested.extend(takes.iter().map(|take| ((take.row, *mark), *keeper)));
         }
         self.judge_invalid_takes(&refused, &by_mark, &mut allotment);
         allotment
@@ -319,8 +318,8 @@ impl AllotmentBuilder {
         }
     }
 
-    /// The refused parts, and the parts that need something of a refused part: a value that it would have released, or a supervisor
-    /// that it would have created.
+    /// The refused parts, and the parts that need a value that a refused part would have released, or a supervisor that it
+    /// would have created.
     fn with_dependents(
         &self,
         refused: Vec<(u64, Part)>,

@@ -58,7 +58,7 @@ impl ClaimNotification {
             let has_link = shows_link(mail);
             let to = address(company, key, mail, sends_texts, context.at);
             let to = to.map_err(|code| (code, None)).and_then(|to| {
-                let checked = check_settings(company, context, mail);
+                let checked = check_settings(company, context, mail, has_link);
                 checked.map(|()| to).map_err(|refusal| (refusal.code, commands(&refusal)))
             });
             events.push(match to {
@@ -71,14 +71,14 @@ impl ClaimNotification {
         }
         let secret = context.link_secret_recorded(company).filter(|_| mails_link);
         let is_claim = |event: &Event| matches!(event, Event::NotificationDispatched { .. });
-        let channels = self.channels_recorded(company, context);
-        let channels = channels.filter(|_| events.iter().any(is_claim));
-        let events = secret.into_iter().chain(channels).chain(events).collect();
+        let transports = self.transports_recorded(company, context);
+        let transports = transports.filter(|_| events.iter().any(is_claim));
+        let events = secret.into_iter().chain(transports).chain(events).collect();
         Ok(Decision::append_if_any(events))
     }
 
     /// The event that records the transports of the claims, if the claims before had others.
-    fn channels_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
+    fn transports_recorded(&self, company: &Company, context: &Context<'_>) -> Option<Event> {
         let setup = context.mail_setup;
         let via = setup.notifications_via.unwrap_or(self.via).to_owned();
         let mails = HandedTo { via, outbox: setup.notifications_outbox };
@@ -96,8 +96,8 @@ fn check_settings(
     company: &Company,
     context: &Context<'_>,
     mail: &Notification,
+    has_link: bool,
 ) -> Result<(), Refusal> {
-    let has_link = shows_link(mail);
     if has_link {
         context.require_link_secret(company)?;
     }

@@ -21,7 +21,7 @@ pub struct ResendNotifications {
     pub keys: Vec<String>,
     /// All mails in this state.
     pub state: Option<ResendState>,
-    /// Of the waiting mails only those of this channel, for example `smtp`.
+    /// Of the waiting mails only those of this transport, for example `smtp`.
     pub channel: Option<String>,
     /// With a state: only mails behind this key, as `next` of the answer before said.
     pub after: Option<String>,

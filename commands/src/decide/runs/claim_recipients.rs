@@ -28,12 +28,11 @@ impl Decide for ClaimRecipients {
     const TAKES_NUMBERS: bool = true;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let due = |run: &Run| run.due(until(run, context), self.most);
-        self.claim(company, context, due)
+        self.claim(company, context, |_| true)
     }
 }
 
-/// Like [`ClaimRecipients`], but only recipients who get a text message. The others wait for the channel of mails.
+/// Like [`ClaimRecipients`], but only recipients who get a text message. The others wait for the transport of mails.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimTexts(pub ClaimRecipients);
 
@@ -42,21 +41,17 @@ impl Decide for ClaimTexts {
     const TAKES_NUMBERS: bool = true;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let is_device = |(_, recipient): &(u32, Recipient)| {
-            let user = company.users.get(recipient.user);
-            user.is_some_and(|user| company.device(recipient.user, user).is_some())
-        };
-        let due = |run: &Run| {
-            // Only accounts can be devices. Without any, a long run is not searched for them.
-            let most = if company.numbers.has_accounts() { usize::MAX } else { 0 };
-            run.due(until(run, context), most)
-                .into_iter()
-                .filter(is_device)
-                .take(self.0.most)
-                .collect()
-        };
-        self.0.claim(company, context, due)
+        // Only accounts can be devices. Without any, a long run is not searched for them.
+        let most = if company.numbers.has_accounts() { self.0.most } else { 0 };
+        let texts = ClaimRecipients { most, ..self.0 };
+        texts.claim(company, context, |recipient| gets_text(company, recipient))
     }
+}
+
+/// Whether a recipient gets a text message, as opposed to a mail.
+fn gets_text(company: &Company, recipient: &Recipient) -> bool {
+    let user = company.users.get(recipient.user);
+    user.is_some_and(|user| company.device(recipient.user, user).is_some())
 }
 
 /// The time up to which a recipient's pause must have ended. A run that was given up waits for no pause.
@@ -66,11 +61,8 @@ fn until(run: &Run, context: &Context<'_>) -> Time {
 
 /// Whether a recipient without an outcome gets a mail, as opposed to a text message.
 pub fn has_mails_left(company: &Company, run: RunId) -> bool {
-    let is_mail = |recipient: &Recipient| {
-        let user = company.users.get(recipient.user);
-        let device = user.and_then(|user| company.device(recipient.user, user));
-        !recipient.state.is_terminal() && device.is_none()
-    };
+    let is_mail =
+        |recipient: &Recipient| !recipient.state.is_terminal() && !gets_text(company, recipient);
     company
         .runs
         .get(&run)
@@ -78,12 +70,12 @@ pub fn has_mails_left(company: &Company, run: RunId) -> bool {
 }
 
 impl ClaimRecipients {
-    /// Claims the recipients that `due` selects.
+    /// Claims recipients whose turn it is and who are wanted.
     fn claim(
         &self,
         company: &Company,
         context: &Context<'_>,
-        due: impl Fn(&Run) -> Vec<(u32, Recipient)>,
+        wanted: impl Fn(&Recipient) -> bool,
     ) -> Result<Decision, Refusal> {
         let run = running(company, self.run, self.fence)?;
         // When the run was confirmed, its mails may have gone to an outbox, which needs no settings.
@@ -93,7 +85,8 @@ impl ClaimRecipients {
         let texts_via = context.mail_setup.texts_via;
         let mut events = Vec::new();
         let mut promises = Promises::default();
-        for (place, recipient) in due(run) {
+        let due = run.due(until(run, context)).filter(|(_, recipient)| wanted(recipient));
+        for (place, recipient) in due.take(self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
             let rules = InviteRules::of(run, recipient.user, texts_via.is_some());

@@ -16,7 +16,7 @@ use crate::files::{self, Files};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::store::{self, Store, StoreError};
-use crate::waiting::WaitingRuns;
+use crate::waiting::WaitingMails;
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -162,7 +162,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         former_outbox,
         adopt_runs: options.adopt_runs,
         carries_runs: options.carries_runs,
-        waiting: WaitingRuns::default(),
+        waiting: WaitingMails::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
         append_guard: OnceLock::new(),

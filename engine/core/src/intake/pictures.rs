@@ -51,8 +51,7 @@ pub(super) async fn prepare(
     let reading = tokio::task::spawn_blocking(move || picture_archive::read(&files, file)).await;
     let read = reading.unwrap_or_else(|error| Err(picture_archive::unavailable(&error)));
     let read = read.map_err(Reply::rejected)?;
-    let stored = read.pictures.iter().filter_map(|one| one.content.as_ref().ok());
-    command_files.add_pictures(stored.map(|picture| picture.sha256.clone()));
+    command_files.add_pictures(picture_archive::digests(&read.pictures).cloned());
     publish(&context.files, slice::from_ref(&read.file)).await?;
     Ok((digest, read))
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use boarding_commands::company::Company;
 use boarding_commands::values::{CompanyId, ImportId};
 
 /// The blocked imports with their errors, in memory only: the next start retries them.
@@ -21,27 +20,22 @@ impl BlockedImports {
         self.all().remove(&(company.clone(), import));
     }
 
-    /// The blocked ones among the open imports of a company.
-    pub(super) fn among(&self, company: &Company) -> Vec<(ImportId, String)> {
-        if company.open_imports.is_empty() {
+    /// The blocked ones among the open imports of a company, or among its open archives of pictures.
+    pub(super) fn among<'a>(
+        &self,
+        company: &CompanyId,
+        open: impl IntoIterator<Item = &'a ImportId>,
+    ) -> Vec<(ImportId, String)> {
+        let mut open = open.into_iter().peekable();
+        if open.peek().is_none() {
             return Vec::new();
         }
         let all = self.all();
         let why = |import: &ImportId| {
-            let why = all.get(&(company.id.clone(), *import))?;
+            let why = all.get(&(company.clone(), *import))?;
             Some((*import, why.clone()))
         };
-        company.open_imports.iter().filter_map(why).collect()
-    }
-
-    /// How many of the open archives of pictures of a company are blocked.
-    pub(super) fn pictures_among(&self, company: &Company) -> usize {
-        if company.open_pictures.is_empty() {
-            return 0;
-        }
-        let all = self.all();
-        let is_blocked = |import: &&ImportId| all.contains_key(&(company.id.clone(), **import));
-        company.open_pictures.keys().filter(is_blocked).count()
+        open.filter_map(why).collect()
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CompanyId, ImportId), String>> {

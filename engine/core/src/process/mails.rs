@@ -1,9 +1,9 @@
 //! Sends claimed mails: renders the template, calls the transport, and returns reports.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::event::{Event, OutboxId};
+use boarding_commands::event::{Event, MailKind, OutboxId};
 use boarding_commands::mail_kinds;
 use boarding_commands::template::{MailTemplate, PersonNames, QR_CODE_ID, Renderer};
 use boarding_commands::values::{Code, Personal, Time};
@@ -15,9 +15,7 @@ use crate::delivery::{Lookup, Transport, TransportAnswer};
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
-struct Renderers(HashMap<(TemplateKindKey, String), (MailTemplate, Renderer)>);
-
-type TemplateKindKey = u8;
+struct Renderers(BTreeMap<(MailKind, String), (MailTemplate, Renderer)>);
 
 /// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
 /// external worker will report.
@@ -99,7 +97,8 @@ pub(super) fn is_safe_again(
     }
 }
 
-/// Looks up mails of an earlier process, each in the outbox that got it. The transport for this purpose sends them. The answers are in the order of the mails.
+/// Looks up mails of an earlier process, each in the outbox that got it. `purpose` selects the transport. The answers are
+/// in the order of the mails.
 pub(super) async fn look_up(
     manager: &ManagerContext,
     purpose: Purpose,
@@ -206,7 +205,7 @@ fn render(
 
 impl Renderers {
     fn of(&mut self, draft: &Draft) -> Result<&Renderer, String> {
-        let key = (draft.kind as TemplateKindKey, draft.template.language.clone());
+        let key = (draft.kind, draft.template.language.clone());
         let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);
         if !known {
             let renderer = Renderer::new(mail_kinds::of(draft.kind).facts(), &draft.template)

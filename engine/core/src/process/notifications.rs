@@ -39,7 +39,7 @@ pub(super) async fn manage(manager: ManagerContext) {
                 if manager.context.waiting.notifications_go_on(&manager.company) {
                     tracing::info!(company = %manager.company, "notifications go on");
                 }
-                if claim_and_send(&manager, since, claim(&manager)).await == 0 {
+                if !claim_and_send(&manager, since, claim(&manager)).await {
                     pause().await;
                 }
             }
@@ -69,19 +69,15 @@ fn claim(manager: &ManagerContext) -> ClaimNotification {
     ClaimNotification { most: WELCOME_CLAIM_MAX, via: manager.context.transport.name() }
 }
 
-/// Claims mails and sends them. Returns their number.
-async fn claim_and_send(manager: &ManagerContext, since: Time, claim: impl Into<Command>) -> usize {
-    match manager.submit(claim, Ulid::nil()).await {
-        Reply::Accepted { events, .. } if !events.is_empty() => {
-            send(manager, since, &events).await;
-            events.len()
-        }
-        Reply::Accepted { .. } => 0,
-        Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => {
-            pause().await;
-            0
-        }
+/// Claims mails and sends them. Returns whether the claim had events.
+async fn claim_and_send(manager: &ManagerContext, since: Time, claim: impl Into<Command>) -> bool {
+    let Reply::Accepted { events, .. } = manager.submit(claim, Ulid::nil()).await else {
+        return false;
+    };
+    if !events.is_empty() {
+        send(manager, since, &events).await;
     }
+    !events.is_empty()
 }
 
 /// Sends text messages while mails wait. Returns whether their transport can send.
@@ -89,7 +85,7 @@ async fn send_texts(manager: &ManagerContext, since: Time) -> bool {
     let Some(texts) = manager.context.transport.texts() else { return false };
     let mut can_send = texts.ready().await.is_ok();
     while can_send && !manager.is_closing() {
-        if claim_and_send(manager, since, ClaimTextNotifications(claim(manager))).await == 0 {
+        if !claim_and_send(manager, since, ClaimTextNotifications(claim(manager))).await {
             break;
         }
         can_send = texts.ready().await.is_ok();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
 use crate::limits::PICTURES_AHEAD;
-use crate::picture_archive::{PictureReader, discard_pictures, settle_pictures};
+use crate::picture_archive::{PictureReader, digests, discard_pictures, settle_pictures};
 use crate::picture_removal::{remove_unused, taken_from_users};
 use crate::reply::Reply;
 
@@ -72,9 +72,10 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Re
             Ok(())
         }
         Ok(()) if !manager.is_closing() && !manager.handle.has_stopped() => {
-            let now = manager.inspect(move |company| company.open_pictures.get(&import).cloned());
+            let done = manager
+                .inspect(move |company| company.open_pictures.get(&import).map(|open| open.done));
             // No picture got an outcome, so the next round would read the same pictures again, without end.
-            if now.await.flatten().is_some_and(|now| now.done == open.done) {
+            if done.await.flatten() == Some(open.done) {
                 refuse_rest(manager, import, &open).await;
             }
             Ok(())
@@ -98,7 +99,7 @@ async fn refuse_rest(manager: &ManagerContext, import: ImportId, open: &OpenPict
 /// Submits the pictures until they are appended, and keeps the files of those that users got. Returns the digests of the
 /// pictures that they have replaced.
 async fn apply(manager: &ManagerContext, command: ImportPictureRows) -> BTreeSet<String> {
-    let stored = digests(&command.pictures);
+    let stored: Vec<String> = digests(&command.pictures).cloned().collect();
     let files = &manager.context.files;
     let mut in_doubt = false;
     loop {
@@ -146,10 +147,4 @@ async fn apply(manager: &ManagerContext, command: ImportPictureRows) -> BTreeSet
             }
         }
     }
-}
-
-/// The digests of the stored pictures.
-fn digests(pictures: &[ArchivePicture]) -> Vec<String> {
-    let stored = pictures.iter().filter_map(|picture| picture.content.as_ref().ok());
-    stored.map(|picture| picture.sha256.clone()).collect()
 }

@@ -211,7 +211,9 @@ impl RunWork {
         let closing = self.manager.is_closing();
         let only_texts = mails.is_empty();
         let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
-        let counts = judged.is_ok() && !closing;
+        // Mails go on while texts cannot be sent. Such texts pause like refused ones: else they were due again at once.
+        let mails_go_on = judged.is_err() && only_texts && self.has_mails_left().await;
+        let counts = (judged.is_ok() || mails_go_on) && !closing;
         let reports = mails.into_iter().chain(texts).map(|(user, attempt, outcome)| {
             (user, attempt, transport_health::counted(outcome, counts))
         });
@@ -219,11 +221,7 @@ impl RunWork {
         if !reports.is_empty() {
             self.report(reports).await;
         }
-        match judged {
-            // Mails go on while texts cannot be sent.
-            Err(_) if only_texts && self.has_mails_left().await => Ok(()),
-            judged => judged,
-        }
+        if mails_go_on { Ok(()) } else { judged }
     }
 
     /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do

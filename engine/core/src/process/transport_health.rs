@@ -118,7 +118,7 @@ mod tests {
 
     /// A31: the run waits when everybody is refused, and each was tried.
     #[test]
-    fn channel_that_refuses_all_people_refuses_everybody() {
+    fn transport_that_refuses_all_people_refuses_everybody() {
         let mut health = TransportHealth::default();
         note(&mut health, 0..5, &refused(Code::DeliveryTemporaryFailure));
         assert!(!health.refuses_everybody(6), "one person was not tried yet");

@@ -134,7 +134,7 @@ async fn send_all(
     batch: String,
 ) -> Result<PublishAckFuture, PublishError> {
     let count = messages.len();
-    let client = (count > 1).then(|| context.client());
+    let client = context.client();
     for (number, message) in (1..).zip(messages) {
         let EventMessage { subject, mut headers, payload, .. } = message;
         if count > 1 {
@@ -152,10 +152,8 @@ async fn send_all(
             let publish = PublishMessage::build().headers(headers).payload(payload.into());
             return context.send_publish(subject, publish).await;
         }
-        if let Some(client) = &client {
-            let sent = client.publish_with_headers(subject, headers, payload.into()).await;
-            sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
-        }
+        let sent = client.publish_with_headers(subject, headers, payload.into()).await;
+        sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
     }
     Err(PublishError::new(PublishErrorKind::Other))
 }

@@ -80,6 +80,15 @@ impl<T> From<T> for Optional<T> {
     }
 }
 
+impl<T> Optional<T> {
+    /// Sets the value, unless one is given.
+    pub(super) fn fill(given: &mut Option<Self>, value: Option<T>) {
+        if given.as_ref().is_none_or(|one| one.0.is_none()) {
+            *given = Some(Self(value));
+        }
+    }
+}
+
 /// Reads a value; an empty one counts as not given.
 ///
 /// # Errors
@@ -96,9 +105,7 @@ impl Common {
 
     /// Sets the data folder, unless one is given.
     pub(super) fn fill_data(&mut self, data: Option<PathBuf>) {
-        if self.given_data().is_none() {
-            self.data = Some(Optional(data));
-        }
+        Optional::fill(&mut self.data, data);
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -154,9 +161,7 @@ impl Common {
 
     /// Sets the folder of text messages, unless one is given.
     pub(super) fn fill_text_outbox(&mut self, folder: Option<PathBuf>) {
-        if self.given_text_outbox().is_none() {
-            self.text_outbox = Some(Optional(folder));
-        }
+        Optional::fill(&mut self.text_outbox, folder);
     }
 
     /// The outbox in the data folder.

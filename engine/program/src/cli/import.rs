@@ -322,22 +322,26 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
     Ok(())
 }
 
+/// The newest mails among which those about an import are searched: mails of its run may be newer, and it may welcome
+/// many people.
+const MAILS_COMPARED: usize = 1_000;
+
 /// Says that mails about an import show a placeholder, and how many have failed.
 async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
-    let newest = session.rows("notifications", json!({}), Some(1)).await?;
-    if !newest.iter().any(|row| text(row, "key").contains(import)) {
+    let mut mails = session.rows("notifications", json!({}), Some(MAILS_COMPARED)).await?;
+    mails.retain(|mail| text(mail, "key").contains(import));
+    if mails.is_empty() {
         return Ok(());
     }
     // A run has said it already.
     if text(row, "run").is_empty() {
         watch::note_placeholders(session).await;
     }
-    let failed = session.rows("notifications", json!({"state": "failed"}), None).await?;
-    let failed = failed.iter().filter(|row| text(row, "key").contains(import)).count() as u64;
+    let failed = mails.iter().filter(|mail| text(mail, "state") == "failed").count() as u64;
     if failed > 0 {
         session.out.remark(&format!(
-            "{} about this import failed: boarding notifications --state failed shows why, boarding notifications resend --state failed {} sends them again",
+            "{} about this import failed: boarding notifications --state failed shows why, boarding notifications resend --state failed {} sends all failed mails again",
             counted(failed, "mail", "mails"),
             session.sending_options()
         ));

@@ -13,6 +13,7 @@ use super::input;
 use super::latest;
 use super::list::{self, Limit};
 use super::session::Session;
+use super::watch;
 use verbs::Verb;
 
 mod verbs;
@@ -101,6 +102,7 @@ impl Pictures {
         }
         session.settle().await?;
         let import = accepted.id("import");
+        watch::check_blocked(session, &import).await?;
         let row = session.row("picture_import", json!({"import": import})).await?;
         let out = session.out;
         if out.is_json() {

@@ -276,9 +276,7 @@ impl Serve {
         self.workers |= settings.workers.unwrap_or(false);
         self.text_workers |= settings.text_workers.unwrap_or(false);
         self.accept_shared_account |= settings.accept_shared_account.unwrap_or(false);
-        if self.metrics_file.as_ref().is_none_or(|file| file.0.is_none()) {
-            self.metrics_file = Some(Optional(settings.metrics_file.take()));
-        }
+        Optional::fill(&mut self.metrics_file, settings.metrics_file.take());
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());

@@ -274,9 +274,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The company's imports that cannot continue, with reasons.
+    /// The company's imports of people and of pictures that cannot continue, with reasons.
     pub(super) async fn blocked_imports(&self) -> Vec<(ImportId, String)> {
-        self.engine.actor(&self.company).await.pending_work().borrow().blocked.clone()
+        let pending = self.engine.actor(&self.company).await.pending_work();
+        let pending = pending.borrow();
+        pending.blocked.iter().chain(&pending.blocked_pictures).cloned().collect()
     }
 
     /// Waits until all work in progress is done and the read models show it.

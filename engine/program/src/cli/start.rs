@@ -278,9 +278,8 @@ fn parts(preview: &Value) -> String {
     let mut sentences = Vec::new();
     let mut all = vec![format!("{invite} will be invited")];
     for (field, what) in [("/skip_codes", "be skipped"), ("/expected/fail", "fail")] {
-        let by_code = preview.pointer(field).and_then(Value::as_object).cloned();
-        let by_code = by_code.unwrap_or_default();
-        all.extend(by_code.iter().map(|(code, count)| format!("{count} will {what} with {code}")));
+        let by_code = preview.pointer(field).and_then(Value::as_object).into_iter().flatten();
+        all.extend(by_code.map(|(code, count)| format!("{count} will {what} with {code}")));
     }
     if all.len() > 1 {
         sentences.push(format!("Of them, {}.", all.join(", ")));

@@ -26,12 +26,16 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
             return Ok(());
         }
         // Such an import stays in `processing`, so waiting for it would never end.
-        let blocked_imports = session.blocked_imports().await;
-        if let Some((id, why)) = blocked_imports.iter().find(|(id, _)| id.to_string() == import) {
-            return Err(blocked(&id.to_string(), why));
-        }
+        check_blocked(session, import).await?;
         pause().await;
     }
+}
+
+/// Fails if an import of people or of pictures cannot continue now.
+pub(super) async fn check_blocked(session: &Session<'_>, import: &str) -> Result<(), Failure> {
+    let all = session.blocked_imports().await;
+    let found = all.iter().find(|(id, _)| id.to_string() == import);
+    found.map_or(Ok(()), |(_, why)| Err(blocked(import, why)))
 }
 
 /// The failure of an import that cannot continue until the operator has done something.
@@ -71,31 +75,29 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
 /// # Errors
 /// `config.link_base_url_unset`, if the mails would leave by a mail server.
 pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
-    let actor = session.engine.actor(&session.company).await;
-    let Some(Err(refusal)) = actor.inspect(check_mail_settings).await else { return Ok(()) };
-    if session.engine.sends_by_mail_server() {
-        return Err(refusal.into());
+    if !session.engine.sends_by_mail_server() {
+        note_placeholders(session).await;
+        return Ok(());
     }
-    say_placeholders(session, &refusal);
-    Ok(())
+    missing_settings(session).await.map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 /// Says that mails in the outbox show a placeholder as link or sender.
 pub(super) async fn note_placeholders(session: &Session<'_>) {
-    let actor = session.engine.actor(&session.company).await;
-    match actor.inspect(check_mail_settings).await {
-        Some(Err(refusal)) if !session.engine.sends_by_mail_server() => {
-            say_placeholders(session, &refusal);
-        }
-        Some(_) | None => {}
+    if session.engine.sends_by_mail_server() {
+        return;
     }
-}
-
-fn say_placeholders(session: &Session<'_>, refusal: &Refusal) {
+    let Some(refusal) = missing_settings(session).await else { return };
     let commands = refusal.details.get("commands").map(text_of).unwrap_or_default();
     session.out.remark(&format!(
         "note: link or sender of these mails is a placeholder (boarding.invalid), good for a trial only; set: {commands}"
     ));
+}
+
+/// What mails with a link need and the company has not set, as a refusal.
+async fn missing_settings(session: &Session<'_>) -> Option<Refusal> {
+    let actor = session.engine.actor(&session.company).await;
+    actor.inspect(check_mail_settings).await?.err()
 }
 
 /// The failure of a run that was started with another transport.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::super::caller::Caller;
 use super::super::permissions::{config, lines, server, urls};
 use super::{check_chains, open, options, options_of};
-use crate::support::nats::{Cluster, Server};
+use crate::support::nats::{Cluster, Server, faults};
 use crate::support::wait::eventually;
 
 /// How many companies are appended to at once.
@@ -102,11 +102,6 @@ fn check(log: &dyn EventLog, acknowledged: &BTreeMap<CompanyId, Vec<Digest>>) {
         let mut stored = found[company].iter();
         assert!(hashes.iter().all(|hash| stored.any(|one| one == hash)), "{company}");
     }
-}
-
-/// How often each fault is tried.
-fn faults(default: usize) -> usize {
-    std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
 /// Options of an engine on servers with accounts.

@@ -30,8 +30,8 @@ impl RunWork {
         let state = manager.inspect(move |company| {
             let is_unbound = |run: &Run| run.via.is_none() && run.texts_via.is_none();
             let known = company.runs.get(&run);
-            let has_mails = has_mails_left(company, run);
-            known.map(|run| (run.waits_since, is_unbound(run) && has_mails))
+            known
+                .map(|known| (known.waits_since, is_unbound(known) && has_mails_left(company, run)))
         });
         let (since, is_unbound) = state.await.flatten().unwrap_or_default();
         let (wait, started) = (since.map(Wait::from), manager.context.clock.now());

@@ -20,6 +20,7 @@ use crate::cli::fields::{number, text};
 use crate::cli::latest;
 use crate::cli::list::{self, CsvExport, Limit};
 use crate::cli::session::Session;
+use crate::cli::watch;
 use crate::cli::words::counted;
 
 #[derive(Debug, Subcommand)]
@@ -316,6 +317,7 @@ async fn users_of(session: &Session<'_>, import: &str) -> Result<Vec<String>, Fa
     // The rest of an interrupted archive would be inserted while its pictures are removed.
     if text(&archive, "state") == "processing" {
         session.settle().await?;
+        watch::check_blocked(session, &import).await?;
     }
     let rows = session.rows("pictures", json!({"import": import}), None).await?;
     Ok(rows.iter().map(|row| text(row, "user").to_owned()).collect())

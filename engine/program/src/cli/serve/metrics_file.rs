@@ -1,10 +1,10 @@
 //! The file of metrics: the program that collects them for Prometheus reads it.
 
+use std::fs::{self, File};
 use std::io::{Error, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use boarding_core::metrics::Metrics;
 use boarding_nats::server::NatsServer;
 
 use crate::cli::failure::Failure;
@@ -17,7 +17,7 @@ pub(super) struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Checks that the file can be written.
+    /// Checks that the file can be written. Its last metrics stay until there are new ones.
     ///
     /// # Errors
     /// A usage failure that names the file.
@@ -31,7 +31,9 @@ impl MetricsFile {
         if path.is_dir() {
             return Err(refuse(&"it is a folder"));
         }
-        replace(path, &Metrics::default().text()).map_err(|error| refuse(&error))?;
+        let temporary = temporary(path);
+        let written = File::create(&temporary).and_then(|_| fs::remove_file(&temporary));
+        written.map_err(|error| refuse(&error))?;
         Ok(Self { path: path.to_owned() })
     }
 
@@ -62,13 +64,18 @@ impl MetricsFile {
     }
 }
 
-/// Replaces the file as a whole, so that no reader sees a part. The temporary file has another ending, so that the
-/// collector does not read it.
-fn replace(path: &Path, text: &str) -> Result<(), Error> {
+/// The file that gets the new metrics first. It has another ending, so that the collector does not read it.
+fn temporary(path: &Path) -> PathBuf {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    drop(file);
-    std::fs::rename(&temporary, path).inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+    temporary.into()
+}
+
+/// Replaces the file as a whole, so that no reader sees a part.
+fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    let temporary = temporary(path);
+    File::create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(&temporary, path))
+        .inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
