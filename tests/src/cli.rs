@@ -11,6 +11,7 @@ mod field_files;
 mod field_headers;
 mod field_phones;
 mod field_values;
+mod import_link;
 mod imports;
 mod interrupted;
 mod link_secret;

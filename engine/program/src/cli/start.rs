@@ -20,6 +20,7 @@ Examples:
   boarding runs start --company acme --channel whatsapp --import latest --preview
   boarding runs start --company acme --channel whatsapp --org-unit 'Fixed Income Desk' --yes
   boarding runs start --company acme --channel whatsapp --import latest --not-before 2026-12-01T08:00:00Z
+  boarding runs start --company acme --channel whatsapp --link https://link.acme.example/AaIoNzDQ3R3-oVJDPTrpkQ
 
 With --json the program prints one document: the answer merged with the run's row at its end.")]
 pub(super) struct Start {
@@ -63,7 +64,7 @@ impl RunOptions {
     }
 }
 
-/// The people to invite: of an import, of org units, or named users.
+/// The people to invite: of an import, of org units, named users, or those of an administrator's link.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
@@ -76,6 +77,16 @@ struct Source {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
+    /// The people of an import who are not invited yet, by the link in the administrator's mail, or by its token
+    #[arg(long, value_name = "LINK")]
+    link: Option<String>,
+}
+
+/// The token at the end of a link. A token alone is returned as it is.
+fn token_of(link: &str) -> &str {
+    let of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let link = link.trim().trim_end_matches('/');
+    link.rsplit(|letter| !of_token(letter)).next().unwrap_or(link)
 }
 
 impl Start {
@@ -100,6 +111,9 @@ impl Start {
         }
         if !self.source.users.is_empty() {
             source.insert("users".to_owned(), json!(self.source.users));
+        }
+        if let Some(link) = &self.source.link {
+            source.insert("token".to_owned(), json!(token_of(link)));
         }
         Request { source, channel: self.channel, options: self.options }.start(session).await
     }
