@@ -3,6 +3,7 @@
 mod accounts;
 mod attachments;
 mod contract;
+mod definitions;
 mod demo;
 mod device_texts;
 mod field_damage;

@@ -14,6 +14,7 @@ mod common;
 mod completions;
 mod config;
 mod consent;
+mod definition;
 mod demo;
 mod due;
 mod examples;

@@ -88,6 +88,8 @@ fn list_of(details: &Value) -> Option<&'static str> {
             "import",
             "list the imports: boarding imports list; archives of pictures: boarding pictures",
         ),
+        ("nats_user", "list the bound users: boarding nats-users"),
+        ("actor", "list who has permissions: boarding permissions"),
     ];
     lists.into_iter().find(|(name, _)| details.get(name).is_some()).map(|(_, text)| text)
 }
