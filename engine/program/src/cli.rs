@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 mod accounts;
 mod advice;
+mod announcement;
 mod bench;
 mod columns;
 mod command;
