@@ -172,7 +172,7 @@ codes! {
     NumberNotInPool "number.not_in_pool" "The number is not in the company's pool; add it first."
     NumberNotAvailable "number.not_available" "The number is not available; use another number, or make this one available first."
     NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number belongs to another organization; use another number, or withdraw this one from that organization."
-    NumberNoneAvailable "number.none_available" "The organization has no available number; allocate numbers to it first."
+    NumberNoneAvailable "number.none_available" "The organization has no available number; add or allocate numbers to it first."
     NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few available numbers for these accounts; allocate more numbers to it."
     NumberInUse "number.in_use" "The number is in use; release it first."
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use boarding_commands::decide::invitations::move_pending_invitations::{
     GroupSource, MAX_ACCOUNTS, group_after,
 };
-use boarding_commands::decide::numbers::pool::too_few;
+use boarding_commands::decide::numbers::pool::{NOT_PENDING, too_few};
 use boarding_commands::dialect::PERMISSION_GROUP;
 use boarding_commands::event::{Permission, Who};
 use boarding_commands::values::text::spelled;
@@ -99,7 +99,11 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     }
     let too_few = too_few(needed, stock, settings.number_overbooking);
     let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
-    let refusal = code.map(|code| (code, code.text().to_owned())).or(too_few);
+    let text = |code: Code| match code {
+        Code::InvitationNotFound => NOT_PENDING,
+        code => code.text(),
+    };
+    let refusal = code.map(|code| (code, text(code).to_owned())).or(too_few);
     let (code, message) = refusal.unzip();
     let available = stock.spare(settings.number_overbooking);
     let allowed = code.is_none();

@@ -110,6 +110,8 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
     cli.run(&["roles", "assign", "Lead", "--agent-id", "J1"]).expect_status(0);
     assert_eq!(found(&["--with-role", "Lead"]), ["jane1"]);
     assert_eq!(found(&["--state", "active", "--search", "jane"]), ["jane1"]);
+    let mistyped = cli.run(&["users", "--role", "lead"]).expect_status(0).stderr;
+    assert!(mistyped.contains("the company has no role lead (did you mean Lead?)"), "{mistyped}");
     let printed = cli.run(&["users", "--supervisor", "boss1"]).expect_status(0);
     assert!(printed.stderr.contains("2 users"), "{}", printed.stderr);
     let answer = cli.json(&["roles", "assign", "Lead", "Chief", "--supervisor", "boss1"]);

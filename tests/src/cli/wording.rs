@@ -77,6 +77,43 @@ fn mistyped_user_is_not_told_to_mend_a_row() {
     }
 }
 
+/// LX-18, LX-12, OC-13, ML-17: A refusal says what to type next, for the case in which it was met.
+#[test]
+fn refusal_says_what_to_type_next() {
+    let cli = Cli::new();
+    let account = ["--organization", "Desk", "--permission-group", "Traders"];
+    let file = cli.file("people.csv", "email/login\ncid@acme.example\n");
+    for words in [
+        &["config", "set", "channels.whatsapp", "true"][..],
+        &["org-units", "define", "Desk"],
+        &["org-units", "define", "Other"],
+        &["permission-groups", "define", "Traders"],
+        &[&["accounts", "add", "ann@acme.example"][..], &account].concat(),
+        &["users", "add", "bob"],
+        &["users", "add", "eve"],
+        &["phones", "add", "+84923448071", "bob"],
+    ] {
+        cli.run(words).expect_status(0);
+    }
+    let start = ["runs", "start", "--channel", "whatsapp", "--org-unit", "Desk", "--preview"];
+    let shift = ["invitations", "move", "ann@acme.example", "--to", "Other"];
+    for (words, status, advice) in [
+        (&start[..], 1, "boarding org-units define NAME --role ROLE"),
+        (&["phones", "add", "+84923448071", "eve"], 1, "boarding phones remove PHONE"),
+        (&shift, 1, "An account has no pending invitation, so it cannot be moved"),
+        (
+            &["import", &file, "--dialect", "officechat", "--channel", "whatsapp"],
+            2,
+            "add --auto-invite",
+        ),
+    ] {
+        let output = cli.run(words).expect_status(status);
+        assert!(output.stderr.contains(advice), "{words:?}: {}", output.stderr);
+    }
+    let checked = cli.run(&[&shift[..], &["--check"]].concat()).expect_status(0).stdout;
+    assert!(checked.contains("has no pending invitation"), "{checked}");
+}
+
 /// A refusal of a whole file lists its rows, one on a line, and never as JSON.
 #[test]
 fn details_of_a_refusal_are_printed_as_a_list() {

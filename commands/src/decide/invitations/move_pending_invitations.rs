@@ -8,7 +8,9 @@ use serde_json::json;
 
 use crate::company::numbers::pending;
 use crate::company::{Company, User, UserId};
-use crate::decide::numbers::pool::{at, check_org_unit, check_permission_group, too_few};
+use crate::decide::numbers::pool::{
+    NOT_PENDING, at, check_org_unit, check_permission_group, too_few,
+};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Permission, Who};
@@ -119,7 +121,8 @@ impl MovePendingInvitations {
                 company.users.created(key).filter(|(id, _)| company.numbers.is_account(*id));
             let (id, user) = known.ok_or_else(|| at(place, Code::UserNotFound.into()))?;
             if pending(user).next().is_none() {
-                return Err(at(place, Code::InvitationNotFound.into()));
+                let refusal = Refusal::new(Code::InvitationNotFound);
+                return Err(at(place, Refusal { message: NOT_PENDING.to_owned(), ..refusal }));
             }
             if named.insert(id) && user.org_unit.as_deref() != Some(&self.dest) {
                 movers.push((id, user));
@@ -260,6 +263,7 @@ mod tests {
         let refusal =
             company(5).when(to_apac(&["ann", "dan"])).then_refused(Code::InvitationNotFound);
         assert_eq!(refusal.details, json!({"place": 2}));
+        assert_eq!(refusal.message, NOT_PENDING);
         company(5).when(to_apac(&["nobody"])).then_refused(Code::UserNotFound);
         company(5).when(to_apac(&[])).then_refused(Code::EnvelopeMalformed);
         let nowhere = MovePendingInvitations { dest: "Nowhere".to_owned(), ..to_apac(&["ann"]) };

@@ -270,6 +270,10 @@ impl Promises {
 /// The vendor's message for accounts that cannot be moved.
 pub const CANNOT_MOVE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
+/// Why an account that is active, or was never invited, cannot be moved.
+pub const NOT_PENDING: &str =
+    "An account has no pending invitation, so it cannot be moved; leave it out.";
+
 /// Why accounts cannot be moved into an organization with this stock, if so. `needed` is the number of pending
 /// invitations without a number; all accounts move or none.
 pub fn too_few(needed: u64, stock: Stock, overbooking: bool) -> Option<Refusal> {

@@ -182,7 +182,10 @@ fn fixed(code: &str) -> Option<&'static str> {
             "show the free numbers of each organization: boarding numbers utilisation"
         }
         "org_unit.role_lacks_permission" => {
-            "add the permission to one of its roles: boarding roles define ROLE --permission bulk_integration"
+            "define a role with the permission: boarding roles define ROLE --permission bulk_integration; give it to the unit: boarding org-units define NAME --role ROLE"
+        }
+        "phone.already_provisioned" => {
+            "show who has it: boarding phones list --search PHONE; take it off the list: boarding phones remove PHONE"
         }
         "number.not_in_pool" => {
             "list the pool: boarding numbers; add the number: boarding numbers add NUMBER"

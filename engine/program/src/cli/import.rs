@@ -113,6 +113,10 @@ impl Import {
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.delimiter()?;
         self.columns()?;
+        if self.channel.is_some() && !self.carries_runs() {
+            let text = "--channel is for an import that invites: add --auto-invite (the people that the file creates) or --invite (all of its people), or leave --channel out";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         self.files.iter().try_for_each(|file| input::open(file).map(drop))
     }
 
