@@ -1,5 +1,6 @@
 //! `decide`: the rule of each command, one file per command.
 
+mod changes;
 mod command;
 pub mod company;
 mod dialect_rules;

@@ -3,6 +3,7 @@
 mod accounts;
 mod attachments;
 mod contract;
+mod definitions;
 mod demo;
 mod device_texts;
 mod field_damage;
@@ -10,6 +11,7 @@ mod field_files;
 mod field_headers;
 mod field_phones;
 mod field_values;
+mod import_link;
 mod imports;
 mod interrupted;
 mod link_secret;

@@ -50,7 +50,15 @@ fn leapxpert_page_runs() {
 fn officechat_page_runs() {
     run_page(
         "officechat",
-        &["2 created, 1 skipped", "row.disabled_new_user", "import_completed", "1 deactivated"],
+        &[
+            "2 created, 1 skipped",
+            "row.disabled_new_user",
+            "import_completed",
+            "2 invited, 0 skipped, 1 failed",
+            "status 5",
+            "1 invited, 0 skipped, 0 failed",
+            "1 deactivated",
+        ],
     );
 }
 

@@ -46,6 +46,11 @@ impl Link {
         all.find(|invitation| invitation.generation == generation)
     }
 
+    /// Whether the mail of this generation was sent, or may have been. A claim has an end once its outcome is known.
+    pub(crate) fn was_mailed(&self, one: &Invitation) -> bool {
+        one.mailed_at != Time::default() || (self.mailed && one.expires_at.is_some())
+    }
+
     /// All generations that no later mail has replaced, the newest first.
     pub fn generations(&self) -> impl Iterator<Item = &Invitation> {
         self.invitation.iter().chain(self.older.iter().rev())

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 mod accounts;
 mod advice;
+mod announcement;
 mod bench;
 mod columns;
 mod command;
@@ -14,6 +15,7 @@ mod common;
 mod completions;
 mod config;
 mod consent;
+mod definition;
 mod demo;
 mod due;
 mod examples;

@@ -31,17 +31,103 @@ fn prompt_shows_the_parts_of_the_number() {
     cli.run(&["users", "archive", "cid"]).expect_status(0);
     cli.run(&["users", "link", "eve", "--channel", "whatsapp"]).expect_status(0);
 
-    let shown = "You're about to send invitation emails to 6 users for them to link their messaging account. \
-        Of them, 3 will be invited, 1 will be skipped with recipient.already_linked, 1 will fail with recipient.corporate_phone_missing, \
-        1 will fail with recipient.user_archived. Have a link that works: 2. \
-        Invited within the last 24 hours: 1. May have got an earlier mail: 1. In a run that waits: 1.";
+    let shown = "You're about to send invitation emails to 3 of 6 users for them to link their messaging account.
+  1 person would be skipped: The user is already linked on this channel, so no invitation is needed. [recipient.already_linked]
+  1 person would fail: No corporate phone number is listed for the user; add one. [recipient.corporate_phone_missing]
+  1 person would fail: The user is archived or deactivated; restore or reactivate the user first. [recipient.user_archived]
+  Have a link that works: 2. Invited within the last 24 hours: 1. May have got an earlier mail: 1. In a run that waits: 1.";
     let words = "runs start --channel whatsapp --import latest";
     let preview: Vec<_> = words.split(' ').chain(["--preview"]).collect();
     let preview = cli.run(&preview).expect_status(0);
-    assert_eq!(preview.stdout.trim_end(), shown);
-    let screen = cli.on_terminal(words, "n\n");
-    assert!(screen.contains(&format!("{shown} Proceed? [y/N]")), "{screen}");
+    assert!(preview.stdout.starts_with(&format!("{shown}\n")), "{}", preview.stdout);
+    let screen = cli.on_terminal(words, "n\n").replace('\r', "");
+    assert!(screen.contains(&format!("{shown}\nProceed? [y/N]")), "{screen}");
     assert_eq!(cli.rows(&["runs"]).len(), 2, "no run was started");
+}
+
+/// A40: what would refuse a start is in its preview, with its sentence and the way to go on.
+#[test]
+fn preview_names_the_refusal_of_the_start() {
+    let cli = Cli::with_three_people();
+    let set = |words: &[&str]| drop(cli.run(&[&["config"], words].concat()).expect_status(0));
+    let refused = |words: &[&str], code: &str| {
+        let preview = cli.run(&[words, &["--preview", "--json"]].concat()).json();
+        let shown = match preview["outcome"] == "refused" {
+            true => &preview["code"],
+            false => &preview["result"]["refusals"][0]["code"],
+        };
+        assert_eq!(shown, code, "{words:?}: {preview}");
+        assert_eq!(cli.refused(&[words, &["--yes"]].concat())["code"], code, "{words:?}");
+    };
+    let start = |words: &'static str| {
+        let words = words.split(' ').filter(|word| !word.is_empty());
+        ["runs", "start", "--channel", "whatsapp"].into_iter().chain(words).collect::<Vec<_>>()
+    };
+    let all = "--import latest";
+    refused(&start("--user ann --not-before 2020-01-01T00:00:00Z"), "run.not_before_in_past");
+    set(&["set", "bulk_integration_max_records", "2"]);
+    refused(&start(all), "run.too_many_recipients");
+    set(&["set", "bulk_integration_max_records", "100", "channels.whatsapp", "false"]);
+    refused(&start(all), "channel.not_enabled");
+    set(&["set", "channels.whatsapp", "true"]);
+    set(&["unset", "link_base_url"]);
+    refused(&start("--import latest --smtp smtp://127.0.0.1:1"), "config.link_base_url_unset");
+    let output = cli.run(&[&start(all)[..], &["--preview"]].concat()).expect_status(0);
+    let said = "with --smtp, the start would be refused: The mails would have a dead link";
+    assert!(output.stdout.contains(said), "{}", output.stdout);
+    set(&["set", "link_base_url", "https://acme.example/link"]);
+
+    cli.start(&["--user", "ann", "--not-before", "2999-01-01T00:00:00Z"]);
+    let unfinished = "run.people_in_unfinished_run";
+    refused(&start(all), unfinished);
+    refused(
+        &["invitations", "resend", "--filter", "not_invited", "--channel", "whatsapp"],
+        unfinished,
+    );
+    let preview = [&start(all)[..], &["--preview"]].concat();
+    let output = cli.run(&preview).expect_status(0).stdout;
+    let said = "with --yes, the start would be refused: Some of these people are in a run";
+    assert!(output.contains(said) && output.contains(&format!("[{unfinished}]")), "{output}");
+    assert!(output.contains("repeat the command with --yes-again"), "{output}");
+    let output = cli.run(&[&preview[..], &["--yes-again"]].concat()).expect_status(0).stdout;
+    assert!(!output.contains("refused"), "{output}");
+    set(&["set", "max_pending_runs", "1"]);
+    refused(&start("--user bob"), "run.queue_full");
+}
+
+/// LX-20: where no mail would leave, the program asks nothing. It says why, and what to do.
+#[test]
+fn nothing_is_asked_when_no_mail_would_leave() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", ""), ("bob", "")]));
+    let screen = cli.on_terminal("runs start --channel whatsapp --import latest", "y\n");
+    assert!(!screen.contains("Proceed?") && !screen.contains("about to send"), "{screen}");
+    for words in [
+        "No invitation would be sent to any of the 2 users.",
+        "2 people would fail: No corporate phone number is listed for the user; add one.",
+        "add --yes",
+        "no run was started",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert_eq!(cli.rows(&["runs"]).len(), 0);
+}
+
+/// A40: the link of a mail that has never left is no link that works.
+#[test]
+fn mail_that_never_left_gives_no_link_that_works() {
+    let cli = Cli::with_three_people();
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest"];
+    let server = MailServer::start(&["--mails", "1"]);
+    cli.interrupt_when_waiting(&[&start[..], &["--yes", "--smtp", &server.url()]].concat());
+    let preview = [&start[..], &["--preview"]].concat();
+    for give_up in [false, true] {
+        if give_up {
+            cli.run(&["runs", "give-up", "latest"]).expect_status(5);
+        }
+        let shown = cli.json(&preview)["result"].clone();
+        assert_eq!((&shown["live_links"], &shown["expected"]["invite"]), (&json!(1), &json!(3)));
+    }
 }
 
 /// A run whose time has come is left by every verb that starts no runs. The verb says so, and sends no mail.

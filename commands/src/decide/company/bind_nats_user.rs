@@ -1,10 +1,11 @@
 //! `BindNatsUser`: says which actors a NATS user may name.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Binding, Bindings, Company, Grants};
+use crate::decide::changes::Defined;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission, SpeaksFor};
 use crate::values::{Code, Personal, Refusal, check_actor, check_nats_user};
@@ -38,8 +39,10 @@ impl Decide for BindNatsUser {
         let actors = self.actors.iter().map(|actor| actor.as_str());
         let binding = Binding::new(actors, self.speaks_for);
         let current = company.bindings.of(&self.nats_user);
+        let values = |binding: &Binding| json!(binding);
+        let result = Defined::result(current.map(values).as_ref(), &values(&binding));
         if current == Some(&binding) {
-            return Ok(Decision::append(vec![]));
+            return Ok(Decision::append(vec![]).with_result(result));
         }
         if current.is_none() && company.bindings.count() >= USERS_MAX {
             let limit = json!({"limit": USERS_MAX, "field": "nats_user"});
@@ -58,7 +61,12 @@ impl Decide for BindNatsUser {
             nats_user: self.nats_user.clone(),
             actors: self.actors.clone(),
             speaks_for: self.speaks_for,
-        }]))
+        }])
+        .with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Defined::json_schema(generator)
     }
 }
 

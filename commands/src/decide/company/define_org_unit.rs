@@ -1,10 +1,11 @@
 //! `DefineOrgUnit`: an organizational unit by its exact name, its parent, level and roles.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Company, OrgUnit};
+use crate::decide::changes::Defined;
 use crate::decide::numbers::pool::{check_org_unit, check_permission_group};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::users::add_user::check_references;
@@ -42,8 +43,10 @@ impl Decide for DefineOrgUnit {
         let (parent, level, roles) = (self.parent.clone(), self.level.clone(), self.roles.clone());
         let default_permission_group = self.default_permission_group.clone();
         let unit = OrgUnit { parent, level, roles, default_permission_group };
-        if company.org_units.get(&self.org_unit) == Some(&unit) {
-            return Ok(Decision::append(vec![]));
+        let old = company.org_units.get(&self.org_unit);
+        let result = Defined::result(old.map(|old| json!(old)).as_ref(), &json!(unit));
+        if old == Some(&unit) {
+            return Ok(Decision::append(vec![]).with_result(result));
         }
         let OrgUnit { parent, level, roles, default_permission_group } = unit;
         Ok(Decision::append(vec![Event::OrgUnitDefined {
@@ -52,7 +55,12 @@ impl Decide for DefineOrgUnit {
             level,
             roles,
             default_permission_group,
-        }]))
+        }])
+        .with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Defined::json_schema(generator)
     }
 }
 

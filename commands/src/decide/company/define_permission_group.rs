@@ -1,9 +1,11 @@
 //! `DefinePermissionGroup`: a group of user permissions that an import of accounts names.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::company::Company;
+use crate::decide::changes::Defined;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
@@ -24,19 +26,25 @@ impl Decide for DefinePermissionGroup {
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("permission_group", &self.permission_group)?;
         self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
-        if company.permission_groups.get(&self.permission_group) == Some(&self.permissions) {
-            return Ok(Decision::append(vec![]));
+        let old = company.permission_groups.get(&self.permission_group);
+        let values = |permissions: &Vec<String>| json!({"permissions": permissions});
+        let result = Defined::result(old.map(values).as_ref(), &values(&self.permissions));
+        if old == Some(&self.permissions) {
+            return Ok(Decision::append(vec![]).with_result(result));
         }
         let (permission_group, permissions) =
             (self.permission_group.clone(), self.permissions.clone());
-        Ok(Decision::append(vec![Event::PermissionGroupDefined { permission_group, permissions }]))
+        Ok(Decision::append(vec![Event::PermissionGroupDefined { permission_group, permissions }])
+            .with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Defined::json_schema(generator)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::decide::testing::given;
     use crate::values::Code;

@@ -1,9 +1,11 @@
 //! `DefineRole`: a role, and the permissions it carries.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::company::Company;
+use crate::decide::changes::Defined;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
@@ -24,18 +26,23 @@ impl Decide for DefineRole {
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("role", &self.role)?;
         self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
-        if company.roles.get(&self.role) == Some(&self.permissions) {
-            return Ok(Decision::append(vec![]));
+        let old = company.roles.get(&self.role);
+        let values = |permissions: &Vec<String>| json!({"permissions": permissions});
+        let result = Defined::result(old.map(values).as_ref(), &values(&self.permissions));
+        if old == Some(&self.permissions) {
+            return Ok(Decision::append(vec![]).with_result(result));
         }
         let (role, permissions) = (self.role.clone(), self.permissions.clone());
-        Ok(Decision::append(vec![Event::RoleDefined { role, permissions }]))
+        Ok(Decision::append(vec![Event::RoleDefined { role, permissions }]).with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Defined::json_schema(generator)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::decide::testing::given;
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::bind_nats_user::check_reachable;
-use crate::company::Company;
+use crate::company::{Company, Grants};
+use crate::decide::changes::Changed;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, check_actor};
@@ -40,16 +42,28 @@ impl Decide for GrantPermissions {
         let permissions: Vec<_> =
             asked.into_iter().filter(|permission| !held.contains(permission)).collect();
         if permissions.is_empty() {
-            return Ok(Decision::append(vec![]));
+            return Ok(Decision::append(vec![]).with_result(Changed::result(vec![])));
         }
         let mut grants = company.grants.clone();
         grants.grant(&self.actor, &permissions);
         check_reachable(company, &company.bindings, &grants)?;
+        let result = permissions_changed(&self.actor, &company.grants, &grants);
         Ok(Decision::append(vec![Event::PermissionsGranted {
             actor: self.actor.clone(),
             permissions,
-        }]))
+        }])
+        .with_result(result))
     }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Changed::json_schema(generator)
+    }
+}
+
+/// The `result` of a change of an actor's permissions.
+pub(super) fn permissions_changed(actor: &str, old: &Grants, new: &Grants) -> Value {
+    let held = |grants: &Grants| json!({"permissions": grants.held(actor).collect::<Vec<_>>()});
+    Changed::between(&held(old), &held(new))
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::bind_nats_user::check_reachable;
+use super::grant_permissions::permissions_changed;
 use crate::company::Company;
+use crate::decide::changes::Changed;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
@@ -35,7 +37,7 @@ impl Decide for RevokePermissions {
         let permissions: Vec<_> =
             asked.into_iter().filter(|permission| held.contains(permission)).collect();
         if permissions.is_empty() {
-            return Ok(Decision::append(vec![]));
+            return Ok(Decision::append(vec![]).with_result(Changed::result(vec![])));
         }
         let is_last = permissions.contains(&Permission::Administer)
             && !company.grants.has_other_administrator(&self.actor);
@@ -45,10 +47,16 @@ impl Decide for RevokePermissions {
         let mut grants = company.grants.clone();
         grants.revoke(&self.actor, &permissions);
         check_reachable(company, &company.bindings, &grants)?;
+        let result = permissions_changed(&self.actor, &company.grants, &grants);
         Ok(Decision::append(vec![Event::PermissionsRevoked {
             actor: self.actor.clone(),
             permissions,
-        }]))
+        }])
+        .with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Changed::json_schema(generator)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::company::Company;
+use crate::decide::changes::{Changed, ValueChange};
 use crate::decide::rule::{Authority, Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::settings::change_schema;
@@ -44,9 +45,23 @@ impl Decide for SetCompanyConfig {
         if changes.iter().any(requires_binding) {
             check_gets_in(company, context)?;
         }
+        let before = |name: &str| {
+            let found = today.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let change = |(field, new): &(String, Value)| ValueChange {
+            field: field.clone(),
+            old: before(field),
+            new: new.clone(),
+        };
+        let result = Changed::result(changes.iter().map(change).collect());
         let events = changes.into_iter();
         let events = events.map(|(setting, value)| Event::CompanyConfigChanged { setting, value });
-        Ok(Decision::append(events.collect()))
+        Ok(Decision::append(events.collect()).with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Changed::json_schema(generator)
     }
 }
 

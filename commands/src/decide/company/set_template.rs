@@ -32,6 +32,10 @@ struct Set {
     language: String,
     /// Whether a mail may be written in this language now: it is the company's, a person's, or English.
     is_used: bool,
+    /// Whether the company had no wording of its own in this language.
+    created: bool,
+    /// Whether the wording differs from the company's own before.
+    changed: bool,
 }
 
 /// The largest part of a template, in bytes: much more than an invitation needs, much less than a commit can hold.
@@ -61,10 +65,12 @@ impl Decide for SetTemplate {
         template::check(rules.facts(), &rules.sample(), subject, text, html)?;
         let (kind, language) = (self.kind, self.language.clone());
         let is_used = company.uses_language(&language);
-        let result = json!(Set { language: language.clone(), is_used });
         // The same language in another spelling replaces the wording.
         let own = company.own_template(kind, &language);
-        if own.is_some_and(|(_, own)| own.current == template) {
+        let changed = own.is_none_or(|(_, own)| own.current != template);
+        let created = own.is_none();
+        let result = json!(Set { language: language.clone(), is_used, created, changed });
+        if !changed {
             return Ok(Decision::append(vec![]).with_result(result));
         }
         let language = own.map_or(language, |(tag, _)| tag.to_owned());

@@ -1,10 +1,12 @@
 //! `UnbindNatsUser`: removes the binding of a NATS user.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::bind_nats_user::check_reachable;
 use crate::company::Company;
+use crate::decide::changes::Changed;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, check_nats_user};
@@ -23,9 +25,11 @@ impl Decide for UnbindNatsUser {
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         check_nats_user(&self.nats_user)?;
-        if company.bindings.of(&self.nats_user).is_none() {
-            return Ok(Decision::append(vec![]));
-        }
+        let Some(current) = company.bindings.of(&self.nats_user) else {
+            return Ok(Decision::append(vec![]).with_result(Changed::result(vec![])));
+        };
+        let none = json!({"actors": [], "speaks_for": Value::Null});
+        let result = Changed::between(&json!(current), &none);
         if company.settings.require_bound_users
             && context.authenticated == Some(self.nats_user.as_str())
         {
@@ -36,7 +40,11 @@ impl Decide for UnbindNatsUser {
         bindings.unbind(&self.nats_user);
         check_reachable(company, &bindings, &company.grants)?;
         let nats_user = self.nats_user.clone();
-        Ok(Decision::append(vec![Event::NatsUserUnbound { nats_user }]))
+        Ok(Decision::append(vec![Event::NatsUserUnbound { nats_user }]).with_result(result))
+    }
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Changed::json_schema(generator)
     }
 }
 

@@ -76,7 +76,7 @@ pub fn invites(
     let run = company.runs.get(&run_of(import))?;
     let picks = run.people().into_iter().map(Pick::Known).collect();
     let people = Selection { picks, duplicates_removed: 0 };
-    let rules = InviteRules { channel: run.channel, resend: false, sends_texts, own: None };
+    let rules = InviteRules { channel: run.channel, resend: false, sends_texts };
     let (outcomes, invited) = ExpectedOutcomes::of(company, &people, &rules, now);
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();

@@ -152,7 +152,7 @@ impl Decide for ResendInvitation {
         }
         if self.mode == Some(Mode::Preview) {
             let preview =
-                Some(Preview::of(company, request.rules(context), &selection, context.at));
+                Some(Preview::of(company, request.rules(context), &selection, context, self.again));
             let run = request.confirmed(company, &selection);
             return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
         }

@@ -89,7 +89,7 @@ impl ClaimRecipients {
         for (place, recipient) in due.take(self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let rules = InviteRules::of(run, recipient.user, texts_via.is_some());
+            let rules = InviteRules::of(run, texts_via.is_some());
             let outcome = run
                 .given_up
                 .map(MailOutcome::failed)

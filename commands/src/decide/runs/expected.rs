@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::company::selection::{Pick, Selection};
 use crate::company::{Company, Invitation, LastMail, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
+use crate::decide::rule::{Context, check_mail_settings};
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::recipients::{InviteRules, outcome_without_mail};
-use crate::decide::runs::unfinished::waiting;
+use crate::decide::runs::unfinished::{self, waiting};
 use crate::event::Channel;
-use crate::values::{Code, Time};
+use crate::values::{Code, Refusal, Time};
 
 /// The `result` of a preview: what a confirmation may hold the run to.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -24,22 +26,60 @@ pub(crate) struct Preview {
     duplicates_removed: u64,
     #[serde(flatten)]
     parts: Parts,
+    /// Why the run would be refused if the same command were confirmed now. Empty if it would be accepted.
+    refusals: Vec<StartRefusal>,
+}
+
+/// A refusal that the start of a previewed run would get.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StartRefusal {
+    when: RefusedWhen,
+    code: Code,
+    message: String,
+    /// The numbers and names for programs, as in the answer of a refused command.
+    details: Value,
+}
+
+/// When the start of a previewed run would be refused.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RefusedWhen {
+    /// The same command is confirmed.
+    Confirmed,
+    /// The mails leave by a mail server. Now they are files or work for another program.
+    ByMailServer,
 }
 
 impl Preview {
-    /// The preview of a run for this selection.
+    /// The preview of a run for this selection. `again` is that of the command.
     pub(crate) fn of(
         company: &Company,
         rules: InviteRules,
         selection: &Selection,
-        at: Time,
+        context: &Context<'_>,
+        again: Option<bool>,
     ) -> Self {
+        let confirmed = unfinished::check(company, selection, rules.channel, again).err();
+        // By a mail server, this refusal answers the preview too.
+        let by_mail_server = check_mail_settings(company).err();
+        let by_mail_server = by_mail_server.filter(|_| !context.mail_setup.by_mail_server);
+        let refusals = confirmed.map(|refusal| StartRefusal::of(RefusedWhen::Confirmed, refusal));
+        let settings =
+            by_mail_server.map(|refusal| StartRefusal::of(RefusedWhen::ByMailServer, refusal));
         Self {
             plan_hash: Plan::of(company, rules.channel, selection).hash(),
             recipient_count: selection.picks.len() as u64,
             duplicates_removed: selection.duplicates_removed,
-            parts: Parts::of(company, selection, rules, at),
+            parts: Parts::of(company, selection, rules, context.at),
+            refusals: refusals.into_iter().chain(settings).collect(),
         }
+    }
+}
+
+impl StartRefusal {
+    fn of(when: RefusedWhen, refusal: Refusal) -> Self {
+        let Refusal { code, message, details } = refusal;
+        Self { when, code, message, details }
     }
 }
 
@@ -63,6 +103,18 @@ pub(crate) struct Parts {
     to_activate: u64,
     /// How many of the people get texts in place of mails: their account is a device.
     by_text: u64,
+    /// What would leave now: the invitations of those who would be invited.
+    to_send: ToSend,
+}
+
+/// The invitations that a run would send if it started now.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct ToSend {
+    emails: u64,
+    /// Texts to accounts that are devices.
+    texts: u64,
+    /// How many of both activate an account. The others link a messaging account.
+    to_activate: u64,
 }
 
 /// The outcomes of people if a run for them started now.
@@ -91,8 +143,9 @@ impl Parts {
         now: Time,
     ) -> Self {
         let channel = rules.channel;
-        let (outcomes, _) = ExpectedOutcomes::of(company, selection, &rules, now);
-        let mut parts = Self { outcomes, ..Self::default() };
+        let (outcomes, invited) = ExpectedOutcomes::of(company, selection, &rules, now);
+        let to_send = ToSend::of(company, &invited);
+        let mut parts = Self { outcomes, to_send, ..Self::default() };
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
         for pick in &selection.picks {
@@ -101,8 +154,11 @@ impl Parts {
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
             let Some(user) = company.users.get(id) else { continue };
             let link = user.link(channel);
+            // The link of a mail that never left is known to nobody.
             let works = |one: &Invitation| {
-                one.may_be_used() && company.why_link_is_dead(id, channel, one, now).is_none()
+                link.was_mailed(one)
+                    && one.may_be_used()
+                    && company.why_link_is_dead(id, channel, one, now).is_none()
             };
             parts.live_links += u64::from(link.generations().any(works));
             parts.uncertain_before += u64::from(link.last == LastMail::Uncertain);
@@ -110,6 +166,21 @@ impl Parts {
             parts.by_text += u64::from(company.device(id, user).is_some());
         }
         parts
+    }
+}
+
+impl ToSend {
+    fn of(company: &Company, invited: &[UserId]) -> Self {
+        let mut to_send = Self::default();
+        for id in invited {
+            let Some(user) = company.users.get(*id) else { continue };
+            match company.device(*id, user) {
+                Some(_) => to_send.texts += 1,
+                None => to_send.emails += 1,
+            }
+            to_send.to_activate += u64::from(company.is_to_activate(*id, user));
+        }
+        to_send
     }
 }
 

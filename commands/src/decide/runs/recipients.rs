@@ -237,15 +237,12 @@ pub(crate) struct InviteRules {
     pub resend: bool,
     /// Whether the engine can send text messages.
     pub sends_texts: bool,
-    /// The person as a recipient of the run; none before the run lists her.
-    pub own: Option<Recipient>,
 }
 
 impl InviteRules {
-    /// The rules of a run for this person.
-    pub(crate) fn of(run: &Run, id: UserId, sends_texts: bool) -> Self {
-        let own = run.recipient(id).map(|(_, recipient)| recipient);
-        Self { channel: run.channel, resend: run.resend, sends_texts, own }
+    /// The rules of a run that was requested.
+    pub(crate) fn of(run: &Run, sends_texts: bool) -> Self {
+        Self { channel: run.channel, resend: run.resend, sends_texts }
     }
 }
 
@@ -283,10 +280,9 @@ pub(crate) fn outcome_without_mail(
         let detail = is_suppressed.then(|| address_remedy(company, id, user));
         return Some(MailOutcome::Failed { code, detail });
     }
-    // The invitation of the recipient's own last claim does not count: its mail was refused.
+    // A claim whose mail was refused, or is not sent yet, holds up no other mail.
     let live = link.generations().any(|invitation| {
-        company.is_live(id, rules.channel, invitation, now)
-            && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))
+        link.was_mailed(invitation) && company.is_live(id, rules.channel, invitation, now)
     });
     if live && !rules.resend && !supersedes_live_invitation(company, user) {
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
@@ -377,7 +373,7 @@ pub fn open_claims(
             && run.given_up.is_none()
             && outcome_without_mail(
                 company,
-                &InviteRules::of(run, recipient.user, transports.texts.is_some()),
+                &InviteRules::of(run, transports.texts.is_some()),
                 recipient.user,
                 now,
             )

@@ -108,8 +108,13 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result =
-                json!(Preview::of(company, request.rules(context), &selection, context.at));
+            let result = json!(Preview::of(
+                company,
+                request.rules(context),
+                &selection,
+                context,
+                self.again
+            ));
             return Ok(Decision::Answer { result });
         }
         // A run that goes on changes the plan all the time. Its id helps more than the changed plan.
@@ -203,7 +208,7 @@ impl RunRequest {
     pub(crate) fn rules(&self, context: &Context<'_>) -> InviteRules {
         let resend = self.source.replaces_live_links();
         let sends_texts = context.mail_setup.texts_via.is_some();
-        InviteRules { channel: self.channel, resend, sends_texts, own: None }
+        InviteRules { channel: self.channel, resend, sends_texts }
     }
 
     /// # Errors

@@ -65,6 +65,8 @@ fn list_of(details: &Value) -> Option<&'static str> {
         ("user", "find the user: boarding users --search TEXT"),
         ("run", "list the runs: boarding runs list"),
         ("import", "list the imports: boarding imports list"),
+        ("nats_user", "list the bound users: boarding nats-users"),
+        ("actor", "list who has permissions: boarding permissions"),
     ];
     lists.into_iter().find(|(name, _)| details.get(name).is_some()).map(|(_, text)| text)
 }

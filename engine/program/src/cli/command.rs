@@ -9,7 +9,8 @@ use super::exit_counts;
 use super::failure::{CliResult, Done, Failure};
 use super::input::standard_input;
 use super::list;
-use super::session::Session;
+use super::run_report;
+use super::session::{Accepted, Session};
 use super::watch;
 
 /// Sends any command of the contract by its name
@@ -54,25 +55,45 @@ impl Command {
         };
         // The run of a preview does not exist.
         let is_preview = accepted.result.get("plan_hash").is_some();
-        if self.carries_runs()
-            && !is_preview
-            && let Some(run) = accepted.result.get("run").and_then(Value::as_str)
-        {
-            watch::run(session, run).await?;
-        }
+        let run = match accepted.result.get("run").and_then(Value::as_str) {
+            Some(run) if self.carries_runs() && !is_preview => {
+                Some(watch::run(session, run).await?)
+            }
+            _ => None,
+        };
         session.settle().await?;
         if session.out.is_json() {
             session.out.document(&accepted.document);
-        } else {
-            session.out.line(&format!("accepted: {}", list::receipt(&accepted)));
-            if accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
-                session.out.fields(&accepted.result);
+            if let Some(row) = &run {
+                session.out.remark(&run_report::summary(row));
             }
+        } else {
+            self.print(session, &accepted, run.as_ref()).await?;
         }
         if is_preview {
             return Ok(Done::Completely);
         }
         Ok(Done::with_failures(exit_counts::of(session, &self.name, &accepted.result).await?))
+    }
+}
+
+impl Command {
+    /// Prints the answer. A run is printed as it ended, because the answer has its state at the start.
+    async fn print(
+        &self,
+        session: &Session<'_>,
+        accepted: &Accepted,
+        run: Option<&Value>,
+    ) -> Result<(), Failure> {
+        session.out.line(&format!("accepted: {}", list::receipt(accepted)));
+        let only_run = run.is_some() && self.name != "ImportFile";
+        if !only_run && accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
+            session.out.fields(&accepted.result);
+        }
+        match run {
+            Some(row) => run_report::print(session, row, Some(run_report::SHOWN_PEOPLE)).await,
+            None => Ok(()),
+        }
     }
 }
 

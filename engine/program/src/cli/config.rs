@@ -5,9 +5,9 @@ use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::definition::{ChangeWords, ListChange, present, submit_and_print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
-use super::list;
 use super::session::Session;
 use boarding_commands::values::nearest;
 
@@ -32,12 +32,28 @@ enum Verb {
         /// The setting's name, with a dot after its group: channels.whatsapp
         key: Option<String>,
     },
-    /// Sets one or several settings: all of them or none
+    /// Sets one or several settings, all of them or none; a list is replaced
     Set {
         /// A name and its value, in JSON or as text; then the next name and value …
         #[arg(required = true, num_args = 2.., value_names = ["KEY", "VALUE"])]
         #[arg(allow_negative_numbers = true)]
         pairs: Vec<String>,
+    },
+    /// Adds values to a setting that is a list
+    Add {
+        /// The setting's name
+        key: String,
+        /// The values to add
+        #[arg(required = true, value_name = "VALUE")]
+        values: Vec<String>,
+    },
+    /// Removes values from a setting that is a list
+    Remove {
+        /// The setting's name
+        key: String,
+        /// The values to remove
+        #[arg(required = true, value_name = "VALUE")]
+        values: Vec<String>,
     },
     /// Resets one or several settings to their defaults
     Unset {
@@ -65,9 +81,12 @@ impl Config {
             Verb::Unset { keys } => {
                 let body = defaults(&keys)?;
                 let names: Vec<_> = body.keys().cloned().collect();
-                let done = format!("set to the default: {}", names.join(", "));
-                list::submit_and_print(session, "SetCompanyConfig", Value::Object(body), &done)
-                    .await
+                let words = ChangeWords {
+                    done: format!("set to the default: {}", names.join(", ")),
+                    unchanged: format!("has the default already: {}", names.join(", ")),
+                };
+                let body = Value::Object(body);
+                submit_and_print_changes(session, "SetCompanyConfig", body, &words).await
             }
             Verb::Set { pairs } => {
                 let mut body = Map::new();
@@ -79,13 +98,41 @@ impl Config {
                         }
                     }
                 }
-                let names: Vec<_> = body.keys().cloned().collect();
-                let done = format!("set: {}", names.join(", "));
-                list::submit_and_print(session, "SetCompanyConfig", Value::Object(body), &done)
-                    .await
+                submit(session, body).await
             }
+            Verb::Add { key, values } => change_list(session, &key, values, vec![]).await,
+            Verb::Remove { key, values } => change_list(session, &key, vec![], values).await,
         }
     }
+}
+
+async fn submit(session: &Session<'_>, body: Map<String, Value>) -> CliResult {
+    let names = body.keys().cloned().collect::<Vec<_>>().join(", ");
+    let words =
+        ChangeWords { done: format!("set: {names}"), unchanged: format!("unchanged: {names}") };
+    submit_and_print_changes(session, "SetCompanyConfig", Value::Object(body), &words).await
+}
+
+/// Adds values to a setting that is a list, or removes some.
+async fn change_list(
+    session: &Session<'_>,
+    key: &str,
+    add: Vec<String>,
+    remove: Vec<String>,
+) -> CliResult {
+    let name = Settings::meant(key);
+    let flat = present(session, |company| company.settings.flat()).await?;
+    let Some((_, old)) = flat.into_iter().find(|(path, _)| *path == name) else {
+        return Err(unknown(key));
+    };
+    let Value::Array(old) = old else {
+        let text = format!("{name} is not a list; to set it: boarding config set {name} VALUE");
+        return Err(Failure::Usage(text));
+    };
+    let old = old.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
+    let change = ListChange { clear: false, add, remove };
+    let list = change.applied(session, &format!("the setting {name}"), "value", old)?;
+    submit(session, Map::from_iter([(name, json!(list))])).await
 }
 
 /// The defaults of these settings, by their paths.

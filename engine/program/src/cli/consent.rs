@@ -47,6 +47,14 @@ impl Consent {
         self.yes || self.yes_again
     }
 
+    /// Adds to a command that requests a run whether people of an unfinished run get a second mail.
+    pub(super) fn add_to(self, body: &mut Value) {
+        // The key is there in any case: with --id a repeat must have the same body.
+        if !self.yes_again {
+            set(body, "again", false);
+        }
+    }
+
     /// Submits a command that requests a run. If an unfinished run has some of the people already, asks a second
     /// time, or refuses without `--yes-again`. Returns nothing if the answer is no.
     pub(super) async fn submit(
@@ -55,11 +63,10 @@ impl Consent {
         name: &str,
         mut body: Value,
     ) -> Result<Option<Accepted>, Failure> {
+        self.add_to(&mut body);
         if self.yes_again {
             return session.submit(name, body).await.map(Some);
         }
-        // The key is there in any case: with --id a repeat must have the same body.
-        set(&mut body, "again", false);
         match session.submit(name, body.clone()).await {
             Err(Failure::Refused { code, message, .. })
                 if code == Code::RunPeopleInUnfinishedRun.as_str() && !self.yes =>
@@ -75,6 +82,20 @@ impl Consent {
         }
     }
 
+    /// The refusal to import a file and invite its people while an import or a run of the same file sends mails.
+    pub(super) async fn import_refusal(
+        self,
+        session: &Session<'_>,
+        sha256: &str,
+    ) -> Result<Option<Refusal>, Failure> {
+        if self.yes_again {
+            return Ok(None);
+        }
+        let unfinished = unfinished_import(session, sha256).await?;
+        let refusal = |why: String| Refusal::new(Code::RunPeopleInUnfinishedRun).saying(&why);
+        Ok(unfinished.map(refusal))
+    }
+
     /// Checks that no unfinished import or run of the same file sends mails already. Asks otherwise, or refuses
     /// without `--yes-again`. Returns whether the file may be imported and its people invited.
     pub(super) async fn to_import(
@@ -82,11 +103,7 @@ impl Consent {
         session: &Session<'_>,
         sha256: &str,
     ) -> Result<bool, Failure> {
-        if self.yes_again {
-            return Ok(true);
-        }
-        let Some(unfinished) = unfinished_import(session, sha256).await? else { return Ok(true) };
-        let refusal = Refusal::new(Code::RunPeopleInUnfinishedRun).saying(&unfinished);
+        let Some(refusal) = self.import_refusal(session, sha256).await? else { return Ok(true) };
         let question = format!("{} Send a second mail to them?", refusal.message);
         match session.out.confirm(&question).await {
             Some(answer) => Ok(answer),

@@ -51,6 +51,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("invitations move", "invitations move jane@acme.example --to APAC --company acme"),
     ("config get", "config get bulk_integration_max_records --company acme"),
     ("config set", "config set bulk_integration_max_records 500 --company acme"),
+    ("config add", "config add crm_names Salesforce Dynamics --company acme"),
+    ("config remove", "config remove crm_names Dynamics --company acme"),
     ("config unset", "config unset bulk_integration_max_records --company acme"),
     ("notifications list", "notifications list --state failed --company acme"),
     ("bench log", "bench log"),

@@ -143,11 +143,18 @@ impl Import {
         }
         let digest = stored.first().map(|file| text(file, "sha256").to_owned()).unwrap_or_default();
         let body = self.body(stored)?;
+        let consent = Consent { yes: false, yes_again: self.yes_again };
         if self.preview {
-            return preview::show(session, &self.arguments(), body).await;
+            let done = preview::show(session, &self.arguments(), body).await?;
+            if self.invite
+                && let Some(refusal) = consent.import_refusal(session, &digest).await?
+            {
+                let would = "without --yes-again, the import would be refused";
+                session.out.note(&format!("{would}: {} [{}]", refusal.message, refusal.code));
+            }
+            return Ok(done);
         }
         if self.invite && session.given_id().is_none() {
-            let consent = Consent { yes: false, yes_again: self.yes_again };
             if !consent.to_import(session, &digest).await? {
                 session.out.line("nothing was imported");
                 kept.iter().for_each(|sha256| session.engine.discard_file(sha256));

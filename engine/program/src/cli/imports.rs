@@ -127,6 +127,10 @@ impl Imports {
                     "a new link is mailed to network_admin_email; older links of the import end";
                 let body = json!({"import": id});
                 let sent = list::submit_and_print(session, "RenewImportLink", body, done).await?;
+                session.out.note(&format!(
+                    "to follow the link of the mail by hand: boarding runs start --channel whatsapp --link LINK {}",
+                    session.location_options()
+                ));
                 watch::note_placeholders(session).await;
                 Ok(sent)
             }

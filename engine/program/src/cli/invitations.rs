@@ -189,7 +189,7 @@ impl Resend {
         let (filter, is_preview, consent) = (self.people.filter, self.preview, self.consent);
         let body = self.body();
         let done = if is_preview {
-            start::show_preview(session, "ResendInvitation", body).await
+            start::show_preview(session, "ResendInvitation", consent, body).await
         } else {
             Self::send(session, consent, body).await
         };

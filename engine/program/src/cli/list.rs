@@ -135,6 +135,11 @@ pub(super) fn print_accepted(out: &Out, accepted: &Accepted, done: &str) {
         return;
     }
     out.line(done);
+    print_receipt(out, accepted);
+}
+
+/// Prints the warnings of an accepted answer, and its receipt.
+pub(super) fn print_receipt(out: &Out, accepted: &Accepted) {
     warn_of_values(out, &accepted.result);
     out.note(&receipt(accepted));
 }

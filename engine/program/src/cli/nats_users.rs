@@ -1,9 +1,11 @@
 //! `boarding nats-users`: lists which actors NATS users may name, and binds and unbinds users.
 
+use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::NATS_USERS;
+use super::definition::{ChangeWords, present, submit_and_print_changes};
 use super::failure::{CliResult, Failure};
 use super::list::{self, Limit};
 use super::session::Session;
@@ -85,14 +87,34 @@ impl NatsUsers {
                 } else {
                     (json!({"nats_user": nats_user, "actors": actors}), actors.join(", "))
                 };
-                let done = format!("the NATS user {nats_user} may name {may_name}");
-                list::submit_and_print(session, "BindNatsUser", body, &done).await
+                let words = ChangeWords {
+                    done: format!("the NATS user {nats_user} may name {may_name}"),
+                    unchanged: format!("the NATS user {nats_user} may name {may_name} already"),
+                };
+                submit_and_print_changes(session, "BindNatsUser", body, &words).await
             }
             Verb::Unbind(Unbind { nats_user }) => {
-                let done = format!("the NATS user {nats_user} is not bound any more");
+                check_bound(session, &nats_user).await?;
+                let words = ChangeWords {
+                    done: format!("the NATS user {nats_user} is not bound any more"),
+                    unchanged: format!("the NATS user {nats_user} is not bound"),
+                };
                 let body = json!({"nats_user": nats_user});
-                list::submit_and_print(session, "UnbindNatsUser", body, &done).await
+                submit_and_print_changes(session, "UnbindNatsUser", body, &words).await
             }
         }
     }
+}
+
+/// Refuses a user who is not bound, which may be a typing error. The repeat of a command under its id finds the user
+/// unbound.
+async fn check_bound(session: &Session<'_>, nats_user: &str) -> Result<(), Failure> {
+    let user = nats_user.to_owned();
+    let is_bound = present(session, move |company| company.bindings.of(&user).is_some()).await?;
+    if is_bound || session.given_id().is_some() {
+        return Ok(());
+    }
+    let words = format!("The NATS user {nats_user} is not bound, so nothing was changed.");
+    let refusal = Refusal::new(Code::QueryNotFound).worded(words);
+    Err(refusal.with(json!({"nats_user": nats_user})).into())
 }

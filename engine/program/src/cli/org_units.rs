@@ -1,11 +1,14 @@
 //! `boarding org-units` and `boarding permission-groups`.
 
+use boarding_commands::company::{Company, OrgUnit};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::columns::{ORG_UNITS, PERMISSION_GROUPS};
+use super::definition::{
+    ChangeWords, ListChange, PermissionOptions, present, submit_and_print_changes,
+};
 use super::failure::{CliResult, Failure};
-use super::fields::set;
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -16,7 +19,10 @@ Examples:
   boarding org-units --company acme
   boarding org-units define EMEA --company acme
   boarding org-units define APAC --default-permission-group Traders --company acme
-  boarding org-units define 'Fixed Income Desk' --parent EMEA --level team --role 'Account Manager' --company acme")]
+  boarding org-units define 'Fixed Income Desk' --parent EMEA --level team --role 'Account Manager' --company acme
+  boarding org-units define 'Fixed Income Desk' --no-parent --remove-role 'Account Manager' --company acme
+
+What is not named of a defined unit stays as it is.")]
 pub(super) struct OrgUnits {
     #[command(subcommand)]
     verb: Option<UnitVerb>,
@@ -28,23 +34,41 @@ pub(super) struct OrgUnits {
 enum UnitVerb {
     /// Lists the org units
     List(Limit),
-    /// Defines an org unit, or changes its definition
-    Define {
-        /// Its exact name
-        name: String,
-        /// The parent unit, by its exact name
-        #[arg(long, value_name = "NAME")]
-        parent: Option<String>,
-        /// The level; `team` is the lowest, with the agents
-        #[arg(long, value_name = "LEVEL")]
-        level: Option<String>,
-        /// A role of the unit; may be given several times
-        #[arg(long = "role", value_name = "NAME")]
-        roles: Vec<String>,
-        /// The permission group that accounts get when they are moved to the unit [default: each keeps its own]
-        #[arg(long, value_name = "NAME")]
-        default_permission_group: Option<String>,
-    },
+    Define(Box<DefineUnit>),
+}
+
+/// Defines an org unit, or changes what is named of a defined one
+#[derive(Debug, Args)]
+struct DefineUnit {
+    /// Its exact name
+    name: String,
+    /// The parent unit, by its exact name
+    #[arg(long, value_name = "NAME")]
+    parent: Option<String>,
+    /// Removes the parent
+    #[arg(long, conflicts_with = "parent")]
+    no_parent: bool,
+    /// The level; `team` is the lowest, with the agents
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
+    /// Removes the level
+    #[arg(long, conflicts_with = "level")]
+    no_level: bool,
+    /// Adds a role to the unit; may be given several times
+    #[arg(long = "role", value_name = "NAME")]
+    roles: Vec<String>,
+    /// Removes a role from the unit; may be given several times
+    #[arg(long = "remove-role", value_name = "NAME")]
+    remove_roles: Vec<String>,
+    /// Removes all roles, before others are added
+    #[arg(long, conflicts_with = "remove_roles")]
+    no_roles: bool,
+    /// The permission group that accounts get when they are moved to the unit [default: each keeps its own]
+    #[arg(long, value_name = "NAME")]
+    default_permission_group: Option<String>,
+    /// Removes the permission group for moved accounts
+    #[arg(long, conflicts_with = "default_permission_group")]
+    no_default_permission_group: bool,
 }
 
 /// Lists and defines permission groups, which imported accounts belong to
@@ -53,6 +77,7 @@ enum UnitVerb {
 Examples:
   boarding permission-groups --company acme
   boarding permission-groups define Traders --permission voice --permission sms --company acme
+  boarding permission-groups define Traders --remove-permission sms --company acme
   boarding import accounts.csv --dialect multiline --organization EMEA --permission-group Traders --company acme")]
 pub(super) struct PermissionGroups {
     #[command(subcommand)]
@@ -65,13 +90,12 @@ pub(super) struct PermissionGroups {
 enum GroupVerb {
     /// Lists the permission groups
     List(Limit),
-    /// Defines a permission group, or changes its permissions
+    /// Defines a permission group, or changes its permissions; the others stay
     Define {
         /// Its exact name
         name: String,
-        /// A permission of the group's accounts, by its name in the product; may be given several times
-        #[arg(long = "permission", value_name = "NAME")]
-        permissions: Vec<String>,
+        #[command(flatten)]
+        permissions: PermissionOptions,
     },
 }
 
@@ -85,18 +109,38 @@ impl OrgUnits {
             UnitVerb::List(limit) => {
                 list::show(session, "org_units", json!({}), limit, ORG_UNITS).await
             }
-            UnitVerb::Define { name, parent, level, roles, default_permission_group } => {
-                let done = format!("the org unit {name} is defined");
-                let mut body = json!({"org_unit": name, "roles": roles});
-                let group = ("default_permission_group", default_permission_group);
-                for (field, value) in [("parent", parent), ("level", level), group] {
-                    if let Some(value) = value {
-                        set(&mut body, field, Value::String(value));
-                    }
-                }
-                list::submit_and_print(session, "DefineOrgUnit", body, &done).await
-            }
+            UnitVerb::Define(unit) => unit.run(session).await,
         }
+    }
+}
+
+impl DefineUnit {
+    /// Sends the whole definition: the present one with what is given.
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let (name, thing) = (self.name.clone(), format!("the org unit {}", self.name));
+        let unit = present(session, move |company| company.org_units.get(&name).cloned()).await?;
+        let words = ChangeWords::of_definition(&thing, unit.is_some());
+        let none =
+            OrgUnit { parent: None, level: None, roles: vec![], default_permission_group: None };
+        let unit = unit.unwrap_or(none);
+        let change =
+            ListChange { clear: self.no_roles, add: self.roles, remove: self.remove_roles };
+        let value = |given: Option<String>, clear: bool, old: Option<String>| {
+            given.or(if clear { None } else { old })
+        };
+        let group = value(
+            self.default_permission_group,
+            self.no_default_permission_group,
+            unit.default_permission_group,
+        );
+        let body = json!({
+            "org_unit": self.name,
+            "parent": value(self.parent, self.no_parent, unit.parent),
+            "level": value(self.level, self.no_level, unit.level),
+            "roles": change.applied(session, &thing, "role", unit.roles)?,
+            "default_permission_group": group,
+        });
+        submit_and_print_changes(session, "DefineOrgUnit", body, &words).await
     }
 }
 
@@ -111,9 +155,13 @@ impl PermissionGroups {
                 list::show(session, "permission_groups", json!({}), limit, PERMISSION_GROUPS).await
             }
             GroupVerb::Define { name, permissions } => {
-                let done = format!("the permission group {name} is defined");
+                let (known, thing) = (name.clone(), format!("the permission group {name}"));
+                let find = move |company: &Company| company.permission_groups.get(&known).cloned();
+                let old = present(session, find).await?;
+                let words = ChangeWords::of_definition(&thing, old.is_some());
+                let permissions = permissions.applied(session, &thing, old.unwrap_or_default())?;
                 let body = json!({"permission_group": name, "permissions": permissions});
-                list::submit_and_print(session, "DefinePermissionGroup", body, &done).await
+                submit_and_print_changes(session, "DefinePermissionGroup", body, &words).await
             }
         }
     }

@@ -1,9 +1,11 @@
 //! `boarding permissions`: lists who may do what, and grants and revokes permissions.
 
+use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::PERMISSIONS;
+use super::definition::{ChangeWords, present, submit_and_print_changes};
 use super::failure::{CliResult, Failure};
 use super::list::{self, Limit};
 use super::session::Session;
@@ -64,15 +66,34 @@ impl Permissions {
                 list::show(session, "permissions", json!({}), limit, PERMISSIONS).await
             }
             Verb::Grant(change) => change.submit(session, "GrantPermissions", "is granted").await,
-            Verb::Revoke(change) => change.submit(session, "RevokePermissions", "has lost").await,
+            Verb::Revoke(change) => {
+                change.check_has_any(session).await?;
+                change.submit(session, "RevokePermissions", "has lost").await
+            }
         }
     }
 }
 
 impl Change {
     async fn submit(self, session: &Session<'_>, command: &str, verb: &str) -> CliResult {
-        let done = format!("{} {verb} {}", self.actor, self.permissions.join(", "));
+        let words = ChangeWords {
+            done: format!("{} {verb} {}", self.actor, self.permissions.join(", ")),
+            unchanged: format!("the permissions of {} are unchanged", self.actor),
+        };
         let body = json!({"actor": self.actor, "permissions": self.permissions});
-        list::submit_and_print(session, command, body, &done).await
+        submit_and_print_changes(session, command, body, &words).await
+    }
+
+    /// Refuses an actor who has no permissions, which may be a typing error. The repeat of a command under its id finds
+    /// them revoked.
+    async fn check_has_any(&self, session: &Session<'_>) -> Result<(), Failure> {
+        let actor = self.actor.clone();
+        let held = present(session, move |company| company.grants.held(&actor).next().is_some());
+        if held.await? || session.given_id().is_some() {
+            return Ok(());
+        }
+        let words = format!("{} has no permissions, so nothing was changed.", self.actor);
+        let refusal = Refusal::new(Code::QueryNotFound).worded(words);
+        Err(refusal.with(json!({"actor": self.actor})).into())
     }
 }

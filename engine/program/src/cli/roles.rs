@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns::{ROLES, ROLES_OUTCOME};
+use super::definition::{ChangeWords, PermissionOptions, present, submit_and_print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set};
 use super::list::{self, Limit};
@@ -15,6 +16,7 @@ use super::session::Session;
 Examples:
   boarding roles --company acme
   boarding roles define 'Account Manager' --permission bulk_integration --company acme
+  boarding roles define 'Account Manager' --remove-permission bulk_integration --company acme
   boarding roles assign 'Relationship Manager' --user jane --user ann --company acme
   boarding roles assign 'Relationship Manager' --org-unit 'Fixed Income Desk' --state active --company acme
   boarding roles assign 'Relationship Manager' --supervisor jane1 --preview --company acme
@@ -33,13 +35,12 @@ pub(super) struct Roles {
 enum Verb {
     /// Lists the roles with their permissions
     List(Limit),
-    /// Defines a role, or changes its permissions
+    /// Defines a role, or changes its permissions; the others stay
     Define {
         /// The role's name
         role: String,
-        /// A permission, for example bulk_integration; may be given several times
-        #[arg(long = "permission", value_name = "NAME")]
-        permissions: Vec<String>,
+        #[command(flatten)]
+        permissions: PermissionOptions,
     },
     /// Assigns roles to people
     Assign(Change),
@@ -101,9 +102,13 @@ impl Roles {
         match self.verb.unwrap_or(Verb::List(self.limit)) {
             Verb::List(limit) => list::show(session, "roles", json!({}), limit, ROLES).await,
             Verb::Define { role, permissions } => {
-                let done = format!("the role {role} is defined");
+                let (name, thing) = (role.clone(), format!("the role {role}"));
+                let old =
+                    present(session, move |company| company.roles.get(&name).cloned()).await?;
+                let words = ChangeWords::of_definition(&thing, old.is_some());
+                let permissions = permissions.applied(session, &thing, old.unwrap_or_default())?;
                 let body = json!({"role": role, "permissions": permissions});
-                list::submit_and_print(session, "DefineRole", body, &done).await
+                submit_and_print_changes(session, "DefineRole", body, &words).await
             }
             Verb::Assign(change) => change.run(session, false).await,
             Verb::Remove(change) => change.run(session, true).await,

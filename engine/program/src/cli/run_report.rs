@@ -42,7 +42,8 @@ pub(super) async fn print(
     Ok(())
 }
 
-fn summary(row: &Value) -> String {
+/// The state and the counts of a run, in one line.
+pub(super) fn summary(row: &Value) -> String {
     let [total, passed, skipped, failed, remaining] =
         ["total", "passed", "skipped", "failed", "remaining"].map(|name| number(row, name));
     let remaining = if remaining == 0 { String::new() } else { format!(", {remaining} remaining") };

@@ -4,6 +4,7 @@ use boarding_commands::values::{RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::columns::text_of;
 use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
@@ -11,6 +12,7 @@ use super::list;
 use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
+use super::{advice, announcement};
 
 /// Starts a run: shows the number of people, asks, and waits for the run's end
 #[derive(Debug, Args)]
@@ -20,6 +22,7 @@ Examples:
   boarding runs start --company acme --channel whatsapp --import latest --preview
   boarding runs start --company acme --channel whatsapp --org-unit 'Fixed Income Desk' --yes
   boarding runs start --company acme --channel whatsapp --import latest --not-before 2026-12-01T08:00:00Z
+  boarding runs start --company acme --channel whatsapp --link https://link.acme.example/AaIoNzDQ3R3-oVJDPTrpkQ
 
 With --json the program prints one document: the answer merged with the run's row at its end.")]
 pub(super) struct Start {
@@ -63,7 +66,7 @@ impl RunOptions {
     }
 }
 
-/// The people to invite: of an import, of org units, or named users.
+/// The people to invite: of an import, of org units, named users, or those of an administrator's link.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
@@ -76,6 +79,16 @@ struct Source {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
+    /// The people of an import who are not invited yet, by the link in the administrator's mail, or by its token
+    #[arg(long, value_name = "LINK")]
+    link: Option<String>,
+}
+
+/// The token at the end of a link. A token alone is returned as it is.
+fn token_of(link: &str) -> &str {
+    let of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let link = link.trim().trim_end_matches('/');
+    link.rsplit(|letter| !of_token(letter)).next().unwrap_or(link)
 }
 
 impl Start {
@@ -101,6 +114,9 @@ impl Start {
         if !self.source.users.is_empty() {
             source.insert("users".to_owned(), json!(self.source.users));
         }
+        if let Some(link) = &self.source.link {
+            source.insert("token".to_owned(), json!(token_of(link)));
+        }
         Request { source, channel: self.channel, options: self.options }.start(session).await
     }
 }
@@ -116,7 +132,8 @@ impl Request {
     /// Shows the number of people, asks, starts the run and waits for its end.
     pub(super) async fn start(self, session: &Session<'_>) -> CliResult {
         if self.options.preview {
-            return show_preview(session, "StartBulkIntegration", self.body()).await;
+            let consent = self.options.consent;
+            return show_preview(session, "StartBulkIntegration", consent, self.body()).await;
         }
         let body = match repeated_total(session, self.options.run).await? {
             Some(total) => Some(self.confirmed_for(total)),
@@ -195,107 +212,48 @@ pub(super) async fn previewed(
     session.submit_new(command, body).await
 }
 
-/// Shows the number of people of a command that requests a run, and its parts. Sends nothing.
-pub(super) async fn show_preview(session: &Session<'_>, command: &str, body: Value) -> CliResult {
+/// Shows what a command that requests a run would send, and why it would be refused. Sends nothing.
+pub(super) async fn show_preview(
+    session: &Session<'_>,
+    command: &str,
+    consent: Consent,
+    mut body: Value,
+) -> CliResult {
+    consent.add_to(&mut body);
     let preview = previewed(session, command, body).await?;
-    if session.out.is_json() {
-        session.out.document(&preview.document);
-    } else {
-        session.out.line(&question(&preview.result));
-        session.out.note("no invitations were sent: it was a preview");
+    let out = session.out;
+    if out.is_json() {
+        out.document(&preview.document);
+        return Ok(Done::Completely);
     }
+    out.line(&announcement::text(&preview.result));
+    let refusals = preview.result.get("refusals").and_then(Value::as_array);
+    for refusal in refusals.into_iter().flatten() {
+        let start = match text(refusal, "when") {
+            "by_mail_server" => "with --smtp, the start would be refused",
+            _ => "with --yes, the start would be refused",
+        };
+        out.line(&format!("{start}: {}", text_of(refusal)));
+        let advice = advice::on(text(refusal, "code"), &refusal["details"]);
+        advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
+    }
+    out.note("no invitations were sent: it was a preview");
     Ok(Done::Completely)
 }
 
-/// Shows the number of people of a preview and asks. Returns whether the operator agrees.
+/// Shows what a run would send and asks. Returns whether the operator agrees. Asks nothing if nothing would be sent.
 pub(super) async fn agreed(session: &Session<'_>, consent: Consent, preview: &Accepted) -> bool {
-    let question = question(&preview.result);
+    let shown = announcement::text(&preview.result);
     if consent.yes() {
-        session.out.say(&question);
+        session.out.say(&shown);
         return true;
     }
-    session.out.confirm(&format!("{question} Proceed?")).await == Some(true)
-}
-
-/// The question with the parts of the number, from the result of a preview.
-pub(super) fn question(preview: &Value) -> String {
-    let count = number(preview, "recipient_count");
-    let invitations = Invitations {
-        people: count,
-        to_activate: number(preview, "to_activate"),
-        by_text: number(preview, "by_text"),
-    };
-    let question = announcement(invitations, number(preview, "duplicates_removed"));
-    [question, parts(preview)].join(" ").trim_end().to_owned()
-}
-
-/// How many invitations are about to be sent, and of which kind.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Invitations {
-    pub(super) people: u64,
-    pub(super) to_activate: u64,
-    pub(super) by_text: u64,
-}
-
-impl Invitations {
-    fn what(self) -> &'static str {
-        match self.by_text {
-            0 => "invitation emails",
-            texts if texts == self.people => "invitation texts",
-            _ => "invitation emails and texts",
-        }
+    if announcement::is_empty(&preview.result) {
+        session.out.warn(&shown);
+        session.out.note("to start the run all the same, for its log: add --yes");
+        return false;
     }
-
-    fn purpose(self) -> String {
-        let link = "to link their messaging account";
-        match self.to_activate {
-            0 => link.to_owned(),
-            activate if activate == self.people => "to activate MultiLine".to_owned(),
-            activate => {
-                let rest = self.people.saturating_sub(activate);
-                format!("to activate MultiLine ({activate}) or {link} ({rest})")
-            }
-        }
-    }
-}
-
-/// The question, in the words of the product's dialog.
-pub(super) fn announcement(invitations: Invitations, duplicates_removed: u64) -> String {
-    let count = invitations.people;
-    let people = if count == 1 { "user" } else { "users" };
-    let again = match duplicates_removed {
-        0 => String::new(),
-        1 => " (1 duplicate is not counted)".to_owned(),
-        times => format!(" ({times} duplicates are not counted)"),
-    };
-    let (what, purpose) = (invitations.what(), invitations.purpose());
-    format!("You're about to send {what} to {count} {people} for them {purpose}{again}.")
-}
-
-/// The parts of the number of people in a preview. Empty if all of them will be invited, for the first time today.
-fn parts(preview: &Value) -> String {
-    let invite = preview.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or_default();
-    let mut sentences = Vec::new();
-    let mut all = vec![format!("{invite} will be invited")];
-    for (field, what) in [("/skip_codes", "be skipped"), ("/expected/fail", "fail")] {
-        let by_code = preview.pointer(field).and_then(Value::as_object).into_iter().flatten();
-        all.extend(by_code.map(|(code, count)| format!("{count} will {what} with {code}")));
-    }
-    if all.len() > 1 {
-        sentences.push(format!("Of them, {}.", all.join(", ")));
-    }
-    for (field, what) in [
-        ("live_links", "Have a link that works"),
-        ("invited_within_24h", "Invited within the last 24 hours"),
-        ("uncertain_before", "May have got an earlier mail"),
-        ("in_waiting_runs", "In a run that waits"),
-    ] {
-        let people = number(preview, field);
-        if people > 0 {
-            sentences.push(format!("{what}: {people}."));
-        }
-    }
-    sentences.join(" ")
+    session.out.confirm(&format!("{shown}\nProceed?")).await == Some(true)
 }
 
 /// Waits until a run and the runs before it are completed, and prints the result.

@@ -12,7 +12,7 @@ use boarding_commands::template::{
 };
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::columns::TEMPLATES;
 use super::failure::{CliResult, Done, Failure};
@@ -272,10 +272,19 @@ impl Set {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let MailTemplate { subject, text, html, .. } = read_mail(&self.text, self.html.as_deref())?;
         let (kind, language) = (&self.mail.kind, self.mail.language(session).await?);
-        let done = format!("{kind} has your own wording in the language {language}");
         let body = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html});
         let accepted = session.submit("SetTemplate", body).await?;
         session.settle().await?;
+        let is = |name: &str| accepted.result.get(name).and_then(Value::as_bool).unwrap_or(true);
+        let done = match (is("created"), is("changed")) {
+            (true, _) => format!("{kind} has your own wording in the language {language}"),
+            (false, true) => format!(
+                "{kind} has a new wording in the language {language}; it replaces your earlier one"
+            ),
+            (false, false) => {
+                format!("your wording of {kind} in the language {language} is unchanged")
+            }
+        };
         list::print_accepted(session.out, &accepted, &done);
         if accepted.result.get("is_used") == Some(&json!(false)) {
             session.out.warn(&format!(

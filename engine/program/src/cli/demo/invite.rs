@@ -4,19 +4,16 @@ use serde_json::{Value, json};
 
 use crate::cli::columns::QUEUE;
 use crate::cli::failure::Failure;
-use crate::cli::fields::{number, set, text};
+use crate::cli::fields::{set, text};
 use crate::cli::session::Session;
-use crate::cli::{run_report, start, watch};
+use crate::cli::{announcement, run_report, watch};
 
 /// Prints how many people a run of an import would invite, and returns the body that confirms the run.
 pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Value, Failure> {
     let body = |mode: &str| json!({"source": {"import": import.get("import")}, "channel": "whatsapp", "mode": mode});
     let preview = session.submit_new("StartBulkIntegration", body("preview")).await?;
-    let [count, duplicates] =
-        ["recipient_count", "duplicates_removed"].map(|name| number(&preview.result, name));
     let file = text(import, "file_name");
-    let invitations = start::Invitations { people: count, ..Default::default() };
-    session.out.say(&format!("{file}: {}", start::announcement(invitations, duplicates)));
+    session.out.say(&format!("{file}: {}", announcement::opening(&preview.result)));
     let mut confirmed = body("confirmed");
     set(&mut confirmed, "plan_hash", text(&preview.result, "plan_hash"));
     Ok(confirmed)

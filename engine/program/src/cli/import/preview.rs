@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::report::{print_phones, print_rows, print_warned};
+use crate::cli::announcement;
 use crate::cli::columns::{CHANGES, COUNTS, text_of};
 use crate::cli::failure::{CliResult, Done};
 use crate::cli::output::Out;
@@ -88,21 +89,13 @@ fn print_changes(out: &Out, plan: &ImportPlan) {
 
 /// Prints how many people would be invited, who they are, and why others would not.
 fn print_invites(out: &Out, invites: &Value) {
-    let number = |field: &str| invites.pointer(field).and_then(Value::as_u64).unwrap_or(0);
-    let (invite, skip) = (number("/expected/invite"), number("/expected/skip"));
-    let skipped = if skip == 0 { ", 0 skipped".to_owned() } else { String::new() };
+    let invite = invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0);
     let listed = |field: &str| invites.get(field).and_then(Value::as_array).cloned();
     let people = listed("people").unwrap_or_default();
     let names: Vec<&str> = people.iter().take(PEOPLE_SHOWN).filter_map(Value::as_str).collect();
     let more = if invite > names.len() as u64 { ", …" } else { "" };
-    let by_code = |field: &str, outcome: &str| {
-        let counts = invites.pointer(field).and_then(Value::as_object);
-        let counts = counts.into_iter().flatten();
-        counts.map(|(code, count)| format!(", {count} {outcome}: {code}")).collect::<String>()
-    };
-    let skips = by_code("/skip_codes", "skipped");
-    let fails = by_code("/expected/fail", "failed");
     let named =
         if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
-    out.line(&format!("\nto be invited now: {invite}{named}{skipped}{skips}{fails}"));
+    out.line(&format!("\nto be invited now: {invite}{named}"));
+    announcement::others(invites).iter().for_each(|line| out.line(&format!("  {line}")));
 }

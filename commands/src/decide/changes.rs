@@ -1,0 +1,70 @@
+//! The `result` of a command that sets values: the old and the new ones.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The `result` of a command that defines a thing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Defined {
+    /// Whether the thing is new.
+    created: bool,
+    /// The values that changed. Empty if nothing changed.
+    changes: Vec<ValueChange>,
+}
+
+/// The `result` of a command that changes values.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Changed {
+    /// The values that changed. Empty if nothing changed.
+    changes: Vec<ValueChange>,
+}
+
+/// A value before and after a command.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct ValueChange {
+    pub(crate) field: String,
+    pub(crate) old: Value,
+    pub(crate) new: Value,
+}
+
+impl Defined {
+    /// The result for a thing with these values, an object. `old` is none if the thing is new.
+    pub(crate) fn result(old: Option<&Value>, new: &Value) -> Value {
+        json!(Self {
+            created: old.is_none(),
+            changes: differences(old.unwrap_or(&Value::Null), new)
+        })
+    }
+}
+
+impl Changed {
+    pub(crate) fn result(changes: Vec<ValueChange>) -> Value {
+        json!(Self { changes })
+    }
+
+    /// The result for values before and after, each an object.
+    pub(crate) fn between(old: &Value, new: &Value) -> Value {
+        Self::result(differences(old, new))
+    }
+}
+
+/// The fields that differ between two objects with the same fields.
+fn differences(old: &Value, new: &Value) -> Vec<ValueChange> {
+    let empty = Map::new();
+    let old = old.as_object().unwrap_or(&empty);
+    let before = |field: &str| old.get(field).cloned().unwrap_or_default();
+    let fields = new.as_object().into_iter().flatten();
+    let is_nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    let differs = fields.filter(|(field, new)| {
+        let old = before(field);
+        old != **new && !(is_nothing(&old) && is_nothing(new))
+    });
+    differs
+        .map(|(field, new)| ValueChange {
+            field: field.clone(),
+            old: before(field),
+            new: new.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! Options that change one value of a definition, and the words for what changed.
+
+use boarding_commands::company::Company;
+use boarding_commands::values::nearest;
+use clap::Args;
+use serde_json::Value;
+
+use super::columns::text_of;
+use super::failure::{CliResult, Done, Failure};
+use super::fields::text;
+use super::list::print_receipt;
+use super::output::Out;
+use super::session::{Accepted, Session};
+
+/// The options that change the permissions of a role or of a group.
+#[derive(Debug, Args)]
+pub(super) struct PermissionOptions {
+    /// Adds a permission; may be given several times
+    #[arg(long = "permission", value_name = "NAME")]
+    add: Vec<String>,
+    /// Removes a permission; may be given several times
+    #[arg(long = "remove-permission", value_name = "NAME")]
+    remove: Vec<String>,
+    /// Removes all permissions, before others are added
+    #[arg(long, conflicts_with = "remove")]
+    no_permissions: bool,
+}
+
+impl PermissionOptions {
+    /// The permissions after the change.
+    pub(super) fn applied(
+        self,
+        session: &Session<'_>,
+        thing: &str,
+        old: Vec<String>,
+    ) -> Result<Vec<String>, Failure> {
+        let Self { add, remove, no_permissions } = self;
+        let change = ListChange { clear: no_permissions, add, remove };
+        change.applied(session, thing, "permission", old)
+    }
+}
+
+/// A change of a list of names. Names that are not given stay.
+#[derive(Debug)]
+pub(super) struct ListChange {
+    pub clear: bool,
+    pub add: Vec<String>,
+    pub remove: Vec<String>,
+}
+
+impl ListChange {
+    /// The list after the change. Fails if a name to remove is not in the list of the thing.
+    pub(super) fn applied(
+        self,
+        session: &Session<'_>,
+        thing: &str,
+        kind: &str,
+        old: Vec<String>,
+    ) -> Result<Vec<String>, Failure> {
+        // The repeat of a command under its id finds the names removed already.
+        if session.given_id().is_none() {
+            let unknown = self.remove.iter().find(|name| !old.contains(name));
+            if let Some(name) = unknown {
+                let near = nearest(name, old.iter().map(String::as_str));
+                let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                let text = format!("{thing} has no {kind} {name}{near}");
+                return Err(Failure::Usage(text));
+            }
+        }
+        let mut list = if self.clear { Vec::new() } else { old };
+        list.retain(|name| !self.remove.contains(name));
+        for name in self.add {
+            if !list.contains(&name) {
+                list.push(name);
+            }
+        }
+        Ok(list)
+    }
+}
+
+/// Reads the company's present definitions.
+pub(super) async fn present<T: Send + 'static>(
+    session: &Session<'_>,
+    find: impl FnOnce(&Company) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let found = session.engine.actor(&session.company).await.inspect(find).await;
+    found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
+}
+
+/// The words for the two ends of a command that changes values.
+#[derive(Debug)]
+pub(super) struct ChangeWords {
+    pub done: String,
+    pub unchanged: String,
+}
+
+impl ChangeWords {
+    /// The words for a thing that is defined or changed.
+    pub(super) fn of_definition(thing: &str, is_known: bool) -> Self {
+        let done = if is_known { "changed" } else { "defined" };
+        Self { done: format!("{thing} is {done}"), unchanged: format!("{thing} is unchanged") }
+    }
+}
+
+/// Submits a command whose answer lists the changed values, and prints them with their old values.
+pub(super) async fn submit_and_print_changes(
+    session: &Session<'_>,
+    command: &str,
+    body: Value,
+    words: &ChangeWords,
+) -> CliResult {
+    let accepted = session.submit(command, body).await?;
+    session.settle().await?;
+    print_changes(session.out, &accepted, words);
+    Ok(Done::Completely)
+}
+
+fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
+    if out.is_json() {
+        out.document(&accepted.document);
+        return;
+    }
+    let is_new = accepted.result.get("created") == Some(&Value::Bool(true));
+    match accepted.result.get("changes").and_then(Value::as_array) {
+        Some(changes) if changes.is_empty() && !is_new => out.line(&words.unchanged),
+        Some(changes) => {
+            out.line(&words.done);
+            changes.iter().for_each(|change| out.line(&format!("  {}", line(change, is_new))));
+        }
+        // The first answer to a repeated command may be older than the list of changes.
+        None => out.line(&words.done),
+    }
+    print_receipt(out, accepted);
+}
+
+/// `parent: EMEA -> Europe`. A new thing has no old values.
+fn line(change: &Value, is_new: bool) -> String {
+    let value = |name: &str| {
+        let text = change.get(name).map(text_of).unwrap_or_default();
+        if text.is_empty() { "-".to_owned() } else { text }
+    };
+    let (field, new) = (text(change, "field"), value("new"));
+    if is_new { format!("{field}: {new}") } else { format!("{field}: {} -> {new}", value("old")) }
+}

@@ -1,0 +1,123 @@
+//! A second definition changes only what it names, and says what changed.
+
+use serde_json::{Value, json};
+
+use crate::support::program::Cli;
+
+/// The company with a role, a group and a unit that has all of its values.
+fn company() -> Cli {
+    let cli = Cli::new();
+    for define in [
+        &["roles", "define", "Lead", "--permission", "bulk_integration"][..],
+        &["roles", "define", "Adviser"],
+        &["permission-groups", "define", "Traders", "--permission", "voice"],
+        &["org-units", "define", "EMEA"],
+        &["org-units", "define", "Desk", "--parent", "EMEA", "--level", "team", "--role", "Lead"],
+    ] {
+        cli.run(define).expect_status(0);
+    }
+    cli
+}
+
+/// The org unit Desk as the query shows it.
+fn desk(cli: &Cli) -> Value {
+    let units = cli.rows(&["org-units"]);
+    units.into_iter().find(|unit| unit["org_unit"] == "Desk").unwrap()
+}
+
+#[track_caller]
+fn said(cli: &Cli, args: &[&str]) -> String {
+    cli.run(args).expect_status(0).stdout
+}
+
+#[test]
+fn second_definition_keeps_what_it_does_not_name() {
+    let cli = company();
+    let define = ["org-units", "define", "Desk"];
+    let added = said(&cli, &[&define[..], &["--default-permission-group", "Traders"]].concat());
+    assert!(added.starts_with("the org unit Desk is changed\n"), "{added}");
+    assert!(added.contains("default_permission_group: - -> Traders\n"), "{added}");
+    let added = said(&cli, &[&define[..], &["--role", "Adviser"]].concat());
+    assert!(added.contains("  roles: Lead -> Lead, Adviser\n"), "{added}");
+    let whole = json!({"org_unit": "Desk", "parent": "EMEA", "level": "team",
+        "roles": ["Lead", "Adviser"], "default_permission_group": "Traders"});
+    assert_eq!(desk(&cli), whole);
+    assert_eq!(said(&cli, &define), "the org unit Desk is unchanged\n");
+    assert_eq!(desk(&cli), whole);
+
+    let role = said(&cli, &["roles", "define", "Lead", "--permission", "reports"]);
+    assert!(role.contains("permissions: bulk_integration -> bulk_integration, reports"), "{role}");
+    assert_eq!(said(&cli, &["roles", "define", "Lead"]), "the role Lead is unchanged\n");
+    let group = ["permission-groups", "define", "Traders", "--permission", "sms"];
+    assert!(said(&cli, &group).contains("permissions: voice -> voice, sms"));
+}
+
+#[test]
+fn values_are_removed_only_by_options_that_say_so() {
+    let cli = company();
+    let define = ["org-units", "define", "Desk"];
+    let said_of = |options: &[&str]| said(&cli, &[&define[..], options].concat());
+    let cleared = said_of(&["--no-parent", "--level", "desk", "--remove-role", "Lead"]);
+    for line in ["  parent: EMEA -> -\n", "  level: team -> desk\n", "  roles: Lead -> -\n"] {
+        assert!(cleared.contains(line), "{cleared}");
+    }
+    let typo = cli.run(&["roles", "define", "Lead", "--remove-permission", "bulk_integrations"]);
+    let stderr = typo.expect_status(2).stderr;
+    assert!(stderr.contains("the role Lead has no permission bulk_integrations"), "{stderr}");
+    assert!(stderr.contains("did you mean bulk_integration?"), "{stderr}");
+    let role = ["roles", "define", "Lead", "--no-permissions", "--permission", "reports"];
+    assert!(said(&cli, &role).contains("permissions: bulk_integration -> reports"));
+}
+
+/// Contract 2: over NATS a definition is whole. What its body leaves out is removed, and the answer says so.
+#[test]
+fn whole_definition_lists_the_values_that_it_removes() {
+    let cli = company();
+    let body = r#"{"org_unit": "Desk", "level": "team"}"#;
+    let answer = cli.json(&["command", "DefineOrgUnit", body]);
+    let changes = json!([
+        {"field": "parent", "old": "EMEA", "new": null},
+        {"field": "roles", "old": ["Lead"], "new": []},
+    ]);
+    assert_eq!(answer["result"], json!({"created": false, "changes": changes}));
+    let again = cli.json(&["command", "DefineOrgUnit", body]);
+    assert_eq!(again["result"], json!({"created": false, "changes": []}));
+}
+
+#[test]
+fn settings_show_their_old_values_and_lists_grow() {
+    let cli = company();
+    let set = said(&cli, &["config", "set", "channels.whatsapp", "true"]);
+    assert!(set.contains("  channels.whatsapp: false -> true\n"), "{set}");
+    let again = said(&cli, &["config", "set", "channels.whatsapp", "true"]);
+    assert_eq!(again, "unchanged: channels.whatsapp\n");
+    said(&cli, &["config", "set", "crm_names", r#"["Salesforce"]"#]);
+    let added = said(&cli, &["config", "add", "crm_names", "Dynamics"]);
+    assert!(added.contains("  crm_names: Salesforce -> Salesforce, Dynamics\n"), "{added}");
+    let removed = said(&cli, &["config", "remove", "crm_names", "Salesforce"]);
+    assert!(removed.contains("  crm_names: Salesforce, Dynamics -> Dynamics\n"), "{removed}");
+    let stderr = cli.run(&["config", "add", "language", "de"]).expect_status(2).stderr;
+    assert!(stderr.contains("language is not a list"), "{stderr}");
+}
+
+#[test]
+fn replaced_binding_shows_both_and_unknown_one_is_refused() {
+    let cli = company();
+    let bind = |actor: &str| said(&cli, &["nats-users", "bind", "acme-hr", actor]);
+    bind("hr@acme.example");
+    let again = bind("joe@acme.example");
+    assert!(again.contains("  actors: hr@acme.example -> joe@acme.example\n"), "{again}");
+    assert!(bind("joe@acme.example").contains("already"));
+    let nobody = cli.refused(&["nats-users", "unbind", "nobody"]);
+    assert_eq!(
+        (&nobody["code"], nobody["details"]["nats_user"].as_str()),
+        (&json!("query.not_found"), Some("nobody"))
+    );
+    said(&cli, &["nats-users", "unbind", "acme-hr"]);
+    said(&cli, &["permissions", "grant", "una@acme.example", "administer"]);
+    let granted = said(&cli, &["permissions", "grant", "una@acme.example", "accounts"]);
+    assert!(granted.contains("permissions: administer -> "), "{granted}");
+    let granted = said(&cli, &["permissions", "grant", "una@acme.example", "accounts"]);
+    assert_eq!(granted, "the permissions of una@acme.example are unchanged\n");
+    cli.refused(&["permissions", "revoke", "nobody", "accounts"]);
+}

@@ -1,0 +1,51 @@
+//! The link in the administrator's mail about an import, followed from the command line.
+
+use serde_json::json;
+
+use crate::support::mail_text::{decoded, link_token};
+use crate::support::program::Cli;
+
+/// An import of two users and of one who is not created, without invitations. Returns the token of the mailed link.
+fn imported(cli: &Cli) -> String {
+    let settings = ["channels.whatsapp", "true", "network_admin_email", "admin@people.example"];
+    cli.run(&[&["config", "set"], &settings[..]].concat()).expect_status(0);
+    let rows = "email/login,Enabled\nann@people.example,TRUE\nbob@people.example,\ncid@people.example,FALSE\n";
+    let file = cli.file("people.csv", rows);
+    cli.run(&["import", &file, "--dialect", "officechat"]).expect_status(0);
+    let mails = std::fs::read_dir(cli.outbox().join("notices")).unwrap();
+    let [mail] = mails.map(Result::unwrap).collect::<Vec<_>>().try_into().unwrap();
+    link_token(&decoded(&std::fs::read_to_string(mail.path()).unwrap()))
+}
+
+/// OC-14: the verb follows the whole link or its token, shows the number first, and says how the run ended.
+#[test]
+fn link_of_an_import_is_followed_by_a_verb() {
+    let cli = Cli::new();
+    let token = imported(&cli);
+    let link = format!("https://boarding.invalid/link/{token}\r\n");
+    let start = ["runs", "start", "--channel", "whatsapp", "--link"];
+    let shown = cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0).stdout;
+    assert!(shown.contains("to 2 of 3 users") && shown.contains("1 person would fail"), "{shown}");
+    let output = cli.run(&[&start[..], &[&link, "--yes"]].concat()).expect_status(5);
+    assert!(output.stdout.contains("is completed: 3 people: 2 invited"), "{}", output.stdout);
+    let again = cli.refused(&[&start[..], &[&token, "--yes"]].concat());
+    assert_eq!(again["code"], "invitation.already_used");
+}
+
+/// OC-14: a command that starts a run prints how the run ended, and who failed and why. The answer has its state at
+/// the start, so JSON has the end on stderr.
+#[test]
+fn command_that_starts_a_run_prints_its_end() {
+    let cli = Cli::new();
+    let token = imported(&cli);
+    let body = json!({"source": {"token": token}, "channel": "whatsapp", "mode": "confirmed"});
+    let words = ["command", "StartBulkIntegration", &body.to_string()];
+    let text = cli.run(&words).expect_status(5).stdout;
+    assert!(text.contains("is completed: 3 people: 2 invited, 0 skipped, 1 failed"), "{text}");
+    assert!(text.contains("recipient.user_not_created") && !text.contains("running"), "{text}");
+    let body = json!({"source": {"users": ["ann@people.example"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1});
+    let words = ["command", "StartBulkIntegration", &body.to_string(), "--json"];
+    let output = cli.run(&words).expect_status(0);
+    assert_eq!(output.json()["outcome"], "accepted");
+    assert!(output.stderr.contains("is completed: 1 person: "), "{}", output.stderr);
+}
