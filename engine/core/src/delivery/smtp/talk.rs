@@ -80,6 +80,7 @@ pub(super) async fn connect(
 }
 
 async fn greet(server: &SmtpServer) -> Result<AsyncSmtpConnection, String> {
+    let text = |error: Error| error.to_string();
     let hello = ClientId::default();
     let tls = match &server.encryption {
         Encryption::FromFirstByte(tls) => Some(tls),
@@ -88,19 +89,17 @@ async fn greet(server: &SmtpServer) -> Result<AsyncSmtpConnection, String> {
     let stream = stream::open(&server.host, server.port, tls).await;
     let stream = stream.map_err(|error| error.to_string())?;
     let line = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
-    let mut line = line.map_err(|error| error.to_string())?;
-    match &server.encryption {
-        Encryption::Required(parameters) => {
-            line.starttls(parameters.clone(), &hello).await.map_err(|error| error.to_string())?
-        }
-        Encryption::Opportunistic(parameters) if line.can_starttls() => {
-            line.starttls(parameters.clone(), &hello).await.map_err(|error| error.to_string())?;
-        }
-        _ => {}
+    let mut line = line.map_err(text)?;
+    let start_tls = match &server.encryption {
+        Encryption::Required(parameters) => Some(parameters),
+        Encryption::Opportunistic(parameters) if line.can_starttls() => Some(parameters),
+        _ => None,
+    };
+    if let Some(parameters) = start_tls {
+        line.starttls(parameters.clone(), &hello).await.map_err(text)?;
     }
     if let Some(credentials) = &server.credentials {
-        let in_turn = [Mechanism::Plain, Mechanism::Login];
-        line.auth(&in_turn, credentials).await.map_err(|error| error.to_string())?;
+        line.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await.map_err(text)?;
     }
     Ok(line)
 }
