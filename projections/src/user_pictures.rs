@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, scan};
 use crate::query::{
-    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+    Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
@@ -23,7 +23,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "pictures",
         access: Access::Permission(Permission::BulkImportUsers),
-        params: &[Param::text("search"), Param::id("import")],
+        params: &[Param::text("search"), Param::id_or_latest("import", Newest::Pictures)],
         paged: true,
         row: schema_of::<UserPictureRow>,
         csv: Some(CsvLayout::report(&[

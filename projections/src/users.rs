@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::event::{Person, Who};
-use boarding_commands::values::{Personal, Phone, UserKey};
+use boarding_commands::values::{Personal, Phone, UserKey, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,6 +30,11 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::text("search"),
                 Param::text("org_unit"),
                 Param::one_of::<UserStatus>("state"),
+                Param::text("role"),
+                Param::text("profile"),
+                Param::text("supervisor"),
+                Param::text("agent_id"),
+                Param::text("pbx_id"),
             ],
             paged: true,
             row: schema_of::<UserShown>,
@@ -99,12 +104,19 @@ fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Quer
     let search = request.search()?;
     let org_unit = request.org_unit("org_unit")?;
     let state = request.one_of::<UserStatus>("state")?;
+    let role = request.text("role")?;
+    let attributes = attributes(request)?;
     let mut channels = RunChannels::new(rows, request.company);
     page::<UserProjection, _>(request, rows, &[], |_, user| {
+        let has = |(name, wanted): &(&str, String)| {
+            user.person.attributes.get(*name).is_some_and(|value| fold(value) == *wanted)
+        };
         let wanted = !user.removed
             && search.as_ref().is_none_or(|needle| user.matches(needle))
             && org_unit.as_ref().is_none_or(|name| user.org_unit.as_ref() == Some(name))
-            && state.is_none_or(|state| user.state == state);
+            && state.is_none_or(|state| user.state == state)
+            && role.is_none_or(|role| user.roles.iter().any(|one| one == role))
+            && attributes.iter().all(has);
         if !wanted {
             return Ok([None]);
         }
@@ -112,6 +124,15 @@ fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Quer
         let links = Links::load(rows, request.company, &folded, request.now, &mut channels)?;
         Ok([Some(user.show(&links))])
     })
+}
+
+/// The columns of OCM that the people must have, folded as the filter of `AssignRoles` compares them.
+fn attributes(request: &QueryRequest<'_>) -> Result<Vec<(&'static str, String)>, QueryError> {
+    let mut given = Vec::new();
+    for name in ["profile", "supervisor", "agent_id", "pbx_id"] {
+        given.extend(request.text(name)?.map(|wanted| (name, fold(wanted))));
+    }
+    Ok(given)
 }
 
 fn user(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {

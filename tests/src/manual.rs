@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use boarding_commands::event::MailKind;
+use boarding_commands::mail_kinds;
 use boarding_commands::settings::Settings;
+use boarding_commands::template;
 use boarding_commands::values::Code;
 use serde_json::json;
 
@@ -79,6 +81,9 @@ fn multiline_page_runs() {
             "2 invited, 0 skipped, 0 failed",
             "+12125550003",
             "+1 212 555 0002 is assigned to bob@meridian.example",
+            "registered",
+            "+1 212 555 0003 is reserved for Board",
+            "number.in_use",
             "SPARE",
             "the accounts can be moved",
         ],
@@ -103,7 +108,16 @@ fn ocm_page_runs() {
 
 #[test]
 fn mails_page_runs() {
-    run_page("mails", &["run_completed", "olga@acme.example", "Your {{ channel_name }} account"]);
+    run_page(
+        "mails",
+        &[
+            "run_completed",
+            "olga@acme.example",
+            "Your {{ channel_name }} account",
+            "account_invitation has your own wording",
+            "text_invitation has your own wording",
+        ],
+    );
 }
 
 #[test]
@@ -326,6 +340,33 @@ fn every_kind_of_mail_is_in_manual() {
     for kind in MailKind::ALL.into_iter().filter(|kind| !kind.is_invitation()) {
         let row = format!("\n| `{}` | ", kind.as_str());
         assert!(page.contains(&row), "{} has no row", kind.as_str());
+    }
+}
+
+/// LX-30, ML-03: the page says what each mail must show, and the check of a wording asks for nothing else.
+#[test]
+fn manual_says_what_each_mail_must_show() {
+    let page = read("engine/manual/mails.md");
+    let (_, table) = page.split_once("| mail | must show |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let rows: Vec<_> = rows.map(|row| row[1..].split_once('|').unwrap()).collect();
+    for kind in MailKind::ALL {
+        let (mails, must_show) =
+            rows.iter().find(|(mails, _)| quoted(mails).any(|mail| mail == kind.as_str())).unwrap();
+        let (rules, is_text) = (mail_kinds::of(kind), kind.is_text_message());
+        let [subject, html] = if is_text { ["", ""] } else { ["s", "h"] };
+        let refusal = template::check(rules.facts(), &rules.sample(), subject, "t", html).err();
+        let missing = refusal.map(|refusal| refusal.details["missing"].clone());
+        let missing = missing.iter().flat_map(|list| list.as_array().unwrap());
+        let missing: BTreeSet<_> = missing.map(|one| one.as_str().unwrap().to_owned()).collect();
+        let mut expected = BTreeSet::new();
+        let (both, only_html) = must_show.split_once("; the HTML also ").unwrap_or((must_show, ""));
+        for part in if is_text { vec!["text"] } else { vec!["text", "html"] } {
+            expected.extend(quoted(both).map(|name| format!("{part}: {name}")));
+        }
+        let button = quoted(only_html).filter(|name| *name != "sign_in_btn");
+        expected.extend(button.map(|name| format!("html: {name}")));
+        assert_eq!(missing, expected, "{mails}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether a template may be used: it can be read, uses known variables only, and shows the required ones.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::facts::MailFacts;
@@ -44,7 +46,7 @@ pub fn check(
         text: text.to_owned(),
         html: html.to_owned(),
     };
-    let mut missing = Vec::new();
+    let mut missing = BTreeSet::new();
     let longest = longest(about);
     if facts.is_text_message {
         // The names of a person must not make a text too long after it was accepted.
@@ -56,17 +58,31 @@ pub fn check(
             return Err(refuse(MailPart::Subject, None, "the subject is empty"));
         }
         for (part, shown) in [(MailPart::Text, &mail.text), (MailPart::Html, &mail.html)] {
-            missing.extend(unseen(facts, part, shown, sample));
+            let unseen = unseen(facts, part, shown, sample);
+            missing.extend(unseen.into_iter().map(|name| (part.name(), name)));
         }
     }
-    missing.sort();
-    missing.dedup();
     if missing.is_empty() {
         return Ok(());
     }
+    let to_add: Vec<_> =
+        missing.iter().map(|(part, name)| format!("{part}: {}", to_add(facts, name))).collect();
+    let missing: Vec<_> = missing.iter().map(|(part, name)| format!("{part}: {name}")).collect();
     Err(Refusal::new(Code::TemplateMissingRequiredVariable)
-        .saying(&missing.join(", "))
+        .saying(&to_add.join("; "))
         .with(json!({"missing": missing})))
+}
+
+/// What to write into a template that does not show a required variable to every person.
+fn to_add(facts: &MailFacts, name: &str) -> String {
+    match name {
+        "link_button" if facts.shows_app => {
+            "{{ link_button }} or {{ sign_in_btn }}, the link as a button".to_owned()
+        }
+        "link_button" => "{{ link_button }}, the link as a button".to_owned(),
+        "link_url" => "{{ link_url }}, the link as text that can be copied".to_owned(),
+        name => format!("{{{{ {name} }}}}"),
+    }
 }
 
 fn check_size(facts: &MailFacts, part: MailPart, source: &str) -> Result<(), Refusal> {
@@ -126,7 +142,12 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
 }
 
 /// The required variables that are not visible in a finished part.
-fn unseen(facts: &MailFacts, part: MailPart, shown: &str, sample: &MailValues<'_>) -> Vec<String> {
+fn unseen(
+    facts: &MailFacts,
+    part: MailPart,
+    shown: &str,
+    sample: &MailValues<'_>,
+) -> Vec<&'static str> {
     let button = format!("href=\"{}\"", sample.link_url);
     let known = known_values(facts, part, LAST_LANGUAGE, sample);
     let is_seen = |name: &&str| match *name {
@@ -135,12 +156,7 @@ fn unseen(facts: &MailFacts, part: MailPart, shown: &str, sample: &MailValues<'_
         "link_url" => shown.replace(&button, "").contains(sample.link_url),
         name => known.get(name).is_some_and(|value| shown.contains(&value.to_string())),
     };
-    let required = facts.required_in(part);
-    required
-        .iter()
-        .filter(|name| !is_seen(name))
-        .map(|name| format!("{}: {name}", part.name()))
-        .collect()
+    facts.required_in(part).into_iter().filter(|name| !is_seen(name)).collect()
 }
 
 /// Two sets of values for the check: a person whose values are all known, and one with a user name only.

@@ -186,7 +186,7 @@ codes! {
     ConfigLinkBaseUrlUnset "config.link_base_url_unset" "The mails would have a dead link or a sender that does not exist; set your link page and your sender first."
     ConfigNetworkAdminEmailUnset "config.network_admin_email_unset" "No administrator's address is set, so the link cannot be sent; set network_admin_email first."
     ConfigUnknownSetting "config.unknown_setting" "There is no setting of this name; check the name."
-    TemplateMissingRequiredVariable "template.missing_required_variable" "The template lacks required variables; add each variable that is named."
+    TemplateMissingRequiredVariable "template.missing_required_variable" "The template does not show a required variable to every person; add each one that is named."
     TemplateInvalid "template.invalid" "The template is not valid; correct it."
     RoleAlreadyAssigned "role.already_assigned" "The user has this role already; nothing was changed."
     RoleNotAssigned "role.not_assigned" "The user does not have this role; nothing was changed."

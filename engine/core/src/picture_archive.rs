@@ -5,7 +5,7 @@ mod decode;
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
-use std::io::{BufReader, Cursor, ErrorKind, Read, Seek};
+use std::io::{BufRead as _, BufReader, Cursor, ErrorKind, Read, Seek};
 
 use boarding_commands::decide::facts::{ArchiveContents, ArchivePicture, StoredPicture};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
@@ -93,8 +93,13 @@ impl PictureReader {
             ErrorKind::NotFound | ErrorKind::InvalidData => Refusal::new(Code::ImportFileLost),
             _ => unavailable(&error),
         })?;
-        let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
-        let mut archive = opened.map_err(|error| no_archive(&error, file))?;
+        let mut input = BufReader::new(input);
+        let is_picture = input.fill_buf().is_ok_and(|start| decode::format_of(start).is_some());
+        let opened = Archive::open(input, ARCHIVE_ENTRIES_MAX);
+        let mut archive = opened.map_err(|error| match error {
+            ArchiveError::Malformed if is_picture => no_archive_but_picture(file),
+            _ => no_archive(&error, file),
+        })?;
         let entries = std::mem::take(&mut archive.entries).into_iter();
         let named: VecDeque<_> =
             entries.filter_map(|entry| Some((name_of(&entry)?, entry))).collect();
@@ -276,6 +281,16 @@ fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
                 .to_owned(),
             details: json!({"file": file.name}),
         },
+    }
+}
+
+/// The refusal of a single picture: it must be in an archive, too.
+fn no_archive_but_picture(file: &FileRef) -> Refusal {
+    Refusal {
+        code: Code::ImportUnsupportedFileType,
+        message: "This is a picture and not a zip archive; put the pictures into a zip archive, also a single one."
+            .to_owned(),
+        details: json!({"file": file.name, "found": "picture"}),
     }
 }
 

@@ -115,6 +115,37 @@ fn number_pool_verbs_change_the_states_of_numbers() {
     assert!(cli.run(&["numbers"]).expect_status(0).stdout.contains("available"));
 }
 
+/// ML-15, ML-06: an invited person chooses one of the available numbers of her organization. The counts show the
+/// invitation that waits for a number, and reserved numbers only if an administrator reserved them.
+#[test]
+fn person_chooses_a_number_during_activation() {
+    let cli = meridian();
+    import(&cli, &[("ann@acme.example", "")], &["--invite", "--channel", "whatsapp"]);
+    let counts = || {
+        let row = cli.rows(&["numbers", "utilisation", "--org-unit", "EMEA"]).remove(0);
+        ["available", "reserved", "assigned", "registered", "pending_without_number", "spare"]
+            .map(|name| row[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(), [3, 0, 0, 0, 1, 2]);
+    cli.run(&["numbers", "reserve", "+12125550001", "--tag", "Board"]).expect_status(0);
+    assert_eq!(counts(), [2, 1, 0, 0, 1, 2]);
+    let suggested = || cli.rows(&["numbers", "suggest", "--user", "ANN@acme.example"]);
+    assert_eq!(suggested(), [json!({"number": "+12125550002"}), json!({"number": "+12125550003"})]);
+    let output = cli.run(&["numbers", "assign", "+12125550001", "ann@acme.example"]);
+    let advice = "boarding numbers unreserve NUMBER";
+    assert!(output.expect_status(1).stderr.contains(advice), "the reserved number needs its tag");
+    cli.run(&["numbers", "assign", "+12125550002", "ann@acme.example"]).expect_status(0);
+    assert_eq!(counts(), [1, 1, 1, 0, 0, 2]);
+    cli.json(&["command", "LinkCompleted", r#"{"user":"ann@acme.example","channel":"whatsapp"}"#]);
+    assert_eq!(counts(), [1, 1, 0, 1, 0, 2]);
+    let account = cli.json(&["accounts", "show", "ann@acme.example"]);
+    assert_eq!(
+        (&account["status"], &account["number"]),
+        (&json!("active"), &json!("+12125550002"))
+    );
+    assert_eq!(suggested(), [json!({"number": "+12125550003"})]);
+}
+
 /// ML-12, ML-13: Reports of batch operations are listed, and one is written to a file.
 #[test]
 fn batch_operation_reports_are_listed_and_downloaded() {

@@ -152,6 +152,37 @@ fn bytes_of_replaced_pictures_are_removed() {
     assert!(!self::stored(&cli).contains(&shared), "no user has the picture any more");
 }
 
+/// OCM-19: a single picture is no archive. The refusal says so and what to type, also where a file is named in place
+/// of its user.
+#[test]
+fn single_picture_is_refused_with_what_to_do() {
+    let cli = with_agents(&["agent0"]);
+    let file = cli.path().join("agent0.png");
+    std::fs::write(&file, b"\x89PNG\r\n\x1a\n").unwrap();
+    let refused = cli.run(&["pictures", file.to_str().unwrap()]).expect_status(1).stderr;
+    assert!(refused.contains("import.unsupported_file_type: This is a picture"), "{refused}");
+    assert!(refused.contains("zip Archive.zip agent0.png"), "{refused}");
+    for words in [&["remove", "agent0.png", "--yes"][..], &["show", "agent0.png"]] {
+        let refused = cli.run(&[&["pictures"], words].concat()).expect_status(1).stderr;
+        let advice = "agent0.png is the name of a file; name its user";
+        assert!(refused.contains(advice) && refused.contains("--search agent0"), "{refused}");
+    }
+}
+
+/// OCM-20: a download goes into a folder that exists. Where it cannot be written, the message names the given path.
+#[test]
+fn download_names_the_path_that_was_given() {
+    let cli = with_agents(&["agent0"]);
+    cli.run(&["pictures", &archive(&cli, "One.zip", "['agent0.png']", 1)]).expect_status(0);
+    let download = |to: &str| cli.run(&["pictures", "download", "user-agent0", "--to", to]);
+    let failed = download("nowhere/face.png").expect_status(2).stderr;
+    assert!(failed.contains("nowhere/face.png: there is no folder nowhere"), "{failed}");
+    assert!(!failed.contains(".part"), "{failed}");
+    std::fs::create_dir(cli.path().join("faces")).unwrap();
+    let output = download("faces").expect_status(0);
+    assert!(output.stdout.contains("1 picture written faces/user-agent0.png"), "{output:?}");
+}
+
 /// OCM-16: an import of pictures says that it cannot be undone, and its pictures are removed together.
 #[test]
 fn pictures_of_an_import_are_not_undone_but_removed() {
@@ -159,11 +190,16 @@ fn pictures_of_an_import_are_not_undone_but_removed() {
     let first = archive(&cli, "First.zip", "['agent0.png', 'agent1.png']", 2);
     let first = cli.json(&["pictures", &first])["import"].as_str().unwrap().to_owned();
     cli.run(&["pictures", &archive(&cli, "Next.zip", "['agent1.png']", 1)]).expect_status(0);
-    let refusal = cli.refused(&["imports", "undo", &first, "--yes"]);
-    assert_eq!(refusal["code"], "import.of_pictures");
-    cli.run(&["pictures", "remove", "--import", &first, "--yes"]).expect_status(0);
+    // Without --yes too: a question whose answer cannot matter is not asked.
+    for words in [&["imports", "undo", &first, "--yes"][..], &["imports", "undo", &first]] {
+        assert_eq!(cli.refused(words)["code"], "import.of_pictures");
+    }
+    let remove = ["pictures", "remove", "--import", &first, "--yes"];
+    let removed = || cli.json(&remove)["result"]["removed"].clone();
+    assert_eq!((removed(), removed()), (json!(1), json!(0)), "the second time removes nothing");
     let left = cli.rows(&["pictures", "list"]);
     assert_eq!((left.len(), &left[0]["user"]), (1, &json!("user-agent1")));
+    assert_eq!(cli.rows(&["pictures", "list", "--import", "latest"]), left);
     let unknown = ["pictures", "remove", "--import", "01JD0000000000000000000000", "--yes"];
     assert_eq!(cli.refused(&unknown)["code"], "query.not_found");
 }

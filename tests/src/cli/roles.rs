@@ -1,6 +1,6 @@
 //! The verbs for roles and org units.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::program::Cli;
 
@@ -68,7 +68,7 @@ fn role_verbs_assign_and_remove_roles() {
 }
 
 /// OCM-21: People are selected by profile, supervisor, Agent ID, PBX ID and a role, alone and together. Each person has
-/// an outcome for each role.
+/// an outcome for each role. The list of users knows the same filters, and counts the same people.
 #[test]
 fn people_are_selected_by_what_ocm_knows_of_them() {
     let cli = Cli::new();
@@ -91,7 +91,13 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
     let found = |filter: &[&str]| {
         let words = [&["roles", "assign", "Lead", "--preview"], filter].concat();
         let people = cli.json(&words)["result"]["users"].as_array().unwrap().clone();
-        people.iter().map(|one| one["user"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let keys = |rows: &[Value]| {
+            rows.iter().map(|one| one["user"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&people), keys(&cli.rows(&[&["users", "list"], filter].concat())));
+        let count = cli.json(&[&["users", "list", "--count"], filter].concat());
+        assert_eq!(count, json!({"count": people.len()}));
+        keys(&people)
     };
     assert_eq!(found(&["--profile", "Agent"]), ["jane1", "john1", "lone1"]);
     assert_eq!(found(&["--profile", "supervisor"]), ["boss1"]);
@@ -103,6 +109,9 @@ fn people_are_selected_by_what_ocm_knows_of_them() {
 
     cli.run(&["roles", "assign", "Lead", "--agent-id", "J1"]).expect_status(0);
     assert_eq!(found(&["--with-role", "Lead"]), ["jane1"]);
+    assert_eq!(found(&["--state", "active", "--search", "jane"]), ["jane1"]);
+    let printed = cli.run(&["users", "--supervisor", "boss1"]).expect_status(0);
+    assert!(printed.stderr.contains("2 users"), "{}", printed.stderr);
     let answer = cli.json(&["roles", "assign", "Lead", "Chief", "--supervisor", "boss1"]);
     let outcomes = |person: usize| {
         let roles = answer["result"]["users"][person]["roles"].as_array().unwrap();

@@ -169,6 +169,9 @@ mod tests {
         ] {
             let refusal = set(text, html).then_refused(Code::TemplateMissingRequiredVariable);
             assert_eq!(refusal.details, json!({"missing": [missing]}));
+            let (part, variable) = missing.split_once(": ").unwrap();
+            let to_add = format!("{part}: {{{{ {variable} }}}}");
+            assert!(refusal.message.contains(&to_add), "{refusal}");
         }
         let refusal = set("{link_url} {pwd}", html).then_refused(Code::TemplateInvalid);
         assert!(refusal.message.contains("accounts have no password"), "{refusal}");

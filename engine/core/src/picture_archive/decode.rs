@@ -31,7 +31,7 @@ pub(super) fn check(content: &[u8]) -> Result<PictureFormat, Code> {
 }
 
 /// The format of a picture by its first bytes. Its name does not matter.
-fn format_of(content: &[u8]) -> Option<PictureFormat> {
+pub(super) fn format_of(content: &[u8]) -> Option<PictureFormat> {
     const JPEG: &[u8] = b"\xff\xd8\xff";
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
     if content.starts_with(JPEG) {

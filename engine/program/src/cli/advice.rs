@@ -42,10 +42,30 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
             "find the number: boarding numbers list --search {}; release it: boarding numbers release NUMBER",
             quoted(detail("user")?)
         ),
+        ("number.not_available", ..) if detail("state") == Some("reserved") => {
+            "use it with the tag of its reservation: boarding numbers assign NUMBER USER --tag TAG; or end the reservation: boarding numbers unreserve NUMBER"
+                .to_owned()
+        }
+        ("import.unsupported_file_type", _, Some("picture")) => {
+            format!("zip Archive.zip {0}; boarding pictures Archive.zip", quoted(detail("file")?))
+        }
+        ("user.not_found" | "picture.not_found", ..) if picture_of(detail("user")).is_some() => {
+            format!(
+                "{} is the name of a file; name its user, and find the user: boarding pictures list --search {}",
+                detail("user")?,
+                quoted(picture_of(detail("user"))?)
+            )
+        }
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
         ("query.not_found", ..) => list_of(details)?.to_owned(),
         _ => fixed(code)?.to_owned(),
     })
+}
+
+/// The name of a picture without its ending, or nothing if it is another name.
+fn picture_of(name: Option<&str>) -> Option<&str> {
+    let (stem, ending) = name?.rsplit_once('.')?;
+    ["jpg", "jpeg", "png"].iter().any(|known| ending.eq_ignore_ascii_case(known)).then_some(stem)
 }
 
 /// The option that gives a field of a command.
@@ -64,7 +84,10 @@ fn list_of(details: &Value) -> Option<&'static str> {
         ("account", "find the account: boarding accounts --search TEXT"),
         ("user", "find the user: boarding users --search TEXT"),
         ("run", "list the runs: boarding runs list"),
-        ("import", "list the imports: boarding imports list"),
+        (
+            "import",
+            "list the imports: boarding imports list; archives of pictures: boarding pictures",
+        ),
         ("nats_user", "list the bound users: boarding nats-users"),
         ("actor", "list who has permissions: boarding permissions"),
     ];

@@ -95,11 +95,7 @@ struct Rows {
 
 impl Imports {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        list::check_place(self.verb.is_some(), &self.limit)?;
-        match &self.verb {
-            Some(Verb::Undo(undo)) => undo.check(),
-            _ => Ok(()),
-        }
+        list::check_place(self.verb.is_some(), &self.limit)
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {

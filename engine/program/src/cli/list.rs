@@ -8,6 +8,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::set;
 use super::output::Out;
 use super::session::{Accepted, Session};
+use super::words::counted;
 
 /// The option that limits a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
@@ -69,6 +70,31 @@ pub(super) async fn show(
         print_empty(session);
     } else {
         out.table(columns, &rows);
+    }
+    Ok(Done::Completely)
+}
+
+/// Prints the rows of a query as a table, and how many there are.
+pub(super) async fn show_counted(
+    session: &Session<'_>,
+    query: &str,
+    params: Value,
+    limit: Limit,
+    columns: &[Column],
+    [one, many]: [&str; 2],
+) -> CliResult {
+    let rows = session.rows(query, params, limit.limit).await?;
+    if rows.is_empty() {
+        print_empty(session);
+        return Ok(Done::Completely);
+    }
+    session.out.table(columns, &rows);
+    let shown = counted(rows.len() as u64, one, many);
+    match limit.limit {
+        Some(limit) if rows.len() == limit => {
+            session.out.note(&format!("the first {shown}; --limit lists more"));
+        }
+        _ => session.out.note(&shown),
     }
     Ok(Done::Completely)
 }

@@ -29,7 +29,7 @@ Examples:
   boarding numbers add --file numbers.txt --org-unit EMEA --company acme
   boarding numbers allocate EMEA --quantity 20 --company acme
   boarding numbers reserve '+1 212 555 0010' --tag Board --company acme
-  boarding numbers suggest --org-unit EMEA --company acme
+  boarding numbers suggest --user jane@acme.example --company acme
   boarding numbers assign '+1 212 555 0002' jane@acme.example --company acme
   boarding numbers utilisation --company acme
 
@@ -86,11 +86,14 @@ enum Verb {
         /// The number, with its country code
         number: String,
     },
-    /// Suggests available numbers
+    /// Suggests available numbers, from which a person chooses one during activation
     Suggest {
         /// Numbers of this organization, by its exact name [default: of the company's stock]
         #[arg(long, value_name = "NAME")]
         org_unit: Option<String>,
+        /// Numbers of this account's organization: those that the person may choose
+        #[arg(long, value_name = "USER", conflicts_with = "org_unit")]
+        user: Option<String>,
         /// The most suggestions to show
         #[arg(long, value_name = "NUMBERS", default_value_t = 5)]
         limit: usize,
@@ -165,7 +168,14 @@ impl Numbers {
                 let params = json!({"search": search, "org_unit": org_unit, "state": state});
                 list::show(session, "numbers", params, limit, NUMBERS).await
             }
-            Verb::Suggest { org_unit, limit } => {
+            Verb::Suggest { org_unit, user, limit } => {
+                let org_unit = match user {
+                    Some(user) => {
+                        let account = session.row("account", json!({"user": user})).await?;
+                        account.get("organization").cloned().unwrap_or_default()
+                    }
+                    None => json!(org_unit),
+                };
                 let params = json!({"org_unit": org_unit});
                 let limit = Limit { limit: Some(limit) };
                 list::show(session, "number_suggestions", params, limit, SUGGESTIONS).await

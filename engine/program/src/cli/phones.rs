@@ -47,7 +47,7 @@ struct List {
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only phones that this import added
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "latest|ID")]
     import: Option<String>,
     #[command(flatten)]
     limit: Limit,

@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns;
-use super::failure::{CliResult, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::words::counted;
 
 /// Lists, shows, adds, archives, deactivates, links and unlinks users
 #[derive(Debug, Args)]
@@ -14,6 +15,8 @@ use super::session::Session;
 Examples:
   boarding users --company acme --state archived
   boarding users --company acme --state active --spreadsheet -o people.csv
+  boarding users --company acme --profile agent --supervisor jane1 --role 'Team Lead'
+  boarding users --company acme --org-unit Sales --count
   boarding users show janeuser115 --company acme
   boarding users add janeuser115 --first-name Jane --last-name Hudson \\
       --email jane@acme.example --org-unit 'Fixed Income Desk' --company acme
@@ -80,6 +83,24 @@ struct List {
     /// Only users in this state: active, deactivated, archived
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
+    /// Only users who have this role, by its exact name
+    #[arg(long, visible_alias = "with-role", value_name = "ROLE")]
+    role: Option<String>,
+    /// Only users with this profile
+    #[arg(long, value_name = "PROFILE", ignore_case = true, value_parser = ["agent", "supervisor"])]
+    profile: Option<String>,
+    /// Only users of this supervisor, by LAN ID
+    #[arg(long, value_name = "USER")]
+    supervisor: Option<String>,
+    /// Only the user with this Agent ID
+    #[arg(long, value_name = "ID")]
+    agent_id: Option<String>,
+    /// Only the user with this PBX ID
+    #[arg(long, value_name = "ID")]
+    pbx_id: Option<String>,
+    /// Prints only the number of users
+    #[arg(long, conflicts_with_all = ["limit", "csv", "spreadsheet", "output"])]
+    count: bool,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
@@ -150,6 +171,31 @@ impl Add {
     }
 }
 
+impl List {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let params = json!({
+            "search": self.search, "org_unit": self.org_unit, "state": self.state, "role": self.role,
+            "profile": self.profile, "supervisor": self.supervisor, "agent_id": self.agent_id, "pbx_id": self.pbx_id,
+        });
+        let (limit, columns, out) = (self.limit, columns::USERS, session.out);
+        let mut count = 0;
+        if self.count {
+            session.pages("users", params, None, |rows| count += rows.len() as u64).await?;
+            if out.is_json() {
+                out.document(&json!({"count": count}));
+            } else {
+                out.line(&counted(count, "user", "users"));
+            }
+            return Ok(Done::Completely);
+        }
+        if out.is_json() || self.export.format().is_some() {
+            return list::show_or_write(session, "users", params, limit, columns, &self.export)
+                .await;
+        }
+        list::show_counted(session, "users", params, limit, columns, ["user", "users"]).await
+    }
+}
+
 impl Users {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)
@@ -157,13 +203,7 @@ impl Users {
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let (command, user, done) = match self.verb.unwrap_or(Verb::List(self.list)) {
-            Verb::List(list) => {
-                let params =
-                    json!({"search": list.search, "org_unit": list.org_unit, "state": list.state});
-                let (limit, columns) = (list.limit, columns::USERS);
-                return list::show_or_write(session, "users", params, limit, columns, &list.export)
-                    .await;
-            }
+            Verb::List(list) => return list.run(session).await,
             Verb::Show { user } => {
                 let row = session.row("user", json!({"user": user})).await?;
                 return list::show_row(session.out, &row);

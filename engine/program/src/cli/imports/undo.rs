@@ -34,10 +34,6 @@ pub(super) struct Undo {
 }
 
 impl Undo {
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("imports undo", ("removes people", "undo"), self.yes)
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let import = latest::import(session, self.id.clone()).await?;
         if !is_repeat(session, &import).await && !self.confirm(session, &import).await? {
@@ -76,6 +72,8 @@ impl Undo {
             session.out.say(&question);
             return Ok(true);
         }
+        // Only after the preview: an import that cannot be undone is refused without a question.
+        check_can_ask("imports undo", ("removes people", "undo"), self.yes)?;
         Ok(session.out.confirm(&format!("{question} Proceed?")).await == Some(true))
     }
 }

@@ -27,8 +27,9 @@ use crate::cli::words::counted;
 pub(super) enum Verb {
     /// Lists the picture that each user has now
     #[command(after_help = "\
-Example:
-  boarding pictures list --search hudson --company acme")]
+Examples:
+  boarding pictures list --search hudson --company acme
+  boarding pictures list --import latest --company acme")]
     List(List),
     /// Shows the picture of a user: size, format, digest, when and from which import
     #[command(after_help = "\
@@ -48,8 +49,8 @@ pub(super) struct List {
     /// Only pictures whose user or file name contains this text
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only pictures of this import, by its id
-    #[arg(long, value_name = "ID")]
+    /// Only pictures of this import: `latest`, or its id
+    #[arg(long, value_name = "latest|ID")]
     import: Option<String>,
     #[command(flatten)]
     limit: Limit,
@@ -73,7 +74,7 @@ pub(super) struct Download {
     /// All pictures of the company
     #[arg(long, requires = "to")]
     all: bool,
-    /// The file to write; with --all the folder
+    /// The file to write, or a folder that exists; with --all the folder
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
     /// Replaces files that exist
@@ -106,9 +107,6 @@ impl Verb {
             Self::Remove(remove) if remove.users.len() > PICTURES_REMOVED_MAX => {
                 let text = format!("name at most {PICTURES_REMOVED_MAX} users at once");
                 Err(Failure::Usage(text))
-            }
-            Self::Remove(remove) => {
-                check_can_ask("pictures remove", ("removes pictures", "remove"), remove.yes)
             }
             _ => Ok(()),
         }
@@ -172,10 +170,10 @@ impl Download {
         }
         let (mut written, mut kept) = (Vec::new(), 0);
         for row in &rows {
-            let path = match (&self.to, self.all) {
-                (Some(folder), true) => folder.join(file_name(row)),
-                (Some(file), false) => file.clone(),
-                (None, _) => file_name(row).into(),
+            let path = match &self.to {
+                Some(folder) if self.all || folder.is_dir() => folder.join(file_name(row)),
+                Some(file) => file.clone(),
+                None => file_name(row).into(),
             };
             if path.exists() && !self.overwrite {
                 kept += 1;
@@ -206,13 +204,22 @@ impl Download {
 async fn write(session: &Session<'_>, row: &Value, path: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| cannot_write(path, &error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Failure::Usage(format!(
+            "cannot write {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        )));
+    }
     // The picture appears whole or not at all. The mask of the process limits who may read it.
     let mut growing = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")
         .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
+        .tempfile_in(folder)
+        // The error names the file that grows, and the operator named another one.
+        .map_err(|error| failed(error.kind().into()))?;
     write_parts(session, row, growing.as_file_mut(), path).await?;
     growing.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
@@ -277,6 +284,10 @@ impl Remove {
             None => self.users,
         };
         if users.is_empty() {
+            if session.out.is_json() {
+                let result = json!({"removed": 0, "without_picture": []});
+                session.out.document(&json!({"result": result}));
+            }
             session.out.say("no user has a picture of this import");
             return Ok(Done::Completely);
         }
@@ -284,6 +295,7 @@ impl Remove {
             "{} will be removed. The picture cannot be restored.",
             counted(users.len() as u64, "picture", "pictures")
         );
+        check_can_ask("pictures remove", ("removes pictures", "remove"), self.yes)?;
         if !self.yes && session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
             return Ok(Done::Completely);
         }
