@@ -2,7 +2,6 @@
 
 mod pool;
 mod server;
-mod stream;
 mod talk;
 mod timeouts;
 
