@@ -154,12 +154,11 @@ impl Import {
             }
             return Ok(done);
         }
-        if self.invite && session.given_id().is_none() {
-            if !consent.to_import(session, &digest).await? {
-                session.out.line("nothing was imported");
-                kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
-                return Ok(Done::Completely);
-            }
+        let asks = self.invite && session.given_id().is_none();
+        if asks && !consent.to_import(session, &digest).await? {
+            session.out.line("nothing was imported");
+            kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
+            return Ok(Done::Completely);
         }
         let accepted = session.submit("ImportFile", body).await?;
         let row = wait(session, &accepted).await?;
