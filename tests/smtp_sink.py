@@ -1,8 +1,9 @@
 """An SMTP server for tests: the recipient's name selects its behaviour, and accepted mails are written to a file.
 
-    smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
+    smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--from-first-byte] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
                  [--refuse CODE] [--per-second MAILS] [--mails MAILS]
 
+--tls offers STARTTLS; with --from-first-byte the server speaks TLS before the first command.
 --refuse answers every recipient with that code; 421 also closes the connection. --per-second refuses further
 recipients of the same second with 450. --mails accepts so many mails, and then the server is down.
 
@@ -142,6 +143,7 @@ async def main():
     parser.add_argument("--per-second", type=int)
     parser.add_argument("--mails", type=int)
     parser.add_argument("--tls", nargs=2)
+    parser.add_argument("--from-first-byte", action="store_true")
     parser.add_argument("--login", nargs=2)
     parser.add_argument("--plain-addresses", action="store_true")
     arguments = parser.parse_args()
@@ -149,9 +151,14 @@ async def main():
 
     file = open(arguments.file, "a", encoding="utf-8")
     options = {"enable_SMTPUTF8": not arguments.plain_addresses, "hostname": "sink.test"}
+    encryption = None
     if arguments.tls:
-        options["tls_context"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        options["tls_context"].load_cert_chain(*arguments.tls)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*arguments.tls)
+        if arguments.from_first_byte:
+            encryption = context
+        else:
+            options["tls_context"] = context
     if arguments.login:
         expected = tuple(text.encode() for text in arguments.login)
 
@@ -159,13 +166,16 @@ async def main():
             return AuthResult(success=(given.login, given.password) == expected, handled=False)
 
         options.update(authenticator=check, auth_required=True)
-        options["auth_require_tls"] = bool(arguments.tls)
+        options["auth_require_tls"] = "tls_context" in options
 
     loop = asyncio.get_running_loop()
     limit = Limit(arguments.mails)
     if arguments.greeting == "ok":
         server = await loop.create_server(
-            lambda: Server(Sink(file, arguments, limit), **options), "127.0.0.1", arguments.port
+            lambda: Server(Sink(file, arguments, limit), **options),
+            "127.0.0.1",
+            arguments.port,
+            ssl=encryption,
         )
     else:
         handler = refuse if arguments.greeting == "421" else stay_silent

@@ -1,5 +1,5 @@
-//! Events: one fact about one thing each. Events are only ever added; each stored form has a frozen golden file. A new
-//! field is the last of its event and has `#[serde(default)]`: fields are stored in order, so older logs lack the last.
+//! Events: one fact about one thing each. Events are only ever added; each stored form has a frozen golden file. How a
+//! field is added: see `event/declare.rs`.
 
 mod declare;
 mod import;

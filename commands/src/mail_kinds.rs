@@ -98,7 +98,7 @@ pub fn waits(company: &Company, mail: &Notification) -> bool {
     mail.content.as_deref().is_some_and(|content| of(content.kind).waits(company, &content.about))
 }
 
-/// How many requested mails wait like that. Only mails about the import of an open run do.
+/// The number of requested mails for which [`waits`] is true. Only mails about the import of an open run wait.
 pub fn waiting(company: &Company) -> usize {
     let holder = company.lock.holder().map(|holder| holder.run);
     let runs = company.lock.queue().chain(holder).filter(|run| {

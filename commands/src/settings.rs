@@ -212,9 +212,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The pause before this further attempt at a mail, in seconds. It doubles from attempt to attempt.
-    pub(crate) fn backoff_seconds(&self, attempt: u32) -> u64 {
-        let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
+    /// The pause after this many refused attempts at a mail, in seconds. It doubles with each.
+    pub(crate) fn backoff_seconds(&self, refusals: u32) -> u64 {
+        let doubled = 1u64.checked_shl(refusals.saturating_sub(1)).unwrap_or(u64::MAX);
         self.retry_backoff_seconds.saturating_mul(doubled).min(MAX_BACKOFF_SECONDS)
     }
 

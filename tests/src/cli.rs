@@ -6,6 +6,7 @@ mod contract;
 mod definitions;
 mod demo;
 mod device_texts;
+mod explanations;
 mod field_damage;
 mod field_files;
 mod field_headers;

@@ -244,11 +244,30 @@ async fn domain_beyond_ascii_needs_no_smtputf8() {
     assert_eq!(received, ["ok.a@xn--mnchen-3ya.example", "ok.b@xn--mnchen-3ya.example"]);
 }
 
-/// A server with TLS that requires a login.
+/// A server with STARTTLS that requires a login.
 fn secure_server() -> MailServer {
+    encrypted_server(&[])
+}
+
+fn encrypted_server(more: &[&str]) -> MailServer {
     let file = |name: &str| tests_folder().join("smtp_sink").join(name).display().to_string();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));
-    MailServer::start(&["--tls", &certificate, &key, "--login", "jane", "s@fe"])
+    let options = ["--tls", &certificate, &key, "--login", "jane", "s@fe"];
+    MailServer::start(&[&options, more].concat())
+}
+
+#[tokio::test]
+async fn mail_is_sent_encrypted_from_the_first_byte() {
+    let server = encrypted_server(&["--from-first-byte"]);
+    let ca = tests_folder().join("smtp_sink/authority.pem").display().to_string();
+    let send = async |parts: &str| {
+        let url = format!("smtps://jane:s%40fe@localhost:{}{parts}", server.port);
+        let transport = SmtpTransport::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+        transport.send_batch(vec![mail("ok")]).await.remove(0)
+    };
+    is_temporary(&send("").await, Code::DeliveryServerUnavailable);
+    assert_eq!(send(&format!("?ca={ca}")).await, TransportAnswer::SENT);
+    assert_eq!(server.received().len(), 1);
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use super::users::UserState;
 use crate::event::Channel;
 use crate::values::{Code, InvitationId, Phone, Time};
 
-/// What the links of a person depend on: a link works only while all of it is as it was when its mail was claimed.
+/// What the links of a person depend on: a link works only while what its mail was sent on is as it was at
+/// the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkConditions {
     pub state: UserState,

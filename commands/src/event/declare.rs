@@ -1,4 +1,8 @@
 //! The macro that declares `Event` and its names, themes and subjects from one list.
+//!
+//! The log stores the fields of an event in order, without names. A new field is the last of its event. It has
+//! `#[serde(default)]`, because older logs lack it, and `skip_serializing_if`, so that events without it keep their
+//! stored form. Of two such fields, the last may be present only if the one before it is.
 
 /// Declares `Event`, and for each theme an enum of its events with borrowed fields.
 ///

@@ -1,8 +1,6 @@
 //! The cells of one row, each checked as the kind of value that its column holds.
 
-use boarding_csv::{
-    CellValue, Row, RowDefects, has_control, has_invisible, list_items, without_invisible,
-};
+use boarding_csv::{CellValue, Row, RowDefects, has_control, list_items, without_invisible};
 
 mod damaged;
 
@@ -202,12 +200,7 @@ impl<'a> Cells<'a> {
         if !self.has_no_control(column, text) {
             return CellValue::Value(Err(Code::FieldControlCharacter));
         }
-        let read = if has_invisible(text) {
-            Err(NotPhone::new(Code::FieldInvisibleCharacter))
-        } else {
-            Phone::read(text, self.assume_plus)
-        };
-        match read {
+        match Phone::read(text, self.assume_plus) {
             Ok(reading) => {
                 if reading.plus_assumed {
                     self.warning(column, Code::PhonePlusAssumed);
@@ -261,7 +254,6 @@ impl<'a> Cells<'a> {
     /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
     pub fn exact_phone(&mut self, column: usize) -> CellValue<Result<Phone, NotPhone>> {
         self.raw(column).map(|text| {
-            check_visible(text)?;
             let reading = Phone::read(text, self.assume_plus)?;
             if reading.plus_assumed {
                 self.warning(column, Code::PhonePlusAssumed);
@@ -272,7 +264,7 @@ impl<'a> Cells<'a> {
 
     /// The digits of a number of any length: nothing is noted, that is the dialect's to do.
     pub fn digits(&self, column: usize) -> CellValue<Result<String, NotPhone>> {
-        self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
+        self.raw(column).map(Phone::digits)
     }
 
     /// TRUE or FALSE. None for a blank cell or a missing column: the person keeps the state.
@@ -385,15 +377,4 @@ impl<'a> Cells<'a> {
             (None, false) => problem,
         }
     }
-}
-
-/// Rejects control characters and invisible characters in a phone number.
-fn check_visible(text: &str) -> Result<(), NotPhone> {
-    if has_control(text) {
-        return Err(NotPhone::new(Code::FieldControlCharacter));
-    }
-    if has_invisible(text) {
-        return Err(NotPhone::new(Code::FieldInvisibleCharacter));
-    }
-    Ok(())
 }

@@ -325,6 +325,13 @@ impl Problem {
         Self { column: Some(column.to_owned()), ..Self::new(code) }
     }
 
+    /// Replaces the text of the code by words that fit the case.
+    #[must_use]
+    pub fn worded(mut self, words: String) -> Self {
+        self.message = words;
+        self
+    }
+
     /// Adds to the text of the code in brackets: the limit, the expected values, a hint.
     #[must_use]
     pub fn saying(mut self, more: &str) -> Self {

@@ -37,7 +37,8 @@ impl Phone {
     /// plan knows. `assume_plus` reads a number that lost its plus sign (spreadsheets eat it).
     ///
     /// # Errors
-    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for anything else, with the reason.
+    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::FieldControlCharacter`] and
+    /// [`Code::FieldInvisibleCharacter`] for such characters, [`Code::PhoneInvalid`] for anything else, with the reason.
     pub fn read(text: &str, assume_plus: bool) -> Result<Reading, NotPhone> {
         const INVALID: NotPhone = NotPhone::new(Code::PhoneInvalid);
         let Typed { digits, plus } = Typed::read(text, Code::PhoneInvalid)?;
@@ -213,6 +214,13 @@ mod tests {
         ] {
             assert_eq!(code(text, true), Some(Code::PhoneInvalid), "{text}");
         }
+    }
+
+    #[test]
+    fn characters_that_cannot_be_seen_are_told_by_their_codes() {
+        assert_eq!(code("+84923\t448071", false), Some(Code::FieldControlCharacter));
+        assert_eq!(code("+84923\u{200b}448071", false), Some(Code::FieldInvisibleCharacter));
+        assert_eq!(code(" +84923448071\t", false), None);
     }
 
     /// N90: what is more or less than one number is refused, with the reason, even if a plus sign is assumed.

@@ -79,8 +79,9 @@ impl Queries {
         prepared.answer().await
     }
 
-    /// Reads a query, and checks the permission of its caller as far as it is known. After a start it waits, at most five
-    /// seconds, until the rows have reached the end that the log had at the start.
+    /// Reads a query, and checks the permission of its caller. If the permission depends on the newest import or run, it is
+    /// checked later, when that is known. After a start it waits, at most five seconds, until the rows have reached the
+    /// end that the log had at the start.
     ///
     /// # Errors
     /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.

@@ -1,4 +1,5 @@
-//! The commands of the newest commits, in memory, until the durable index has them.
+//! An index of commands in memory: of the newest commits, until the durable index has them, or of old commits while the
+//! durable index is filled again.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,7 +13,7 @@ const GENERATION_COMMITS: usize = 57_344;
 
 /// Finds a commit by its command. Keys are 128 bits of a hash, so the caller must compare the commit.
 #[derive(Debug, Default)]
-pub struct RecentCommands {
+pub struct CommandIndex {
     generations: VecDeque<Generation>,
 }
 
@@ -24,7 +25,7 @@ struct Generation {
 
 type Key = [u64; 2];
 
-impl RecentCommands {
+impl CommandIndex {
     /// Adds the commit of a command.
     pub fn insert(&mut self, company: &CompanyId, command: CommandId, position: u64, at: Location) {
         if self.generations.back().is_none_or(|newest| newest.locations.len() >= GENERATION_COMMITS)
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn only_tables_without_later_commits_are_freed() {
         let company: CompanyId = "acme".parse().unwrap();
-        let mut commands = RecentCommands::default();
+        let mut commands = CommandIndex::default();
         let last = GENERATION_COMMITS as u64 + 10;
         for position in 1..=last {
             commands.insert(
@@ -82,7 +83,7 @@ mod tests {
             );
         }
         let find =
-            |commands: &RecentCommands, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
+            |commands: &CommandIndex, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
         commands.forget_up_to(GENERATION_COMMITS as u64 - 1);
         assert_eq!(find(&commands, 1), Some(Location(1)));
         commands.forget_up_to(GENERATION_COMMITS as u64);

@@ -23,7 +23,7 @@ use boarding_commands::values::{CommandId, CompanyId};
 use tokio::sync::watch;
 
 pub use crate::codec::Encoded;
-pub use commands::RecentCommands;
+pub use commands::CommandIndex;
 pub use error::{AppendError, ReadError};
 pub use limits::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX};
 pub use position::{Appended, CommandLocation, Entry, Head, Location};

@@ -63,7 +63,8 @@ pub async fn check(client: &Client) -> Result<(), NotIsolated> {
 /// How the server keeps its users apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accounts {
-    /// The engine shares its account with no other user. Only the server can write `boarding.by.<user>.…` there.
+    /// The engine's account is not the one that all users have without accounts. If it has no other user, only the server
+    /// can write `boarding.by.<user>.…` there. The server does not tell whether it has.
     Own,
     /// The engine shares its account with other users, who can write any subject that their rights permit.
     Shared,

@@ -1,5 +1,7 @@
 //! Company ownership among engines, by leases in two key-value buckets of NATS.
 //!
+//! The lease belongs to an engine, not to a company: an engine that loses it loses all its companies.
+//!
 //! The bucket of engines has one entry for each engine. It expires, so an engine is alive while it renews its entry. The
 //! bucket of owners has one entry for each company. It names an engine, and counts only while that engine is alive. It
 //! changes by expected revision, so only one of two engines can acquire a company. Ownership

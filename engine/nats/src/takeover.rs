@@ -1,5 +1,5 @@
-//! Takeover, when several engines share one log: acquires companies without an owner, and lets the engine stop its work
-//! for companies that it has lost.
+//! Takeover, when several engines share one log: acquires companies without an owner. `run` calls
+//! `Engine::ownership_changed` after each change, which stops the work for companies that the engine has lost.
 
 use std::time::Duration;
 

@@ -4,3 +4,4 @@ pub mod log;
 pub mod nats;
 pub mod onboarding;
 pub mod places;
+pub mod smtp;

@@ -28,6 +28,7 @@ mod import_rows;
 mod imports;
 mod input;
 mod invitations;
+mod labels;
 mod latest;
 mod list;
 mod log;
@@ -53,6 +54,7 @@ mod runs;
 mod schema;
 mod serve;
 mod session;
+mod since;
 mod start;
 mod template;
 mod templates;
@@ -208,6 +210,12 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             verb.check()?;
             if matches!(&*verb, OfCompany::Query(query) if !query.has_name()) {
                 return query::Query::list(out);
+            }
+            if let OfCompany::Config(config) = &*verb {
+                common.company()?;
+                if let Some(shown) = config.print_defaults(&common, out) {
+                    return shown;
+                }
             }
             if reads {
                 common.check_data_exists()?;

@@ -42,7 +42,7 @@ impl FromStr for Entity {
         };
         text.split_once(':').and_then(|(kind, name)| read(kind, name)).ok_or_else(|| {
             Refusal::new(Code::QueryMalformed)
-                .saying("entity: expected run:<id>, import:<id>, user:<key> or phone:<E.164>")
+                .saying("entity: expected run:<id>, import:<id>, user:<key> or phone:<E.164>; latest for an id is the newest")
                 .with(json!({"parameter": "entity"}))
         })
     }

@@ -92,7 +92,10 @@ impl<'a> QueryRequest<'a> {
         &self,
         name: &str,
     ) -> Result<Option<T>, Refusal> {
-        let read = |text: &str| text.parse().map_err(|e| malformed(name, &format!("{e}")));
+        // The engine replaces `latest` before, so a wrong id may be a mistyped word.
+        let latest =
+            if ["run", "import"].contains(&name) { ", or latest for the newest" } else { "" };
+        let read = |text: &str| text.parse().map_err(|e| malformed(name, &format!("{e}{latest}")));
         self.text(name)?.map(read).transpose()
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct FileRow {
     pub phone_problem: Option<Problem>,
     /// How many cells and phones were not taken over. It is 1 if another row has the key.
     pub lost: u64,
+    /// Whether the row archived its user. Its outcome is `Deactivated` then.
+    pub archived: bool,
 }
 
 impl FileRow {
@@ -38,6 +40,7 @@ impl FileRow {
             line: self.line,
             key: self.key.as_ref(),
             outcome: self.outcome,
+            archived: self.archived,
             problems: &self.problems,
             warnings: &self.warnings,
             phone: self.phone.map(phone_text),
@@ -63,6 +66,9 @@ pub(crate) struct FileRowShown<'a> {
     line: u64,
     key: Option<&'a Who>,
     outcome: RowOutcome,
+    /// Present and true if the row archived its user. Its outcome is `deactivated` then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    archived: bool,
     problems: &'a [Problem],
     warnings: &'a [Problem],
     /// `added`, `already_present`, or `rejected:` and the code; null if the row adds no phone.
@@ -94,7 +100,7 @@ pub(crate) struct FileRowProjection;
 
 impl Projection for FileRowProjection {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const READS: bool = false;
     type Row = FileRow;
 
@@ -120,8 +126,23 @@ impl Projection for FileRowProjection {
             phone: row.phone,
             phone_problem: row.phone_problem().cloned(),
             lost: row.lost,
+            archived: archives(recorded),
         })
     }
+}
+
+/// Whether the row of this event archives its user: the next event says so.
+fn archives(recorded: &RecordedEvent<'_>) -> bool {
+    let Event::UserDeactivated { user, row: Some(_) } = recorded.event else { return false };
+    let next = following(recorded).next();
+    matches!(next, Some(Event::UserArchived { user: archived }) if archived == user)
+}
+
+/// The events of the commit after this one.
+fn following<'a>(recorded: &RecordedEvent<'a>) -> impl Iterator<Item = &'a Event> {
+    let nth =
+        usize::try_from(recorded.version - recorded.commit.first_version).unwrap_or(usize::MAX);
+    recorded.commit.events.iter().skip(nth.saturating_add(1))
 }
 
 wire_enum! {
@@ -202,10 +223,7 @@ impl RowAccount {
         let Event::UserCreated { person, .. } = recorded.event else { return None };
         let (mut is_account, mut number) = (false, None);
         // The events of the account follow the row's own event, before the event of the next row.
-        let nth =
-            usize::try_from(recorded.version - recorded.commit.first_version).unwrap_or(usize::MAX);
-        let rest = recorded.commit.events.iter().skip(nth.saturating_add(1));
-        for event in rest.take_while(|event| event.row().is_none()) {
+        for event in following(recorded).take_while(|event| event.row().is_none()) {
             match event {
                 Event::AccountOpened { .. } => is_account = true,
                 Event::NumberAssigned { number: assigned, .. } => number = Some(assigned.clone()),

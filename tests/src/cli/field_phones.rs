@@ -124,7 +124,7 @@ fn row_without_a_phone_names_the_row_that_got_it() {
     let rows = phones_of_rows(&cli);
     assert_eq!([&rows[0].0, &rows[1].0], ["added", "added"]);
     assert_eq!(rows[2].0, "rejected:phone.already_provisioned");
-    assert!(rows[2].1.ends_with("(by row 1, line 2)"), "{rows:?}");
+    assert!(rows[2].1.contains("has the same phone number: row 1, line 2;"), "{rows:?}");
     assert_eq!(cli.rows(&["users"]).len(), 4);
     let listed = cli.rows(&["phones", "--search", "448071"]);
     assert_eq!((listed.len(), &listed[0]["user"]), (1, &json!("bob")));

@@ -74,16 +74,17 @@ fn removed_lock_file_lets_no_second_process_write() {
     std::fs::remove_file(&lock).unwrap();
     let file = cli.data().join("log/00000000000000000001.log");
     let log = || String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
-    for words in [&["users", "add", "eve"][..], &["users"], &["config", "set", "company_name", "X"]]
+    for words in
+        [&["users", "add", "evelyn"][..], &["users"], &["config", "set", "company_name", "X"]]
     {
         let output = cli.run(words).expect_status(4);
         assert!(output.stderr.contains("in use"), "{words:?}: {}", output.stderr);
     }
-    assert!(!log().contains("eve"), "a second process has written");
+    assert!(!log().contains("evelyn"), "a second process has written");
     assert!(first.try_wait().unwrap().is_none(), "the first process goes on");
     let stop = Command::new("kill").args(["-INT", &first.id().to_string()]).status();
     assert!(stop.unwrap().success());
     wait_for("the first process ends", || first.try_wait().unwrap());
-    cli.run(&["users", "add", "eve"]).expect_status(0);
-    assert!(log().contains("eve"), "the log shows what is written");
+    cli.run(&["users", "add", "evelyn"]).expect_status(0);
+    assert!(log().contains("evelyn"), "the log shows what is written");
 }

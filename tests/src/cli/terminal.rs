@@ -80,7 +80,6 @@ fn reading_verb_creates_no_folder() {
         &["runs", "list"],
         &["imports", "rows", "latest"],
         &["query", "users"],
-        &["config", "get"],
         &["log", "latest"],
     ] {
         let output = cli.run(words).expect_status(2);

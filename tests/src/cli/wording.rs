@@ -273,3 +273,60 @@ fn json_has_null_where_a_table_has_a_dash() {
     }
     assert!(answered > 30, "{answered} queries were answered");
 }
+
+/// The lines of a text that hold this word.
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|one| one.eq_ignore_ascii_case(word))
+}
+
+/// A person with a mail is invited in the summary, the list of runs and the log. JSON keeps the words of the contract.
+#[test]
+fn invited_person_has_one_word_in_all_tables() {
+    let cli = Cli::with_three_people();
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes"];
+    let summary = cli.run(&start).expect_status(0).stdout;
+    let shown = |words: &[&str]| cli.run(words).expect_status(0).stdout;
+    let (runs, run) = (shown(&["runs"]), shown(&["runs", "show", "latest"]));
+    let (log, only) = (shown(&["log", "latest"]), shown(&["log", "latest", "--status", "invited"]));
+    for text in [&summary, &runs, &run, &log, &only] {
+        assert!(has_word(text, "invited"), "{text}");
+        assert!(!["passed", "success"].iter().any(|word| has_word(text, word)), "{text}");
+    }
+    assert_eq!(cli.rows(&["log", "latest", "--status", "invited"])[0]["status"], "success");
+    let phones = shown(&["phones"]);
+    assert!(phones.contains("LISTED SINCE") && !phones.contains("UPDATED AT"), "{phones}");
+    let user = shown(&["users", "show", "ann"]);
+    let names: Vec<&str> = user.lines().map(|line| line.split("  ").next().unwrap()).collect();
+    assert!(names.contains(&"why the last link ended"), "{user}");
+    assert!(names.iter().all(|name| !name.contains('_')), "{user}");
+}
+
+/// A row of MangoApps with DELETED archives its user: summary, rows and list of users say so.
+#[test]
+fn archived_user_has_one_word_in_all_tables() {
+    let cli = Cli::new();
+    let file = |name: &str, enabled: &[&str]| {
+        let row = |(n, word): (usize, &&str)| format!("E{n},Ann{n},Lee,{word}\n");
+        let rows: String = enabled.iter().enumerate().map(row).collect();
+        cli.file(name, &format!("employee id,firstname,lastname,Enabled\n{rows}"))
+    };
+    let (staff, changes) =
+        (file("a.csv", &["TRUE"; 3]), file("b.csv", &["TRUE", "FALSE", "DELETED"]));
+    let import = |file: &str| {
+        let words = ["import", file, "--dialect", "mangoapps", "--existing", "update"];
+        cli.run(&words).expect_status(0).stdout
+    };
+    import(&staff);
+    let summary = import(&changes);
+    assert!(summary.contains("1 unchanged, 1 deactivated, 1 archived"), "{summary}");
+    let rows = cli.run(&["imports", "rows", "latest"]).expect_status(0).stdout;
+    let line = |key: &str| rows.lines().find(|line| line.contains(key)).unwrap_or_default();
+    assert!(line("E1").contains("deactivated") && line("E2").contains("archived"), "{rows}");
+    let only = cli.rows(&["imports", "rows", "latest", "--outcome", "archived"]);
+    assert_eq!(only.len(), 1);
+    assert_eq!(
+        (&only[0]["outcome"], &only[0]["archived"]),
+        (&Value::from("deactivated"), &Value::from(true))
+    );
+    assert_eq!(cli.rows(&["users", "list", "--state", "archived"])[0]["user"], "E2");
+}

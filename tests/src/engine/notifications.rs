@@ -200,7 +200,7 @@ async fn requester_is_notified_of_run_start_and_end() {
     assert_eq!(notices.len(), 3);
     let completed = &notice("run_completed", &first).content;
     assert_eq!(completed.subject, "Your bulk invitation on WhatsApp is complete: 1 of 1 invited");
-    assert!(completed.text.contains("Passed: 1\nSkipped: 0\nFailed: 0"), "{}", completed.text);
+    assert!(completed.text.contains("Invited: 1\nSkipped: 0\nFailed: 0"), "{}", completed.text);
     let started = &notice("run_started", &second).content;
     assert_eq!(started.subject, "Your bulk invitation on WhatsApp has begun");
     notice("run_completed", &second);

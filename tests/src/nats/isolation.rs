@@ -325,9 +325,20 @@ async fn attack(site: &Site, accounts: &[String]) {
             }
             let inbox = attacker.new_inbox();
             let mut answers = attacker.subscribe(inbox.clone()).await.unwrap();
-            attacker.publish_with_reply(call.clone(), inbox, payload.into()).await.unwrap();
-            let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
-            let answer = answer.unwrap_or_else(|_| panic!("{user} {call}: no answer")).unwrap();
+            // A server that has too much to do drops messages, so the call is repeated.
+            let asking = async {
+                loop {
+                    let (call, inbox) = (call.clone(), inbox.clone());
+                    let payload = payload.clone().into();
+                    attacker.publish_with_reply(call, inbox, payload).await.unwrap();
+                    let again = tokio::time::timeout(ANSWER_TIMEOUT / 10, answers.next());
+                    if let Ok(answer) = again.await {
+                        return answer.unwrap();
+                    }
+                }
+            };
+            let answer = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+            let answer = answer.unwrap_or_else(|_| panic!("{user} {call}: no answer"));
             assert_ne!(answer.status, Some(StatusCode::NO_RESPONDERS), "{user} {call}");
         }
         let seen = collect(&mut spies, &mut leaks).await;

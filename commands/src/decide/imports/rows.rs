@@ -137,7 +137,8 @@ impl<'a> Rows<'a> {
         row_ref: RowRef,
         mut problems: Vec<Problem>,
     ) {
-        // A row with problems is invalid, even if it is a duplicate too. Some dialects report the duplicate first.
+        // A duplicate row with problems is invalid, not a duplicate. In dialects that never update users it is the other
+        // way round.
         if let Some(problem) = self.duplicate(folded, row)
             && (problems.is_empty()
                 || self.dialect.is_some_and(|dialect| dialect.existing_is_duplicate()))

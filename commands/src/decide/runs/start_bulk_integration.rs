@@ -1,5 +1,6 @@
 //! `StartBulkIntegration`: shows how many people a run would reach, or confirms it.
 
+mod nobody;
 mod source;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -20,6 +21,7 @@ use crate::dialect::RunLimit;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
 use crate::values::{Code, Personal, Refusal, RunId, Time};
+use nobody::Nobody;
 pub(crate) use source::keys;
 pub use source::{MAX_NAMED_USERS, SourceBody};
 
@@ -199,6 +201,10 @@ impl RunRequest {
     pub(crate) fn check(&self, company: &Company, at: Time) -> Result<Selection, Refusal> {
         self.check_id(company)?;
         let selection = select(company, self.list, &self.source, self.channel, at)?;
+        if selection.picks.is_empty() {
+            let (source, channel, list) = (&self.source, self.channel, self.list);
+            return Err(Nobody { source, channel, list, at }.refusal(company));
+        }
         let people = people_by_limit(company, &self.source, &selection.picks);
         self.check_size(company, people)?;
         Ok(selection)

@@ -11,8 +11,11 @@
 //! | commas between thousands, as spreadsheets write them | `+84,923,448,071` |
 //! | digits of other scripts, full-width characters | `＋８４９２３４４８０７１`, `+٨٤٩٢٣٤٤٨٠٧١` |
 //!
-//! Everything else is refused, above all a text that may be more or less than one number: a decimal number, a date,
-//! an IP address, a range, two numbers, an extension, a trunk zero as in `+44 (0) 20`.
+//! The setting `assume_plus` accepts a number without `+` and `00` too. Everything else is refused, above all a text
+//! that may be more or less than one number: a decimal number, a date, an IP address, a range, two numbers, an
+//! extension, a trunk zero as in `+44 (0) 20`. Control characters and invisible characters have codes of their own.
+
+use boarding_csv::{has_control, has_invisible};
 
 use super::super::code::{Code, Refusal};
 
@@ -91,8 +94,16 @@ const COUNTRY_CODE_DIGITS: usize = 3;
 
 impl Typed {
     /// # Errors
-    /// [`Code::PhoneScientificNotation`], [`Code::PhoneInvalid`], or `other` for a text with anything but digits in it.
+    /// [`Code::FieldControlCharacter`], [`Code::FieldInvisibleCharacter`], [`Code::PhoneScientificNotation`],
+    /// [`Code::PhoneInvalid`], or `other` for a text with anything but digits in it.
     pub(super) fn read(text: &str, other: Code) -> Result<Self, NotPhone> {
+        let text = text.trim();
+        if has_control(text) {
+            return Err(NotPhone::new(Code::FieldControlCharacter));
+        }
+        if has_invisible(text) {
+            return Err(NotPhone::new(Code::FieldInvisibleCharacter));
+        }
         let folded: String = text.chars().map(narrow).collect();
         let trimmed = folded.trim();
         if is_scientific(trimmed) {

@@ -2,6 +2,7 @@
 
 mod pool;
 mod server;
+mod stream;
 mod talk;
 mod timeouts;
 

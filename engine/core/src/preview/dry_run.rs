@@ -304,7 +304,8 @@ impl Attention {
             }
             _ => return,
         };
-        if kind.len() < PREVIEW_ATTENTION_ROWS {
+        // One more than is shown: a list that would leave out a single row shows it instead.
+        if kind.len() <= PREVIEW_ATTENTION_ROWS {
             kind.push(row.clone());
         }
     }

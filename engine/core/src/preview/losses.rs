@@ -58,14 +58,17 @@ impl Losses {
 impl Lost {
     fn add(&mut self, count: u64, line: u64) {
         self.count += count;
-        if count > 0 && self.lines.len() <= LINES_SHOWN {
+        if count > 0 && self.lines.len() <= LINES_SHOWN + 1 {
             self.lines.push(line);
         }
     }
 
     fn lines(&self) -> String {
-        let shown: Vec<_> = self.lines.iter().take(LINES_SHOWN).map(u64::to_string).collect();
-        let more = if self.lines.len() > LINES_SHOWN { ", …" } else { "" };
+        // A single line more is shown instead of the mark for it.
+        let all = self.lines.len() <= LINES_SHOWN + 1;
+        let count = if all { self.lines.len() } else { LINES_SHOWN };
+        let shown: Vec<_> = self.lines.iter().take(count).map(u64::to_string).collect();
+        let more = if all { "" } else { ", …" };
         let word = if self.lines.len() == 1 { "line" } else { "lines" };
         format!("{word} {}{more}", shown.join(", "))
     }

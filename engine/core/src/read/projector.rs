@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, RETRY_MILLIS};
 use crate::read::store::view::View;
 use crate::read::store::{Meta, Store, StoreError, command_key};
-use boarding_log::{EventLog, Location, Reader, RecentCommands};
+use boarding_log::{CommandIndex, EventLog, Location, Reader};
 
 mod error;
 mod log_batch;
@@ -36,8 +36,8 @@ struct Shared {
     view: RwLock<View>,
     /// The position that rows must reach before queries are answered: the end of the log at the start.
     target: AtomicU64,
-    /// The commands of the log while the store is repaired and filled again.
-    recalled: RwLock<Option<RecentCommands>>,
+    /// The commands of old commits, read again from the log. None unless the store is being filled again.
+    reread: RwLock<Option<CommandIndex>>,
     /// The last applied position, or an error text while the rows cannot be used.
     seen: Seen,
     requests: mpsc::Sender<ProjectorRequest>,
@@ -72,7 +72,7 @@ impl ReadModels {
         let shared = Arc::new(Shared {
             view: RwLock::new(store.view(meta.clone(), &lease)),
             target: AtomicU64::new(log.end()),
-            recalled: RwLock::new((!is_open).then(RecentCommands::default)),
+            reread: RwLock::new((!is_open).then(CommandIndex::default)),
             seen: Seen::at(meta.position),
             store,
             requests,
@@ -155,11 +155,11 @@ impl ReadModels {
         company: &CompanyId,
         command: CommandId,
     ) -> Result<Option<Location>, StoreError> {
-        let recalled = self.shared.recalled.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(recalled) = &*recalled {
-            return Ok(recalled.find(company, command));
+        let reread = self.shared.reread.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reread) = &*reread {
+            return Ok(reread.find(company, command));
         }
-        drop(recalled);
+        drop(reread);
         let bytes = self.shared.store.get_raw(&command_key(company, command))?;
         Ok(bytes
             .and_then(|bytes| bytes.try_into().ok())
@@ -332,7 +332,7 @@ impl Follower {
         let is_indexed = meta.position >= self.indexed;
         self.adopt(meta);
         if is_indexed {
-            *self.shared.recalled.write().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.shared.reread.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Ok(true)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use boarding_commands::values::{CommandId, CompanyId};
 
 use super::frame::SEGMENT_HEADER;
-use crate::commands::RecentCommands;
+use crate::commands::CommandIndex;
 use crate::{Head, Location};
 
 /// The distance between two indexed frames, in bytes. A read from a position skips at most this many
@@ -13,12 +13,12 @@ use crate::{Head, Location};
 const MARK_EVERY_BYTES: u64 = 64 * 1024;
 
 /// The index holds only durable commits. A commit needs 16 bytes, and 29 more while it is in
-/// [`RecentCommands`].
+/// [`CommandIndex`].
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) streams: HashMap<CompanyId, Stream>,
     pub(super) segments: Vec<Segment>,
-    pub(super) commands: RecentCommands,
+    pub(super) commands: CommandIndex,
     /// The index of the caller has the commands up to this position, so `commands` has only later ones.
     pub(super) commands_indexed_up_to: u64,
     /// The last position.

@@ -7,14 +7,14 @@ use boarding_commands::values::CompanyId;
 use super::frame::{Message, Stored};
 use super::recent::Recent;
 use crate::Head;
-use crate::commands::RecentCommands;
+use crate::commands::CommandIndex;
 
 /// The view holds only durable commits. Its size grows with the number of companies, and of commands that are not in
 /// the caller's index yet.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) companies: BTreeMap<CompanyId, CompanyHead>,
-    pub(super) commands: RecentCommands,
+    pub(super) commands: CommandIndex,
     /// The index of the caller has the commands up to this position, so `commands` has only later ones.
     pub(super) commands_indexed_up_to: u64,
     /// The last position.

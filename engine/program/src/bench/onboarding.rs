@@ -122,8 +122,11 @@ fn write_sample(path: &Path, people: u64) -> io::Result<()> {
 }
 
 async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<(), BenchError> {
-    let settings =
-        json!({"bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true}});
+    let settings = json!({
+        "bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true},
+        // A run by SMTP needs both.
+        "link_base_url": "https://bench.example/link", "mail_from": "bench@acme.example",
+    });
     submit(engine, company, "SetCompanyConfig", settings).await?;
     for role in sample_data::ROLES {
         submit(
@@ -207,7 +210,7 @@ impl fmt::Display for Measured {
             let of = |name: &str| outcome.get(name).map(ToString::to_string).unwrap_or_default();
             writeln!(
                 f,
-                "passed {} · skipped {} · failed {}",
+                "invited {} · skipped {} · failed {}",
                 of("passed"),
                 of("skipped"),
                 of("failed")

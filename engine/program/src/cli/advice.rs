@@ -57,6 +57,7 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
             )
         }
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
+        ("run.empty_selection", ..) => of_empty_selection(details)?,
         ("query.not_found", ..) => list_of(details)?.to_owned(),
         _ => fixed(code)?.to_owned(),
     })
@@ -76,6 +77,20 @@ fn option_of(field: &str) -> Option<&'static str> {
         "channel" => Some("--channel whatsapp or --channel imessage"),
         _ => None,
     }
+}
+
+/// What may be selected instead of nobody.
+fn of_empty_selection(details: &Value) -> Option<String> {
+    let count = |name: &str| details.get(name).and_then(Value::as_u64).unwrap_or(0);
+    if let Some(run) = details.get("run").and_then(Value::as_str) {
+        return Some(match (count("failed"), count("uncertain")) {
+            (0, 0) => format!("list the people of the run: boarding log {run}"),
+            (_, 0) => format!("retry those who failed: boarding runs retry {run} --failed"),
+            _ => format!("retry the uncertain ones: boarding runs retry {run} --uncertain"),
+        });
+    }
+    let unit = details.get("org_units")?.as_array()?.first()?.as_str()?;
+    Some(format!("list the people of a unit: boarding users list --org-unit {}", quoted(unit)))
 }
 
 /// The verb that finds what a query did not find.
@@ -105,8 +120,11 @@ fn first_import(query: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether the advice for a refusal shows this detail.
+/// Whether the message or the advice of a refusal shows this detail.
 pub(super) fn shows(code: &str, detail: &str) -> bool {
+    if code == "run.empty_selection" {
+        return true;
+    }
     (code, detail) == ("import.none_available", "query")
         || code == "csv.invalid_encoding" && matches!(detail, "readings" | "hint")
 }

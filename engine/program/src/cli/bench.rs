@@ -17,6 +17,7 @@ use boarding_core::engine::LogChoice;
 
 mod nats;
 mod places;
+mod smtp;
 
 /// Measures the speed of this program on this machine
 #[derive(Debug, Args)]
@@ -25,6 +26,7 @@ Examples:
   boarding bench run
   boarding bench run --people 100000 --channel null
   boarding bench import --rows 1000000
+  boarding bench smtp --connections 32
   boarding bench log --events 100000 --data /mnt/fast-disk
   boarding bench nats --nats nats://localhost:4222 --monitor http://localhost:8222")]
 pub(super) struct Bench {
@@ -49,6 +51,8 @@ enum Verb {
         #[arg(long, value_enum, default_value_t = RunTransport::Both)]
         channel: RunTransport,
     },
+    /// Measures a run by SMTP to a local mail server that accepts everything, beside a plain client of it
+    Smtp(smtp::Smtp),
     /// Measures an import
     Import {
         /// The number of rows of the file
@@ -110,6 +114,7 @@ impl Bench {
                 measure_job(&folder, rows, add_phones, JobRun::None, out).await?;
                 measure_disk(&folder, out)
             }
+            Verb::Smtp(verb) => verb.run(&folder(common)?, out).await,
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
             Verb::Places(verb) => verb.run(out).await,
         }

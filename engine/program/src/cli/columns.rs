@@ -1,6 +1,12 @@
-//! The columns of tables, and the text of JSON values.
+//! The columns of tables.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::fields::text;
+
+mod texts;
+
+pub(super) use texts::{text_of, text_of_field};
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
@@ -10,82 +16,39 @@ pub(super) struct Column {
     pub field: &'static str,
     /// Whether the column is left out first where the terminal is too narrow.
     pub minor: bool,
+    /// The cells that differ from the word of the contract.
+    words: fn(&Value) -> Option<&'static str>,
 }
 
 pub(super) const fn column(title: &'static str, field: &'static str) -> Column {
-    Column { title, field, minor: false }
+    Column { title, field, minor: false, words: |_| None }
 }
 
 const fn minor(title: &'static str, field: &'static str) -> Column {
-    Column { title, field, minor: true }
+    Column { title, field, minor: true, words: |_| None }
+}
+
+/// The status of a person in a run. Everywhere else such a person is called invited.
+const fn status_in_run() -> Column {
+    let words = |row: &Value| (text(row, "status") == "success").then_some("invited");
+    Column { words, ..column("STATUS", "/status") }
+}
+
+/// The outcome of a row. The contract has no word of its own for a row that archives its user.
+const fn row_outcome() -> Column {
+    let words =
+        |row: &Value| (row.get("archived") == Some(&Value::Bool(true))).then_some("archived");
+    Column { words, ..column("OUTCOME", "/outcome") }
 }
 
 impl Column {
     pub(super) fn cell(&self, row: &Value) -> String {
+        if let Some(word) = (self.words)(row) {
+            return word.to_owned();
+        }
         let name = self.field.trim_start_matches('/');
         let text = row.pointer(self.field).map(|value| text_of_field(name, value));
         text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
-    }
-}
-
-/// The text of a field for people.
-pub(super) fn text_of_field(name: &str, value: &Value) -> String {
-    match (name, value) {
-        ("source", Value::Object(source)) => text_of_source(source),
-        _ => text_of(value),
-    }
-}
-
-/// The source of a run: `import 01J…`, `org units Sales, Europe`, `users ann, bob`, `resend expired`.
-fn text_of_source(source: &Map<String, Value>) -> String {
-    let Some((kind, given)) = source.iter().next() else { return String::new() };
-    let list = |name: &str| given.get(name).map(text_of).unwrap_or_default();
-    match kind.as_str() {
-        "org_units" => {
-            let deep = given.get("include_descendants") == Some(&Value::Bool(true));
-            let below = if deep { " with sub-units" } else { "" };
-            format!("org units {}{below}", list("org_units"))
-        }
-        "resend" => match given.get("filter") {
-            Some(Value::String(filter)) => format!("resend {filter}"),
-            _ => format!("resend {}", given.get("users").map(names).unwrap_or_default()),
-        },
-        "users" => format!("users {}", names(given)),
-        "failed_of" => format!("{} people of run {}", list("outcomes"), list("run")),
-        _ => format!("{kind} {}", text_of(given)),
-    }
-}
-
-/// The first of many names, and how many more there are.
-fn names(list: &Value) -> String {
-    const SHOWN: usize = 5;
-    let names = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    let shown = names.iter().take(SHOWN).map(text_of).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-/// The text of a JSON value for people. Null is `-`.
-pub(super) fn text_of(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(list) => list.iter().map(text_of).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => match (fields.get("code"), fields.get("message")) {
-            (Some(code), Some(message)) => {
-                let column = fields.get("column").and_then(Value::as_str);
-                let place = column.map(|column| format!("{column}: ")).unwrap_or_default();
-                format!("{place}{} [{}]", text_of(message), text_of(code))
-            }
-            _ => {
-                let named =
-                    |(name, value): (&String, &Value)| format!("{name}: {}", text_of(value));
-                fields.iter().map(named).collect::<Vec<_>>().join(", ")
-            }
-        },
     }
 }
 
@@ -95,7 +58,7 @@ pub(super) const RUNS: &[Column] = &[
     column("STATE", "/state"),
     minor("QUEUE PLACE", "/queue_place"),
     column("TOTAL", "/total"),
-    column("PASSED", "/passed"),
+    column("INVITED", "/passed"),
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
     minor("REMAINING", "/remaining"),
@@ -150,7 +113,7 @@ pub(super) const LOG: &[Column] = &[
     minor("EMAIL", "/email"),
     minor("ORG UNIT", "/org_unit"),
     minor("CHANNEL", "/channel"),
-    column("STATUS", "/status"),
+    status_in_run(),
     minor("DELIVERY", "/delivery"),
     minor("CODE", "/code"),
     column("REASON", "/reason"),
@@ -170,7 +133,7 @@ pub(super) const NOTIFICATIONS: &[Column] = &[
 /// The columns of the integration log for people who got no invitation.
 pub(super) const UNREACHED: &[Column] = &[
     column("USERNAME", "/username"),
-    column("STATUS", "/status"),
+    status_in_run(),
     minor("CODE", "/code"),
     column("REASON", "/reason"),
 ];
@@ -196,7 +159,7 @@ pub(super) const COUNTS: &[Column] = &[
     column("UPDATED", "/updated"),
     column("UNCHANGED", "/unchanged"),
     column("ACTIVATED", "/activated"),
-    column("DEACTIVATED", "/deactivated"),
+    column("DEACTIVATED OR ARCHIVED", "/deactivated"),
     column("SKIPPED", "/skipped"),
     column("DUPLICATE", "/duplicate"),
     column("INVALID", "/invalid"),
@@ -212,7 +175,7 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
     column("ROW", "/row"),
     minor("LINE", "/line"),
     column("USER", "/key"),
-    column("OUTCOME", "/outcome"),
+    row_outcome(),
     minor("PHONE", "/phone"),
     column("PROBLEMS", "/problems"),
     column("WARNINGS", "/warnings"),
@@ -231,8 +194,9 @@ pub(super) const CHANGES: &[Column] = &[
 pub(super) const UNDONE: &[Column] = &[
     column("ROW", "/row"),
     column("USER", "/key"),
-    column("OUTCOME", "/outcome"),
+    row_outcome(),
     column("UNDO", "/undo"),
+    column("CHANGED BY", "/changed_by"),
 ];
 
 /// The problems of rows, one per line.
@@ -250,7 +214,7 @@ pub(super) const PHONES: &[Column] = &[
     column("USER", "/user"),
     column("FULL NAME", "/full_name"),
     column("CHANNELS", "/channels"),
-    minor("UPDATED AT", "/updated_at"),
+    minor("LISTED SINCE", "/updated_at"),
 ];
 
 pub(super) const USERS: &[Column] = &[
@@ -281,7 +245,7 @@ pub(super) const NUMBERS: &[Column] = &[
     column("USER", "/user"),
     column("TAG", "/tag"),
     minor("COOLING UNTIL", "/cooling_until"),
-    minor("UPDATED AT", "/updated_at"),
+    minor("CHANGED AT", "/updated_at"),
 ];
 
 /// Suggested numbers.
@@ -397,25 +361,14 @@ pub(super) const HISTORY: &[Column] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::cli::labels::label;
 
+    /// A table and the details of a row call a field by one word.
     #[test]
-    fn json_values_have_texts() {
-        let problem =
-            json!({"column": "email", "code": "field.required", "message": "Fill it in."});
-        assert_eq!(text_of(&json!([problem])), "email: Fill it in. [field.required]");
-        assert_eq!(text_of(&json!({"whatsapp": "invited"})), "whatsapp: invited");
-        assert_eq!(text_of(&json!([null, 1, "a"])), "-, 1, a");
-    }
-
-    #[test]
-    fn source_of_run_has_a_text() {
-        let text = |source: Value| text_of_field("source", &source);
-        assert_eq!(text(json!({"import": "01JD"})), "import 01JD");
-        assert_eq!(text(json!({"users": ["ann", "bob"]})), "users ann, bob");
-        let units = json!({"org_units": ["Sales"], "include_descendants": true});
-        assert_eq!(text(json!({"org_units": units})), "org units Sales with sub-units");
-        let resend = json!({"users": [], "filter": "expired"});
-        assert_eq!(text(json!({"resend": resend})), "resend expired");
+    fn headers_are_the_words_of_their_fields() {
+        for column in [RUNS, COUNTS].concat() {
+            let word = label(column.field.trim_start_matches('/')).to_uppercase();
+            assert!(column.field == "/waiting_for/what" || column.title == word, "{word}");
+        }
     }
 }

@@ -5,9 +5,11 @@ use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::common::Common;
 use super::definition::{ChangeWords, ListChange, present, submit_and_print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
+use super::output::Out;
 use super::session::Session;
 use boarding_commands::values::nearest;
 
@@ -73,6 +75,22 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Prints the defaults if the verb shows settings and the data folder does not exist yet.
+    pub(super) fn print_defaults(&self, common: &Common, out: &Out) -> Option<CliResult> {
+        let key = match &self.verb {
+            None => None,
+            Some(Verb::Get { key }) => key.as_deref(),
+            Some(_) => return None,
+        };
+        let data = common.data();
+        if data.exists() {
+            return None;
+        }
+        let data = data.display();
+        out.remark(&format!("there is no data folder {data} yet; these are the defaults"));
+        Some(print(out, &json!(Settings::default()), key))
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -163,24 +181,33 @@ fn unknown(key: &str) -> Failure {
 }
 
 /// Prints what a setting means and its default, for people.
-fn explain(session: &Session<'_>, name: &str) {
+fn explain(out: &Out, name: &str) {
     let default = Settings::default().flat().into_iter().find(|(path, _)| path == name);
     if let Some((_, default)) = default {
-        session.out.note(&format!("default: {default}"));
+        out.note(&format!("default: {default}"));
     }
     if let Some(meaning) = Settings::meaning(name) {
-        session.out.note(&format!("meaning: {meaning}"));
+        out.note(&format!("meaning: {meaning}"));
     }
 }
 
 async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
-    let out = session.out;
-    let row = session.row("config", json!({})).await?;
+    if !session.engine.companies().contains(&session.company) {
+        let company = &session.company;
+        session.out.remark(&format!(
+            "this data folder has no company {company} yet; these are the defaults"
+        ));
+    }
+    print(session.out, &session.row("config", json!({})).await?, key)
+}
+
+/// Prints a company's settings, or one with its default and meaning.
+fn print(out: &Out, row: &Value, key: Option<&str>) -> CliResult {
     let Some(key) = key else {
         if out.is_json() {
-            out.document(&row);
+            out.document(row);
         } else {
-            out.fields(&flat(&row));
+            out.fields(&flat(row));
         }
         return Ok(Done::Completely);
     };
@@ -191,7 +218,7 @@ async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
         Value::String(text) if !out.is_json() => out.line(text),
         _ => out.document(value),
     }
-    explain(session, &name);
+    explain(out, &name);
     Ok(Done::Completely)
 }
 

@@ -14,9 +14,9 @@ use super::session::Session;
 Examples:
   boarding history --company acme --json
   boarding history user:janeuser115 --company acme
-  boarding history run:01JD0000000000000000000000 --company acme")]
+  boarding history run:latest --company acme")]
 pub(super) struct History {
-    /// run:ID, user:KEY, import:ID or phone:E164 [default: all events of the company]
+    /// run:ID, user:KEY, import:ID or phone:E164; `latest` for an ID is the newest [default: all events of the company]
     entity: Option<String>,
     #[command(flatten)]
     limit: Limit,

@@ -158,12 +158,11 @@ impl Import {
             }
             return Ok(done);
         }
-        if self.invite && session.given_id().is_none() {
-            if !consent.to_import(session, &digest).await? {
-                session.out.line("nothing was imported");
-                kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
-                return Ok(Done::Completely);
-            }
+        let asks = self.invite && session.given_id().is_none();
+        if asks && !consent.to_import(session, &digest).await? {
+            session.out.line("nothing was imported");
+            kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
+            return Ok(Done::Completely);
         }
         let accepted = session.submit("ImportFile", body).await?;
         let row = wait(session, &accepted).await?;
@@ -347,7 +346,7 @@ async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     }
     // A run has said it already.
     if text(row, "run").is_empty() {
-        watch::note_placeholders(session).await;
+        watch::note_placeholders(session, watch::has_links(&mails)).await;
     }
     let failed = mails.iter().filter(|mail| text(mail, "state") == "failed").count() as u64;
     if failed > 0 {
@@ -377,7 +376,8 @@ async fn suggest_run(
     row: &Value,
     lacks_phones: bool,
 ) -> Result<(), Failure> {
-    if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
+    // Nobody is new or changed if all rows were skipped, so there is nothing to suggest.
+    if number(row, "created") + number(row, "updated") + number(row, "unchanged") == 0 {
         return Ok(());
     }
     let config = session.row("config", json!({})).await?;

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
-use super::fields;
+use super::fields::text;
 use super::import_rows;
 use super::latest;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
+use super::since;
 use super::watch;
 
 mod undo;
@@ -75,7 +76,8 @@ enum Verb {
 struct Rows {
     /// The import's id, or `latest`
     id: String,
-    /// Only rows with this outcome: created (or inserted), updated, unchanged, skipped, duplicate, invalid, …
+    /// Only rows with this outcome: created (or inserted), updated, unchanged, activated, deactivated, archived,
+    /// skipped, duplicate, invalid
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// Only rows whose phone has this outcome: added, already_present, rejected
@@ -107,8 +109,8 @@ impl Imports {
                 let id = latest::import(session, id).await?;
                 let row = session.row("import", json!({"import": id})).await?;
                 let shown = list::show_row(session.out, &row);
-                let missing = session.engine.missing_file(fields::text(&row, "sha256"));
-                match missing.filter(|_| fields::text(&row, "state") == "processing") {
+                let missing = session.engine.missing_file(text(&row, "sha256"));
+                match missing.filter(|_| text(&row, "state") == "processing") {
                     Some(why) => Err(watch::blocked(&id, &why)),
                     None => shown,
                 }
@@ -127,7 +129,7 @@ impl Imports {
                     "to follow the link of the mail by hand: boarding runs start --channel whatsapp --link LINK {}",
                     session.location_options()
                 ));
-                watch::note_placeholders(session).await;
+                watch::note_placeholders(session, true).await;
                 Ok(sent)
             }
             Verb::Rows(rows) => rows.run(session).await,
@@ -154,15 +156,23 @@ impl Imports {
 impl Rows {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let id = latest::import(session, self.id).await?;
-        // OCM calls created users inserted.
+        let archived = self.outcome.as_deref() == Some("archived");
+        // OCM calls created users inserted. The contract calls a row that archives its user deactivated.
         let outcome = self.outcome.map(|outcome| match outcome.as_str() {
             "inserted" => "created".to_owned(),
+            "archived" => "deactivated".to_owned(),
             _ => outcome,
         });
         let params =
             json!({"import": id, "outcome": outcome, "undo": self.undo, "with": self.with});
         let columns = if self.undo.is_some() { columns::UNDONE } else { columns::IMPORT_ROWS };
-        let Some(phone) = self.phone else {
+        if self.undo.is_some() && self.export.format().is_none() && !session.out.is_json() {
+            let mut rows = session.rows("import_rows", params, self.limit.limit).await?;
+            since::add_causes(session, &id, &mut rows).await?;
+            session.out.table(columns, &rows);
+            return Ok(Done::Completely);
+        }
+        if !archived && self.phone.is_none() {
             return list::show_or_write(
                 session,
                 "import_rows",
@@ -172,8 +182,12 @@ impl Rows {
                 &self.export,
             )
             .await;
+        }
+        let phone = self.phone.unwrap_or_default();
+        let matches = |row: &Value| {
+            text(row, "phone").starts_with(&phone) && (!archived || import_rows::is_archived(row))
         };
-        let mut rows = import_rows::by_phone(session, params, &phone).await?;
+        let mut rows = import_rows::matching(session, params, matches).await?;
         rows.truncate(self.limit.limit.unwrap_or(usize::MAX));
         if session.out.is_json() {
             rows.iter().for_each(|row| session.out.document(row));

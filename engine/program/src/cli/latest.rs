@@ -1,6 +1,6 @@
 //! Resolves the word `latest` to the id of the newest import, run, report or archive of pictures.
 
-use boarding_commands::values::{Code, Refusal};
+use boarding_commands::values::{Code, ImportId, Refusal};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -35,7 +35,12 @@ async fn resolve(
     none: Code,
 ) -> Result<String, Failure> {
     if id != "latest" {
-        return Ok(id);
+        if id.parse::<ImportId>().is_ok() {
+            return Ok(id);
+        }
+        let code = if field == "run" { Code::RunNotFound } else { Code::ImportNotFound };
+        let words = format!("{id} is no id; write an id of the list, or latest for the newest");
+        return Err(Refusal::new(code).saying(&words).into());
     }
     let newest = session.rows(query, json!({}), Some(1)).await?;
     let id = newest.first().map(|row| text(row, field).to_owned());

@@ -136,7 +136,7 @@ pub(super) fn show_row(out: &Out, row: &Value) -> CliResult {
     if out.is_json() {
         out.document(row);
     } else {
-        out.fields(row);
+        out.details(row);
     }
     Ok(Done::Completely)
 }

@@ -19,7 +19,8 @@ Examples:
 pub(super) struct Log {
     /// The run's id, or `latest`
     run: String,
-    /// Only people with this status: queued, dispatching, success, skipped, failed, withdrawn
+    /// Only people with this status: queued, dispatching, invited, skipped, failed, withdrawn. JSON and CSV say success
+    /// for invited
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     /// Only people with this text in the user name or email address
@@ -34,7 +35,11 @@ pub(super) struct Log {
 impl Log {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let run = latest::run(session, self.run).await?;
-        let params = json!({"run": run, "status": self.status, "search": self.search});
+        let status = self.status.map(|status| match status.to_lowercase().as_str() {
+            "invited" => "success".to_owned(),
+            _ => status,
+        });
+        let params = json!({"run": run, "status": status, "search": self.search});
         list::show_or_write(
             session,
             "integration_log",

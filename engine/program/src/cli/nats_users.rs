@@ -40,7 +40,8 @@ enum Verb {
     List(Limit),
     /// Sets the actors that a user may name; they replace earlier ones
     #[command(
-        after_help = "Example:\n  boarding nats-users bind acme-publisher hr@acme.example --company acme"
+        after_help = "Example:\n  boarding nats-users bind acme-publisher hr@acme.example --company acme",
+        override_usage = "boarding nats-users bind [OPTIONS] <NATS_USER> <ACTOR>...|--anyone"
     )]
     Bind(Bind),
     /// Removes the binding of a user

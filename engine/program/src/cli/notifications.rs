@@ -56,12 +56,15 @@ struct List {
 
 /// Sends mails again that failed or may have failed, and tries waiting mails now
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   boarding notifications resend --state failed --company acme --smtp smtp://mail.example
   boarding notifications resend batch_report.01JD0000000000000000000000.0 --company acme
 
-A mail that failed with delivery.uncertain may have been sent: its recipient may get it twice.")]
+A mail that failed with delivery.uncertain may have been sent: its recipient may get it twice.",
+    override_usage = "boarding notifications resend [OPTIONS] <KEY>...|--state <STATE>"
+)]
 struct Resend {
     /// The mails, by the key that the list shows
     #[arg(value_name = "KEY", required_unless_present = "state", conflicts_with = "state")]
@@ -120,7 +123,9 @@ impl Resend {
             session.out.note(
                 "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
             );
-            watch::note_placeholders(session).await;
+            let newest = usize::try_from(queued).unwrap_or(usize::MAX);
+            let mails = session.rows("notifications", json!({}), Some(newest)).await?;
+            watch::note_placeholders(session, watch::has_links(&mails)).await;
         }
         let ours = |key: &&String| {
             !before.contains(*key) && (self.keys.is_empty() || self.keys.contains(*key))

@@ -122,6 +122,9 @@ struct List {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "boarding numbers add [OPTIONS] <NUMBER>...|--file <FILE>|--from <NUMBER> --to <NUMBER>"
+)]
 struct Add {
     /// The numbers, with their country codes
     #[arg(required_unless_present_any = ["file", "from"], value_name = "NUMBER")]
@@ -141,6 +144,9 @@ struct Add {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "boarding numbers allocate [OPTIONS] <ORG_UNIT> <NUMBER>...|--quantity <NUMBERS>"
+)]
 struct Allocate {
     /// The organization, by its exact name
     org_unit: String,

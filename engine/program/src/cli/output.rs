@@ -1,5 +1,6 @@
 //! Prints results to stdout and everything else to stderr. No other module prints.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::advice;
 use super::columns::{Column, text_of, text_of_field};
 use super::failure::{CliResult, Failure};
+use super::labels::label;
 use super::words::counted;
 
 mod plain;
@@ -85,12 +87,23 @@ impl Out {
         }
     }
 
-    /// Prints the fields of a row, one per line.
-    pub(super) fn fields(&self, row: &Value) {
-        let fields = row.as_object().into_iter().flatten();
-        let width = fields.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+    /// Prints the fields of an object under their own names, one per line.
+    pub(super) fn fields(&self, object: &Value) {
+        self.named(object, |name| name.into());
+    }
+
+    /// Prints the fields of a row in the words of the tables, one per line.
+    pub(super) fn details(&self, row: &Value) {
+        self.named(row, label);
+    }
+
+    fn named(&self, object: &Value, word: impl Fn(&str) -> Cow<'_, str>) {
+        let fields = object.as_object().into_iter().flatten();
+        let width = fields.clone().map(|(name, _)| word(name).len()).max().unwrap_or(0);
         for (name, value) in fields {
-            self.line(&format!("{name:width$}  {}", text_of_field(name, value)));
+            let text = text_of_field(name, value);
+            let text = if text.is_empty() { "-" } else { &text };
+            self.line(&format!("{:width$}  {text}", word(name)));
         }
     }
 

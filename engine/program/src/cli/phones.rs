@@ -46,7 +46,7 @@ struct List {
     /// Only phones with this text in the phone, the user name or the name
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only phones that this import added
+    /// Only phones that this import added: `latest`, or its id
     #[arg(long, value_name = "latest|ID")]
     import: Option<String>,
     #[command(flatten)]

@@ -14,6 +14,7 @@ use super::latest;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::watch;
+use super::words::shown_of;
 use verbs::Verb;
 
 mod verbs;
@@ -116,7 +117,8 @@ impl Pictures {
             ));
             let params = json!({"import": import, "outcome": "invalid"});
             if invalid > 0 {
-                let rows = session.rows("picture_rows", params, Some(SHOWN_ROWS)).await?;
+                let shown = shown_of(invalid, SHOWN_ROWS);
+                let rows = session.rows("picture_rows", params, Some(shown)).await?;
                 out.table(columns::PICTURES, &rows);
                 let rest = invalid.saturating_sub(rows.len() as u64);
                 if rest > 0 {

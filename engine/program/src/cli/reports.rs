@@ -18,7 +18,10 @@ Examples:
   boarding reports --organization EMEA --company acme
   boarding reports show latest --company acme
   boarding reports show latest --invitation invitation_failed --company acme
-  boarding reports show 01JD0000000000000000000000 --csv -o report.csv --company acme")]
+  boarding reports show 01JD0000000000000000000000 --csv -o report.csv --company acme
+
+SUCCESS counts the rows that created an account, FAILED the other rows. INVITED, NOT INVITED and INVITATION FAILED count
+the accounts of the run that followed.")]
 pub(super) struct Reports {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -6,7 +6,7 @@ use super::columns::UNREACHED;
 use super::failure::Failure;
 use super::fields::{number, text};
 use super::session::Session;
-use super::words::counted;
+use super::words::{counted, shown_of};
 
 /// How many people without an invitation are listed for each status.
 pub(super) const SHOWN_PEOPLE: usize = 20;
@@ -30,12 +30,14 @@ pub(super) async fn print(
             continue;
         }
         let params = json!({"run": run, "status": status});
-        let people = session.rows("integration_log", params, limit).await?;
+        let shown = limit.map(|limit| shown_of(count, limit));
+        let people = session.rows("integration_log", params, shown).await?;
         out.line(&format!("\n{status}:"));
         out.table(UNREACHED, &people);
         let more = count.saturating_sub(people.len() as u64);
         if more > 0 {
-            out.line(&format!("… and {more} more"));
+            let options = session.location_options();
+            out.line(&format!("… and {more} more: boarding log {run} --status {status} {options}"));
         }
     }
     out.note(&format!("all people: boarding log {run} {}", session.location_options()));

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::columns::{QUEUE, RUNS};
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, text};
+use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
 use super::retry::Retry;
 use super::session::Session;
@@ -114,7 +114,13 @@ impl Runs {
             }
             Verb::Show { id } => {
                 let run = latest::run(session, id).await?;
-                let row = session.row("run", json!({"run": run})).await?;
+                let mut row = session.row("run", json!({"run": run})).await?;
+                let awaited = watch::awaited(session, &row).filter(|_| !session.out.is_json());
+                if let Some(awaited) = awaited {
+                    let options = session.sending_options();
+                    set(&mut row, "waiting_for", awaited);
+                    session.out.note(&format!("to try now: boarding runs resume {options}"));
+                }
                 list::show_row(session.out, &row)
             }
             Verb::Queue(limit) => queue(session, limit).await,

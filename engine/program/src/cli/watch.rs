@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use boarding_commands::decide::check_mail_settings;
-use boarding_commands::values::Refusal;
+use boarding_commands::event::MailKind;
+use boarding_commands::mail_kinds;
+use boarding_commands::template::Link;
+use boarding_commands::values::Time;
 use serde_json::{Value, json};
 
-use super::columns::text_of;
 use super::failure::Failure;
 use super::fields::{number, text};
 use super::session::Session;
@@ -52,14 +54,14 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
     loop {
         let row = session.row("run", json!({"run": run})).await?;
         let total = number(&row, "total");
-        progress.at(total.saturating_sub(number(&row, "remaining")), total, &status(&row));
+        progress.at(total.saturating_sub(number(&row, "remaining")), total, &status(session, &row));
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
         if let Some(transport) = session.other_transport().await {
             return Err(started_with(&transport));
         }
-        let waits = waiting(&row);
+        let waits = waiting(session, &row);
         if let Some(text) = waits.filter(|_| !said_to_wait) {
             said_to_wait = true;
             session.out.remark(&format!(
@@ -76,28 +78,38 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
 /// `config.link_base_url_unset`, if the mails would leave by a mail server.
 pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
     if !session.engine.sends_by_mail_server() {
-        note_placeholders(session).await;
+        note_placeholders(session, true).await;
         return Ok(());
     }
-    missing_settings(session).await.map_or(Ok(()), |refusal| Err(refusal.into()))
+    let actor = session.engine.actor(&session.company).await;
+    let checked = actor.inspect(check_mail_settings).await;
+    checked.unwrap_or(Ok(())).map_err(Failure::from)
 }
 
-/// Says that mails in the outbox show a placeholder as link or sender.
-pub(super) async fn note_placeholders(session: &Session<'_>) {
+/// Says that mails in the outbox show a placeholder: as sender, or as link if they have one.
+pub(super) async fn note_placeholders(session: &Session<'_>, has_link: bool) {
     if session.engine.sends_by_mail_server() {
         return;
     }
-    let Some(refusal) = missing_settings(session).await else { return };
-    let commands = refusal.details.get("commands").map(text_of).unwrap_or_default();
-    session.out.remark(&format!(
-        "note: link or sender of these mails is a placeholder (boarding.invalid), good for a trial only; set: {commands}"
-    ));
-}
-
-/// What mails with a link need and the company has not set, as a refusal.
-async fn missing_settings(session: &Session<'_>) -> Option<Refusal> {
     let actor = session.engine.actor(&session.company).await;
-    actor.inspect(check_mail_settings).await?.err()
+    let unset = actor.inspect(|company| company.settings.mail_placeholders()).await;
+    let mut unset = unset.unwrap_or_default();
+    unset.retain(|(setting, _)| has_link || *setting != "link_base_url");
+    let word = |setting: &str| if setting == "link_base_url" { "link" } else { "sender" };
+    let what: Vec<&str> = unset.iter().map(|(setting, _)| word(setting)).collect();
+    if what.is_empty() {
+        return;
+    }
+    let company = &session.company;
+    let command = |(setting, example): &(&str, &str)| {
+        format!("boarding config set {setting} {example} --company {company}")
+    };
+    let commands = unset.iter().map(command).collect::<Vec<_>>().join("; ");
+    let are = if what.len() == 1 { "is a placeholder" } else { "are placeholders" };
+    session.out.remark(&format!(
+        "note: the {} of these mails {are} (boarding.invalid), good for a trial only; set: {commands}",
+        what.join(" and the ")
+    ));
 }
 
 /// The failure of a run that was started with another transport.
@@ -109,17 +121,36 @@ pub(super) fn started_with(transport: &str) -> Failure {
     ))
 }
 
-/// What a run waits for, or nothing if it does not wait.
-fn waiting(row: &Value) -> Option<String> {
+/// Whether one of these mails shows a link.
+pub(super) fn has_links(mails: &[Value]) -> bool {
+    let kinds = MailKind::ALL.into_iter();
+    let with_link = kinds.filter(|kind| mail_kinds::of(*kind).facts().link != Link::None);
+    let with_link: Vec<_> = with_link.map(MailKind::as_str).collect();
+    mails.iter().any(|mail| with_link.contains(&text(mail, "kind")))
+}
+
+/// What a run waits for, or nothing if it does not wait. A try whose time has come is not announced as a later one.
+fn waiting(session: &Session<'_>, row: &Value) -> Option<String> {
+    Some(format!("waits for the {}", awaited(session, row)?))
+}
+
+/// The mail server or disk that a run waits for, since when, and when it is tried again.
+pub(super) fn awaited(session: &Session<'_>, row: &Value) -> Option<String> {
+    awaited_at(session.engine.clock().now(), row)
+}
+
+fn awaited_at(now: Time, row: &Value) -> Option<String> {
     let waiting = row.get("waiting_for").filter(|waiting| waiting.is_object())?;
     let [what, since, next_try, last_words] =
         ["what", "since", "next_try", "last_words"].map(|name| text(waiting, name));
-    Some(format!("waits for the {what} since {since}, next try {next_try}: {last_words}"))
+    let is_due = next_try.parse::<Time>().is_ok_and(|at| at <= now);
+    let next = if is_due { "the next try is due since" } else { "next try" };
+    Some(format!("{what} since {since}, {next} {next_try}: {last_words}"))
 }
 
 /// The counts of a run, its place in the queue, or what it waits for.
-fn status(row: &Value) -> String {
-    if let Some(waiting) = waiting(row) {
+fn status(session: &Session<'_>, row: &Value) -> String {
+    if let Some(waiting) = waiting(session, row) {
         return waiting;
     }
     match row.get("queue_place").and_then(Value::as_u64) {
@@ -134,4 +165,20 @@ fn status(row: &Value) -> String {
 
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn try_whose_time_has_come_is_not_announced() {
+        let at = |minute: u32| format!("2026-11-21T08:{minute:02}:00.000Z");
+        let waiting =
+            json!({"what": "mail server", "since": at(0), "next_try": at(5), "last_words": "421"});
+        let row = json!({"waiting_for": waiting});
+        let said = |minute| awaited_at(at(minute).parse().unwrap(), &row).unwrap();
+        assert!(said(4).contains(&format!(", next try {}", at(5))), "{}", said(4));
+        assert!(said(6).contains(&format!("the next try is due since {}", at(5))), "{}", said(6));
+    }
 }

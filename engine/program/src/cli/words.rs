@@ -7,6 +7,14 @@ pub(super) fn counted(count: u64, singular: &str, plural: &str) -> String {
     format!("{count} {}", if count == 1 { singular } else { plural })
 }
 
+/// How many of `count` things a short list shows. A list that would leave out one thing shows it instead.
+pub(super) fn shown_of(count: u64, most: usize) -> usize {
+    match usize::try_from(count) {
+        Ok(count) if count <= most.saturating_add(1) => count,
+        _ => most,
+    }
+}
+
 /// A word quoted as a shell needs it.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~:@+,=".contains(c);
@@ -29,6 +37,14 @@ pub(super) fn pair(text: &str) -> Result<(String, String), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn list_never_leaves_out_a_single_thing() {
+        assert_eq!(
+            [0, 9, 10, 11, 12, 500].map(|count| shown_of(count, 10)),
+            [0, 9, 10, 11, 10, 10]
+        );
+    }
 
     #[test]
     fn noun_follows_its_number() {

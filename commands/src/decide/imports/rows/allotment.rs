@@ -1,7 +1,6 @@
 //! Which row of a file gets which unique value, and which phones leave the list for it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use crate::company::{Company, User, UserId, UserState, ValueMark};
 use crate::values::Phone;
@@ -13,9 +12,13 @@ pub(crate) struct Rival {
     pub(crate) line: u64,
 }
 
-impl fmt::Display for Rival {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {}, line {}", self.row, self.line)
+impl Rival {
+    /// The words for a value that this other row of the file has too.
+    pub(super) fn words(self, value: &str) -> String {
+        let Self { row, line } = self;
+        format!(
+            "Another row of this file has the same {value}: row {row}, line {line}; correct one of the two rows."
+        )
     }
 }
 

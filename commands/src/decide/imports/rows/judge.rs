@@ -87,15 +87,17 @@ impl Rows<'_> {
         let allotment = self.allotment.filter(|_| !row.values.archived);
         let Some(allotment) = allotment else { return Vec::new() };
         let names = self.dialect.map_or(&[][..], |dialect| dialect.unique());
-        let keeper = |name: &str| {
+        let problem = |name: &'static str| self.in_column(name, Code::FieldNotUnique);
+        let keeper = |name: &'static str| {
             let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
             let mark = ValueMark::of(name, value);
             if let Some(other) = allotment.contested_by(row.row, mark) {
-                return Some(format!("{other} has it too"));
+                return Some(problem(name).worded(other.words("value")));
             }
+            let has_it = |key: &UserKey| problem(name).saying(&format!("{} has it", key.as_str()));
             if !is_valid {
                 let keeper = self.company.users.get(allotment.kept_by(row.row, mark)?)?;
-                return Some(format!("{} has it", keeper.key().as_str()));
+                return Some(has_it(&keeper.key()));
             }
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
@@ -106,13 +108,9 @@ impl Rows<'_> {
                     (!is_free).then(|| holder.key())?
                 }
             };
-            (key.folded() != folded).then(|| format!("{} has it", key.as_str()))
+            (key.folded() != folded).then(|| has_it(&key))
         };
-        let problem = |name: &&'static str| {
-            let words = keeper(name)?;
-            Some(self.in_column(name, Code::FieldNotUnique).saying(&words))
-        };
-        names.iter().filter_map(problem).collect()
+        names.iter().filter_map(|name| keeper(name)).collect()
     }
 }
 

@@ -88,7 +88,8 @@ impl Rows<'_> {
         let Some(allotment) = self.allotment else { return Ok(None) };
         let mark = phone_mark(phone);
         if let Some(other) = allotment.contested_by(row.row, mark) {
-            return taken(&other.to_string());
+            let problem = self.in_column("mobile", Code::PhoneAlreadyProvisioned);
+            return Err(problem.worded(other.words("phone number")));
         }
         let holder = match self.phones.get(&phone) {
             Some(Some(key)) => return taken(key.as_str()),

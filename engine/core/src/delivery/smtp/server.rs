@@ -4,10 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use thiserror::Error;
+use tokio_rustls::TlsConnector;
 use url::{Host, Url};
+
+use super::stream;
 
 /// The default number of connections: mail servers commonly allow 10 to 50 per client.
 const DEFAULT_CONNECTIONS: usize = 8;
@@ -40,14 +43,25 @@ pub enum SmtpUrlError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("TLS cannot be set up")]
-    TlsSetUp(#[source] lettre::transport::smtp::Error),
+    TlsSetUp(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How the connection to a mail server is encrypted.
+pub(super) enum Encryption {
+    None,
+    /// By STARTTLS, if the server offers it.
+    Opportunistic(TlsParameters),
+    /// By STARTTLS.
+    Required(TlsParameters),
+    /// TLS before the first command: `smtps`.
+    FromFirstByte(TlsConnector),
 }
 
 /// The address and the encryption of a mail server.
 pub(super) struct SmtpServer {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) tls: Tls,
+    pub(super) encryption: Encryption,
     pub(super) credentials: Option<Credentials>,
     pub(super) connections: usize,
 }
@@ -67,17 +81,18 @@ impl SmtpServer {
         }
         let credentials = credentials(&url);
         let has_password = credentials.is_some();
-        let tls = params.tls(&url, &host, has_password)?;
-        if has_password && !is_here && matches!(tls, Tls::None | Tls::Opportunistic(_)) {
+        let encryption = params.encryption(&url, &host, has_password)?;
+        let may_be_clear = matches!(encryption, Encryption::None | Encryption::Opportunistic(_));
+        if has_password && !is_here && may_be_clear {
             return Err(SmtpUrlError::PasswordInTheClear);
         }
-        let usual_port = match tls {
-            Tls::Wrapper(_) => SUBMISSIONS_PORT,
+        let usual_port = match encryption {
+            Encryption::FromFirstByte(_) => SUBMISSIONS_PORT,
             _ if has_password => SUBMISSION_PORT,
             _ => SMTP_PORT,
         };
         let port = url.port().unwrap_or(usual_port);
-        Ok(Self { host, port, tls, credentials, connections: params.connections()? })
+        Ok(Self { host, port, encryption, credentials, connections: params.connections()? })
     }
 }
 
@@ -95,14 +110,19 @@ struct UrlParams {
 }
 
 impl UrlParams {
-    fn tls(&self, url: &Url, host: &str, has_password: bool) -> Result<Tls, SmtpUrlError> {
+    fn encryption(
+        &self,
+        url: &Url,
+        host: &str,
+        has_password: bool,
+    ) -> Result<Encryption, SmtpUrlError> {
         let usual = if has_password { "required" } else { "opportunistic" };
         match (url.scheme(), self.tls.as_deref()) {
-            ("smtps", None) => self.parameters(host).map(Tls::Wrapper),
-            ("smtp", Some("none")) => Ok(Tls::None),
+            ("smtps", None) => self.connector().map(Encryption::FromFirstByte),
+            ("smtp", Some("none")) => Ok(Encryption::None),
             ("smtp", given) => match given.unwrap_or(usual) {
-                "required" => self.parameters(host).map(Tls::Required),
-                "opportunistic" => self.parameters(host).map(Tls::Opportunistic),
+                "required" => self.parameters(host).map(Encryption::Required),
+                "opportunistic" => self.parameters(host).map(Encryption::Opportunistic),
                 _ => Err(SmtpUrlError::Tls),
             },
             ("smtps", Some(_)) => Err(SmtpUrlError::Tls),
@@ -118,7 +138,16 @@ impl UrlParams {
             let authority = Certificate::from_pem(&pem).map_err(|error| refuse(error.into()))?;
             builder = builder.add_root_certificate(authority);
         }
-        builder.build().map_err(SmtpUrlError::TlsSetUp)
+        builder.build().map_err(|error| SmtpUrlError::TlsSetUp(error.into()))
+    }
+
+    fn connector(&self) -> Result<TlsConnector, SmtpUrlError> {
+        let mut authorities = Vec::new();
+        if let Some(file) = &self.ca {
+            let refuse = |source| SmtpUrlError::Certificates { file: file.clone(), source };
+            authorities = stream::authorities(file).map_err(refuse)?;
+        }
+        stream::connector(authorities).map_err(|error| SmtpUrlError::TlsSetUp(error.into()))
     }
 
     fn connections(&self) -> Result<usize, SmtpUrlError> {
@@ -170,14 +199,14 @@ mod tests {
     fn the_port_and_the_encryption_follow_from_the_url() {
         let plain = server("smtp://mail.example");
         assert_eq!((plain.port, plain.connections), (25, DEFAULT_CONNECTIONS));
-        assert!(matches!(plain.tls, Tls::Opportunistic(_)));
+        assert!(matches!(plain.encryption, Encryption::Opportunistic(_)));
         let password = server("smtp://jane:secret@mail.example");
         assert_eq!(password.port, 587);
-        assert!(matches!(password.tls, Tls::Required(_)));
+        assert!(matches!(password.encryption, Encryption::Required(_)));
         let wrapped = server("smtps://jane:secret@mail.example?connections=3");
         assert_eq!((wrapped.port, wrapped.connections), (465, 3));
-        assert!(matches!(wrapped.tls, Tls::Wrapper(_)));
-        assert!(matches!(server("smtp://127.0.0.1:2525?tls=none").tls, Tls::None));
+        assert!(matches!(wrapped.encryption, Encryption::FromFirstByte(_)));
+        assert!(matches!(server("smtp://127.0.0.1:2525?tls=none").encryption, Encryption::None));
         assert_eq!(server("smtp://[::1]:2525").host, "::1");
     }
 

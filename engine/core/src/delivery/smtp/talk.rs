@@ -15,12 +15,13 @@ use boarding_commands::values::Code;
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Mechanism;
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use super::server::SmtpServer;
+use super::server::{Encryption, SmtpServer};
+use super::stream;
 use super::timeouts::Timeouts;
 use crate::delivery::mail::EncodedMail;
 
@@ -73,29 +74,32 @@ pub(super) async fn connect(
 ) -> Result<AsyncSmtpConnection, String> {
     match timeout(timeouts.connect, greet(server)).await {
         Ok(Ok(line)) => Ok(line),
-        Ok(Err(error)) => Err(format!("the mail server could not be used: {}", words(&error))),
+        Ok(Err(why)) => Err(format!("the mail server could not be used: {}", clipped(&why))),
         Err(_) => Err(late("connecting", timeouts.connect)),
     }
 }
 
-async fn greet(server: &SmtpServer) -> Result<AsyncSmtpConnection, Error> {
+async fn greet(server: &SmtpServer) -> Result<AsyncSmtpConnection, String> {
+    let text = |error: Error| error.to_string();
     let hello = ClientId::default();
-    let wrapped = match &server.tls {
-        Tls::Wrapper(parameters) => Some(parameters.clone()),
+    let tls = match &server.encryption {
+        Encryption::FromFirstByte(tls) => Some(tls),
         _ => None,
     };
-    let address = (server.host.as_str(), server.port);
-    let mut line =
-        AsyncSmtpConnection::connect_tokio1(address, None, &hello, wrapped, None).await?;
-    match &server.tls {
-        Tls::Required(parameters) => line.starttls(parameters.clone(), &hello).await?,
-        Tls::Opportunistic(parameters) if line.can_starttls() => {
-            line.starttls(parameters.clone(), &hello).await?;
-        }
-        _ => {}
+    let stream = stream::open(&server.host, server.port, tls).await;
+    let stream = stream.map_err(|error| error.to_string())?;
+    let line = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
+    let mut line = line.map_err(text)?;
+    let start_tls = match &server.encryption {
+        Encryption::Required(parameters) => Some(parameters),
+        Encryption::Opportunistic(parameters) if line.can_starttls() => Some(parameters),
+        _ => None,
+    };
+    if let Some(parameters) = start_tls {
+        line.starttls(parameters.clone(), &hello).await.map_err(text)?;
     }
     if let Some(credentials) = &server.credentials {
-        line.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await?;
+        line.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await.map_err(text)?;
     }
     Ok(line)
 }

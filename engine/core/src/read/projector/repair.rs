@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
-use boarding_log::{ReadError, RecentCommands};
+use boarding_log::{CommandIndex, ReadError};
 use boarding_projections::rows::RowsError;
 
 use super::{Follower, ProjectError, ProjectorRequest, check_log};
@@ -31,7 +31,7 @@ impl Follower {
             tracing::warn!(folder = %self.shared.store, "read models are damaged, rebuilding them from the log");
             self.stop_queries("the read models were damaged and are rebuilt from the log");
         }
-        if let Err(error) = self.recall() {
+        if let Err(error) = self.reread_commands() {
             return Some(Err(error.into()));
         }
         let mut set_aside = None;
@@ -92,14 +92,14 @@ impl Follower {
         let is_indexed = meta.position >= self.indexed;
         self.adopt(meta);
         if is_indexed {
-            *self.shared.recalled.write().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.shared.reread.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    /// Reads the commands again that the log keeps no longer, because the store had them. Repeated commands must
-    /// be known while the store is filled again.
-    fn recall(&self) -> Result<(), ReadError> {
-        let mut commands = RecentCommands::default();
+    /// Reads the commands of old commits again: the log holds only new ones in memory, and the store has lost its index.
+    /// So a repeated command is known while the store is filled again.
+    fn reread_commands(&self) -> Result<(), ReadError> {
+        let mut commands = CommandIndex::default();
         let mut reader = self.log.read_all(1);
         while let Some(entry) = reader.next()?
             && entry.recorded.position <= self.indexed
@@ -108,7 +108,7 @@ impl Follower {
             let position = entry.recorded.position;
             commands.insert(&commit.company, commit.command, position, entry.location);
         }
-        *self.shared.recalled.write().unwrap_or_else(PoisonError::into_inner) = Some(commands);
+        *self.shared.reread.write().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         Ok(())
     }
 }

@@ -8,10 +8,20 @@ use crate::cli::columns::{CHANGES, COUNTS, text_of};
 use crate::cli::failure::{CliResult, Done};
 use crate::cli::output::Out;
 use crate::cli::session::Session;
+use crate::cli::words::{counted, shown_of};
+use boarding_core::limits::PREVIEW_ATTENTION_ROWS;
 use boarding_core::preview::ImportPlan;
 
 /// The most people whose keys are printed: they fit on some lines.
 const PEOPLE_SHOWN: usize = 20;
+
+/// How the rows that a preview does not show are listed later.
+const AFTER_IMPORT: &str = "after the import, boarding imports rows latest";
+
+/// The rows that a preview shows of `count` rows of one kind. The plan has one more than usually fits.
+fn first(rows: &[Value], count: u64) -> &[Value] {
+    rows.get(..shown_of(count, PREVIEW_ATTENTION_ROWS)).unwrap_or(rows)
+}
 
 /// Prints the plan of an import with these arguments. Imports nothing.
 pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) -> CliResult {
@@ -41,14 +51,18 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         ("skipped", plan.counts.skipped, &attention.skipped),
     ] {
         if count > 0 {
-            print_rows(out, outcome, count, rows);
+            let all = format!("{AFTER_IMPORT} --outcome {outcome}");
+            print_rows(out, outcome, count, first(rows, count), &all);
         }
     }
     if plan.counts.phones_failed > 0 {
         let title = "imported without a phone:";
-        print_phones(out, title, plan.counts.phones_failed, &attention.phone_refused);
+        let (count, rows) = (plan.counts.phones_failed, &attention.phone_refused);
+        let all = format!("{AFTER_IMPORT} --phone rejected");
+        print_phones(out, title, count, first(rows, count), &all);
     }
-    print_warned(out, &attention.warned);
+    let warned = &attention.warned;
+    print_warned(out, warned.get(..PREVIEW_ATTENTION_ROWS).unwrap_or(warned));
     print_changes(out, plan);
     if let Some(invites) = &plan.invites {
         print_invites(out, &json!(invites));
@@ -83,7 +97,8 @@ fn print_changes(out: &Out, plan: &ImportPlan) {
     out.table(CHANGES, &lines.collect::<Vec<_>>());
     let rest = plan.changed_rows - plan.changed.len() as u64;
     if rest > 0 {
-        out.line(&format!("… and {rest} more {}", if rest == 1 { "row" } else { "rows" }));
+        let rows = counted(rest, "more row changes", "more rows change");
+        out.line(&format!("… and {rows}: {AFTER_IMPORT} --outcome updated"));
     }
 }
 
@@ -92,8 +107,12 @@ fn print_invites(out: &Out, invites: &Value) {
     let invite = invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0);
     let listed = |field: &str| invites.get(field).and_then(Value::as_array).cloned();
     let people = listed("people").unwrap_or_default();
-    let names: Vec<&str> = people.iter().take(PEOPLE_SHOWN).filter_map(Value::as_str).collect();
-    let more = if invite > names.len() as u64 { ", …" } else { "" };
+    let shown = shown_of(invite, PEOPLE_SHOWN);
+    let names: Vec<&str> = people.iter().take(shown).filter_map(Value::as_str).collect();
+    let more = match invite.saturating_sub(names.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     let named =
         if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
     out.line(&format!("\nto be invited now: {invite}{named}"));

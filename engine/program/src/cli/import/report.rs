@@ -9,7 +9,7 @@ use crate::cli::fields::{number, text};
 use crate::cli::import_rows;
 use crate::cli::output::Out;
 use crate::cli::session::Session;
-use crate::cli::words::counted;
+use crate::cli::words::{counted, shown_of};
 
 /// How many failed rows are shown: they fit on a screen with the counts.
 const SHOWN_ROWS: usize = 10;
@@ -17,7 +17,7 @@ const SHOWN_ROWS: usize = 10;
 /// Prints the result of an import.
 pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
-    session.out.line(&counts(row));
+    session.out.line(&counts(row, archived(session, row).await?));
     print_losses(session, row, import).await?;
     let about_the_file = warnings(session, import).await?;
     for warning in &about_the_file {
@@ -47,9 +47,26 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
     Ok(())
 }
 
+/// How many rows archived their user. The contract counts them as deactivated.
+async fn archived(session: &Session<'_>, row: &Value) -> Result<u64, Failure> {
+    let mut archived = 0;
+    if number(row, "deactivated") > 0 {
+        let params = json!({"import": row.get("import"), "outcome": "deactivated"});
+        let is_archived = |row: &&Value| import_rows::is_archived(row);
+        let count = |rows: Vec<Value>| archived += rows.iter().filter(is_archived).count() as u64;
+        session.pages("import_rows", params, None, count).await?;
+    }
+    Ok(archived)
+}
+
 /// One line with the file and the counts.
-fn counts(row: &Value) -> String {
-    let some = |(name, label): &(&str, &str)| match number(row, name) {
+fn counts(row: &Value, archived: u64) -> String {
+    let count = |name: &str| match name {
+        "deactivated" => number(row, name).saturating_sub(archived),
+        "archived" => archived,
+        _ => number(row, name),
+    };
+    let some = |(name, label): &(&str, &str)| match count(name) {
         0 => None,
         count => Some(format!("{count} {label}")),
     };
@@ -59,6 +76,7 @@ fn counts(row: &Value) -> String {
         ("unchanged", "unchanged"),
         ("activated", "activated"),
         ("deactivated", "deactivated"),
+        ("archived", "archived"),
         ("skipped", "skipped"),
         ("duplicate", "duplicate"),
         ("invalid", "invalid"),
@@ -125,15 +143,17 @@ async fn print_failed_rows(
     import: &str,
 ) -> Result<(), Failure> {
     let mut left = SHOWN_ROWS;
+    let options = session.location_options();
     for outcome in ["invalid", "duplicate", "skipped"] {
         let count = number(row, outcome);
         if count == 0 || left == 0 {
             continue;
         }
         let params = json!({"import": import, "outcome": outcome});
-        let rows = session.rows("import_rows", params, Some(left)).await?;
+        let rows = session.rows("import_rows", params, Some(shown_of(count, left))).await?;
         left -= rows.len().min(left);
-        print_rows(session.out, outcome, count, &rows);
+        let all = format!("boarding imports rows {import} --outcome {outcome} {options}");
+        print_rows(session.out, outcome, count, &rows, &all);
     }
     Ok(())
 }
@@ -148,24 +168,26 @@ async fn print_rejected_phones(
         return Ok(());
     }
     let rows = import_rows::by_phone(session, json!({"import": import}), "rejected").await?;
-    let (count, shown) = (rows.len(), rows.get(..SHOWN_ROWS).unwrap_or(&rows));
+    let count = rows.len() as u64;
+    let shown = rows.get(..shown_of(count, SHOWN_ROWS)).unwrap_or(&rows);
+    let options = session.location_options();
+    let all = format!("boarding imports rows {import} --phone rejected {options}");
     let title =
         "imported without a phone (the user exists, the phone is not on the corporate list):";
-    print_phones(session.out, title, count as u64, shown);
-    let options = session.location_options();
+    print_phones(session.out, title, count, shown, &all);
     session.out.note(&format!("to add a phone: boarding phones add PHONE USER {options}"));
     Ok(())
 }
 
-/// Prints the first of `count` rows with an outcome, with a line for each problem.
-pub(super) fn print_rows(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
+/// Prints the first of `count` rows with an outcome, with a line for each problem. `all` lists the others.
+pub(super) fn print_rows(out: &Out, outcome: &str, count: u64, rows: &[Value], all: &str) {
     let problems: Vec<Value> = rows.iter().flat_map(|row| listed(row, "problems")).collect();
     out.line(&format!("\n{outcome} rows:"));
     out.table(PROBLEMS, &problems);
     let more = count.saturating_sub(rows.len() as u64);
     if more > 0 {
         let rows = if more == 1 { "row" } else { "rows" };
-        out.line(&format!("… and {more} more {outcome} {rows}"));
+        out.line(&format!("… and {more} more {outcome} {rows}: {all}"));
     }
 }
 
@@ -178,14 +200,14 @@ pub(super) fn print_warned(out: &Out, rows: &[Value]) {
     }
 }
 
-/// Prints the first of `count` rows whose phone was rejected.
-pub(super) fn print_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
+/// Prints the first of `count` rows whose phone was rejected. `all` lists the others.
+pub(super) fn print_phones(out: &Out, title: &str, count: u64, rows: &[Value], all: &str) {
     let problems: Vec<Value> = rows.iter().map(phone_problem).collect();
     out.line(&format!("\n{title}"));
     out.table(PROBLEMS, &problems);
     let more = count.saturating_sub(rows.len() as u64);
     if more > 0 {
-        out.line(&format!("… and {more} more"));
+        out.line(&format!("… and {more} more: {all}"));
     }
 }
 

@@ -10,7 +10,8 @@ use crate::cli::fields::{number, text};
 use crate::cli::latest;
 use crate::cli::list;
 use crate::cli::session::Session;
-use crate::cli::words::counted;
+use crate::cli::since;
+use crate::cli::words::{counted, shown_of};
 
 /// The most kept rows that are shown: they fit on a screen.
 const SHOWN_ROWS: usize = 10;
@@ -95,12 +96,12 @@ fn count(row: &Value, outcome: &str) -> u64 {
 fn unsupervised(undo: &Value, are: &str) -> Option<String> {
     let left = undo.get("unsupervised").filter(|left| number(left, "total") > 0)?;
     let users = left["users"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let named: Vec<_> = users.take(SHOWN_ROWS).collect();
     let total = number(left, "total");
+    let named: Vec<_> = users.take(shown_of(total, SHOWN_ROWS)).collect();
     let are = if total == 1 { are.replace("are", "is") } else { are.to_owned() };
     let more = match total.saturating_sub(named.len() as u64) {
         0 => String::new(),
-        more => format!(" and {more} more"),
+        more => format!(" and {more} more (all with --json)"),
     };
     let people = counted(total, "person", "people");
     Some(format!("{people} {are} left without a supervisor: {}{more}.", named.join(", ")))
@@ -127,7 +128,9 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
             continue;
         }
         let params = json!({"import": import, "undo": outcome});
-        let rows = session.rows("import_rows", params, Some(SHOWN_ROWS)).await?;
+        let shown = shown_of(count, SHOWN_ROWS);
+        let mut rows = session.rows("import_rows", params, Some(shown)).await?;
+        since::add_causes(session, import, &mut rows).await?;
         session.out.line(&format!("\n{outcome} rows:"));
         session.out.table(UNDONE, &rows);
         if count > rows.len() as u64 {

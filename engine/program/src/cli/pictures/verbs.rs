@@ -60,13 +60,16 @@ pub(super) struct List {
 
 /// Writes the picture of a user to a file, or all pictures to a folder
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   boarding pictures download johndoe --company acme
   boarding pictures download johndoe --to john.png --company acme
   boarding pictures download --all --to faces --company acme
 
-The file is named after the user. A file that exists stays, unless --overwrite is given.")]
+The file is named after the user. A file that exists stays, unless --overwrite is given.",
+    override_usage = "boarding pictures download [OPTIONS] <USER>|--all --to <PATH>"
+)]
 pub(super) struct Download {
     /// The user
     #[arg(value_name = "USER", required_unless_present = "all", conflicts_with = "all")]
@@ -84,11 +87,14 @@ pub(super) struct Download {
 
 /// Removes the pictures of users. The bytes of a picture go when no user has it any more
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   boarding pictures remove johndoe --company acme
   boarding pictures remove johndoe janedoe --yes --company acme
-  boarding pictures remove --import latest --company acme")]
+  boarding pictures remove --import latest --company acme",
+    override_usage = "boarding pictures remove [OPTIONS] <USER>...|--import <latest|ID>"
+)]
 pub(super) struct Remove {
     /// The users
     #[arg(value_name = "USER", required_unless_present = "import", conflicts_with = "import")]

@@ -1,0 +1,81 @@
+//! What has changed the people of an import since: a later import, a run or a command, with its time.
+
+use std::collections::HashMap;
+
+use boarding_commands::values::Code;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::fields::{set, text};
+use super::session::Session;
+
+/// Adds to each kept row what changed its person after the import, as the field `changed_by`.
+pub(super) async fn add_causes(
+    session: &Session<'_>,
+    import: &str,
+    rows: &mut [Value],
+) -> Result<(), Failure> {
+    let mut files = HashMap::new();
+    for row in rows {
+        let undo = text(row, "undo");
+        let Some(code) = undo.strip_prefix("kept:").and_then(Code::find) else { continue };
+        let params = json!({"entity": format!("user:{}", text(row, "key"))});
+        let events = session.rows("history", params, None).await?;
+        if let Some(event) = cause(&events, import, code) {
+            let by = words(session, event, &mut files).await?;
+            set(row, "changed_by", by);
+        }
+    }
+    Ok(())
+}
+
+/// The import that recorded the event; empty for other events.
+fn import_of(event: &Value) -> &str {
+    let import = event.pointer("/data/row/import").or_else(|| event.pointer("/data/import"));
+    import.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The run that recorded the event; empty for other events.
+fn run_of(event: &Value) -> &str {
+    event.pointer("/data/run").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The last event about the person after the row of the import, of the kind that the code names.
+fn cause<'e>(events: &'e [Value], import: &str, code: Code) -> Option<&'e Value> {
+    let first = events.iter().position(|event| import_of(event) == import)?;
+    let later = events.iter().skip(first + 1);
+    let later =
+        later.filter(|event| import_of(event) != import && text(event, "event") != "RowUndone");
+    let is_meant = |event: &&Value| match code {
+        Code::RowNamedSince => !import_of(event).is_empty(),
+        Code::RowInvitedSince => !run_of(event).is_empty() || text(event, "event").contains("Link"),
+        _ => true,
+    };
+    let (meant, others): (Vec<_>, Vec<_>) = later.partition(is_meant);
+    meant.last().or_else(|| others.last()).copied()
+}
+
+/// `import 01J… of people.csv, row 3, by jane at 2026-…`. `files` keeps the names of imported files.
+async fn words(
+    session: &Session<'_>,
+    event: &Value,
+    files: &mut HashMap<String, String>,
+) -> Result<String, Failure> {
+    let (import, run) = (import_of(event).to_owned(), run_of(event));
+    let (actor, at) = (text(event, "actor"), text(event, "at"));
+    if !import.is_empty() {
+        if !files.contains_key(&import) {
+            let row = session.row("import", json!({"import": import})).await?;
+            files.insert(import.clone(), text(&row, "file_name").to_owned());
+        }
+        let file = files.get(&import).map(String::as_str).unwrap_or_default();
+        let row = event.pointer("/data/row/row").and_then(Value::as_u64);
+        let row = row.map(|row| format!(", row {row}")).unwrap_or_default();
+        return Ok(format!("import {import} of {file}{row}, by {actor} at {at}"));
+    }
+    if !run.is_empty() {
+        return Ok(format!("run {run}, at {at}"));
+    }
+    let (name, command) = (text(event, "event"), text(event, "command"));
+    Ok(format!("{name} by {actor} at {at}, command {command}"))
+}
