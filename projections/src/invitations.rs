@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, schema_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
+    schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -49,9 +50,43 @@ impl WireEnum for StateFilter {
     }
 }
 
+wire_enum! {
+    /// The state of an invitation in a row. Clients of the contract know these words only.
+    StateShown {
+        Created "created"
+        Sent "sent"
+        Delivered "delivered"
+        Deferred "deferred"
+        Bounced "bounced"
+        Linked "linked"
+        Expired "expired"
+        Revoked "revoked"
+    }
+}
+
+impl StateShown {
+    fn of(status: InvitationStatus) -> Self {
+        match status {
+            InvitationStatus::Created | InvitationStatus::Failed | InvitationStatus::Uncertain => {
+                Self::Created
+            }
+            InvitationStatus::Sent => Self::Sent,
+            InvitationStatus::Delivered => Self::Delivered,
+            InvitationStatus::Deferred => Self::Deferred,
+            InvitationStatus::Bounced => Self::Bounced,
+            InvitationStatus::Linked => Self::Linked,
+            InvitationStatus::Expired => Self::Expired,
+            InvitationStatus::Revoked => Self::Revoked,
+        }
+    }
+}
+
 impl StateFilter {
     fn fits(self, invitation: &LatestInvitation) -> bool {
         match self {
+            // As the filters of a resend, these two ask for the last mail. It may be newer than the link.
+            Self::State(InvitationStatus::Failed) => invitation.last_mail_failed(),
+            Self::State(InvitationStatus::Uncertain) => invitation.last_mail_is_uncertain(),
             Self::State(state) => invitation.state == state,
             Self::Ended => {
                 let is_revoked = invitation.state == InvitationStatus::Revoked;
@@ -67,11 +102,16 @@ impl LatestInvitation {
             invitation: self.invitation,
             user,
             channel,
-            state: WireName(self.state),
+            state: WireName(StateShown::of(self.state)),
+            status: match self.code {
+                Some(_) if self.state == InvitationStatus::Revoked => StateFilter::Ended.as_str(),
+                _ => self.state.as_str(),
+            },
             generation: self.generation,
             sent_at: self.sent_at,
             expires_at: self.expires_at,
             code: self.why_dead(),
+            mail_code: self.mail_code,
         })
     }
 }
@@ -82,13 +122,18 @@ struct InvitationShown<'a> {
     invitation: InvitationId,
     user: &'a Who,
     channel: Option<Channel>,
-    state: WireName<InvitationStatus>,
+    /// A mail that failed or may have been sent leaves it `created`.
+    state: WireName<StateShown>,
+    /// The state in the words of the parameter `state`, which has more of them.
+    status: &'static str,
     /// Counts the sent mails, from 1: a resend starts a new generation.
     generation: u32,
     sent_at: Option<Time>,
     expires_at: Option<Time>,
     /// Why the link does not work; null while it works.
     code: Option<Code>,
+    /// Why the last mail failed, or may have failed; null if it did not. An earlier link may still work then.
+    mail_code: Option<Code>,
 }
 
 fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -153,7 +198,7 @@ mod tests {
         assert_eq!(
             only(&invited(company(), 1, 1)),
             json!({"invitation": invitation("ann"), "user": "ann", "channel": "whatsapp",
-                "state": "sent", "generation": 1, "sent_at": at(2), "expires_at": at(24 * 3600), "code": null})
+                "state": "sent", "status": "sent", "generation": 1, "sent_at": at(2), "expires_at": at(24 * 3600), "code": null, "mail_code": null})
         );
     }
 
@@ -182,17 +227,19 @@ mod tests {
     }
 
     #[test]
-    fn permanently_refused_mail_is_bounced_and_not_invited() {
+    fn mail_that_was_never_sent_is_failed_and_not_bounced() {
         let code = Code::RecipientEmailUndeliverable;
         let failed =
             Event::InviteFailed { run: run(1), user: who("ann"), attempt: 1, code, detail: None };
         let refused = company().commit([dispatched(1, "ann", 1, 1), failed]);
         let late = invited(company(), 1, 1).commit([recorded(1, Delivery::BouncedHard)]);
-        for company in [refused, late] {
-            assert_eq!(
-                (only(&company)["state"].clone(), link(&company)),
-                (json!("bounced"), json!("not_linked"))
-            );
+        for (company, state, status) in
+            [(refused, "created", "failed"), (late, "bounced", "bounced")]
+        {
+            let row = only(&company);
+            assert_eq!((&row["state"], &row["status"]), (&json!(state), &json!(status)));
+            assert_eq!(link(&company), json!("not_linked"));
+            assert_eq!(company.query("invitations", &json!({"state": status})), [row]);
         }
     }
 

@@ -89,6 +89,8 @@ pub(crate) struct NotificationRow {
     pub requested_at: Time,
     /// The time of the last state change.
     pub at: Time,
+    /// The transport that tries it again, and when; none if it does not wait for a later attempt.
+    pub deferred: Option<(String, Time)>,
 }
 
 /// A mail that is not an invitation, with its recipient, state and reason.
@@ -109,6 +111,10 @@ struct NotificationShown<'a> {
     requested_at: Time,
     /// The time of the last state change.
     at: Time,
+    /// The transport that tries the mail again, for example `smtp`; null if it does not wait for a later attempt.
+    waits_for: Option<&'a str>,
+    /// When the transport tries it again, if a program runs that sends mails.
+    next_try: Option<Time>,
 }
 
 impl NotificationRow {
@@ -123,6 +129,8 @@ impl NotificationRow {
             reason: self.code.map(|code| reason(code, self.detail.as_deref())),
             requested_at: self.requested_at,
             at: self.at,
+            waits_for: self.deferred.as_ref().map(|(via, _)| via.as_str()),
+            next_try: self.deferred.as_ref().map(|(_, at)| *at),
         }
     }
 
@@ -154,6 +162,7 @@ impl NotificationRow {
             detail: None,
             requested_at: recorded.commit.at,
             at: recorded.commit.at,
+            deferred: None,
         })
     }
 }
@@ -185,7 +194,7 @@ pub(crate) struct NotificationProjection;
 
 impl Projection for NotificationProjection {
     const TABLE: Table = Table::Notifications;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = NotificationRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -228,6 +237,10 @@ impl Projection for NotificationProjection {
             // An undo drops a waiting mail. A mail that is already claimed cannot be called back.
             _ if mail.state == S::Waiting => S::Dropped,
             _ => return Some(mail),
+        };
+        mail.deferred = match recorded.event {
+            Event::NotificationDeferred { via, retry_at, .. } => Some((via.clone(), *retry_at)),
+            _ => None,
         };
         mail.state = state;
         mail.at = recorded.commit.at;
@@ -312,11 +325,13 @@ mod tests {
             json!({"key": "batch_report.1.2", "kind": "batch_report", "user": null, "to": "admin2@acme.example",
                 "state": "failed", "code": "delivery.refused",
                 "reason": "The mail server rejected the mail permanently; check the address and the mail settings. (550)",
-                "requested_at": at(0), "at": at(3)}),
+                "requested_at": at(0), "at": at(3), "waits_for": null, "next_try": null}),
             json!({"key": "batch_report.1.1", "kind": "batch_report", "user": null, "to": "admin1@acme.example",
-                "state": "waiting", "code": null, "reason": null, "requested_at": at(0), "at": at(0)}),
+                "state": "waiting", "code": null, "reason": null, "requested_at": at(0), "at": at(0),
+                "waits_for": null, "next_try": null}),
             json!({"key": welcome_key, "kind": "welcome", "user": "ann", "to": "ann@acme.example",
-                "state": "sent", "code": null, "reason": null, "requested_at": at(0), "at": at(3)}),
+                "state": "sent", "code": null, "reason": null, "requested_at": at(0), "at": at(3),
+                "waits_for": null, "next_try": null}),
         ];
         assert_eq!(rows, expected);
         let count = |params: Value| column(&company.query("notifications", &params), "key").len();

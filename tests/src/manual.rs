@@ -85,7 +85,7 @@ fn multiline_page_runs() {
             "+1 212 555 0003 is reserved for Board",
             "number.in_use",
             "SPARE",
-            "the accounts can be moved",
+            "can be moved to APAC",
         ],
     );
 }

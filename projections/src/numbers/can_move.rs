@@ -1,6 +1,6 @@
 //! Whether accounts can be moved to another organization (query `can_move`).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use boarding_commands::decide::invitations::move_pending_invitations::{
     GroupSource, MAX_ACCOUNTS, group_after,
@@ -9,13 +9,15 @@ use boarding_commands::decide::numbers::pool::too_few;
 use boarding_commands::dialect::PERMISSION_GROUP;
 use boarding_commands::event::{Permission, Who};
 use boarding_commands::values::text::spelled;
-use boarding_commands::values::{Code, fold};
+use boarding_commands::values::{Code, Personal, UserKey, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
 use super::counts::PoolCounts;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
+use crate::query::{
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, schema_of, wire_enum,
+};
 use crate::rows::Rows;
 use crate::tables::accounts::AccountStatus;
 use crate::tables::settings::settings;
@@ -49,6 +51,48 @@ struct CanMove {
     available: u64,
     /// The accounts that would move, with their permission groups afterwards.
     accounts: Vec<MovingAccount>,
+    /// Every account that was named, each once, with its own judgement.
+    judged: Vec<JudgedAccount>,
+}
+
+/// A named account, and whether it keeps the others from moving.
+#[derive(Serialize, JsonSchema)]
+struct JudgedAccount {
+    account: Who,
+    outcome: WireName<MoveOutcome>,
+    /// Whether it needs a number in the destination.
+    needs_number: bool,
+    /// Why it is refused; null if it is not.
+    code: Option<Code>,
+    message: Option<String>,
+}
+
+wire_enum! {
+    /// What a move would do with one account.
+    MoveOutcome {
+        Moves "moves"
+        /// It is in the destination already.
+        Stays "stays"
+        Refused "refused"
+    }
+}
+
+impl JudgedAccount {
+    fn new(account: Who, outcome: MoveOutcome, needs_number: bool) -> Self {
+        let outcome = WireName(outcome);
+        Self { account, outcome, needs_number, code: None, message: None }
+    }
+
+    fn refuse(&mut self, code: Code, message: &str) {
+        self.outcome = WireName(MoveOutcome::Refused);
+        (self.code, self.message) = (Some(code), Some(message.to_owned()));
+    }
+
+    fn refused(account: Who, code: Code) -> Self {
+        let mut judged = Self::new(account, MoveOutcome::Refused, false);
+        judged.refuse(code, code.text());
+        judged
+    }
 }
 
 /// An account that would move.
@@ -65,7 +109,7 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let dest = &*spelled(dest);
     let settings = settings(rows, company)?;
     let stock = PoolCounts::load(request, rows)?.of(Some(dest)).stock;
-    let (mut needed, mut code, mut moving) = (0, None, Vec::new());
+    let (mut code, mut moving, mut judged) = (None, Vec::new(), Vec::new());
     let unit = org_units::find(rows, company, dest)?;
     if unit.is_none() {
         code = Some(Code::OrgUnitNotFound);
@@ -77,15 +121,23 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
         code = code.or(Some(Code::PermissionGroupNotFound));
     }
     let default = unit.and_then(|unit| unit.default_permission_group);
-    let distinct: BTreeSet<String> = accounts.iter().map(|key| fold(key)).collect();
-    for key in &distinct {
+    let distinct: BTreeMap<String, &str> =
+        accounts.iter().rev().map(|key| (fold(key), *key)).collect();
+    for (key, given) in &distinct {
+        let user = users::find(rows, company, key)?;
+        let who =
+            user.as_ref().map_or_else(|| Personal(UserKey::new(given)), |user| user.user.clone());
         match AccountStatus::find(rows, company, key)? {
-            None => code = code.or(Some(Code::UserNotFound)),
-            Some(account) if !account.is_pending => code = code.or(Some(Code::InvitationNotFound)),
-            Some(account) if account.org_unit.as_deref() == Some(dest) => {}
+            None => judged.push(JudgedAccount::refused(who, Code::UserNotFound)),
+            Some(account) if !account.is_pending => {
+                judged.push(JudgedAccount::refused(who, Code::InvitationNotFound));
+            }
+            Some(account) if account.org_unit.as_deref() == Some(dest) => {
+                judged.push(JudgedAccount::new(who, MoveOutcome::Stays, false));
+            }
             Some(account) => {
-                needed += u64::from(!account.has_number);
-                let Some(user) = users::find(rows, company, key)? else { continue };
+                judged.push(JudgedAccount::new(who, MoveOutcome::Moves, !account.has_number));
+                let Some(user) = user else { continue };
                 let own = user.person.attributes.get(PERMISSION_GROUP).map(String::as_str);
                 let (group, from) = group_after(named.as_deref(), default.as_deref(), own);
                 let (permission_group, account) = (group.map(str::to_owned), user.user);
@@ -97,14 +149,25 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
             }
         }
     }
+    let needed = judged.iter().filter(|one| one.needs_number).count() as u64;
+    if let Some(code) = code {
+        let movers = judged.iter_mut().filter(|one| one.outcome.0 == MoveOutcome::Moves);
+        movers.for_each(|one| one.refuse(code, code.text()));
+    }
+    let code = code.or_else(|| judged.iter().find_map(|one| one.code));
     let too_few = too_few(needed, stock, settings.number_overbooking);
     let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
+    if let Some((code, message)) = &too_few {
+        let short = judged.iter_mut().filter(|one| one.needs_number);
+        short.for_each(|one| one.refuse(*code, message));
+    }
     let refusal = code.map(|code| (code, code.text().to_owned())).or(too_few);
     let (code, message) = refusal.unzip();
     let available = stock.spare(settings.number_overbooking);
     let allowed = code.is_none();
     let accounts = moving;
-    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available, accounts })))
+    let row = CanMove { allowed, code, message, needed, available, accounts, judged };
+    Ok(RowsAnswer::Row(json!(row)))
 }
 
 #[cfg(test)]
@@ -137,6 +200,10 @@ mod tests {
         let mut no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
         assert_eq!(no["accounts"].take().as_array().map(Vec::len), Some(3));
         assert_eq!(
+            outcomes(&no.as_object_mut().unwrap().remove("judged").unwrap()),
+            json!([["ann", "refused", true], ["bob", "refused", true], ["cid", "moves", false]])
+        );
+        assert_eq!(
             no,
             json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1, "accounts": null,
                 "message": "Unable to move account(s). You do not have enough numbers available in the selected organization"})
@@ -146,8 +213,33 @@ mod tests {
         });
         let yes = json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1,
             "accounts": moving});
-        assert_eq!(asked(&json!(["ann", "cid"]), "APAC"), yes);
-        assert_eq!(asked(&json!("ann, cid"), "APAC"), yes);
+        for accounts in [json!(["ann", "cid"]), json!("ann, cid")] {
+            let mut answer = asked(&accounts, "APAC");
+            let judged = answer.as_object_mut().unwrap().remove("judged").unwrap();
+            assert_eq!(outcomes(&judged), json!([["ann", "moves", true], ["cid", "moves", false]]));
+            assert_eq!(answer, yes);
+        }
+    }
+
+    fn outcomes(judged: &Value) -> Value {
+        let judged = judged.as_array().unwrap().iter();
+        judged.map(|one| json!([one["account"], one["outcome"], one["needs_number"]])).collect()
+    }
+
+    /// ML-17: each account is judged by itself, so that the answer says which of them cannot move.
+    #[test]
+    fn every_named_account_is_judged() {
+        let judged = asked(&json!(["ann", "Zoe", "dan"]), "APAC")["judged"].clone();
+        let row = |one: &Value| json!([one["account"], one["outcome"], one["code"]]);
+        let rows: Value = judged.as_array().unwrap().iter().map(row).collect();
+        let expected = json!([
+            ["ann", "moves", null],
+            ["dan", "refused", "invitation.not_found"],
+            ["Zoe", "refused", "user.not_found"],
+        ]);
+        assert_eq!(rows, expected);
+        let stays = asked(&json!(["ann"]), "Sales")["judged"].clone();
+        assert_eq!(outcomes(&stays), json!([["ann", "stays", false]]));
     }
 
     /// ML-17: every refusal of the command is shown before.

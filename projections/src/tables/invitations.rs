@@ -17,6 +17,8 @@ wire_enum! {
         Delivered "delivered"
         Deferred "deferred"
         Bounced "bounced"
+        Failed "failed"
+        Uncertain "uncertain"
         Linked "linked"
         Expired "expired"
         Revoked "revoked"
@@ -26,7 +28,7 @@ wire_enum! {
 impl InvitationStatus {
     /// Whether the state is final: a later report about the mail does not change it.
     fn is_final(self) -> bool {
-        matches!(self, Self::Bounced | Self::Linked | Self::Expired | Self::Revoked)
+        matches!(self, Self::Bounced | Self::Failed | Self::Linked | Self::Expired | Self::Revoked)
     }
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct LatestInvitation {
     pub expires_at: Option<Time>,
     /// Why the link ended, if an event gives a reason; none for a revocation.
     pub code: Option<Code>,
+    /// Why the last mail failed, or may have failed; none if it did not. The last mail may be newer than this link.
+    pub mail_code: Option<Code>,
 }
 
 impl LatestInvitation {
@@ -67,10 +71,12 @@ impl LatestInvitation {
             InvitationStatus::Linked => Some(Code::InvitationAlreadyUsed),
             InvitationStatus::Expired => Some(Code::InvitationExpired),
             InvitationStatus::Revoked => self.code.or(Some(Code::InvitationRevoked)),
+            InvitationStatus::Failed => self.mail_code,
             InvitationStatus::Created
             | InvitationStatus::Sent
             | InvitationStatus::Delivered
             | InvitationStatus::Deferred
+            | InvitationStatus::Uncertain
             | InvitationStatus::Bounced => None,
         }
     }
@@ -79,7 +85,25 @@ impl LatestInvitation {
     fn may_be_used(&self) -> bool {
         use InvitationStatus as S;
         let bounced = self.state == S::Bounced && self.sent_at.is_some();
-        bounced || matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred)
+        bounced || self.is_open()
+    }
+
+    /// Whether no event has ended it, and its mail has not failed or bounced.
+    fn is_open(&self) -> bool {
+        use InvitationStatus as S;
+        matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred | S::Uncertain)
+    }
+
+    /// Whether the last mail certainly failed. An earlier link may still work then.
+    pub(crate) fn last_mail_failed(&self) -> bool {
+        let failed = self.mail_code.is_some_and(|code| !code.leaves_delivery_open());
+        failed && (self.state == InvitationStatus::Failed || self.is_open())
+    }
+
+    /// Whether the last mail may have been sent.
+    pub(crate) fn last_mail_is_uncertain(&self) -> bool {
+        let is_open = self.mail_code.is_some_and(Code::leaves_delivery_open);
+        is_open && self.state == InvitationStatus::Uncertain
     }
 }
 
@@ -105,11 +129,7 @@ impl UserInvitations {
 
     /// Whether the user has no link yet and has an open invitation.
     pub(crate) fn is_pending(&self) -> bool {
-        use InvitationStatus as S;
-        let is_open = |invitation: &LatestInvitation| {
-            matches!(invitation.state, S::Created | S::Sent | S::Delivered | S::Deferred)
-        };
-        self.linked.is_empty() && self.invitations.iter().any(is_open)
+        self.linked.is_empty() && self.invitations.iter().any(LatestInvitation::is_open)
     }
 
     /// The invitation that this run sent; none if a later run has sent it again.
@@ -136,6 +156,7 @@ impl UserInvitations {
             sent_at: None,
             expires_at: None,
             code: None,
+            mail_code: None,
         });
     }
 
@@ -161,7 +182,7 @@ impl UserInvitations {
     }
 
     /// The mail of this run has certainly failed: the link before it is the newest again. False if there is none.
-    fn return_to_older(&mut self, run: RunId) -> bool {
+    fn return_to_older(&mut self, run: RunId, why: Code) -> bool {
         let place = self.invitations.iter().position(|one| one.run == run);
         let claimed = |one: &LatestInvitation| {
             matches!(one.state, InvitationStatus::Created | InvitationStatus::Deferred)
@@ -175,6 +196,7 @@ impl UserInvitations {
         match older.filter(|_| claimed(newest)) {
             Some(older) => {
                 *newest = self.older.remove(older);
+                newest.mail_code = Some(why);
                 true
             }
             None => false,
@@ -198,10 +220,14 @@ impl UserInvitations {
             Event::InviteFailed { run, code, .. } => {
                 self.failure = Some(*code);
                 // An uncertain mail may have arrived, so its link stays.
-                if code.leaves_delivery_open() || self.return_to_older(*run) {
+                let may_have_arrived = code.leaves_delivery_open();
+                if !may_have_arrived && self.return_to_older(*run, *code) {
                     return;
                 }
-                (*run, InvitationStatus::Bounced)
+                let invitation = self.of_run(*run);
+                invitation.into_iter().for_each(|one| one.mail_code = Some(*code));
+                let (failed, uncertain) = (InvitationStatus::Failed, InvitationStatus::Uncertain);
+                (*run, if may_have_arrived { uncertain } else { failed })
             }
             Event::DeliveryRecorded { run, delivery, .. } => match delivery {
                 Delivery::Delivered => (*run, InvitationStatus::Delivered),
@@ -217,6 +243,7 @@ impl UserInvitations {
         }
         // Also for a final state: a report of the delivery may arrive before the report of the send.
         if let Event::InviteSent { expires_at, .. } = event {
+            invitation.mail_code = None;
             invitation.sent_at = Some(now);
             invitation.expires_at = Some(*expires_at);
         }
@@ -229,7 +256,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = UserInvitations;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

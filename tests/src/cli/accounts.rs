@@ -219,13 +219,16 @@ fn move_says_the_permission_group_of_each_account() {
     let apac = ["org-units", "define", "APAC", "--default-permission-group", "Brokers"];
     cli.run(&apac).expect_status(0);
     let to_apac = ["invitations", "move", "ann@meridian.example", "--to", "APAC"];
-    let check = |group: &[&str]| cli.json(&[&to_apac[..], &["--check"], group].concat());
-    let wrong = check(&["--permission-group", "Pirates"]);
+    let check = |more: &[&str], status: i32| {
+        let words = [&to_apac[..], &["--check", "--json"], more].concat();
+        cli.run(&words).expect_status(status).json()
+    };
+    let wrong = check(&["--permission-group", "Pirates"], 5);
     assert_eq!(
         (&wrong["allowed"], &wrong["code"]),
         (&json!(false), &json!("permission_group.not_found"))
     );
-    let judged = check(&[])["accounts"].clone();
+    let judged = check(&[], 0)["accounts"].clone();
     assert_eq!(judged[0]["permission_group"], "Brokers");
     let moved = cli.json(&to_apac);
     assert_eq!(moved["result"]["accounts"], judged);
@@ -240,6 +243,31 @@ fn move_says_the_permission_group_of_each_account() {
         cli.json(&["accounts", "show", "ann@meridian.example"])["permission_group"],
         "Traders"
     );
+}
+
+/// ML-17: a check judges each account that is named. It ends with status 5 if one of them keeps all from moving.
+#[test]
+fn check_of_a_move_judges_each_account() {
+    let cli = meridian();
+    let invited = ["--number", "+1 212 555 0001", "--invite"];
+    cli.run(&add("ann@meridian.example", &invited)).expect_status(0);
+    cli.run(&add("bob@meridian.example", &[])).expect_status(0);
+    cli.run(&["org-units", "define", "APAC"]).expect_status(0);
+    let people = ["ann@meridian.example", "bob@meridian.example", "zoe@meridian.example"];
+    let words = [&["invitations", "move"][..], &people, &["--to", "APAC", "--check"]].concat();
+    let shown = cli.run(&words).expect_status(5).stdout;
+    assert!(shown.starts_with("3 accounts cannot be moved to APAC: "), "{shown}");
+    let row = cli.run(&[&words[..], &["--json"]].concat()).expect_status(5).json();
+    for (at, (person, code)) in people
+        .iter()
+        .zip([Value::Null, json!("invitation.not_found"), json!("user.not_found")])
+        .enumerate()
+    {
+        let line = shown.lines().find(|line| line.contains(person)).unwrap();
+        let judged = &row["judged"][at];
+        assert_eq!((&judged["account"], &judged["code"]), (&json!(person), &code));
+        assert!(line.contains(judged["message"].as_str().unwrap_or("moves")), "{line}");
+    }
 }
 
 /// A35: Import & Invite of a thousand accounts invites them all: LeapXpert's limit of a hundred is not theirs.

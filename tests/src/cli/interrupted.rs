@@ -53,6 +53,41 @@ fn mail_that_never_left_is_not_uncertain_after_ctrl_c() {
     assert_eq!(server.received().len(), 3, "one mail each");
 }
 
+/// A second process says which process has the folder, and what to do. The run goes on after the first was ended so.
+#[test]
+fn second_process_says_what_to_do_about_the_first() {
+    let cli = Cli::with_three_people();
+    let port = closed_port();
+    let by_smtp = ["--smtp", &smtp_url(port)];
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let second = |process: &str| {
+        let said = cli.run(&["runs"]).expect_status(4).stderr;
+        assert!(said.contains(&format!("it is in use by process {process}")), "{said}");
+        said
+    };
+    cli.interrupt_when(&[&start[..], &by_smtp].concat(), |process| {
+        let said = second(&process.to_string());
+        for words in [&format!("kill -INT {process}"), "boarding runs resume", "boarding serve"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    });
+    let server = MailServer::on(port, &[]);
+    cli.run(&[&["runs", "resume"][..], &by_smtp].concat()).expect_status(0);
+    assert_eq!(server.received().len(), 3);
+
+    let path = cli.data().join("LOCK");
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line", "serve"]).stdin(Stdio::piped());
+    let mut serving = command.spawn().unwrap();
+    std::fs::write(&path, serving.id().to_string()).unwrap();
+    let said = second(&serving.id().to_string());
+    assert!(said.contains("over NATS (boarding manual nats)"), "{said}");
+    drop(serving.stdin.take());
+    serving.wait().unwrap();
+}
+
 /// P14: A lock file that was removed by hand lets no second process write.
 #[test]
 fn removed_lock_file_lets_no_second_process_write() {

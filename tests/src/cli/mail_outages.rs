@@ -27,6 +27,8 @@ fn people_stay_invited_when_their_run_is_given_up() {
     let invited = cli.rows(&["invitations", "list", "--state", "sent"]);
     let users = invited.iter().map(|row| row["user"].clone());
     assert_eq!(users.collect::<Value>(), json!(["ann"]));
+    let bounced = cli.rows(&["invitations", "list", "--state", "bounced"]);
+    assert_eq!(bounced, Vec::<Value>::new(), "a mail that never left has not bounced");
     let mails = server.received();
     assert_eq!(mails.len(), 1);
     let answer = cli.follow(&link_token(&decoded(&mails[0].data)));
@@ -67,16 +69,6 @@ fn outage_and_one_run_lock_nobody_out() {
     assert_eq!(cli.follow(&newer)["outcome"], "accepted");
 }
 
-/// The kind, the state and the code of each mail that is no invitation.
-fn notifications(cli: &Cli) -> Vec<Value> {
-    let rows = cli.rows(&["notifications"]);
-    rows.iter().map(|row| json!([row["kind"], row["state"], row["code"]])).collect()
-}
-
-fn resend<'a>(words: &[&'a str], by_smtp: [&'a str; 2]) -> Vec<&'a str> {
-    [&["notifications", "resend"], words, &by_smtp].concat()
-}
-
 /// A31: a mail that was refused is listed as failed, and the verb sends it again, by its key or by its state, once.
 #[test]
 fn failed_notifications_are_sent_again_by_the_verb() {
@@ -88,21 +80,22 @@ fn failed_notifications_are_sent_again_by_the_verb() {
     let import = ["import", &file, "--dialect", "leapxpert", "--smtp", &refusing.url()];
     cli.run(&import).expect_status(0);
     let refused = json!(["batch_report", "failed", "delivery.refused"]);
-    assert_eq!(notifications(&cli), [refused.clone(), refused]);
+    assert_eq!(cli.notifications(), [refused.clone(), refused]);
     let row = &cli.rows(&["notifications", "--state", "failed"])[0];
     assert!(row["reason"].as_str().unwrap().contains("554"), "{row}");
 
     let server = MailServer::start(&[]);
-    let by_smtp = ["--smtp", &server.url()];
-    let key = row["key"].as_str().unwrap();
-    assert_eq!(cli.json(&resend(&[key], by_smtp)), json!({"queued": 1, "failed": 0}));
+    let (url, key) = (server.url(), row["key"].as_str().unwrap());
+    assert_eq!(cli.resend_notifications(&[key], &url), json!([1, 1, 0, 0]));
     assert_eq!(server.received().len(), 1);
-    let twice = cli.refused(&resend(&[key], by_smtp));
+    let twice = cli.refused(&["notifications", "resend", key, "--smtp", &url]);
     assert_eq!(twice["code"], "notification.not_resendable");
-    let output = cli.run(&resend(&["--state", "failed"], by_smtp)).expect_status(0);
-    assert!(output.stdout.contains("1 mail was tried again, 0 failed"), "{}", output.stdout);
+    let resend = ["notifications", "resend", "--smtp", &url, "--state", "failed"];
+    let output = cli.run(&resend).expect_status(0);
+    let said = "1 mail tried again: 1 sent, 0 still waiting, 0 failed";
+    assert!(output.stdout.contains(said), "{}", output.stdout);
     let sent = json!(["batch_report", "sent", null]);
-    assert_eq!(notifications(&cli), [sent.clone(), sent]);
+    assert_eq!(cli.notifications(), [sent.clone(), sent]);
     let mut to: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["una@acme.example", "uwe@acme.example"]);
@@ -120,14 +113,49 @@ fn waiting_notifications_are_tried_now_by_the_verb() {
     let output = cli.run(&[&import[..], &by_smtp].concat()).expect_status(0);
     assert!(output.stderr.contains("1 mail that could not be sent waits"), "{}", output.stderr);
     let waiting = json!(["import_completed", "waiting", "delivery.server_unavailable"]);
-    assert_eq!(notifications(&cli), std::slice::from_ref(&waiting));
-    let resend = resend(&["--state", "waiting"], by_smtp);
-    cli.json(&resend);
-    assert_eq!(notifications(&cli), [waiting]);
+    assert_eq!(cli.notifications(), std::slice::from_ref(&waiting));
+    let url = smtp_url(port);
+    let waiting_now = ["--state", "waiting"];
+    assert_eq!(cli.resend_notifications(&waiting_now, &url), json!([1, 0, 1, 0]));
+    assert_eq!(cli.notifications(), [waiting]);
     let server = MailServer::on(port, &[]);
-    assert_eq!(cli.json(&resend), json!({"queued": 1, "failed": 0}));
-    assert_eq!(cli.json(&resend), json!({"queued": 0, "failed": 0}));
-    assert_eq!(notifications(&cli), [json!(["import_completed", "sent", null])]);
+    assert_eq!(cli.resend_notifications(&waiting_now, &url), json!([1, 1, 0, 0]));
+    assert_eq!(cli.resend_notifications(&waiting_now, &url), json!([0, 0, 0, 0]));
+    assert_eq!(cli.notifications(), [json!(["import_completed", "sent", null])]);
     let [mail] = server.received().try_into().unwrap();
     assert!(decoded(&mail.data).contains("https://link.acme.example/link/"), "{}", mail.data);
+}
+
+/// A31: after a resend the program says what was sent, what still waits and for what, and when it is tried again.
+#[test]
+fn resend_says_what_still_waits_and_for_what() {
+    let cli = Cli::with_company();
+    let admins = r#"["una@acme.example", "uwe@acme.example"]"#;
+    cli.run(&["config", "set", "designated_admin_emails", admins]).expect_status(0);
+    let (port, file) = (closed_port(), cli.people("people.csv", &[("ann", "+84923448071")]));
+    let smtp = smtp_url(port);
+    cli.run(&["import", &file, "--dialect", "leapxpert", "--smtp", &smtp]).expect_status(0);
+    let said = |words: &[&str], expected: &[&str]| {
+        let output = cli.run(words).expect_status(0).stdout;
+        for text in expected {
+            assert!(output.contains(text), "{text}: {output}");
+        }
+    };
+    let resend = ["notifications", "resend", "--state", "waiting"];
+    let elsewhere = "2 mails wait for the mail server: add --smtp URL";
+    said(&resend, &["no mail was tried again: none waits for the outbox", elsewhere]);
+    let by_smtp = [&resend[..], &["--smtp", &smtp]].concat();
+    let waiting =
+        ["2 mails tried again: 0 sent, 2 still waiting, 0 failed", "for the mail server: "];
+    said(&by_smtp, &[&waiting[..], &["next try: 2"]].concat());
+    let row = &cli.rows(&["notifications"])[0];
+    assert_eq!(row["waits_for"], "smtp");
+    assert!(row["next_try"].as_str() > row["at"].as_str(), "{row}");
+    let resume = ["runs", "resume", "--smtp", &smtp];
+    said(&resume, &waiting);
+    let _server = MailServer::on(port, &[]);
+    said(&resume, &["2 mails tried again: 2 sent, 0 still waiting, 0 failed"]);
+    let help = cli.run(&["notifications", "resend", "--help"]).expect_status(0).stdout;
+    assert!(help.contains("failed:") && help.contains("waiting:"), "{help}");
+    cli.run(&["notifications", "resend", "--state", "sent"]).expect_status(2);
 }

@@ -1,6 +1,6 @@
 //! Mails with a dead link or an invalid sender: a mail server gets none, and the outbox gets them with a note.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::mail_server::MailServer;
 use crate::support::mail_text::{decoded, link_token};
@@ -83,11 +83,6 @@ fn outbox_says_each_time_that_mails_show_a_placeholder() {
     assert!(!output.stderr.contains("placeholder"), "{}", output.stderr);
 }
 
-fn notifications(cli: &Cli) -> Vec<Value> {
-    let rows = cli.rows(&["notifications"]);
-    rows.iter().map(|row| json!([row["kind"], row["state"], row["code"]])).collect()
-}
-
 /// LX-30: the administrator's link of Office Chat is not mailed with a placeholder. The program says so, and the mail
 /// can be sent once the settings are right.
 #[test]
@@ -100,14 +95,14 @@ fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
     let output = cli.run(&import).expect_status(0);
     let said = "1 mail about this import failed: boarding notifications --state failed";
     assert!(output.stderr.contains(said), "{}", output.stderr);
-    assert_eq!(notifications(&cli), [json!(["import_completed", "failed", UNSET])]);
+    assert_eq!(cli.notifications(), [json!(["import_completed", "failed", UNSET])]);
     let reason = cli.rows(&["notifications"])[0]["reason"].clone();
     assert!(reason.as_str().unwrap().contains("boarding config set link_base_url "), "{reason}");
     assert_eq!(server.received().len(), 0);
 
     cli.run(&[&["config", "set"][..], &LINK].concat()).expect_status(0);
-    let resend = [&["notifications", "resend", "--state", "failed"][..], &by_smtp].concat();
-    assert_eq!(cli.json(&resend), json!({"queued": 1, "failed": 0}));
+    let resent = cli.resend_notifications(&["--state", "failed"], by_smtp[1]);
+    assert_eq!(resent, json!([1, 1, 0, 0]));
     let [mail] = server.received().try_into().unwrap();
     assert!(decoded(&mail.data).contains("https://link.acme.example/"), "{}", mail.data);
 }
@@ -128,12 +123,12 @@ fn reminder_is_not_mailed_with_a_placeholder() {
     let tomorrow = boarding_core::clock::Clock::system().now().plus_seconds(24 * 3600 + 60);
     let tick = json!({"now": tomorrow}).to_string();
     cli.run(&[&["command", "Tick", &tick][..], &by_smtp].concat()).expect_status(0);
-    assert_eq!(notifications(&cli), [json!(["reminder", "failed", UNSET])]);
+    assert_eq!(cli.notifications(), [json!(["reminder", "failed", UNSET])]);
     assert_eq!(server.received().len(), 1, "only the invitation was sent");
 
     cli.run(&[&["config", "set"][..], &LINK].concat()).expect_status(0);
-    let resend = [&["notifications", "resend", "--state", "failed"][..], &by_smtp].concat();
-    assert_eq!(cli.json(&resend), json!({"queued": 1, "failed": 0}));
+    let resent = cli.resend_notifications(&["--state", "failed"], by_smtp[1]);
+    assert_eq!(resent, json!([1, 1, 0, 0]));
     assert!(link(1).contains(&format!("https://link.acme.example/{token}")), "{}", link(1));
 }
 
@@ -146,7 +141,7 @@ fn report_needs_only_a_sender() {
         let cli = with_settings(&[settings, ["designated_admin_emails", "[\"uwe@acme.example\"]"]]);
         let file = cli.file("b.csv", "username,email\ncid,cid@acme.example\n");
         cli.run(&["import", &file, "--dialect", "leapxpert", "--smtp", &smtp]).expect_status(0);
-        let rows = notifications(&cli);
+        let rows = cli.notifications();
         assert_eq!((&rows[0][0], &rows[0][1]), (&json!("batch_report"), &json!(state)));
         assert_eq!(server.received().len(), usize::from(state == "sent"));
     }

@@ -201,6 +201,85 @@ fn filters_find_the_people_that_they_name_in_every_product() {
     }
 }
 
+/// The names of the people in the rows of a verb, sorted.
+fn names(cli: &Cli, words: &[&str]) -> Vec<String> {
+    let rows = cli.rows(words);
+    let user = |row: &Value| row["user"].as_str().unwrap().to_owned();
+    let short = |user: String| if user.contains('@') { name_of(&user) } else { user };
+    let mut names: Vec<_> = rows.iter().map(user).map(short).collect();
+    names.sort();
+    names
+}
+
+/// How many people a filter finds.
+fn found_by(cli: &Cli, filter: &str) -> u64 {
+    let words = ["invitations", "resend", "--channel", "whatsapp", "--filter", filter];
+    let output = cli.run(&[&words[..], &["--preview", "--json"]].concat()).json();
+    match output["outcome"] == "refused" {
+        true => {
+            assert_eq!(output["code"], "run.empty_selection", "{filter}");
+            0
+        }
+        false => output["result"]["recipient_count"].as_u64().unwrap(),
+    }
+}
+
+/// A31: a state in the list of invitations and the filter of that name mean the same people, in every product. A mail
+/// that was never sent is failed, and has not bounced.
+#[test]
+fn list_states_and_filters_mean_the_same_people() {
+    for product in &PRODUCTS {
+        let server = MailServer::start(&[]);
+        let by_smtp = ["--smtp", &server.url()];
+        let cli = company();
+        let [ann, bob, cid, dan] = ["lost.ann", "ok.bob", "ok.cid", "r550.dan"];
+        let [eve, fay, gus, ivy] = ["ok.eve", "ok.fay", "ok.gus", "ok.ivy"];
+        let address = |name: &str| format!("{name}@acme.example");
+        let all = [ann, bob, cid, dan, eve, fay, gus, ivy].map(address);
+        product.import(&cli, &all.each_ref().map(String::as_str));
+        let [ann, bob, cid, dan, _, fay, gus, ivy] = &all;
+
+        product.invite(&cli, &[bob], &by_smtp);
+        let later = boarding_core::clock::Clock::system().now().plus_seconds(40 * 24 * 3600);
+        cli.run(&["command", "Tick", &json!({"now": later}).to_string()]).expect_status(0);
+        product.invite(&cli, &[ann, cid, dan, ivy], &by_smtp);
+        bounce(&cli, &server, cid);
+        let revoke = ["invitations", "revoke", &(product.key)(ivy), "--channel", "whatsapp"];
+        cli.run(&revoke).expect_status(0);
+        let failing = MailServer::start(&["--mails", "1"]);
+        let [gus, fay] = [gus, fay].map(|email| (product.key)(email));
+        let start = ["runs", "start", "--channel", "whatsapp", "--yes", "--smtp", &failing.url()];
+        cli.interrupt_when_waiting(&[&start[..], &["--user", &gus, "--user", &fay]].concat());
+        cli.run(&["runs", "give-up", "latest"]).expect_status(5);
+
+        let shown = names(&cli, &["invitations"]);
+        assert_eq!(shown, ["ann", "bob", "cid", "dan", "fay", "gus", "ivy"]);
+        for (name, people) in [
+            ("expired", &["bob"][..]),
+            ("uncertain", &["ann"]),
+            ("bounced", &["cid"]),
+            ("failed", &["dan", "fay"]),
+            ("ended", &[]),
+            ("sent", &["gus"]),
+            ("revoked", &["ivy"]),
+            ("created", &[]),
+            ("delivered", &[]),
+            ("deferred", &[]),
+            ("linked", &[]),
+        ] {
+            let words = ["invitations", "--state", name];
+            let listed = names(&cli, &words);
+            assert!(cli.rows(&words).iter().all(|row| row["status"] == name), "{name}");
+            assert_eq!(listed, people, "{name} of {}", product.dialect);
+            if ["expired", "uncertain", "bounced", "failed", "ended"].contains(&name) {
+                let found = found_by(&cli, name);
+                assert_eq!(found, people.len() as u64, "{name} of {}", product.dialect);
+            }
+        }
+        assert_eq!((found_by(&cli, "not_invited"), found_by(&cli, "never_sent")), (1, 3));
+    }
+}
+
 /// A31: the reason of `delivery.suppressed` names a remedy. A person is invited again after it, in every product.
 #[test]
 fn remedy_of_a_suppressed_address_ends_the_suppression() {

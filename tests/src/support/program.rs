@@ -208,6 +208,22 @@ impl Cli {
         self.run(&words).json()
     }
 
+    /// The kind, the state and the code of each mail that is no invitation.
+    #[track_caller]
+    pub(crate) fn notifications(&self) -> Vec<Value> {
+        let rows = self.rows(&["notifications"]);
+        rows.iter().map(|row| json!([row["kind"], row["state"], row["code"]])).collect()
+    }
+
+    /// Sends mails that are no invitations again by this mail server: the keys, or those of a state. Returns how many were
+    /// tried, sent, still wait and failed.
+    #[track_caller]
+    pub(crate) fn resend_notifications(&self, words: &[&str], server: &str) -> Value {
+        let resend = ["notifications", "resend", "--smtp", server];
+        let answer = self.json(&[&resend[..], words].concat());
+        json!(["queued", "sent", "waiting", "failed"].map(|name| answer[name].clone()))
+    }
+
     /// Starts a run with `--yes` and returns what the program prints: the answer and the row of the run.
     #[track_caller]
     pub(crate) fn start(&self, source: &[&str]) -> Value {
@@ -223,12 +239,18 @@ impl Cli {
 
     /// Runs the program until it says that its run waits, and interrupts it as Ctrl-C does.
     pub(crate) fn interrupt_when_waiting(&self, args: &[&str]) {
+        self.interrupt_when(args, |_| ());
+    }
+
+    /// As [`Cli::interrupt_when_waiting`], and calls `before` with the process id before it interrupts.
+    pub(crate) fn interrupt_when(&self, args: &[&str], before: impl FnOnce(u32)) {
         let mut child = self.command(args).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
         while !text.contains("waits for the mail server") {
             assert_ne!(stderr.read_line(&mut text).unwrap(), 0, "{text}");
         }
+        before(child.id());
         let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
         assert!(interrupt.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");

@@ -24,7 +24,7 @@ pub(super) const fn column(title: &'static str, field: &'static str) -> Column {
     Column { title, field, minor: false, words: |_| None }
 }
 
-const fn minor(title: &'static str, field: &'static str) -> Column {
+pub(super) const fn minor(title: &'static str, field: &'static str) -> Column {
     Column { title, field, minor: true, words: |_| None }
 }
 
@@ -126,6 +126,8 @@ pub(super) const NOTIFICATIONS: &[Column] = &[
     minor("USER", "/user"),
     column("STATE", "/state"),
     column("REASON", "/reason"),
+    minor("WAITS FOR", "/waits_for"),
+    minor("NEXT TRY", "/next_try"),
     minor("REQUESTED AT", "/requested_at"),
     minor("CHANGED AT", "/at"),
 ];
@@ -341,11 +343,12 @@ pub(super) const REPORT: &[Column] = &[
 pub(super) const INVITATIONS: &[Column] = &[
     column("USER", "/user"),
     column("CHANNEL", "/channel"),
-    column("STATE", "/state"),
+    column("STATE", "/status"),
     minor("GENERATION", "/generation"),
     minor("SENT AT", "/sent_at"),
     minor("EXPIRES AT", "/expires_at"),
     column("CODE", "/code"),
+    minor("LAST MAIL", "/mail_code"),
 ];
 
 pub(super) const HISTORY: &[Column] = &[

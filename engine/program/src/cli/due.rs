@@ -25,10 +25,11 @@ pub(super) async fn print(session: &Session<'_>) {
     let actor = session.engine.actor(&session.company).await;
     let Some(due) = actor.inspect(move |company| Due::of(company, now)).await else { return };
     let smtp = |by_smtp: bool| if by_smtp { " --smtp URL" } else { "" };
+    let options = session.location_options();
     if due.runs > 0 {
         let are = if due.runs == 1 { "is" } else { "are" };
         session.out.remark(&format!(
-            "{} {are} due: boarding runs resume{}",
+            "{} {are} due: boarding runs resume{} {options}",
             counted(due.runs, "run", "runs"),
             smtp(due.via.as_deref() == Some("smtp"))
         ));
@@ -36,7 +37,7 @@ pub(super) async fn print(session: &Session<'_>) {
     if due.mails > 0 {
         let wait = if due.mails == 1 { "waits" } else { "wait" };
         session.out.remark(&format!(
-            "{} that could not be sent {wait}: boarding notifications --state waiting shows why, boarding runs resume{} tries again",
+            "{} that could not be sent {wait}: boarding notifications --state waiting {options} shows why, boarding runs resume{} {options} tries again",
             counted(due.mails, "mail", "mails"),
             smtp(due.mails_by_smtp)
         ));

@@ -4,6 +4,7 @@ use boarding_commands::envelope::Answer;
 use boarding_commands::values::Refusal;
 use serde_json::{Value, json};
 
+use boarding_core::data_dir::DataDirError;
 use boarding_core::engine::EngineError;
 use boarding_core::queries::QueryFailure;
 
@@ -149,11 +150,26 @@ impl From<EngineError> for Failure {
         if error.is_damage() {
             return Self::Damaged(text);
         }
-        if matches!(&error, EngineError::Folder(folder) if folder.is_transient()) {
-            text.push_str("; wait until it ends, or give another folder with --data");
+        if let EngineError::Folder(DataDirError::InUse { process, .. }) = &error {
+            text.push_str(&while_in_use(process));
         }
         Self::Unavailable(text)
     }
+}
+
+/// What to do while another process has the folder. Only a process that serves can answer for it.
+fn while_in_use(process: &str) -> String {
+    let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let serves = words.split(|byte| *byte == 0).any(|word| word == b"serve");
+    let other = "for another folder: add --data DIR";
+    if serves {
+        return format!(
+            "\n  that process serves the folder: send commands and queries to it over NATS (boarding manual nats)\n  to use the folder here: stop that process (kill {process}), and start it again afterwards\n  {other}"
+        );
+    }
+    format!(
+        "\n  wait until that process ends, or end it: Ctrl-C in its terminal, or kill -INT {process}\n  what it has not done goes on with boarding runs resume; no mail is sent twice\n  while it works, the folder answers nothing else; boarding serve works and answers over NATS at the same time (boarding manual nats)\n  {other}"
+    )
 }
 
 /// A failure because something is not available now: a server, the disk.

@@ -4,7 +4,8 @@ use boarding_commands::values::Code;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::columns::{Column, INVITATIONS, column};
+use super::advice;
+use super::columns::{Column, INVITATIONS, column, minor};
 use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
@@ -18,6 +19,14 @@ const MOVED: &[Column] = &[
     column("ACCOUNT", "/account"),
     column("PERMISSION GROUP", "/permission_group"),
     column("FROM", "/permission_group_from"),
+];
+
+/// Accounts that were judged for a move.
+const JUDGED: &[Column] = &[
+    column("ACCOUNT", "/account"),
+    column("OUTCOME", "/outcome"),
+    minor("NEEDS A NUMBER", "/needs_number"),
+    column("WHY", "/message"),
 ];
 
 /// Lists, resends and revokes invitations, and moves them to another organization
@@ -56,7 +65,7 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked, ended
+    /// Only invitations in this state: created, sent, delivered, deferred, bounced, failed, uncertain, linked, expired, revoked, ended
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Only invitations of this user, by the exact name
@@ -116,11 +125,11 @@ fn of_filter(failure: Failure, filter: Filter) -> Failure {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Filter {
-    /// The last mail came back for good
+    /// The last mail was sent and came back for good
     Bounced,
     /// The last link has expired
     Expired,
-    /// The last mail certainly failed
+    /// The last mail certainly failed, or could not be tried: nothing was sent
     Failed,
     /// The last mail may have been sent
     Uncertain,
@@ -144,7 +153,8 @@ struct Move {
     /// The permission group they get, by its exact name [default: that of the organization, else each keeps its own]
     #[arg(long, value_name = "NAME")]
     permission_group: Option<String>,
-    /// Checks whether the accounts can be moved, and moves nothing
+    /// Judges each account, and moves nothing: its pending invitation, the organization, the group, the numbers that are
+    /// needed. Ends with status 5 if the move would be refused
     #[arg(long)]
     check: bool,
 }
@@ -263,19 +273,37 @@ impl Move {
             return Ok(Done::Completely);
         }
         let row = session.row("can_move", body).await?;
+        let is_allowed = row.get("allowed") == Some(&Value::Bool(true));
         if session.out.is_json() {
             session.out.document(&row);
-        } else if row.get("allowed") == Some(&Value::Bool(true)) {
-            session.out.line("the accounts can be moved");
-            let accounts = row.get("accounts").and_then(Value::as_array);
-            session.out.table(MOVED, accounts.map(Vec::as_slice).unwrap_or_default());
-        } else if text(&row, "code") != Code::NumberInsufficientInDestination.as_str() {
-            session.out.line(text(&row, "message"));
         } else {
-            let [needed, available] = ["needed", "available"].map(|name| number(&row, name));
-            let message = text(&row, "message");
-            session.out.line(&format!("{message} ({needed} needed, {available} available)"));
+            show_judgement(session, &row, &self.dest, is_allowed);
         }
-        Ok(Done::Completely)
+        Ok(Done::with_failures(u64::from(!is_allowed)))
     }
+}
+
+/// Prints whether the accounts can be moved, and the judgement of each.
+fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bool) {
+    let out = session.out;
+    let list = |name: &str| row.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let judged = list("judged");
+    let named = counted(judged.len() as u64, "account", "accounts");
+    let [needed, available] = ["needed", "available"].map(|name| number(row, name));
+    let numbers = format!("{needed} needed, {available} available");
+    if is_allowed {
+        out.line(&format!("{named} can be moved to {dest} (numbers: {numbers})"));
+        out.table(MOVED, &list("accounts"));
+        return;
+    }
+    let (code, message) = (text(row, "code"), text(row, "message"));
+    out.line(&format!("{named} cannot be moved to {dest}: {message} [{code}]"));
+    if code == Code::NumberInsufficientInDestination.as_str() {
+        out.line(&format!("numbers in {dest}: {numbers}"));
+    }
+    out.table(JUDGED, &judged);
+    if let Some(advice) = advice::on(code, &Value::Null) {
+        out.note(advice.as_str());
+    }
+    out.note("nothing was moved: a move takes all accounts that are named, or none");
 }

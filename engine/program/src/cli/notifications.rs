@@ -1,9 +1,10 @@
 //! `boarding notifications`: lists the mails other than invitations, and sends them again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::event::MailKind;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::columns;
@@ -54,24 +55,36 @@ struct List {
     export: CsvExport,
 }
 
-/// Sends mails again that failed or may have failed, and tries waiting mails now
+/// Sends mails again that failed or may have been sent, and tries waiting mails now
 #[derive(Debug, Args)]
 #[command(
     after_help = "\
 Examples:
+  boarding notifications resend --state waiting --company acme --smtp smtp://mail.example
   boarding notifications resend --state failed --company acme --smtp smtp://mail.example
   boarding notifications resend batch_report.01JD0000000000000000000000.0 --company acme
 
-A mail that failed with delivery.uncertain may have been sent: its recipient may get it twice.",
+The recipients are those of the list. A mail that failed with delivery.uncertain may have been sent: its recipient may
+get it twice. A mail that was sent is not sent again. For a new link of an administrator: boarding imports link ID;
+for invitations: boarding invitations resend.",
     override_usage = "boarding notifications resend [OPTIONS] <KEY>...|--state <STATE>"
 )]
 struct Resend {
     /// The mails, by the key that the list shows
     #[arg(value_name = "KEY", required_unless_present = "state", conflicts_with = "state")]
     keys: Vec<String>,
-    /// All mails in this state: failed, waiting
+    /// All mails in this state
     #[arg(long, value_name = "STATE")]
-    state: Option<String>,
+    state: Option<ResendState>,
+}
+
+/// The states of mails that can be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ResendState {
+    /// They failed, or may have been sent: their recipients get them now
+    Failed,
+    /// Nobody has got them yet, and they wait for the mail server: it is tried now
+    Waiting,
 }
 
 /// Lists the kinds of mails other than invitations.
@@ -100,22 +113,14 @@ impl Notifications {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let body = match &self.state {
+        let transport = session.engine.transport_name();
+        let (body, keys) = match self.state {
             // A waiting mail stays with the transport that it waits for.
-            Some(state) if state == "waiting" => {
-                json!({"state": state, "channel": session.engine.transport_name()})
+            Some(ResendState::Waiting) => {
+                (waiting_for(transport), waiting(session, transport).await?)
             }
-            Some(state) => json!({"state": state}),
-            None => json!({"keys": self.keys}),
-        };
-        let failed = async || -> Result<BTreeSet<String>, Failure> {
-            let rows = session.rows("notifications", json!({"state": "failed"}), None).await?;
-            Ok(rows.iter().map(|row| text(row, "key").to_owned()).collect())
-        };
-        // Mails that had failed before are not mails of this verb, unless it sends them again.
-        let before = match self.state.as_deref() {
-            Some("waiting") => failed().await?,
-            _ => BTreeSet::new(),
+            Some(ResendState::Failed) => (json!({"state": "failed"}), failed(session).await?),
+            None => (json!({"keys": self.keys}), self.keys.iter().cloned().collect()),
         };
         let queued = resend(session, body).await?;
         session.settle().await?;
@@ -127,33 +132,160 @@ impl Resend {
             let mails = session.rows("notifications", json!({}), Some(newest)).await?;
             watch::note_placeholders(session, watch::has_links(&mails)).await;
         }
-        let ours = |key: &&String| {
-            !before.contains(*key) && (self.keys.is_empty() || self.keys.contains(*key))
-        };
-        let failed = failed().await?.iter().filter(ours).count();
+        let retried = Retried::of(session, &keys, queued).await?;
         if session.out.is_json() {
-            session.out.document(&json!({"queued": queued, "failed": failed}));
+            session.out.document(&json!(retried));
         } else {
-            session.out.line(&format!(
-                "{} tried again, {failed} failed",
-                counted(queued, "mail was", "mails were")
-            ));
+            retried.print(session, self.state);
         }
-        Ok(Done::with_failures(failed as u64))
+        Ok(Done::with_failures(retried.failed))
     }
 }
 
+/// What came of mails that were tried again.
+#[derive(Debug, Serialize)]
+struct Retried {
+    queued: u64,
+    sent: u64,
+    /// The mails that still wait for this transport.
+    waiting: u64,
+    failed: u64,
+    /// The next attempt for one of the waiting mails.
+    next_try: Option<String>,
+    /// The last words of the server.
+    reason: Option<String>,
+    /// How many mails wait for another transport, which were not tried.
+    waiting_elsewhere: BTreeMap<String, u64>,
+}
+
+impl Retried {
+    async fn of(
+        session: &Session<'_>,
+        keys: &BTreeSet<String>,
+        queued: u64,
+    ) -> Result<Self, Failure> {
+        let waiting = session.rows("notifications", json!({"state": "waiting"}), None).await?;
+        let transport = session.engine.transport_name();
+        let others = waiting.iter().map(|row| text(row, "waits_for"));
+        let mut waiting_elsewhere = BTreeMap::new();
+        for other in others.filter(|other| !other.is_empty() && *other != transport) {
+            *waiting_elsewhere.entry(other.to_owned()).or_default() += 1;
+        }
+        let ours: Vec<_> = waiting.iter().filter(|row| keys.contains(text(row, "key"))).collect();
+        let failed = failed(session).await?.intersection(keys).count() as u64;
+        let next = ours.iter().map(|row| text(row, "next_try")).filter(|at| !at.is_empty()).min();
+        let waiting = ours.len() as u64;
+        Ok(Self {
+            queued,
+            sent: queued.saturating_sub(waiting + failed),
+            waiting,
+            failed,
+            next_try: next.map(str::to_owned),
+            reason: ours.first().map(|row| text(row, "reason").to_owned()),
+            waiting_elsewhere,
+        })
+    }
+
+    fn print(&self, session: &Session<'_>, state: Option<ResendState>) {
+        let out = session.out;
+        let Self { queued, sent, waiting, failed, .. } = *self;
+        let mails = |count: u64| counted(count, "mail", "mails");
+        match (queued, state) {
+            (0, Some(ResendState::Waiting)) => {
+                let transport = name_of(session.engine.transport_name());
+                out.line(&format!("no mail was tried again: none waits for {transport}"));
+            }
+            (0, _) => out.line("no mail was tried again: none has failed"),
+            _ => out.line(&format!(
+                "{} tried again: {sent} sent, {waiting} still waiting, {failed} failed",
+                mails(queued)
+            )),
+        }
+        let options = session.location_options();
+        if let (Some(at), Some(reason)) = (&self.next_try, &self.reason) {
+            out.line(&format!(
+                "  {} for {}: {reason}\n  next try: {at}, by boarding serve, or now by boarding runs resume {}",
+                waits(waiting),
+                name_of(session.engine.transport_name()),
+                session.sending_options()
+            ));
+        }
+        for (transport, count) in &self.waiting_elsewhere {
+            let how = match transport.as_str() {
+                "smtp" => "add --smtp URL",
+                _ => "repeat the command without --smtp",
+            };
+            out.line(&format!("  {} for {}: {how}", waits(*count), name_of(transport)));
+        }
+        if failed > 0 {
+            out.line(&format!("  why: boarding notifications --state failed {options}"));
+        }
+    }
+}
+
+/// A number of mails that wait.
+fn waits(count: u64) -> String {
+    let wait = if count == 1 { "waits" } else { "wait" };
+    format!("{} {wait}", counted(count, "mail", "mails"))
+}
+
+/// A transport in the words of an operator.
+fn name_of(transport: &str) -> String {
+    match transport {
+        "smtp" => "the mail server".to_owned(),
+        "outbox" => "the outbox".to_owned(),
+        other => format!("the transport {other}"),
+    }
+}
+
+/// The body of a command that tries the mails again that wait for this transport.
+fn waiting_for(transport: &str) -> Value {
+    json!({"state": "waiting", "channel": transport})
+}
+
+/// The keys of the failed mails.
+async fn failed(session: &Session<'_>) -> Result<BTreeSet<String>, Failure> {
+    let rows = session.rows("notifications", json!({"state": "failed"}), None).await?;
+    Ok(rows.iter().map(|row| text(row, "key").to_owned()).collect())
+}
+
+/// The keys of the mails that wait for this transport.
+async fn waiting(session: &Session<'_>, transport: &str) -> Result<BTreeSet<String>, Failure> {
+    session.engine.caught_up().await?;
+    let rows = session.rows("notifications", json!({"state": "waiting"}), None).await?;
+    let ours = rows.iter().filter(|row| text(row, "waits_for") == transport);
+    Ok(ours.map(|row| text(row, "key").to_owned()).collect())
+}
+
+/// The waiting mails of this transport, tried again without waiting for their time.
+pub(super) struct Deferred {
+    keys: BTreeSet<String>,
+    queued: u64,
+}
+
 /// Tries the waiting mails of this transport again, without waiting for their time.
-pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<(), Failure> {
+pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<Option<Deferred>, Failure> {
     let actor = session.engine.actor(&session.company).await;
     // The pending work is known once the company is loaded.
     actor.inspect(|_| ()).await;
-    let waiting = actor.pending_work().borrow().notifications_deferred_here;
-    if waiting > 0 {
-        let transport = session.engine.transport_name();
-        resend(session, json!({"state": "waiting", "channel": transport})).await?;
+    if actor.pending_work().borrow().notifications_deferred_here == 0 {
+        return Ok(None);
     }
-    Ok(())
+    let transport = session.engine.transport_name();
+    let keys = waiting(session, transport).await?;
+    let queued = resend(session, waiting_for(transport)).await?;
+    Ok(Some(Deferred { keys, queued }))
+}
+
+impl Deferred {
+    /// Prints what came of the mails, once the work has ended.
+    pub(super) async fn report(&self, session: &Session<'_>) -> Result<(), Failure> {
+        if !session.out.is_json() {
+            let retried = Retried::of(session, &self.keys, self.queued).await?;
+            retried.print(session, Some(ResendState::Waiting));
+        }
+        Ok(())
+    }
 }
 
 /// Sends mails again, with as many commands as it takes. Returns their number.

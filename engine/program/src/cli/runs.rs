@@ -176,7 +176,7 @@ async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 async fn resume(session: &Session<'_>) -> CliResult {
-    notifications::retry_deferred(session).await?;
+    let mails = notifications::retry_deferred(session).await?;
     start_due(session).await?;
     let open = session.rows("queue", json!({}), None).await?;
     for run in &open {
@@ -192,6 +192,9 @@ async fn resume(session: &Session<'_>) -> CliResult {
         } else {
             run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
         }
+    }
+    if let Some(mails) = mails {
+        mails.report(session).await?;
     }
     if open.is_empty() {
         session.out.note("no run was interrupted or waiting");
