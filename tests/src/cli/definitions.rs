@@ -36,7 +36,7 @@ fn second_definition_keeps_what_it_does_not_name() {
     let define = ["org-units", "define", "Desk"];
     let added = said(&cli, &[&define[..], &["--default-permission-group", "Traders"]].concat());
     assert!(added.starts_with("the org unit Desk is changed\n"), "{added}");
-    assert!(added.contains("default_permission_group: - -> Traders\n"), "{added}");
+    assert!(added.contains("  default permission group: - -> Traders\n"), "{added}");
     let added = said(&cli, &[&define[..], &["--role", "Adviser"]].concat());
     assert!(added.contains("  roles: Lead -> Lead, Adviser\n"), "{added}");
     let whole = json!({"org_unit": "Desk", "parent": "EMEA", "level": "team",
@@ -82,6 +82,27 @@ fn whole_definition_lists_the_values_that_it_removes() {
     assert_eq!(answer["result"], json!({"created": false, "changes": changes}));
     let again = cli.json(&["command", "DefineOrgUnit", body]);
     assert_eq!(again["result"], json!({"created": false, "changes": []}));
+}
+
+/// An edit shows each old and new value. A verb that changes nothing says so.
+#[test]
+fn verb_that_changes_nothing_says_so() {
+    let cli = company();
+    let add = ["accounts", "add", "ann@acme.example", "--organization", "EMEA"];
+    let values = ["--permission-group", "Traders", "--first-name", "Ann"];
+    said(&cli, &[&add[..], &values].concat());
+    let edit =
+        ["accounts", "edit", "ann@acme.example", "--first-name", "Anna", "--monitor-sms", "on"];
+    let changed = said(&cli, &edit);
+    for line in ["  name: Ann -> Anna\n", "  monitor sms: off -> on\n"] {
+        assert!(changed.contains(line), "{changed}");
+    }
+    assert!(said(&cli, &edit).contains("nothing was changed"));
+    cli.run(&["numbers", "add", "+12125550001"]).expect_status(0);
+    let output = cli.run(&["numbers", "unreserve", "+12125550001"]).expect_status(0);
+    assert!(output.stderr.contains("nothing was changed"), "{}", output.stderr);
+    let output = cli.run(&["users", "add", "bob"]).expect_status(0);
+    assert!(!output.stderr.contains("nothing was changed"), "{}", output.stderr);
 }
 
 #[test]

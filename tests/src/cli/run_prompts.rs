@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::mail_server::MailServer;
+use crate::support::mail_server::{MailServer, closed_port, smtp_url};
 use crate::support::program::Cli;
 
 /// LX-20, A40: the prompt says how many people would be invited and why the others would not, how many have a link, and
@@ -128,6 +128,26 @@ fn mail_that_never_left_gives_no_link_that_works() {
         let shown = cli.json(&preview)["result"].clone();
         assert_eq!((&shown["live_links"], &shown["expected"]["invite"]), (&json!(1), &json!(3)));
     }
+}
+
+/// A preview of an import says that a run of the same file has not ended, as the import does.
+#[test]
+fn import_preview_names_the_run_of_the_same_file() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", "+84923448071")]);
+    let import = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--invite"];
+    let import = [&import[..], &["--channel", "whatsapp"]].concat();
+    let by_smtp = ["--smtp", &smtp_url(closed_port())];
+    cli.interrupt_when_waiting(&[&import[..], &by_smtp].concat());
+    let refused = cli.refused(&import);
+    let (code, message) = (refused["code"].as_str().unwrap(), refused["message"].as_str().unwrap());
+    assert_eq!(code, "run.people_in_unfinished_run");
+    let preview = [&import[..], &["--preview"]].concat();
+    let said = cli.run(&preview).expect_status(0).stderr;
+    let refusal = format!("without --yes-again, the import would be refused: {message} [{code}]");
+    assert!(said.contains(&refusal), "{said}");
+    let again = cli.run(&[&preview[..], &["--yes-again"]].concat()).expect_status(0).stderr;
+    assert!(!again.contains("refused"), "{again}");
 }
 
 /// A run whose time has come is left by every verb that starts no runs. The verb says so, and sends no mail.

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns::{ACCOUNTS, text_of};
+use super::definition::print_differences;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{set, text};
 use super::import;
@@ -296,6 +297,17 @@ impl Edit {
         if body.len() == 1 {
             return Err(Failure::Usage("name at least one value to change".to_owned()));
         }
-        list::submit_and_print(session, "EditAccount", Value::Object(body), &done).await
+        let before = session.row("account", json!({"user": self.account})).await.ok();
+        let accepted = session.submit("EditAccount", Value::Object(body)).await?;
+        session.settle().await?;
+        list::print_accepted(session.out, &accepted, &done);
+        if let (Some(before), false) = (before, session.out.is_json()) {
+            let key = json!({"user": text(&before, "user")});
+            let after = session.row("account", key).await?;
+            if !print_differences(session.out, &before, &after) {
+                session.out.line("  nothing was changed: it was so before");
+            }
+        }
+        Ok(Done::Completely)
     }
 }

@@ -1,13 +1,15 @@
 //! Options that change one value of a definition, and the words for what changed.
 
 use boarding_commands::company::Company;
+use boarding_commands::settings::Settings;
 use boarding_commands::values::nearest;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::columns::text_of;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::text;
+use super::labels::label;
 use super::list::print_receipt;
 use super::output::Out;
 use super::session::{Accepted, Session};
@@ -125,12 +127,35 @@ fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
         Some(changes) if changes.is_empty() && !is_new => out.line(&words.unchanged),
         Some(changes) => {
             out.line(&words.done);
-            changes.iter().for_each(|change| out.line(&format!("  {}", line(change, is_new))));
+            print_lines(out, changes, is_new);
         }
         // The first answer to a repeated command may be older than the list of changes.
         None => out.line(&words.done),
     }
     print_receipt(out, accepted);
+}
+
+/// Prints the fields that differ between two rows of a query. Returns whether there are any.
+pub(super) fn print_differences(out: &Out, old: &Value, new: &Value) -> bool {
+    let mut changes = Vec::new();
+    for (field, new) in new.as_object().into_iter().flatten() {
+        let old = old.get(field).cloned().unwrap_or_default();
+        match new.as_object() {
+            Some(fields) => changes.extend(
+                fields
+                    .iter()
+                    .map(|(name, new)| json!({"field": name, "old": old.get(name), "new": new})),
+            ),
+            None => changes.push(json!({"field": field, "old": old, "new": new})),
+        }
+    }
+    changes.retain(|change| change.get("old") != change.get("new"));
+    print_lines(out, &changes, false);
+    !changes.is_empty()
+}
+
+fn print_lines(out: &Out, changes: &[Value], is_new: bool) {
+    changes.iter().for_each(|change| out.line(&format!("  {}", line(change, is_new))));
 }
 
 /// `parent: EMEA -> Europe`. A new thing has no old values.
@@ -139,6 +164,9 @@ fn line(change: &Value, is_new: bool) -> String {
         let text = change.get(name).map(text_of).unwrap_or_default();
         if text.is_empty() { "-".to_owned() } else { text }
     };
-    let (field, new) = (text(change, "field"), value("new"));
+    let (name, new) = (text(change, "field"), value("new"));
+    // A setting is typed under its own name.
+    let is_setting = Settings::default().flat().iter().any(|(path, _)| path == name);
+    let field = if is_setting { name.into() } else { label(name) };
     if is_new { format!("{field}: {new}") } else { format!("{field}: {} -> {new}", value("old")) }
 }

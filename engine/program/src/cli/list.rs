@@ -148,10 +148,22 @@ pub(super) async fn submit_and_print(
     body: Value,
     done: &str,
 ) -> CliResult {
+    let before = version(session).await;
     let accepted = session.submit(command, body).await?;
     session.settle().await?;
     print_accepted(session.out, &accepted, done);
+    let is_repeat = accepted.document.get("duplicate") == Some(&Value::Bool(true));
+    if !is_repeat
+        && before.is_some_and(|before| accepted.document.get("version") == Some(&before.into()))
+    {
+        session.out.note("nothing was changed: it was so before");
+    }
     Ok(Done::Completely)
+}
+
+/// The number of the company's last event, which an accepted command that changes something raises.
+async fn version(session: &Session<'_>) -> Option<u64> {
+    session.engine.actor(&session.company).await.inspect(|company| company.version).await
 }
 
 /// Prints an accepted answer.

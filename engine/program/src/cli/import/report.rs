@@ -34,9 +34,13 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
             session.location_options()
         ));
     }
-    let failed = ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
-    if failed.iter().sum::<u64>() > 0 {
-        let options = session.location_options();
+    let [invalid, duplicate, skipped] =
+        ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
+    let options = session.location_options();
+    if invalid + duplicate == 0 && skipped > 0 {
+        // A person who exists is no failed row, so there is nothing to correct.
+        session.out.note(&format!("to list all rows: boarding imports rows {import} {options}"));
+    } else if invalid + duplicate > 0 {
         session.out.note(&format!(
             "to list all rows:         boarding imports rows {import} {options}\n\
             to correct failed rows:   boarding imports failed-rows {import} {options} -o failed.csv\n\
