@@ -11,7 +11,7 @@ fn demo_shows_the_main_task_and_verifies_itself() {
     let stdout = cli.run(&["demo"]).expect_status(0).stdout;
     for words in [
         "390 created",
-        "of 396 users",
+        "invitation emails to 396 users",
         "pending  1",
         "recipient.already_linked",
         "recipient.user_archived",

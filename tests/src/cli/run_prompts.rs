@@ -31,7 +31,7 @@ fn prompt_shows_the_parts_of_the_number() {
     cli.run(&["users", "archive", "cid"]).expect_status(0);
     cli.run(&["users", "link", "eve", "--channel", "whatsapp"]).expect_status(0);
 
-    let shown = "You're about to send invitation emails to 3 of 6 users for them to link their messaging account.
+    let shown = "You're about to send invitation emails to 6 users for them to link their messaging account. Of them, 3 will be invited.
   1 person would be skipped: The user is already linked on this channel, so no invitation is needed. [recipient.already_linked]
   1 person would fail: No corporate phone number is listed for the user; add one. [recipient.corporate_phone_missing]
   1 person would fail: The user is archived or deactivated; restore or reactivate the user first. [recipient.user_archived]

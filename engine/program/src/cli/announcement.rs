@@ -39,7 +39,10 @@ pub(super) fn opening(preview: &Value) -> String {
             format!("You're about to send {what} to {users} for them {purpose}{again}.")
         }
         some => {
-            format!("You're about to send {what} to {some} of {users} for them {purpose}{again}.")
+            // The number of the vendor's screen is that of the people; how many get a mail is a part of it.
+            format!(
+                "You're about to send {what} to {users} for them {purpose}{again}. Of them, {some} will be invited."
+            )
         }
     }
 }
