@@ -57,6 +57,11 @@ impl Accepted {
     pub(super) fn id(&self, name: &str) -> String {
         self.result.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+
+    /// Whether an earlier command with the same id had this answer.
+    pub(super) fn is_repeat(&self) -> bool {
+        self.document.get("duplicate") == Some(&Value::Bool(true))
+    }
 }
 
 impl<'a> Session<'a> {
@@ -195,6 +200,12 @@ impl<'a> Session<'a> {
     /// The id of `--id`.
     pub(super) fn given_id(&self) -> Option<CommandId> {
         self.id
+    }
+
+    /// The last position of the command with the id of `--id`, if it was accepted before.
+    pub(super) fn repeated_position(&self) -> Result<Option<u64>, Failure> {
+        let Some(id) = self.id else { return Ok(None) };
+        self.engine.position_of(&self.company, id).map_err(Failure::Unavailable)
     }
 
     /// Submits a command under the id of `--id`, or a new id.
