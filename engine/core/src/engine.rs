@@ -9,7 +9,7 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
-use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, check_actor};
+use boarding_commands::values::{Code, CompanyId, Digest, Refusal, check_actor};
 use boarding_csv::Limits;
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
@@ -33,6 +33,7 @@ use crate::registry::Companies;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
+mod earlier_commands;
 mod link_secrets;
 mod opening;
 
@@ -187,17 +188,6 @@ impl Engine {
             picture_removal::remove_unused(&self.context, taken).await;
         }
         reply.into_answer(id)
-    }
-
-    /// The last position of the commit of the command with this id; none if no such command was accepted.
-    ///
-    /// # Errors
-    /// The cause, for people.
-    pub fn position_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<u64>, String> {
-        let Some(location) = self.context.location_of(company, id)? else { return Ok(None) };
-        let recorded = self.context.log.read_at(location);
-        let recorded = recorded.map_err(|error| boarding_log::error_chain(&error))?;
-        Ok(Some(recorded.last_position()))
     }
 
     fn submission(

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::common::Common;
-use super::definition::{ChangeWords, ListChange, submit_and_print_changes};
+use super::definition::{ChangeWords, ListChange, repeated_position, submit_and_print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::output::Out;
@@ -140,7 +140,7 @@ async fn change_list(
 ) -> CliResult {
     let name = Settings::meant(key);
     // The repeat of a command under its id starts from the list that this command has left, so it has the same body.
-    let row = session.row("config", json!({"as_of": session.repeated_position()?})).await?;
+    let row = session.row("config", json!({"as_of": repeated_position(session)?})).await?;
     let old = row.pointer(&format!("/{}", name.replace('.', "/"))).ok_or_else(|| unknown(key))?;
     let Value::Array(old) = old else {
         let text = format!("{name} is not a list; to set it: boarding config set {name} VALUE");

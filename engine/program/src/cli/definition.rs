@@ -99,8 +99,14 @@ pub(super) async fn defined(
     key: &str,
     name: &str,
 ) -> Result<Option<Value>, Failure> {
-    let rows = session.rows(query, json!({"as_of": session.repeated_position()?}), None).await?;
+    let rows = session.rows(query, json!({"as_of": repeated_position(session)?}), None).await?;
     Ok(rows.into_iter().find(|row| text(row, key) == name))
+}
+
+/// The last position of the command with the id of `--id`, if it was accepted before.
+pub(super) fn repeated_position(session: &Session<'_>) -> Result<Option<u64>, Failure> {
+    let Some(id) = session.given_id() else { return Ok(None) };
+    session.engine.position_of(&session.company, id).map_err(Failure::Unavailable)
 }
 
 /// A list of names in the row of a definition; empty if there is no row.

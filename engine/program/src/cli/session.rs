@@ -202,12 +202,6 @@ impl<'a> Session<'a> {
         self.id
     }
 
-    /// The last position of the command with the id of `--id`, if it was accepted before.
-    pub(super) fn repeated_position(&self) -> Result<Option<u64>, Failure> {
-        let Some(id) = self.id else { return Ok(None) };
-        self.engine.position_of(&self.company, id).map_err(Failure::Unavailable)
-    }
-
     /// Submits a command under the id of `--id`, or a new id.
     pub(super) async fn submit(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
         let id = self.id.unwrap_or_else(|| self.engine.clock().id());
