@@ -143,7 +143,8 @@ pub(super) async fn submit_and_print_changes(
     Ok(Done::Completely)
 }
 
-fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
+/// Prints the changed values of an accepted command with their old values.
+pub(super) fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
     if out.is_json() {
         out.document(&accepted.document);
         return;
