@@ -111,7 +111,7 @@ impl LatestInvitation {
             sent_at: self.sent_at,
             expires_at: self.expires_at,
             code: self.why_dead(),
-            mail_code: self.mail_code,
+            mail_code: self.why_mail_failed(),
         })
     }
 }
@@ -156,7 +156,7 @@ fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
 
 #[cfg(test)]
 mod tests {
-    use boarding_commands::event::{Delivery, Event};
+    use boarding_commands::event::{Delivery, Event, SentOn};
 
     use super::*;
     use crate::tables::links::Links;
@@ -241,6 +241,78 @@ mod tests {
             assert_eq!(link(&company), json!("not_linked"));
             assert_eq!(company.query("invitations", &json!({"state": status})), [row]);
         }
+    }
+
+    /// A31: the lists of failed and uncertain mails have the people whom the filters of a resend take.
+    #[test]
+    fn last_mail_is_listed_as_the_resend_filters_take_it() {
+        let failed = |n, code| Event::InviteFailed {
+            run: run(n),
+            user: who("ann"),
+            attempt: 1,
+            code,
+            detail: None,
+        };
+        let expired = |generation| Event::InvitationExpired {
+            user: who("ann"),
+            channel: Channel::Whatsapp,
+            invitation: invitation("ann"),
+            generation,
+        };
+        let [unsure, refused] = [Code::DeliveryUncertain, Code::RecipientEmailUndeliverable];
+        let claimed = || company().commit([dispatched(1, "ann", 1, 1)]);
+        let again = || invited(company(), 1, 1).commit([newer()]);
+        for (company, status, mail_code, listed) in [
+            (claimed().commit([failed(1, unsure)]), "uncertain", Some(unsure), "uncertain"),
+            (
+                claimed().commit([failed(1, unsure), recorded(1, Delivery::Delivered)]),
+                "delivered",
+                None,
+                "uncertain",
+            ),
+            (
+                claimed().commit([failed(1, unsure), recorded(1, Delivery::BouncedHard)]),
+                "bounced",
+                None,
+                "none",
+            ),
+            (
+                claimed().commit([failed(1, unsure), expired(1)]),
+                "expired",
+                Some(unsure),
+                "uncertain",
+            ),
+            (again().commit([failed(2, refused)]), "sent", Some(refused), "failed"),
+            (
+                again().commit([failed(2, refused), recorded(1, Delivery::BouncedHard)]),
+                "bounced",
+                Some(refused),
+                "failed",
+            ),
+            (again().commit([failed(2, refused), expired(1)]), "expired", Some(refused), "failed"),
+            (
+                again().commit([failed(2, refused), linked(Some(invitation("ann")))]),
+                "linked",
+                Some(refused),
+                "none",
+            ),
+        ] {
+            let row = only(&company);
+            assert_eq!((&row["status"], &row["mail_code"]), (&json!(status), &json!(mail_code)));
+            for state in ["failed", "uncertain"] {
+                let rows = company.query("invitations", &json!({"state": state}));
+                assert_eq!(rows.len(), usize::from(state == listed), "{state}: {row}");
+            }
+        }
+    }
+
+    /// The claim of a second mail. The link before it lives on until this mail is sent.
+    fn newer() -> Event {
+        let mut claim = dispatched(2, "ann", 1, 2);
+        if let Event::InviteDispatched { sent_on, .. } = &mut claim {
+            *sent_on = Some(SentOn { phone: None, on_record: false });
+        }
+        claim
     }
 
     /// P21, P22: a late report does not make the invitation live again; a resend starts a new generation.

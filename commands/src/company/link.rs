@@ -46,11 +46,6 @@ impl Link {
         all.find(|invitation| invitation.generation == generation)
     }
 
-    /// Whether the mail of this generation was sent, or may have been. A claim has an end once its outcome is known.
-    pub(crate) fn was_mailed(&self, one: &Invitation) -> bool {
-        one.mailed_at != Time::default() || (self.mailed && one.expires_at.is_some())
-    }
-
     /// All generations that no later mail has replaced, the newest first.
     pub fn generations(&self) -> impl Iterator<Item = &Invitation> {
         self.invitation.iter().chain(self.older.iter().rev())
@@ -67,6 +62,8 @@ pub struct Invitation {
     pub expires_at: Option<Time>,
     /// When the last mail with its link went out; 1970 before.
     pub mailed_at: Time,
+    /// Whether its mail may have been sent, without an acknowledgement.
+    pub uncertain: bool,
     /// How many reminders of this link were asked for.
     pub reminders: u8,
     pub basis: LinkBasis,
@@ -102,7 +99,13 @@ impl Invitation {
     /// An invitation whose mail is claimed for sending.
     pub(crate) fn new(id: InvitationId, generation: u32, basis: LinkBasis) -> Self {
         let (state, mailed_at) = (InvitationState::Created, Time::default());
-        Self { id, generation, state, expires_at: None, mailed_at, reminders: 0, basis }
+        let (uncertain, reminders) = (false, 0);
+        Self { id, generation, state, expires_at: None, mailed_at, uncertain, reminders, basis }
+    }
+
+    /// Whether its mail was sent, or may have been.
+    pub(crate) fn was_mailed(&self) -> bool {
+        self.mailed_at != Time::default() || self.uncertain
     }
 
     /// Whether this is the claim of a recipient, still without a report.

@@ -28,7 +28,23 @@ pub(crate) struct ValueChange {
     pub(crate) new: Value,
 }
 
+impl ValueChange {
+    /// Lists as the number of their items. The result of a command is stored in clear, so it may not hold names that
+    /// its event holds as personal.
+    fn counted(self) -> Self {
+        let counted =
+            |value: Value| value.as_array().map_or(value.clone(), |list| json!(list.len()));
+        Self { field: self.field, old: counted(self.old), new: counted(self.new) }
+    }
+}
+
 impl Defined {
+    /// Like [`Defined::result`], with lists as numbers of items.
+    pub(crate) fn counted(old: Option<&Value>, new: &Value) -> Value {
+        let changes = differences(old.unwrap_or(&Value::Null), new).into_iter();
+        json!(Self { created: old.is_none(), changes: changes.map(ValueChange::counted).collect() })
+    }
+
     /// The result for a thing with these values, an object. `old` is none if the thing is new.
     pub(crate) fn result(old: Option<&Value>, new: &Value) -> Value {
         json!(Self {
@@ -41,6 +57,11 @@ impl Defined {
 impl Changed {
     pub(crate) fn result(changes: Vec<ValueChange>) -> Value {
         json!(Self { changes })
+    }
+
+    /// Like [`Changed::between`], with lists as numbers of items.
+    pub(crate) fn counted(old: &Value, new: &Value) -> Value {
+        Self::result(differences(old, new).into_iter().map(ValueChange::counted).collect())
     }
 
     /// The result for values before and after, each an object.

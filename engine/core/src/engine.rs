@@ -33,6 +33,7 @@ use crate::registry::Companies;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
+mod earlier_commands;
 mod link_secrets;
 mod opening;
 

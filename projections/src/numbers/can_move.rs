@@ -166,7 +166,7 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let too_few = too_few(needed, stock, settings.number_overbooking);
     let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
     if let Some((code, message)) = &too_few {
-        let short = judged.iter_mut().filter(|one| one.needs_number);
+        let short = judged.iter_mut().filter(|one| one.needs_number && one.code.is_none());
         short.for_each(|one| one.refuse(*code, message));
     }
     let refusal = code.map(|code| (code, text_of(code).to_owned())).or(too_few);

@@ -94,16 +94,23 @@ impl LatestInvitation {
         matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred | S::Uncertain)
     }
 
-    /// Whether the last mail certainly failed. An earlier link may still work then.
+    /// Whether the last mail certainly failed, as the filter of a resend asks: whatever became of an earlier link, unless
+    /// it was used.
     pub(crate) fn last_mail_failed(&self) -> bool {
         let failed = self.mail_code.is_some_and(|code| !code.leaves_delivery_open());
-        failed && (self.state == InvitationStatus::Failed || self.is_open())
+        failed && self.state != InvitationStatus::Linked
     }
 
-    /// Whether the last mail may have been sent.
+    /// Whether the attempt to send the last mail left open whether it was sent, as the filter of a resend asks.
     pub(crate) fn last_mail_is_uncertain(&self) -> bool {
         let is_open = self.mail_code.is_some_and(Code::leaves_delivery_open);
-        is_open && self.state == InvitationStatus::Uncertain
+        is_open && self.state != InvitationStatus::Linked
+    }
+
+    /// Why the last mail failed, or may have failed. A mail that is known to have arrived has not failed.
+    pub(crate) fn why_mail_failed(&self) -> Option<Code> {
+        let arrived = self.state == InvitationStatus::Delivered;
+        self.mail_code.filter(|code| !(arrived && code.leaves_delivery_open()))
     }
 }
 
@@ -231,7 +238,14 @@ impl UserInvitations {
             }
             Event::DeliveryRecorded { run, delivery, .. } => match delivery {
                 Delivery::Delivered => (*run, InvitationStatus::Delivered),
-                Delivery::BouncedHard => (*run, InvitationStatus::Bounced),
+                Delivery::BouncedHard => {
+                    // It came back, so it was sent. A certain failure is that of a later mail, or of one never sent.
+                    let one = self.of_run(*run);
+                    one.into_iter().for_each(|one| {
+                        one.mail_code = one.mail_code.filter(|code| !code.leaves_delivery_open());
+                    });
+                    (*run, InvitationStatus::Bounced)
+                }
                 Delivery::BouncedSoft => (*run, InvitationStatus::Deferred),
                 Delivery::Complained => return,
             },
@@ -256,7 +270,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     type Row = UserInvitations;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

@@ -98,6 +98,18 @@ fn verb_that_changes_nothing_says_so() {
         assert!(changed.contains(line), "{changed}");
     }
     assert!(said(&cli, &edit).contains("nothing was changed"));
+    let forward = |number: &str, more: &[&str]| {
+        let edit = ["accounts", "edit", "ann@acme.example", "--forwarding-number", number];
+        said(&cli, &[&edit[..], more].concat())
+    };
+    forward("+12125550009", &[]);
+    let id = ["--id", "01JD0000000000000000000001"];
+    for removed in [forward("", &id), forward("", &id)] {
+        assert!(!removed.contains("nothing was changed"), "{removed}");
+    }
+    forward("+12125550009", &[]);
+    let removed = forward("", &[]);
+    assert!(removed.contains("  forwarding number: +12125550009 -> -\n"), "{removed}");
     cli.run(&["numbers", "add", "+12125550001"]).expect_status(0);
     let output = cli.run(&["numbers", "unreserve", "+12125550001"]).expect_status(0);
     assert!(output.stderr.contains("nothing was changed"), "{}", output.stderr);
@@ -141,4 +153,40 @@ fn replaced_binding_shows_both_and_unknown_one_is_refused() {
     let granted = said(&cli, &["permissions", "grant", "una@acme.example", "accounts"]);
     assert_eq!(granted, "the permissions of una@acme.example are unchanged\n");
     cli.refused(&["permissions", "revoke", "nobody", "accounts"]);
+}
+
+/// A definition repeated under its id has its first body, whatever was defined since.
+#[test]
+fn repeat_of_a_definition_gets_the_first_answer() {
+    let cli = company();
+    let ids = (1..).map(|n| format!("01JD000000000000000000000{n}"));
+    for (id, (first, then)) in ids.zip([
+        (
+            &["roles", "define", "New", "--permission", "b", "--permission", "a"][..],
+            &["roles", "define", "New", "--permission", "c", "--remove-permission", "a"][..],
+        ),
+        (
+            &["permission-groups", "define", "Traders", "--no-permissions", "--permission", "sms"],
+            &["permission-groups", "define", "Traders", "--permission", "fax"],
+        ),
+        (
+            &["org-units", "define", "Desk", "--no-parent", "--role", "Adviser"],
+            &["org-units", "define", "Desk", "--parent", "EMEA", "--remove-role", "Adviser"],
+        ),
+        (&["org-units", "define", "EMEA"], &["org-units", "define", "EMEA", "--level", "region"]),
+        (
+            &["config", "add", "crm_names", "Salesforce", "Dynamics"],
+            &["config", "remove", "crm_names", "Salesforce"],
+        ),
+        (&["config", "remove", "crm_names", "Dynamics"], &["config", "add", "crm_names", "SAP"]),
+    ]) {
+        let under_id = [first, &["--id", &id]].concat();
+        let mut answer = cli.json(&under_id);
+        cli.run(then).expect_status(0);
+        let repeat = cli.json(&under_id);
+        answer["duplicate"] = json!(true);
+        assert_eq!(repeat, answer);
+        let other = cli.refused(&[then, &["--id", &id]].concat());
+        assert_eq!(other["code"], "command.duplicate_conflict", "{then:?}");
+    }
 }

@@ -130,6 +130,29 @@ fn mail_that_never_left_gives_no_link_that_works() {
     }
 }
 
+/// A claim whose mail never left is no mail: the earlier mail counts. A claim that was skipped is none either.
+#[test]
+fn claim_without_a_mail_hides_no_earlier_mail() {
+    let cli = Cli::with_three_people();
+    let both = ["--user", "ann", "--user", "bob"];
+    cli.start(&both);
+    let ann = json!({"user": "ann", "channel": "whatsapp"}).to_string();
+    cli.run(&["command", "RevokeInvitation", &ann]).expect_status(0);
+    let start = [&["runs", "start", "--channel", "whatsapp"], &both[..]].concat();
+    let by_smtp = ["--yes", "--smtp", &smtp_url(closed_port())];
+    cli.interrupt_when_waiting(&[&start[..], &by_smtp].concat());
+    let preview = [&start[..], &["--preview"]].concat();
+    let known = || {
+        let shown = cli.json(&preview)["result"].clone();
+        (shown["live_links"].clone(), shown["invited_within_24h"].clone())
+    };
+    assert_eq!(known(), (json!(1), json!(1)));
+    let run = &cli.rows(&["runs"])[0]["run"];
+    let skip = json!({"run": run, "user": "ann", "code": "recipient.already_linked"}).to_string();
+    cli.run(&["command", "UserSkipped", &skip]).expect_status(0);
+    assert_eq!(known(), (json!(1), json!(1)));
+}
+
 /// A preview of an import says that a run of the same file has not ended, as the import does.
 #[test]
 fn import_preview_names_the_run_of_the_same_file() {

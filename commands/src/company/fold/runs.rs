@@ -197,12 +197,14 @@ impl Company {
         if !newest.is_some_and(|newest| newest.is_claimed_by(&recipient)) {
             return;
         }
-        let failed = code.is_some_and(|code| !code.leaves_delivery_open());
+        let uncertain = code.is_some_and(Code::leaves_delivery_open);
+        let failed = code.is_some() && !uncertain;
         if failed && self.return_to_older(user, channel) {
             return;
         }
         self.change_invitation(user, channel, recipient.generation, |invitation| {
             invitation.expires_at = Some(end);
+            invitation.uncertain = uncertain;
             if failed {
                 invitation.state = InvitationState::Bounced;
             }

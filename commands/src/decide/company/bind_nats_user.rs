@@ -40,7 +40,7 @@ impl Decide for BindNatsUser {
         let binding = Binding::new(actors, self.speaks_for);
         let current = company.bindings.of(&self.nats_user);
         let values = |binding: &Binding| json!(binding);
-        let result = Defined::result(current.map(values).as_ref(), &values(&binding));
+        let result = Defined::counted(current.map(values).as_ref(), &values(&binding));
         if current == Some(&binding) {
             return Ok(Decision::append(vec![]).with_result(result));
         }
@@ -164,6 +164,15 @@ mod tests {
         };
         let company = company.after(anyone);
         assert_eq!(refusal(&company, Some("acme-hr"), "eve"), None);
+    }
+
+    /// The result is stored in clear, and the event holds the names as personal values.
+    #[test]
+    fn result_of_a_binding_holds_no_names() {
+        let company = given([]).after(bind("acme-hr", &["ann"]));
+        let result = company.when(bind("acme-hr", &["bob"])).result();
+        let actors = json!({"field": "actors", "old": 1, "new": 1});
+        assert_eq!(result, json!({"created": false, "changes": [actors]}));
     }
 
     #[test]

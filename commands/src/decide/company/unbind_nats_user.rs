@@ -29,7 +29,7 @@ impl Decide for UnbindNatsUser {
             return Ok(Decision::append(vec![]).with_result(Changed::result(vec![])));
         };
         let none = json!({"actors": [], "speaks_for": Value::Null});
-        let result = Changed::between(&json!(current), &none);
+        let result = Changed::counted(&json!(current), &none);
         if company.settings.require_bound_users
             && context.authenticated == Some(self.nats_user.as_str())
         {

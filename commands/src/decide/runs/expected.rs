@@ -156,7 +156,7 @@ impl Parts {
             let link = user.link(channel);
             // The link of a mail that never left is known to nobody.
             let works = |one: &Invitation| {
-                link.was_mailed(one)
+                one.was_mailed()
                     && one.may_be_used()
                     && company.why_link_is_dead(id, channel, one, now).is_none()
             };
@@ -225,6 +225,8 @@ impl ExpectedOutcomes {
 }
 
 fn was_mailed_recently(company: &Company, id: UserId, channel: Channel, now: Time) -> bool {
-    let invitation = company.users.get(id).and_then(|user| user.link(channel).invitation);
-    invitation.is_some_and(|invitation| invitation.mailed_at.plus_seconds(RECENT_SECONDS) > now)
+    let Some(user) = company.users.get(id) else { return false };
+    // The newest generation may be a claim whose mail has not left yet.
+    let is_recent = |one: &Invitation| one.mailed_at.plus_seconds(RECENT_SECONDS) > now;
+    user.link(channel).generations().any(is_recent)
 }

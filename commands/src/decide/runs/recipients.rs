@@ -282,7 +282,7 @@ pub(crate) fn outcome_without_mail(
     }
     // A claim whose mail was refused, or is not sent yet, holds up no other mail.
     let live = link.generations().any(|invitation| {
-        link.was_mailed(invitation) && company.is_live(id, rules.channel, invitation, now)
+        invitation.was_mailed() && company.is_live(id, rules.channel, invitation, now)
     });
     if live && !rules.resend && !supersedes_live_invitation(company, user) {
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));

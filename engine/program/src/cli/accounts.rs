@@ -298,15 +298,19 @@ impl Edit {
             return Err(Failure::Usage("name at least one value to change".to_owned()));
         }
         let before = session.row("account", json!({"user": self.account})).await.ok();
+        let version = list::version(session).await;
         let accepted = session.submit("EditAccount", Value::Object(body)).await?;
         session.settle().await?;
         list::print_accepted(session.out, &accepted, &done);
-        if let (Some(before), false) = (before, session.out.is_json()) {
+        if session.out.is_json() || accepted.is_repeat() {
+            return Ok(Done::Completely);
+        }
+        if list::changed_nothing(&accepted, version) {
+            session.out.line(&format!("  {}", list::UNCHANGED));
+        } else if let Some(before) = before {
             let key = json!({"user": text(&before, "user")});
             let after = session.row("account", key).await?;
-            if !print_differences(session.out, &before, &after) {
-                session.out.line("  nothing was changed: it was so before");
-            }
+            print_differences(session.out, &before, &after);
         }
         Ok(Done::Completely)
     }

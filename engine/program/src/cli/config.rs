@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::common::Common;
-use super::definition::{ChangeWords, ListChange, present, submit_and_print_changes};
+use super::definition::{ChangeWords, ListChange, repeated_position, submit_and_print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::output::Out;
@@ -139,10 +139,9 @@ async fn change_list(
     remove: Vec<String>,
 ) -> CliResult {
     let name = Settings::meant(key);
-    let flat = present(session, |company| company.settings.flat()).await?;
-    let Some((_, old)) = flat.into_iter().find(|(path, _)| *path == name) else {
-        return Err(unknown(key));
-    };
+    // The repeat of a command under its id starts from the list that this command has left, so it has the same body.
+    let row = session.row("config", json!({"as_of": repeated_position(session)?})).await?;
+    let old = row.pointer(&format!("/{}", name.replace('.', "/"))).ok_or_else(|| unknown(key))?;
     let Value::Array(old) = old else {
         let text = format!("{name} is not a list; to set it: boarding config set {name} VALUE");
         return Err(Failure::Usage(text));

@@ -1,5 +1,7 @@
 //! Options that change one value of a definition, and the words for what changed.
 
+use std::collections::BTreeSet;
+
 use boarding_commands::company::Company;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::nearest;
@@ -89,6 +91,30 @@ pub(super) async fn present<T: Send + 'static>(
     found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
 }
 
+/// A definition as it is, or none. If `--id` repeats a command: as that command has left it. A change that is applied to
+/// that gives the first body again, whatever was defined since.
+pub(super) async fn defined(
+    session: &Session<'_>,
+    query: &str,
+    key: &str,
+    name: &str,
+) -> Result<Option<Value>, Failure> {
+    let rows = session.rows(query, json!({"as_of": repeated_position(session)?}), None).await?;
+    Ok(rows.into_iter().find(|row| text(row, key) == name))
+}
+
+/// The last position of the command with the id of `--id`, if it was accepted before.
+pub(super) fn repeated_position(session: &Session<'_>) -> Result<Option<u64>, Failure> {
+    let Some(id) = session.given_id() else { return Ok(None) };
+    session.engine.position_of(&session.company, id).map_err(Failure::Unavailable)
+}
+
+/// A list of names in the row of a definition; empty if there is no row.
+pub(super) fn names_of(row: Option<&Value>, field: &str) -> Vec<String> {
+    let list = row.and_then(|row| row.get(field)).and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The words for the two ends of a command that changes values.
 #[derive(Debug)]
 pub(super) struct ChangeWords {
@@ -117,7 +143,8 @@ pub(super) async fn submit_and_print_changes(
     Ok(Done::Completely)
 }
 
-fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
+/// Prints the changed values of an accepted command with their old values.
+pub(super) fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
     if out.is_json() {
         out.document(&accepted.document);
         return;
@@ -135,23 +162,28 @@ fn print_changes(out: &Out, accepted: &Accepted, words: &ChangeWords) {
     print_receipt(out, accepted);
 }
 
-/// Prints the fields that differ between two rows of a query. Returns whether there are any.
-pub(super) fn print_differences(out: &Out, old: &Value, new: &Value) -> bool {
+/// Prints the fields that differ between two rows of a query. One of them may lack fields of the other.
+pub(super) fn print_differences(out: &Out, old: &Value, new: &Value) {
     let mut changes = Vec::new();
-    for (field, new) in new.as_object().into_iter().flatten() {
-        let old = old.get(field).cloned().unwrap_or_default();
-        match new.as_object() {
-            Some(fields) => changes.extend(
-                fields
-                    .iter()
-                    .map(|(name, new)| json!({"field": name, "old": old.get(name), "new": new})),
-            ),
-            None => changes.push(json!({"field": field, "old": old, "new": new})),
+    for field in names(old, new) {
+        let (old, new) = (&old[field], &new[field]);
+        if old.is_object() || new.is_object() {
+            let fields = names(old, new).into_iter();
+            changes.extend(fields.map(|name| (name, old[name].clone(), new[name].clone())));
+        } else {
+            changes.push((field, old.clone(), new.clone()));
         }
     }
-    changes.retain(|change| change.get("old") != change.get("new"));
+    let changes = changes.into_iter().filter(|(_, old, new)| old != new);
+    let changes: Vec<_> =
+        changes.map(|(field, old, new)| json!({"field": field, "old": old, "new": new})).collect();
     print_lines(out, &changes, false);
-    !changes.is_empty()
+}
+
+/// The names of the fields of both, each once.
+fn names<'a>(old: &'a Value, new: &'a Value) -> BTreeSet<&'a str> {
+    let both = [old, new].into_iter().filter_map(Value::as_object);
+    both.flat_map(|fields| fields.keys().map(String::as_str)).collect()
 }
 
 fn print_lines(out: &Out, changes: &[Value], is_new: bool) {

@@ -169,18 +169,24 @@ pub(super) async fn submit_and_print(
     let accepted = session.submit(command, body).await?;
     session.settle().await?;
     print_accepted(session.out, &accepted, done);
-    let is_repeat = accepted.document.get("duplicate") == Some(&Value::Bool(true));
-    if !is_repeat
-        && before.is_some_and(|before| accepted.document.get("version") == Some(&before.into()))
-    {
-        session.out.note("nothing was changed: it was so before");
+    if changed_nothing(&accepted, before) {
+        session.out.note(UNCHANGED);
     }
     Ok(Done::Completely)
 }
 
+/// The words for an accepted command that finds everything as it asks for.
+pub(super) const UNCHANGED: &str = "nothing was changed: it was so before";
+
 /// The number of the company's last event, which an accepted command that changes something raises.
-async fn version(session: &Session<'_>) -> Option<u64> {
+pub(super) async fn version(session: &Session<'_>) -> Option<u64> {
     session.engine.actor(&session.company).await.inspect(|company| company.version).await
+}
+
+/// Whether a command has left the company's version as it was before. A repeat tells nothing about that.
+pub(super) fn changed_nothing(accepted: &Accepted, before: Option<u64>) -> bool {
+    !accepted.is_repeat()
+        && before.is_some_and(|before| accepted.document.get("version") == Some(&before.into()))
 }
 
 /// Prints an accepted answer.
@@ -211,7 +217,7 @@ pub(super) fn warn_of_values(out: &Out, of: &Value) {
 pub(super) fn receipt(accepted: &Accepted) -> String {
     let field = |name: &str| accepted.document.get(name).cloned().unwrap_or_default();
     let command = field("command");
-    let repeat = if field("duplicate") == Value::Bool(true) { ", repeated" } else { "" };
+    let repeat = if accepted.is_repeat() { ", repeated" } else { "" };
     format!(
         "command {} (version {}, position {}{repeat})",
         command.as_str().unwrap_or_default(),

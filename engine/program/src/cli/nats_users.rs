@@ -2,11 +2,12 @@
 
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::columns::NATS_USERS;
-use super::definition::{ChangeWords, present, submit_and_print_changes};
-use super::failure::{CliResult, Failure};
+use super::definition::{ChangeWords, present, print_changes};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::text;
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -92,7 +93,7 @@ impl NatsUsers {
                     done: format!("the NATS user {nats_user} may name {may_name}"),
                     unchanged: format!("the NATS user {nats_user} may name {may_name} already"),
                 };
-                submit_and_print_changes(session, "BindNatsUser", body, &words).await
+                submit(session, "BindNatsUser", nats_user, body, &words).await
             }
             Verb::Unbind(Unbind { nats_user }) => {
                 check_bound(session, &nats_user).await?;
@@ -101,10 +102,38 @@ impl NatsUsers {
                     unchanged: format!("the NATS user {nats_user} is not bound"),
                 };
                 let body = json!({"nats_user": nats_user});
-                submit_and_print_changes(session, "UnbindNatsUser", body, &words).await
+                submit(session, "UnbindNatsUser", nats_user, body, &words).await
             }
         }
     }
+}
+
+/// Submits the command and prints what has changed, with the names of the actors. The answer has only their number.
+async fn submit(
+    session: &Session<'_>,
+    command: &str,
+    nats_user: String,
+    body: Value,
+    words: &ChangeWords,
+) -> CliResult {
+    let actors = async || {
+        let user = nats_user.clone();
+        let found =
+            present(session, move |company| company.bindings.of(&user).map(|one| json!(one)));
+        found.await.map(|one| one.and_then(|one| one.get("actors").cloned()).unwrap_or_default())
+    };
+    let before = actors().await?;
+    let mut accepted = session.submit(command, body).await?;
+    session.settle().await?;
+    let after = actors().await?;
+    let changes = accepted.result.get_mut("changes").and_then(Value::as_array_mut);
+    for change in changes.into_iter().flatten() {
+        if text(change, "field") == "actors" {
+            *change = json!({"field": "actors", "old": before, "new": after});
+        }
+    }
+    print_changes(session.out, &accepted, words);
+    Ok(Done::Completely)
 }
 
 /// Refuses a user who is not bound, which may be a typing error. The repeat of a command under its id finds the user

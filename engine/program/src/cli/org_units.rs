@@ -1,12 +1,11 @@
 //! `boarding org-units` and `boarding permission-groups`.
 
-use boarding_commands::company::{Company, OrgUnit};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::{ORG_UNITS, PERMISSION_GROUPS};
 use super::definition::{
-    ChangeWords, ListChange, PermissionOptions, present, submit_and_print_changes,
+    ChangeWords, ListChange, PermissionOptions, defined, names_of, submit_and_print_changes,
 };
 use super::failure::{CliResult, Failure};
 use super::list::{self, Limit};
@@ -117,27 +116,25 @@ impl OrgUnits {
 impl DefineUnit {
     /// Sends the whole definition: the present one with what is given.
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let (name, thing) = (self.name.clone(), format!("the org unit {}", self.name));
-        let unit = present(session, move |company| company.org_units.get(&name).cloned()).await?;
+        let thing = format!("the org unit {}", self.name);
+        let unit = defined(session, "org_units", "org_unit", &self.name).await?;
         let words = ChangeWords::of_definition(&thing, unit.is_some());
-        let none =
-            OrgUnit { parent: None, level: None, roles: vec![], default_permission_group: None };
-        let unit = unit.unwrap_or(none);
+        let old_of = |field: &str| unit.as_ref()?.get(field)?.as_str().map(str::to_owned);
         let change =
             ListChange { clear: self.no_roles, add: self.roles, remove: self.remove_roles };
-        let value = |given: Option<String>, clear: bool, old: Option<String>| {
-            given.or(if clear { None } else { old })
+        let value = |given: Option<String>, clear: bool, old: &str| {
+            given.or_else(|| if clear { None } else { old_of(old) })
         };
         let group = value(
             self.default_permission_group,
             self.no_default_permission_group,
-            unit.default_permission_group,
+            "default_permission_group",
         );
         let body = json!({
             "org_unit": self.name,
-            "parent": value(self.parent, self.no_parent, unit.parent),
-            "level": value(self.level, self.no_level, unit.level),
-            "roles": change.applied(session, &thing, "role", unit.roles)?,
+            "parent": value(self.parent, self.no_parent, "parent"),
+            "level": value(self.level, self.no_level, "level"),
+            "roles": change.applied(session, &thing, "role", names_of(unit.as_ref(), "roles"))?,
             "default_permission_group": group,
         });
         submit_and_print_changes(session, "DefineOrgUnit", body, &words).await
@@ -155,11 +152,11 @@ impl PermissionGroups {
                 list::show(session, "permission_groups", json!({}), limit, PERMISSION_GROUPS).await
             }
             GroupVerb::Define { name, permissions } => {
-                let (known, thing) = (name.clone(), format!("the permission group {name}"));
-                let find = move |company: &Company| company.permission_groups.get(&known).cloned();
-                let old = present(session, find).await?;
+                let thing = format!("the permission group {name}");
+                let old = defined(session, "permission_groups", "permission_group", &name).await?;
                 let words = ChangeWords::of_definition(&thing, old.is_some());
-                let permissions = permissions.applied(session, &thing, old.unwrap_or_default())?;
+                let old = names_of(old.as_ref(), "permissions");
+                let permissions = permissions.applied(session, &thing, old)?;
                 let body = json!({"permission_group": name, "permissions": permissions});
                 submit_and_print_changes(session, "DefinePermissionGroup", body, &words).await
             }

@@ -4,7 +4,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns::{ROLES, ROLES_OUTCOME};
-use super::definition::{ChangeWords, PermissionOptions, present, submit_and_print_changes};
+use super::definition::{
+    ChangeWords, PermissionOptions, defined, names_of, submit_and_print_changes,
+};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set};
 use super::list::{self, Limit};
@@ -102,11 +104,11 @@ impl Roles {
         match self.verb.unwrap_or(Verb::List(self.limit)) {
             Verb::List(limit) => list::show(session, "roles", json!({}), limit, ROLES).await,
             Verb::Define { role, permissions } => {
-                let (name, thing) = (role.clone(), format!("the role {role}"));
-                let old =
-                    present(session, move |company| company.roles.get(&name).cloned()).await?;
+                let thing = format!("the role {role}");
+                let old = defined(session, "roles", "role", &role).await?;
                 let words = ChangeWords::of_definition(&thing, old.is_some());
-                let permissions = permissions.applied(session, &thing, old.unwrap_or_default())?;
+                let old = names_of(old.as_ref(), "permissions");
+                let permissions = permissions.applied(session, &thing, old)?;
                 let body = json!({"role": role, "permissions": permissions});
                 submit_and_print_changes(session, "DefineRole", body, &words).await
             }

@@ -57,6 +57,11 @@ impl Accepted {
     pub(super) fn id(&self, name: &str) -> String {
         self.result.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
+
+    /// Whether an earlier command with the same id had this answer.
+    pub(super) fn is_repeat(&self) -> bool {
+        self.document.get("duplicate") == Some(&Value::Bool(true))
+    }
 }
 
 impl<'a> Session<'a> {
