@@ -24,6 +24,11 @@ fn link_of_an_import_is_followed_by_a_verb() {
     let token = imported(&cli);
     let link = format!("https://boarding.invalid/link/{token}\r\n");
     let start = ["runs", "start", "--channel", "whatsapp", "--link"];
+    // Text around the link, as it is copied from a mail.
+    for mark in [".", ">", ")", "?from=mail", "/"] {
+        let link = format!("{}{mark}", link.trim());
+        cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0);
+    }
     let shown = cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0).stdout;
     assert!(shown.contains("to 3 users") && shown.contains("2 will be invited"), "{shown}");
     let output = cli.run(&[&start[..], &[&link, "--yes"]].concat()).expect_status(5);

@@ -84,11 +84,12 @@ struct Source {
     link: Option<String>,
 }
 
-/// The token at the end of a link. A token alone is returned as it is.
+/// The token at the end of a link, without a query string and without marks of the text around the link. A token alone
+/// is returned as it is.
 fn token_of(link: &str) -> &str {
     let of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-    let link = link.trim().trim_end_matches('/');
-    link.rsplit(|letter| !of_token(letter)).next().unwrap_or(link)
+    let path = link.split(['?', '#']).next().unwrap_or(link);
+    path.rsplit(|letter| !of_token(letter)).find(|part| !part.is_empty()).unwrap_or(link)
 }
 
 impl Start {
