@@ -35,6 +35,10 @@ fn link_of_an_import_is_followed_by_a_verb() {
     assert!(output.stdout.contains("is completed: 3 people: 2 invited"), "{}", output.stdout);
     let again = cli.refused(&[&start[..], &[&token, "--yes"]].concat());
     assert_eq!(again["code"], "invitation.already_used");
+    let enable = ["channels.whatsapp", "false", "channels.imessage", "true"];
+    cli.run(&[&["config", "set"], &enable[..]].concat()).expect_status(0);
+    let hint = cli.run(&["imports", "link", "latest"]).expect_status(0).stderr;
+    assert!(hint.contains("--channel imessage --link LINK"), "{hint}");
 }
 
 /// OC-14: a command that starts a run prints how the run ended, and who failed and why. The answer has its state at
