@@ -84,12 +84,7 @@ struct List {
 
 impl Runs {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        list::check_place(self.verb.is_some(), &self.list)?;
-        match &self.verb {
-            Some(Verb::Start(start)) => start.check(),
-            Some(Verb::Retry(retry)) => retry.check(),
-            _ => Ok(()),
-        }
+        list::check_place(self.verb.is_some(), &self.list)
     }
 
     /// Whether the verb carries runs on. The others send no mails on the side.
