@@ -1,6 +1,6 @@
 //! Rows of an imported file, each with its outcome and problems (query `import_rows`).
 
-use boarding_commands::event::{RowOutcome, UndoOutcome};
+use boarding_commands::event::UndoOutcome;
 use boarding_commands::values::ImportId;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
@@ -12,7 +12,8 @@ use crate::query::{
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::file_rows::{
-    self, FileRowProjection, FileRowShown, RowFilter, UndoneRowProjection,
+    self, FileRowProjection, FileRowShown, OutcomeFilter, PhoneFilter, RowFilter,
+    UndoneRowProjection,
 };
 use crate::tables::{imports, recipients, runs};
 
@@ -23,7 +24,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::ImportOutcome,
         params: &[
             Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"]),
-            Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
+            Param::one_of::<OutcomeFilter>("outcome").aliases(&["bucket"]),
+            Param::one_of::<PhoneFilter>("phone"),
             Param::one_of::<UndoOutcome>("undo"),
             Param::one_of::<RowFilter>("with"),
         ],
@@ -47,14 +49,16 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 
 fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
-    let outcome = request.one_of::<RowOutcome>("outcome")?;
+    let outcome = request.one_of::<OutcomeFilter>("outcome")?;
+    let phone = request.one_of::<PhoneFilter>("phone")?;
     let undo = request.one_of::<UndoOutcome>("undo")?;
     let with = request.one_of::<RowFilter>("with")?;
     let company = request.company;
     let import = imports::find(rows, company, id)?.ok_or_else(|| not_found("import", &id))?;
     let run = import.run.map(|run| runs::find(rows, company, run)).transpose()?.flatten();
     page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
-        if outcome.is_some_and(|outcome| row.outcome != outcome)
+        if outcome.is_some_and(|outcome| !outcome.is_of(&row))
+            || phone.is_some_and(|phone| !phone.is_of(&row))
             || with.is_some_and(|with| !with.is_of(&row))
         {
             return Ok([None]);
@@ -81,7 +85,7 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, accepted, column, created_by_row, import, row, who};
-    use boarding_commands::event::{Event, PhoneOutcome, RowRef};
+    use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, RowRef};
     use boarding_commands::values::{Code, Problem};
     use serde_json::{Value, json};
 

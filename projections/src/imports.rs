@@ -52,6 +52,7 @@ impl ImportRow {
             dialect: &self.dialect,
             state: WireName(self.state),
             counts: self.counts,
+            archived: self.archived,
             undo: self.undo.map(|counts| UndoShown {
                 counts,
                 unsupervised: Some(&self.unsupervised).filter(|left| !left.is_none()),
@@ -75,6 +76,9 @@ struct ImportShown<'a> {
     state: WireName<ImportStatus>,
     #[serde(flatten)]
     counts: Counts,
+    /// How many rows archived their users; absent if none did. They are counted as `deactivated` too.
+    #[serde(skip_serializing_if = "is_none")]
+    archived: u64,
     /// The counts of undone rows; null until an undo starts.
     undo: Option<UndoShown<'a>>,
     requested_by: &'a Personal<String>,
@@ -84,6 +88,10 @@ struct ImportShown<'a> {
     run: Option<RunId>,
     /// Why the requested run was refused.
     not_invited: Option<&'a Problem>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What an undo did.

@@ -24,7 +24,6 @@ mod failure;
 mod fields;
 mod history;
 mod import;
-mod import_rows;
 mod imports;
 mod input;
 mod invitations;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::imports;
+use super::imports::{self, archives, following};
 use crate::projection::Projection;
 use crate::query::{WireEnum, wire_enum};
 use crate::rows::Table;
@@ -131,20 +131,6 @@ impl Projection for FileRowProjection {
     }
 }
 
-/// Whether the row of this event archives its user: the next event says so.
-fn archives(recorded: &RecordedEvent<'_>) -> bool {
-    let Event::UserDeactivated { user, row: Some(_) } = recorded.event else { return false };
-    let next = following(recorded).next();
-    matches!(next, Some(Event::UserArchived { user: archived }) if archived == user)
-}
-
-/// The events of the commit after this one.
-fn following<'a>(recorded: &RecordedEvent<'a>) -> impl Iterator<Item = &'a Event> {
-    let nth =
-        usize::try_from(recorded.version - recorded.commit.first_version).unwrap_or(usize::MAX);
-    recorded.commit.events.iter().skip(nth.saturating_add(1))
-}
-
 wire_enum! {
     /// A filter of rows: those with warnings, or those that lost values.
     RowFilter {
@@ -158,6 +144,54 @@ impl RowFilter {
         match self {
             Self::Warnings => !row.warnings.is_empty(),
             Self::Losses => row.lost > 0,
+        }
+    }
+}
+
+wire_enum! {
+    /// A filter of rows by what happened to their phone.
+    PhoneFilter {
+        Added "added"
+        AlreadyPresent "already_present"
+        Rejected "rejected"
+    }
+}
+
+impl PhoneFilter {
+    pub(crate) fn is_of(self, row: &FileRow) -> bool {
+        match self {
+            Self::Added => row.phone == Some(PhoneOutcome::Added),
+            Self::AlreadyPresent => row.phone == Some(PhoneOutcome::AlreadyPresent),
+            Self::Rejected => matches!(row.phone, Some(PhoneOutcome::Rejected(_))),
+        }
+    }
+}
+
+/// A filter of rows by outcome. A row that archives its user has the outcome `deactivated`, and a name of its own here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OutcomeFilter {
+    Outcome(RowOutcome),
+    Archived,
+}
+
+impl OutcomeFilter {
+    pub(crate) fn is_of(self, row: &FileRow) -> bool {
+        match self {
+            Self::Outcome(outcome) => row.outcome == outcome,
+            Self::Archived => row.archived,
+        }
+    }
+}
+
+impl WireEnum for OutcomeFilter {
+    fn all() -> impl Iterator<Item = Self> {
+        RowOutcome::all().map(Self::Outcome).chain([Self::Archived])
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Outcome(outcome) => outcome.as_str(),
+            Self::Archived => "archived",
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct ImportRow {
     pub state: ImportStatus,
     /// Updated with every row of the file.
     pub counts: Counts,
+    /// The rows that archived their users, who are counted as deactivated too.
+    pub archived: u64,
     /// Updated with every undone row; none until an undo starts.
     pub undo: Option<UndoCounts>,
     /// The people that the undo left without a supervisor.
@@ -50,7 +52,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = ImportRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -80,6 +82,7 @@ impl Projection for ImportProjection {
                 dialect: options.dialect.clone(),
                 state: ImportStatus::Processing,
                 counts: Counts::of_file(*total, *ignored, warnings.len()),
+                archived: 0,
                 undo: None,
                 unsupervised: Unsupervised::default(),
                 requested_by: recorded.commit.actor.clone(),
@@ -94,6 +97,7 @@ impl Projection for ImportProjection {
         let mut import = row?;
         if let Some((outcome, row)) = recorded.event.row() {
             import.counts.add(outcome, row);
+            import.archived += u64::from(archives(recorded));
         }
         match recorded.event {
             Event::ImportCompleted { counts, .. } => {
@@ -146,6 +150,20 @@ impl Projection for ImportOrderProjection {
             _ => None,
         }
     }
+}
+
+/// Whether the row of this event archives its user: the next event says so.
+pub(crate) fn archives(recorded: &RecordedEvent<'_>) -> bool {
+    let Event::UserDeactivated { user, row: Some(_) } = recorded.event else { return false };
+    let next = following(recorded).next();
+    matches!(next, Some(Event::UserArchived { user: archived }) if archived == user)
+}
+
+/// The events of the commit after this one.
+pub(crate) fn following<'a>(recorded: &RecordedEvent<'a>) -> impl Iterator<Item = &'a Event> {
+    let nth =
+        usize::try_from(recorded.version - recorded.commit.first_version).unwrap_or(usize::MAX);
+    recorded.commit.events.iter().skip(nth.saturating_add(1))
 }
 
 /// The import that has requested this run: such a run has the import's id.

@@ -24,12 +24,21 @@ fn link_of_an_import_is_followed_by_a_verb() {
     let token = imported(&cli);
     let link = format!("https://boarding.invalid/link/{token}\r\n");
     let start = ["runs", "start", "--channel", "whatsapp", "--link"];
+    // Text around the link, as it is copied from a mail.
+    for mark in [".", ">", ")", "?from=mail", "/"] {
+        let link = format!("{}{mark}", link.trim());
+        cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0);
+    }
     let shown = cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0).stdout;
     assert!(shown.contains("to 3 users") && shown.contains("2 will be invited"), "{shown}");
     let output = cli.run(&[&start[..], &[&link, "--yes"]].concat()).expect_status(5);
     assert!(output.stdout.contains("is completed: 3 people: 2 invited"), "{}", output.stdout);
     let again = cli.refused(&[&start[..], &[&token, "--yes"]].concat());
     assert_eq!(again["code"], "invitation.already_used");
+    let enable = ["channels.whatsapp", "false", "channels.imessage", "true"];
+    cli.run(&[&["config", "set"], &enable[..]].concat()).expect_status(0);
+    let hint = cli.run(&["imports", "link", "latest"]).expect_status(0).stderr;
+    assert!(hint.contains("--channel imessage --link LINK"), "{hint}");
 }
 
 /// OC-14: a command that starts a run prints how the run ended, and who failed and why. The answer has its state at

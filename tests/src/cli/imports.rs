@@ -360,3 +360,25 @@ fn refused_files_are_not_kept() {
     import(&good, &["--plan-hash", "x"]).expect_status(1);
     assert_eq!(files(), 1);
 }
+
+/// P23, LX-12: the rows that an undo kept are filtered like all others. Not every one of many has its cause looked up.
+#[test]
+fn kept_rows_are_filtered_and_first_have_causes() {
+    let cli = Cli::with_company_of("company/field.json");
+    let people: String = (0..101).map(|n| format!("user{n},user{n}@acme.example\n")).collect();
+    let file = cli.file("people.csv", &format!("username,email\n{people}"));
+    cli.run(&["config", "set", "bulk_integration_max_records", "500"]).expect_status(0);
+    let words = ["import", &file, "--dialect", "leapxpert", "--json"];
+    let first = cli.run(&words).expect_status(0).json()["import"].as_str().unwrap().to_owned();
+    cli.run(&words).expect_status(0);
+    cli.run(&["imports", "undo", &first, "--yes"]).expect_status(0);
+    let kept = ["imports", "rows", &first, "--undo", "kept"];
+    let of = |options: &[&str]| cli.run(&[&kept[..], options].concat()).expect_status(0);
+    let all = of(&[]);
+    assert_eq!(all.stdout.matches("people.csv, row").count(), 100, "{}", all.stdout);
+    assert!(all.stdout.contains("user100") && all.stderr.contains("first 100 rows"), "{all:?}");
+    for none in [["--phone", "rejected"], ["--outcome", "archived"]] {
+        let output = of(&none);
+        assert!(output.stderr.contains("no rows"), "{none:?}: {output:?}");
+    }
+}

@@ -84,6 +84,10 @@ fn second_process_says_what_to_do_about_the_first() {
     std::fs::write(&path, serving.id().to_string()).unwrap();
     let said = second(&serving.id().to_string());
     assert!(said.contains("over NATS (boarding manual nats)"), "{said}");
+    // A process that has not written its number yet: there is nobody to name in a command.
+    std::fs::write(&path, "").unwrap();
+    let said = second("(unknown)");
+    assert!(said.contains("Ctrl-C") && !said.contains("kill"), "{said}");
     drop(serving.stdin.take());
     serving.wait().unwrap();
 }

@@ -203,3 +203,24 @@ fn pictures_of_an_import_are_not_undone_but_removed() {
     let unknown = ["pictures", "remove", "--import", "01JD0000000000000000000000", "--yes"];
     assert_eq!(cli.refused(&unknown)["code"], "query.not_found");
 }
+
+/// P23, OCM-16: a picture that came after an import keeps its row, and the undo says so instead of failing.
+#[test]
+fn undo_names_the_pictures_that_came_after_the_import() {
+    let cli = Cli::with_company_of("company/field.json");
+    cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
+    let header = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n";
+    let rows = "ann,Ann,Lee,agent0,1001,supervisor,,Desk,Agent\nbob,Bob,Lee,agent1,1002,supervisor,,Desk,Agent\n";
+    let people = cli.file("people.csv", &format!("{header}{rows}"));
+    let features = cli.file("f.csv", "LAN ID,Feature,Enabled\n");
+    let channels = cli.file("c.csv", "LAN ID,Channel,Count\n");
+    let first = cli.json(&["import", &people, &features, &channels, "--dialect", "ocm"]);
+    let first = first["import"].as_str().unwrap();
+    let pictures = archive(&cli, "One.zip", "['agent0.png']", 1);
+    let pictures = cli.json(&["pictures", &pictures])["import"].as_str().unwrap().to_owned();
+    let undone = cli.run(&["imports", "undo", first, "--yes"]).expect_status(0).stdout;
+    let listed = cli.run(&["imports", "rows", first, "--undo", "kept"]).expect_status(0).stdout;
+    for text in [&undone, &listed] {
+        assert!(text.contains(&format!("pictures {pictures}, by ")), "{text}");
+    }
+}

@@ -37,6 +37,13 @@ fn role_verbs_assign_and_remove_roles() {
     assert!(stdout.contains("1 assigned, 1 skipped, 0 failed"), "{stdout}");
     let answer = cli.json(&["roles", "remove", "Lead", "--search", "ann"]);
     assert_eq!(answer["result"]["users"][0]["outcome"], "removed");
+    assert!(!cli.rows(&["users", "--role", " Lead"]).is_empty());
+    let of = |limit: &str| cli.run(&["users", "--limit", limit]).expect_status(0).stderr;
+    assert!(
+        of("2").contains("the first 2 users") && !of("3").contains("lists more"),
+        "{}",
+        of("3")
+    );
     let with_role = |user: &str| cli.json(&["users", "show", user])["roles"] == json!(["Lead"]);
     assert_eq!(["ann", "bob", "cid"].map(with_role), [false, true, false]);
 

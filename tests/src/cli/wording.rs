@@ -329,4 +329,8 @@ fn archived_user_has_one_word_in_all_tables() {
         (&Value::from("deactivated"), &Value::from(true))
     );
     assert_eq!(cli.rows(&["users", "list", "--state", "archived"])[0]["user"], "E2");
+    assert_eq!(cli.json(&["imports", "show", "latest"])["archived"], 1);
+    let csv = ["imports", "rows", "latest", "--outcome", "archived", "--csv"];
+    let csv = cli.run(&csv).expect_status(0).stdout;
+    assert!(csv.lines().count() == 2 && csv.contains(",E2,"), "{csv}");
 }

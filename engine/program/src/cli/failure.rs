@@ -167,8 +167,11 @@ fn while_in_use(process: &str) -> String {
             "\n  that process serves the folder: send commands and queries to it over NATS (boarding manual nats)\n  to use the folder here: stop that process (kill {process}), and start it again afterwards\n  {other}"
         );
     }
+    // The holder is not known by its number if it has not written it into the lock file yet.
+    let is_known = process.parse::<u32>().is_ok();
+    let kill = if is_known { format!(", or kill -INT {process}") } else { String::new() };
     format!(
-        "\n  wait until that process ends, or end it: Ctrl-C in its terminal, or kill -INT {process}\n  what it has not done goes on with boarding runs resume; no mail is sent twice\n  while it works, the folder answers nothing else; boarding serve works and answers over NATS at the same time (boarding manual nats)\n  {other}"
+        "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  what it has not done goes on with boarding runs resume; no mail is sent twice\n  while it works, the folder answers nothing else; boarding serve works and answers over NATS at the same time (boarding manual nats)\n  {other}"
     )
 }
 

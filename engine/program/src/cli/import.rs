@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use boarding_commands::dialect::{self, Dialect};
-use boarding_commands::event::Channel;
 use boarding_commands::values::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -380,11 +379,7 @@ async fn suggest_run(
     if number(row, "created") + number(row, "updated") + number(row, "unchanged") == 0 {
         return Ok(());
     }
-    let config = session.row("config", json!({})).await?;
-    let is_enabled =
-        |name: &&str| config.pointer(&format!("/channels/{name}")) == Some(&json!(true));
-    let mut names = Channel::ALL.iter().map(|channel| channel.as_str());
-    let channel = names.find(is_enabled).unwrap_or("CHANNEL");
+    let channel = watch::suggested_channel(session).await?;
     if lacks_phones {
         session.out.note(
             "no phones were added to the corporate phone list; people need one to be invited: import with --add-phones",

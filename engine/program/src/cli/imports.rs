@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::text;
-use super::import_rows;
 use super::latest;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
@@ -81,7 +80,7 @@ struct Rows {
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// Only rows whose phone has this outcome: added, already_present, rejected
-    #[arg(long, value_name = "OUTCOME", conflicts_with_all = ["csv", "spreadsheet", "output"])]
+    #[arg(long, value_name = "OUTCOME")]
     phone: Option<String>,
     /// Only rows with this outcome of the undo: reversed, kept, errored
     #[arg(long, value_name = "OUTCOME")]
@@ -126,7 +125,8 @@ impl Imports {
                 let body = json!({"import": id});
                 let sent = list::submit_and_print(session, "RenewImportLink", body, done).await?;
                 session.out.note(&format!(
-                    "to follow the link of the mail by hand: boarding runs start --channel whatsapp --link LINK {}",
+                    "to follow the link of the mail by hand: boarding runs start --channel {} --link LINK {}",
+                    watch::suggested_channel(session).await?,
                     session.location_options()
                 ));
                 watch::note_placeholders(session, true).await;
@@ -156,44 +156,22 @@ impl Imports {
 impl Rows {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let id = latest::import(session, self.id).await?;
-        let archived = self.outcome.as_deref() == Some("archived");
-        // OCM calls created users inserted. The contract calls a row that archives its user deactivated.
+        // OCM calls created users inserted.
         let outcome = self.outcome.map(|outcome| match outcome.as_str() {
             "inserted" => "created".to_owned(),
-            "archived" => "deactivated".to_owned(),
             _ => outcome,
         });
-        let params =
-            json!({"import": id, "outcome": outcome, "undo": self.undo, "with": self.with});
-        let columns = if self.undo.is_some() { columns::UNDONE } else { columns::IMPORT_ROWS };
-        if self.undo.is_some() && self.export.format().is_none() && !session.out.is_json() {
-            let mut rows = session.rows("import_rows", params, self.limit.limit).await?;
-            since::add_causes(session, &id, &mut rows).await?;
-            session.out.table(columns, &rows);
-            return Ok(Done::Completely);
+        let params = json!({
+            "import": id, "outcome": outcome, "phone": self.phone, "undo": self.undo, "with": self.with,
+        });
+        let (query, limit) = ("import_rows", self.limit);
+        if self.undo.is_none() || self.export.format().is_some() || session.out.is_json() {
+            let columns = columns::IMPORT_ROWS;
+            return list::show_or_write(session, query, params, limit, columns, &self.export).await;
         }
-        if !archived && self.phone.is_none() {
-            return list::show_or_write(
-                session,
-                "import_rows",
-                params,
-                self.limit,
-                columns,
-                &self.export,
-            )
-            .await;
-        }
-        let phone = self.phone.unwrap_or_default();
-        let matches = |row: &Value| {
-            text(row, "phone").starts_with(&phone) && (!archived || import_rows::is_archived(row))
-        };
-        let mut rows = import_rows::matching(session, params, matches).await?;
-        rows.truncate(self.limit.limit.unwrap_or(usize::MAX));
-        if session.out.is_json() {
-            rows.iter().for_each(|row| session.out.document(row));
-        } else {
-            session.out.table(columns, &rows);
-        }
+        let mut rows = session.rows(query, params, limit.limit).await?;
+        since::add_causes(session, &id, &mut rows).await;
+        list::print_rows(session, columns::UNDONE, &rows);
         Ok(Done::Completely)
     }
 }

@@ -66,12 +66,34 @@ pub(super) async fn show(
         return Ok(Done::Completely);
     }
     let rows = session.rows(query, params, limit.limit).await?;
-    if rows.is_empty() {
+    print_rows(session, columns, &rows);
+    Ok(Done::Completely)
+}
+
+/// Prints rows: as a table, or as JSON documents.
+pub(super) fn print_rows(session: &Session<'_>, columns: &[Column], rows: &[Value]) {
+    let out = session.out;
+    if out.is_json() {
+        rows.iter().for_each(|row| out.document(row));
+    } else if rows.is_empty() {
         print_empty(session);
     } else {
-        out.table(columns, &rows);
+        out.table(columns, rows);
     }
-    Ok(Done::Completely)
+}
+
+/// The rows of a query up to the limit, and whether there are more.
+pub(super) async fn limited(
+    session: &Session<'_>,
+    query: &str,
+    params: Value,
+    limit: Limit,
+) -> Result<(Vec<Value>, bool), Failure> {
+    let limit = limit.limit.unwrap_or(usize::MAX);
+    let mut rows = session.rows(query, params, Some(limit.saturating_add(1))).await?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    Ok((rows, has_more))
 }
 
 /// Prints the rows of a query as a table, and how many there are.
@@ -83,18 +105,13 @@ pub(super) async fn show_counted(
     columns: &[Column],
     [one, many]: [&str; 2],
 ) -> CliResult {
-    let rows = session.rows(query, params, limit.limit).await?;
-    if rows.is_empty() {
-        print_empty(session);
-        return Ok(Done::Completely);
-    }
-    session.out.table(columns, &rows);
+    let (rows, has_more) = limited(session, query, params, limit).await?;
+    print_rows(session, columns, &rows);
     let shown = counted(rows.len() as u64, one, many);
-    match limit.limit {
-        Some(limit) if rows.len() == limit => {
-            session.out.note(&format!("the first {shown}; --limit lists more"));
-        }
-        _ => session.out.note(&shown),
+    match has_more {
+        true => session.out.note(&format!("the first {shown}; --limit lists more")),
+        false if rows.is_empty() => {}
+        false => session.out.note(&shown),
     }
     Ok(Done::Completely)
 }

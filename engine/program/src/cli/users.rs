@@ -175,9 +175,12 @@ impl Add {
 
 impl List {
     async fn run(self, session: &Session<'_>) -> CliResult {
+        // Copied names often have spaces around them, and stored names never do.
+        let name = |given: &Option<String>| given.as_deref().map(str::trim).map(str::to_owned);
         let params = json!({
-            "search": self.search, "org_unit": self.org_unit, "state": self.state, "role": self.role,
-            "profile": self.profile, "supervisor": self.supervisor, "agent_id": self.agent_id, "pbx_id": self.pbx_id,
+            "search": self.search, "org_unit": name(&self.org_unit), "state": self.state, "role": name(&self.role),
+            "profile": self.profile, "supervisor": name(&self.supervisor), "agent_id": name(&self.agent_id),
+            "pbx_id": name(&self.pbx_id),
         });
         let (limit, columns, out) = (self.limit, columns::USERS, session.out);
         remark_unknown(session, ["org_units", "org_unit", "org unit"], self.org_unit.as_deref())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boarding_commands::decide::check_mail_settings;
-use boarding_commands::event::MailKind;
+use boarding_commands::event::{Channel, MailKind};
 use boarding_commands::mail_kinds;
 use boarding_commands::template::Link;
 use boarding_commands::values::Time;
@@ -84,6 +84,15 @@ pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
     let actor = session.engine.actor(&session.company).await;
     let checked = actor.inspect(check_mail_settings).await;
     checked.unwrap_or(Ok(())).map_err(Failure::from)
+}
+
+/// The channel for a suggested run: the first that the company has enabled.
+pub(super) async fn suggested_channel(session: &Session<'_>) -> Result<&'static str, Failure> {
+    let config = session.row("config", json!({})).await?;
+    let is_enabled =
+        |name: &&str| config.pointer(&format!("/channels/{name}")) == Some(&json!(true));
+    let mut names = Channel::ALL.iter().map(|channel| channel.as_str());
+    Ok(names.find(is_enabled).unwrap_or("CHANNEL"))
 }
 
 /// Says that mails in the outbox show a placeholder: as sender, or as link if they have one.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::fields::{number, text};
 use crate::cli::import;
-use crate::cli::import_rows;
 use crate::cli::session::Session;
 
 /// The commands that define the sample company.
@@ -76,8 +75,8 @@ pub(super) async fn import(session: &Session<'_>, sample: &SampleFile) -> Result
 
 /// Adds phones for some people whose phone was rejected. The runs will fail for the others.
 pub(super) async fn add_phones(session: &Session<'_>, import: &Value) -> Result<(), Failure> {
-    let params = json!({"import": import.get("import")});
-    let rows = import_rows::by_phone(session, params, "rejected").await?;
+    let params = json!({"import": import.get("import"), "phone": "rejected"});
+    let rows = session.rows("import_rows", params, None).await?;
     for (phone, row) in NUMBERS.iter().zip(&rows) {
         let user = text(row, "key");
         session.submit_new("AddCorporatePhone", json!({"phone": phone, "user": user})).await?;

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::cli::columns::{PROBLEMS, text_of};
 use crate::cli::failure::Failure;
 use crate::cli::fields::{number, text};
-use crate::cli::import_rows;
 use crate::cli::output::Out;
 use crate::cli::session::Session;
 use crate::cli::words::{counted, shown_of};
@@ -17,7 +16,7 @@ const SHOWN_ROWS: usize = 10;
 /// Prints the result of an import.
 pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
-    session.out.line(&counts(row, archived(session, row).await?));
+    session.out.line(&counts(row));
     print_losses(session, row, import).await?;
     let about_the_file = warnings(session, import).await?;
     for warning in &about_the_file {
@@ -51,23 +50,11 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
     Ok(())
 }
 
-/// How many rows archived their user. The contract counts them as deactivated.
-async fn archived(session: &Session<'_>, row: &Value) -> Result<u64, Failure> {
-    let mut archived = 0;
-    if number(row, "deactivated") > 0 {
-        let params = json!({"import": row.get("import"), "outcome": "deactivated"});
-        let is_archived = |row: &&Value| import_rows::is_archived(row);
-        let count = |rows: Vec<Value>| archived += rows.iter().filter(is_archived).count() as u64;
-        session.pages("import_rows", params, None, count).await?;
-    }
-    Ok(archived)
-}
-
 /// One line with the file and the counts.
-fn counts(row: &Value, archived: u64) -> String {
+fn counts(row: &Value) -> String {
     let count = |name: &str| match name {
-        "deactivated" => number(row, name).saturating_sub(archived),
-        "archived" => archived,
+        // The contract counts archived users as deactivated too.
+        "deactivated" => number(row, name).saturating_sub(number(row, "archived")),
         _ => number(row, name),
     };
     let some = |(name, label): &(&str, &str)| match count(name) {
@@ -171,14 +158,14 @@ async fn print_rejected_phones(
     if number(row, "phones_failed") == 0 {
         return Ok(());
     }
-    let rows = import_rows::by_phone(session, json!({"import": import}), "rejected").await?;
-    let count = rows.len() as u64;
-    let shown = rows.get(..shown_of(count, SHOWN_ROWS)).unwrap_or(&rows);
+    let count = number(row, "phones_failed");
+    let params = json!({"import": import, "phone": "rejected"});
+    let rows = session.rows("import_rows", params, Some(shown_of(count, SHOWN_ROWS))).await?;
     let options = session.location_options();
     let all = format!("boarding imports rows {import} --phone rejected {options}");
     let title =
         "imported without a phone (the user exists, the phone is not on the corporate list):";
-    print_phones(session.out, title, count, shown, &all);
+    print_phones(session.out, title, count, &rows, &all);
     session.out.note(&format!("to add a phone: boarding phones add PHONE USER {options}"));
     Ok(())
 }

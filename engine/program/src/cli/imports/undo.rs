@@ -143,7 +143,7 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
         let params = json!({"import": import, "undo": outcome});
         let shown = shown_of(count, SHOWN_ROWS);
         let mut rows = session.rows("import_rows", params, Some(shown)).await?;
-        since::add_causes(session, import, &mut rows).await?;
+        since::add_causes(session, import, &mut rows).await;
         session.out.line(&format!("\n{outcome} rows:"));
         session.out.table(UNDONE, &rows);
         if count > rows.len() as u64 {

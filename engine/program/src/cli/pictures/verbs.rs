@@ -123,18 +123,18 @@ impl Verb {
             Self::List(List { search, import, limit, export }) => {
                 let params = json!({"search": search, "import": import});
                 let columns = columns::USER_PICTURES;
-                let shown = list::show_or_write(
-                    session,
-                    "pictures",
-                    params.clone(),
-                    limit,
-                    columns,
-                    &export,
-                );
-                shown.await?;
-                // An export has all.
-                if export.format().is_none() {
-                    say_rest(session, params, limit).await?;
+                if export.format().is_some() {
+                    let query = "pictures";
+                    return list::show_or_write(session, query, params, limit, columns, &export)
+                        .await;
+                }
+                let (rows, has_more) = list::limited(session, "pictures", params, limit).await?;
+                list::print_rows(session, columns, &rows);
+                if has_more {
+                    session.out.note(&format!(
+                        "… and more: only {} shown; add --limit NUMBER, or --csv for all",
+                        counted(rows.len() as u64, "picture is", "pictures are")
+                    ));
                 }
                 Ok(Done::Completely)
             }
@@ -150,19 +150,6 @@ impl Verb {
             Self::Remove(remove) => remove.run(session).await,
         }
     }
-}
-
-/// Says that a list on the screen is cut.
-async fn say_rest(session: &Session<'_>, params: Value, limit: Limit) -> Result<(), Failure> {
-    let Some(shown) = limit.limit else { return Ok(()) };
-    let more = session.rows("pictures", params, Some(shown.saturating_add(1))).await?;
-    if more.len() > shown {
-        session.out.note(&format!(
-            "… and more: only {} shown; add --limit NUMBER, or --csv for all",
-            counted(shown as u64, "picture is", "pictures are")
-        ));
-    }
-    Ok(())
 }
 
 impl Download {
