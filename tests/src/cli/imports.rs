@@ -371,7 +371,7 @@ fn kept_rows_are_filtered_and_first_have_causes() {
     let words = ["import", &file, "--dialect", "leapxpert", "--json"];
     let first = cli.run(&words).expect_status(0).json()["import"].as_str().unwrap().to_owned();
     cli.run(&words).expect_status(0);
-    cli.run(&["imports", "undo", &first, "--yes"]).expect_status(0);
+    cli.run(&["imports", "undo", &first, "--yes"]).expect_status(5);
     let kept = ["imports", "rows", &first, "--undo", "kept"];
     let of = |options: &[&str]| cli.run(&[&kept[..], options].concat()).expect_status(0);
     let all = of(&[]);
