@@ -16,6 +16,8 @@ use crate::values::{Code, Refusal, Time};
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
 const MAX_SUBJECT_CHARS: usize = 255;
+/// The start of the first line in the text file of a mail.
+const SUBJECT_LINE: &str = "subject:";
 /// The longest text or HTML part of a template, in bytes. An event must carry it.
 const MAX_SOURCE_BYTES: usize = 64 * 1024;
 
@@ -85,11 +87,21 @@ fn to_add(facts: &MailFacts, name: &str) -> String {
     }
 }
 
+/// Whether the text begins with the subject line of a mail, as files of mails do.
+fn starts_with_subject(text: &str) -> bool {
+    let start = text.trim_start().get(..SUBJECT_LINE.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(SUBJECT_LINE))
+}
+
 fn check_size(facts: &MailFacts, part: MailPart, source: &str) -> Result<(), Refusal> {
     match part {
         MailPart::Subject | MailPart::Html if facts.is_text_message => {
             let message = "a text message has no subject and no HTML; leave both empty";
             if source.is_empty() { Ok(()) } else { Err(refuse(part, None, message)) }
+        }
+        MailPart::Text if facts.is_text_message && starts_with_subject(source) => {
+            let message = "a text message has no subject; remove the line `Subject: …`";
+            Err(refuse(part, Some(1), message))
         }
         MailPart::Subject if source.trim().is_empty() => {
             Err(refuse(part, None, "the subject is empty"))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::decide::invitations::move_pending_invitations::{
     GroupSource, MAX_ACCOUNTS, group_after,
 };
-use boarding_commands::decide::numbers::pool::{NOT_PENDING, too_few};
+use boarding_commands::decide::numbers::pool::too_few;
 use boarding_commands::dialect::PERMISSION_GROUP;
 use boarding_commands::event::{Permission, Who};
 use boarding_commands::values::text::spelled;
@@ -90,16 +90,8 @@ impl JudgedAccount {
 
     fn refused(account: Who, code: Code) -> Self {
         let mut judged = Self::new(account, MoveOutcome::Refused, false);
-        judged.refuse(code, text_of(code));
+        judged.refuse(code, code.text());
         judged
-    }
-}
-
-/// The message of a refused account.
-fn text_of(code: Code) -> &'static str {
-    match code {
-        Code::InvitationNotFound => NOT_PENDING,
-        code => code.text(),
     }
 }
 
@@ -137,8 +129,10 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
             user.as_ref().map_or_else(|| Personal(UserKey::new(given)), |user| user.user.clone());
         match AccountStatus::find(rows, company, key)? {
             None => judged.push(JudgedAccount::refused(who, Code::UserNotFound)),
-            Some(account) if !account.is_pending => {
-                judged.push(JudgedAccount::refused(who, Code::InvitationNotFound));
+            Some(AccountStatus { not_pending: Some(why), .. }) => {
+                let mut one = JudgedAccount::new(who, MoveOutcome::Refused, false);
+                one.refuse(Code::InvitationNotFound, why.text());
+                judged.push(one);
             }
             Some(account) if account.org_unit.as_deref() == Some(dest) => {
                 judged.push(JudgedAccount::new(who, MoveOutcome::Stays, false));
@@ -162,15 +156,15 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
         let movers = judged.iter_mut().filter(|one| one.outcome.0 == MoveOutcome::Moves);
         movers.for_each(|one| one.refuse(code, code.text()));
     }
-    let code = code.or_else(|| judged.iter().find_map(|one| one.code));
+    let refused = judged.iter().find_map(|one| Some((one.code?, one.message.clone()?)));
+    let refused = code.map(|code| (code, code.text().to_owned())).or(refused);
     let too_few = too_few(needed, stock, settings.number_overbooking);
     let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
     if let Some((code, message)) = &too_few {
         let short = judged.iter_mut().filter(|one| one.needs_number && one.code.is_none());
         short.for_each(|one| one.refuse(*code, message));
     }
-    let refusal = code.map(|code| (code, text_of(code).to_owned())).or(too_few);
-    let (code, message) = refusal.unzip();
+    let (code, message) = refused.or(too_few).unzip();
     let available = stock.spare(settings.number_overbooking);
     let allowed = code.is_none();
     let accounts = moving;

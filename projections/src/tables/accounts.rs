@@ -3,12 +3,14 @@
 use std::ops::ControlFlow;
 
 use boarding_commands::commit::RecordedEvent;
+use boarding_commands::decide::numbers::pool::NotPending;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, Personal, Phone, fold};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, scan};
 use crate::rows::{Rows, RowsError, Table};
+use crate::tables::invitations::{InvitationStatus, UserInvitations};
 use crate::tables::users::UserStatus;
 use crate::tables::{invitations, users};
 
@@ -99,8 +101,8 @@ pub(crate) fn key_of(
 pub(crate) struct AccountStatus {
     pub org_unit: Option<String>,
     pub has_number: bool,
-    /// Whether the account has an open invitation and no link.
-    pub is_pending: bool,
+    /// Why the account has no pending invitation. None if it has an open invitation and no link.
+    pub not_pending: Option<NotPending>,
 }
 
 impl AccountStatus {
@@ -125,8 +127,29 @@ impl AccountStatus {
         Ok(Self {
             org_unit: user.and_then(|user| user.org_unit),
             has_number: account.number.is_some(),
-            is_pending: !is_archived && invited.is_some_and(|invited| invited.is_pending()),
+            not_pending: match is_archived {
+                true => Some(NotPending::Archived),
+                false => not_pending(invited.as_ref()),
+            },
         })
+    }
+}
+
+/// Why a user has no pending invitation. None if it is pending.
+fn not_pending(invited: Option<&UserInvitations>) -> Option<NotPending> {
+    let Some(invited) = invited else { return Some(NotPending::NotInvited) };
+    let mut all = invited.invitations.iter();
+    let bounced = all.any(|one| one.state == InvitationStatus::Bounced);
+    if invited.is_pending() {
+        None
+    } else if !invited.linked.is_empty() {
+        Some(NotPending::Active)
+    } else if invited.failure.is_some() || bounced {
+        Some(NotPending::Failed)
+    } else if invited.invitations.iter().any(|one| one.sent_at.is_some()) {
+        Some(NotPending::Ended)
+    } else {
+        Some(NotPending::NotInvited)
     }
 }
 
@@ -138,7 +161,7 @@ pub(crate) fn pending_without_number(
     let mut found = Vec::new();
     scan::<AccountProjection>(rows, company, &[], &[], |_, account| {
         let status = AccountStatus::load(rows, company, &account)?;
-        if status.is_pending && !status.has_number {
+        if status.not_pending.is_none() && !status.has_number {
             found.push(status.org_unit);
         }
         Ok(ControlFlow::Continue(()))

@@ -125,6 +125,13 @@ fn wording_of_a_text_is_checked_and_used() {
     let words = set(&format!("{{{{ link_url }}}} {}", "long ".repeat(140)));
     let long = cli.refused(&words.each_ref().map(String::as_str));
     assert!(long["message"].as_str().unwrap().contains("at most 670"), "{long}");
+    for start in ["Subject: Hello", "\n SUBJECT: Hello"] {
+        let words = set(&format!("{start}\n\n{{{{ link_url }}}}"));
+        let with_subject = cli.refused(&words.each_ref().map(String::as_str));
+        assert_eq!(with_subject["code"], "template.invalid");
+        let message = with_subject["message"].as_str().unwrap();
+        assert!(message.contains("a text message has no subject; remove the line"), "{message}");
+    }
     let words = set("Hello {{ full_name }}, open {{ link_url }}");
     cli.run(&words.each_ref().map(String::as_str)).expect_status(0);
     invited(&cli, &[], 0);

@@ -247,6 +247,55 @@ fn invitations_are_resent_moved_and_revoked() {
     assert_eq!(cli.rows(&["numbers", "list", "--search", "0001"])[0]["state"], "available");
 }
 
+/// ML-17: a move says which accounts are in the organization already, and why an account has no pending invitation.
+#[test]
+fn move_says_why_an_account_stays() {
+    let cli = meridian();
+    let (ann, bob, cid) = ("ann@acme.example", "bob@acme.example", "cid@acme.example");
+    import(&cli, &[(ann, "+12125550001"), (bob, ""), (cid, "")], &[]);
+    let resend = ["invitations", "resend", "--channel", "whatsapp", "--yes", "--user"];
+    for user in [ann, bob] {
+        cli.run(&[&resend[..], &[user]].concat()).expect_status(0);
+    }
+    let accept = json!({"user": ann, "channel": "whatsapp"}).to_string();
+    cli.run(&["command", "LinkCompleted", &accept]).expect_status(0);
+    for (user, why) in [(ann, "it is active already"), (cid, "it was not invited yet")] {
+        let moving = ["invitations", "move", user, "--to", "APAC"];
+        let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(5).stdout;
+        assert!(check.contains(why) && check.contains("refused  no "), "{check}");
+        let refusal = cli.refused(&moving);
+        assert!(refusal["message"].as_str().unwrap().contains(why), "{refusal}");
+    }
+    let here = ["invitations", "move", bob, "--to", "EMEA"];
+    for words in [[&here[..], &["--check"]].concat(), here.to_vec()] {
+        let output = cli.run(&words).expect_status(0);
+        let said = "1 account is in EMEA already, so there is nothing to move";
+        assert!(format!("{}{}", output.stdout, output.stderr).contains(said), "{output:?}");
+        assert!(!output.stdout.contains("can be moved"), "{output:?}");
+    }
+}
+
+/// ML-15, ML-19: a reservation that takes a number of an invited account warns. No suggestion says why.
+#[test]
+fn reservation_warns_when_invited_accounts_lack_numbers() {
+    let cli = meridian();
+    let (ann, bob) = ("ann@acme.example", "bob@acme.example");
+    import(&cli, &[(ann, "+12125550001"), (bob, "")], &["--invite", "--channel", "whatsapp"]);
+    let reserve = |number: &str| {
+        let words = ["numbers", "reserve", number, "--tag", "Board"];
+        cli.run(&words).expect_status(0).stderr
+    };
+    assert!(!reserve("+1 212 555 0002").contains("wait"));
+    let warned = reserve("+1 212 555 0003");
+    let said = "1 invited account waits for a number in EMEA, and 0 are available without a tag";
+    assert!(warned.contains(said) && warned.contains("boarding numbers add"), "{warned}");
+    let none = cli.run(&["numbers", "suggest", "--user", bob]).expect_status(0).stderr;
+    let said = "no number is available in EMEA: 2 reserved, 1 assigned; add numbers:";
+    assert!(none.contains(said), "{none}");
+    let none = cli.run(&["numbers", "suggest", "--org-unit", "APAC"]).expect_status(0).stderr;
+    assert!(none.contains("no number is available in APAC: there are none"), "{none}");
+}
+
 /// ML-11: An import without a terminal prints its progress in lines. `imports progress` shows it at any time.
 #[test]
 fn progress_of_an_import_is_printed_and_can_be_queried() {

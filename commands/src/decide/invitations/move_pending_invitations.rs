@@ -6,10 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::numbers::pending;
 use crate::company::{Company, User, UserId};
 use crate::decide::numbers::pool::{
-    NOT_PENDING, at, check_org_unit, check_permission_group, too_few,
+    at, check_org_unit, check_permission_group, not_pending, too_few,
 };
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
@@ -120,9 +119,8 @@ impl MovePendingInvitations {
             let known =
                 company.users.created(key).filter(|(id, _)| company.numbers.is_account(*id));
             let (id, user) = known.ok_or_else(|| at(place, Code::UserNotFound.into()))?;
-            if pending(user).next().is_none() {
-                let refusal = Refusal::new(Code::InvitationNotFound);
-                return Err(at(place, Refusal { message: NOT_PENDING.to_owned(), ..refusal }));
+            if let Some(refusal) = not_pending(user) {
+                return Err(at(place, refusal));
             }
             if named.insert(id) && user.org_unit.as_deref() != Some(&self.dest) {
                 movers.push((id, user));
@@ -169,6 +167,7 @@ impl MovePendingInvitations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::numbers::pool::NotPending;
     use crate::decide::numbers::pool::testing::{
         account, assigned, number, number_added, setting, unit,
     };
@@ -263,7 +262,7 @@ mod tests {
         let refusal =
             company(5).when(to_apac(&["ann", "dan"])).then_refused(Code::InvitationNotFound);
         assert_eq!(refusal.details, json!({"place": 2}));
-        assert_eq!(refusal.message, NOT_PENDING);
+        assert_eq!(refusal.message, NotPending::NotInvited.text());
         company(5).when(to_apac(&["nobody"])).then_refused(Code::UserNotFound);
         company(5).when(to_apac(&[])).then_refused(Code::EnvelopeMalformed);
         let nowhere = MovePendingInvitations { dest: "Nowhere".to_owned(), ..to_apac(&["ann"]) };

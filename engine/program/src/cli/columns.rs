@@ -42,6 +42,11 @@ const fn row_outcome() -> Column {
 }
 
 impl Column {
+    /// The column with other words for some values.
+    pub(super) const fn worded(self, words: fn(&Value) -> Option<&'static str>) -> Self {
+        Self { words, ..self }
+    }
+
     pub(super) fn cell(&self, row: &Value) -> String {
         if let Some(word) = (self.words)(row) {
             return word.to_owned();

@@ -25,9 +25,19 @@ const MOVED: &[Column] = &[
 const JUDGED: &[Column] = &[
     column("ACCOUNT", "/account"),
     column("OUTCOME", "/outcome"),
-    minor("NEEDS A NUMBER", "/needs_number"),
+    needs_a_number(),
     column("WHY", "/message"),
 ];
+
+/// Whether an account needs a number in the destination.
+const fn needs_a_number() -> Column {
+    let words = |row: &Value| match row.get("needs_number") {
+        Some(Value::Bool(true)) => Some("yes"),
+        Some(Value::Bool(false)) => Some("no"),
+        _ => None,
+    };
+    minor("NEEDS A NUMBER", "/needs_number").worded(words)
+}
 
 /// Lists, resends and revokes invitations, and moves them to another organization
 #[derive(Debug, Args)]
@@ -250,7 +260,7 @@ impl Filter {
 
 impl Move {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let mut body = json!({"accounts": self.accounts, "dest": self.dest});
+        let mut body = json!({"accounts": &self.accounts, "dest": &self.dest});
         if let Some(group) = self.permission_group {
             set(&mut body, "permission_group", group);
         }
@@ -260,6 +270,10 @@ impl Move {
             let moved = number(&accepted.result, "moved");
             let done = format!("{} moved to {}", counted(moved, "account", "accounts"), self.dest);
             list::print_accepted(session.out, &accepted, &done);
+            if moved == 0 {
+                session.out.note(&in_destination(self.accounts.len() as u64, &self.dest));
+                return Ok(Done::Completely);
+            }
             if !session.out.is_json() {
                 let accounts = accepted.result.get("accounts").and_then(Value::as_array);
                 session.out.table(MOVED, accounts.map(Vec::as_slice).unwrap_or_default());
@@ -277,6 +291,15 @@ impl Move {
     }
 }
 
+/// Says that accounts are in the destination of a move already.
+fn in_destination(accounts: u64, dest: &str) -> String {
+    let accounts = match accounts {
+        1 => "1 account is".to_owned(),
+        many => format!("{many} accounts are"),
+    };
+    format!("{accounts} in {dest} already, so there is nothing to move")
+}
+
 /// Prints whether the accounts can be moved, and the judgement of each.
 fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bool) {
     let out = session.out;
@@ -285,7 +308,17 @@ fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bo
     let named = counted(judged.len() as u64, "account", "accounts");
     let [needed, available] = ["needed", "available"].map(|name| number(row, name));
     let numbers = format!("{needed} needed, {available} available");
+    if is_allowed && list("accounts").is_empty() {
+        out.line(&in_destination(judged.len() as u64, dest));
+        return;
+    }
     if is_allowed {
+        let moving = list("accounts").len() as u64;
+        let staying = judged.len() as u64 - moving.min(judged.len() as u64);
+        let named = counted(moving, "account", "accounts");
+        if staying > 0 {
+            out.line(&in_destination(staying, dest));
+        }
         out.line(&format!("{named} can be moved to {dest} (numbers: {numbers})"));
         out.table(MOVED, &list("accounts"));
         return;
