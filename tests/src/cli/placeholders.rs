@@ -146,3 +146,22 @@ fn report_needs_only_a_sender() {
         assert_eq!(server.received().len(), usize::from(state == "sent"));
     }
 }
+
+/// LX-30: a resend speaks of the mails that it sends again, and not of newer ones.
+#[test]
+fn resend_of_a_report_says_nothing_of_a_link() {
+    let cli = with_settings(&[SENDER]);
+    cli.run(&["config", "set", "designated_admin_emails", r#"["una@acme.example"]"#])
+        .expect_status(0);
+    let refusing = MailServer::start(&["--refuse", "554"]);
+    let file = cli.people("report.csv", &[("zoe", "+84923448099")]);
+    cli.run(&["import", &file, "--dialect", "leapxpert", "--smtp", &refusing.url()]);
+    let failed = cli.rows(&["notifications", "--state", "failed"]);
+    assert_eq!(failed[0]["kind"], "batch_report", "{failed:?}");
+    cli.run(&["config", "unset", "designated_admin_emails"]).expect_status(0);
+    let file = cli.file("network.csv", "email/login\nyan@acme.example\n");
+    cli.run(&["import", &file, "--dialect", "officechat"]).expect_status(0);
+    let resend = ["notifications", "resend", failed[0]["key"].as_str().unwrap()];
+    let said = cli.run(&resend).expect_status(0).stderr;
+    assert!(said.contains("files in the outbox") && !said.contains("placeholder"), "{said}");
+}

@@ -58,6 +58,8 @@ fn preview_names_the_refusal_of_the_start() {
         };
         assert_eq!(shown, code, "{words:?}: {preview}");
         assert_eq!(cli.refused(&[words, &["--yes"]].concat())["code"], code, "{words:?}");
+        // There is no terminal to ask on, and --yes would not help.
+        assert_eq!(cli.refused(words)["code"], code, "{words:?}");
     };
     let start = |words: &'static str| {
         let words = words.split(' ').filter(|word| !word.is_empty());

@@ -194,6 +194,8 @@ fn run_that_waits_for_its_mail_server_is_given_up() {
 
     let waiting = cli.rows(&["runs"])[0]["waiting_for"].clone();
     assert_eq!(waiting["what"], "mail server", "{waiting}");
+    let shown = cli.run(&["runs", "show", "latest"]).expect_status(0).stderr;
+    assert!(shown.lines().any(|line| line.contains("runs resume") && line.contains("--smtp URL")));
     let run = cli.run(&["runs", "give-up", "latest", "--json"]).expect_status(5);
     let run = run.json();
     assert_eq!((&run["state"], &run["failed"]), (&json!("completed"), &json!(3)));

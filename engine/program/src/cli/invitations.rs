@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::columns::{Column, INVITATIONS, column, minor};
-use super::consent::{self, Consent};
+use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::known::Known;
@@ -161,15 +161,7 @@ struct Move {
 
 impl Invitations {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        list::check_place(self.verb.is_some(), &self.list)?;
-        match &self.verb {
-            Some(Verb::Resend(resend)) => consent::check_can_ask(
-                "invitations resend",
-                consent::SENDS,
-                resend.preview || resend.consent.yes(),
-            ),
-            _ => Ok(()),
-        }
+        list::check_place(self.verb.is_some(), &self.list)
     }
 
     /// Whether the verb starts a run.
@@ -228,8 +220,10 @@ impl Resend {
     async fn send(session: &Session<'_>, consent: Consent, mut body: Value) -> CliResult {
         // A repeat gets the first answer, also if the filter finds other people now.
         if start::repeated_total(session, None).await?.is_none() {
-            let preview = start::previewed(session, "ResendInvitation", body.clone()).await?;
-            if !start::agreed(session, consent, &preview).await {
+            let mut shown = body.clone();
+            consent.add_to(&mut shown);
+            let preview = start::previewed(session, "ResendInvitation", shown).await?;
+            if !start::agreed(session, "invitations resend", consent, &preview).await? {
                 session.out.line("no invitations were sent");
                 return Ok(Done::Completely);
             }

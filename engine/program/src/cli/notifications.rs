@@ -128,8 +128,8 @@ impl Resend {
             session.out.note(
                 "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
             );
-            let newest = usize::try_from(queued).unwrap_or(usize::MAX);
-            let mails = session.rows("notifications", json!({}), Some(newest)).await?;
+            let mut mails = session.rows("notifications", json!({}), None).await?;
+            mails.retain(|mail| keys.contains(text(mail, "key")));
             watch::note_placeholders(session, watch::has_links(&mails)).await;
         }
         let retried = Retried::of(session, &keys, queued).await?;
@@ -152,7 +152,7 @@ struct Retried {
     failed: u64,
     /// The next attempt for one of the waiting mails.
     next_try: Option<String>,
-    /// The last words of the server.
+    /// The last words of the server about this mail.
     reason: Option<String>,
     /// How many mails wait for another transport, which were not tried.
     waiting_elsewhere: BTreeMap<String, u64>,
@@ -171,17 +171,18 @@ impl Retried {
         for other in others.filter(|other| !other.is_empty() && *other != transport) {
             *waiting_elsewhere.entry(other.to_owned()).or_default() += 1;
         }
-        let ours: Vec<_> = waiting.iter().filter(|row| keys.contains(text(row, "key"))).collect();
+        let unsent = waiting.iter().filter(|row| keys.contains(text(row, "key")));
+        let ours = unsent.clone().filter(|row| text(row, "waits_for") == transport);
         let failed = failed(session).await?.intersection(keys).count() as u64;
-        let next = ours.iter().map(|row| text(row, "next_try")).filter(|at| !at.is_empty()).min();
-        let waiting = ours.len() as u64;
+        let tried = ours.clone().filter(|row| !text(row, "next_try").is_empty());
+        let next = tried.min_by_key(|row| text(row, "next_try"));
         Ok(Self {
             queued,
-            sent: queued.saturating_sub(waiting + failed),
-            waiting,
+            sent: queued.saturating_sub(unsent.count() as u64 + failed),
+            waiting: ours.count() as u64,
             failed,
-            next_try: next.map(str::to_owned),
-            reason: ours.first().map(|row| text(row, "reason").to_owned()),
+            next_try: next.map(|row| text(row, "next_try").to_owned()),
+            reason: next.map(|row| text(row, "reason").to_owned()),
             waiting_elsewhere,
         })
     }

@@ -3,8 +3,7 @@
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::consent;
-use super::failure::{CliResult, Failure};
+use super::failure::CliResult;
 use super::fields::text;
 use super::latest;
 use super::session::Session;
@@ -37,10 +36,6 @@ impl Retry {
         self.options.carries_runs()
     }
 
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        consent::check_can_ask("runs retry", consent::SENDS, self.options.asks_nothing())
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let failed_of = latest::run(session, self.id).await?;
         let row = session.row("run", json!({"run": failed_of})).await?;
@@ -53,6 +48,7 @@ impl Retry {
         let source: Map<_, _> =
             source.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let channel = text(&row, "channel").to_owned();
-        Request { source, channel, options: self.options }.start(session).await
+        let verb = "runs retry";
+        Request { verb, source, channel, options: self.options }.start(session).await
     }
 }

@@ -1,9 +1,12 @@
 //! `boarding runs`: lists, starts, retries, withdraws and resumes runs.
 
+use boarding_commands::company::Company;
+use boarding_commands::values::RunId;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::{QUEUE, RUNS};
+use super::definition::present;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
@@ -81,12 +84,7 @@ struct List {
 
 impl Runs {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        list::check_place(self.verb.is_some(), &self.list)?;
-        match &self.verb {
-            Some(Verb::Start(start)) => start.check(),
-            Some(Verb::Retry(retry)) => retry.check(),
-            _ => Ok(()),
-        }
+        list::check_place(self.verb.is_some(), &self.list)
     }
 
     /// Whether the verb carries runs on. The others send no mails on the side.
@@ -117,7 +115,7 @@ impl Runs {
                 let mut row = session.row("run", json!({"run": run})).await?;
                 let awaited = watch::awaited(session, &row).filter(|_| !session.out.is_json());
                 if let Some(awaited) = awaited {
-                    let options = session.sending_options();
+                    let options = resume_options(session, text(&row, "run")).await?;
                     set(&mut row, "waiting_for", awaited);
                     session.out.note(&format!("to try now: boarding runs resume {options}"));
                 }
@@ -135,6 +133,17 @@ impl Runs {
             Verb::Resume => resume(session).await,
         }
     }
+}
+
+/// The options that continue a run: with a mail server if the run was started with one.
+async fn resume_options(session: &Session<'_>, run: &str) -> Result<String, Failure> {
+    let id = run.parse::<RunId>().ok();
+    let via = move |company: &Company| company.runs.get(&id?)?.via.clone();
+    let options = session.location_options();
+    Ok(match present(session, via).await?.as_deref() {
+        Some("smtp") => format!("{options} --smtp URL"),
+        _ => options,
+    })
 }
 
 /// Prints the queue, and the number of runs that enter it later.

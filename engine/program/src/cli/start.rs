@@ -1,6 +1,6 @@
 //! `boarding runs start`: shows the number of people, asks, starts a run and waits for its end.
 
-use boarding_commands::values::{RunId, Time};
+use boarding_commands::values::{Code, Refusal, RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -59,11 +59,6 @@ impl RunOptions {
     pub(super) fn carries_runs(&self) -> bool {
         !self.preview
     }
-
-    /// Whether the verb runs without a question.
-    pub(super) fn asks_nothing(&self) -> bool {
-        self.preview || self.consent.yes()
-    }
 }
 
 /// The people to invite: of an import, of org units, named users, or those of an administrator's link.
@@ -93,10 +88,6 @@ fn token_of(link: &str) -> &str {
 }
 
 impl Start {
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        consent::check_can_ask("runs start", consent::SENDS, self.options.asks_nothing())
-    }
-
     pub(super) fn carries_runs(&self) -> bool {
         self.options.carries_runs()
     }
@@ -118,12 +109,15 @@ impl Start {
         if let Some(link) = &self.source.link {
             source.insert("token".to_owned(), json!(token_of(link)));
         }
-        Request { source, channel: self.channel, options: self.options }.start(session).await
+        let verb = "runs start";
+        Request { verb, source, channel: self.channel, options: self.options }.start(session).await
     }
 }
 
 /// A run that the operator asks for: of a source, on a channel.
 pub(super) struct Request {
+    /// The verb that asks for it.
+    pub(super) verb: &'static str,
     pub(super) source: Map<String, Value>,
     pub(super) channel: String,
     pub(super) options: RunOptions,
@@ -157,8 +151,10 @@ impl Request {
 
     /// Shows the number of people and asks. Returns the confirmed body if the answer is yes.
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
-        let preview = previewed(session, "StartBulkIntegration", self.body()).await?;
-        if !agreed(session, self.options.consent, &preview).await {
+        let mut body = self.body();
+        self.options.consent.add_to(&mut body);
+        let preview = previewed(session, "StartBulkIntegration", body).await?;
+        if !agreed(session, self.verb, self.options.consent, &preview).await? {
             return Ok(None);
         }
         if session.given_id().is_some() {
@@ -243,18 +239,36 @@ pub(super) async fn show_preview(
 }
 
 /// Shows what a run would send and asks. Returns whether the operator agrees. Asks nothing if nothing would be sent.
-pub(super) async fn agreed(session: &Session<'_>, consent: Consent, preview: &Accepted) -> bool {
+/// Without a terminal it fails: with the refusal of the start if the preview has one, as `--yes` would not help.
+pub(super) async fn agreed(
+    session: &Session<'_>,
+    verb: &str,
+    consent: Consent,
+    preview: &Accepted,
+) -> Result<bool, Failure> {
     let shown = announcement::text(&preview.result);
     if consent.yes() {
         session.out.say(&shown);
-        return true;
+        return Ok(true);
+    }
+    if let Err(cannot_ask) = consent::check_can_ask(verb, consent::SENDS, false) {
+        return Err(refusal_of_start(preview).unwrap_or(cannot_ask));
     }
     if announcement::is_empty(&preview.result) {
         session.out.warn(&shown);
         session.out.note("to start the run all the same, for its log: add --yes");
-        return false;
+        return Ok(false);
     }
-    session.out.confirm(&format!("{shown}\nProceed?")).await == Some(true)
+    Ok(session.out.confirm(&format!("{shown}\nProceed?")).await == Some(true))
+}
+
+/// Why the start would be refused with `--yes`; none if it would not be.
+fn refusal_of_start(preview: &Accepted) -> Option<Failure> {
+    let mut refusals = preview.result.get("refusals")?.as_array()?.iter();
+    let refusal = refusals.find(|refusal| text(refusal, "when") == "confirmed")?;
+    let code = Code::find(text(refusal, "code"))?;
+    let details = refusal.get("details").cloned().unwrap_or_default();
+    Some(Refusal::new(code).worded(text(refusal, "message").to_owned()).with(details).into())
 }
 
 /// Waits until a run and the runs before it are completed, and prints the result.
@@ -327,7 +341,7 @@ mod tests {
         }
         let Start { channel, source, options, .. } = words.start;
         let source = Map::from_iter([("org_units".to_owned(), json!(source.org_units))]);
-        let request = Request { source, channel, options };
+        let request = Request { verb: "runs start", source, channel, options };
         let body = request.preview(&session).await.unwrap().unwrap();
         session.submit_new("AddUser", json!({"user": "bob", "org_unit": "Sales"})).await.unwrap();
         let answer = request.options.consent.submit(&session, "StartBulkIntegration", body).await;
