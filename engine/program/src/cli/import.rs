@@ -349,7 +349,7 @@ async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let failed = mails.iter().filter(|mail| text(mail, "state") == "failed").count() as u64;
     if failed > 0 {
         session.out.remark(&format!(
-            "{} about this import failed; to see why: boarding notifications --state failed {}; to send all failed mails again: boarding notifications resend --state failed {}",
+            "{} about this import failed: boarding notifications --state failed {} (shows why); to send all failed mails again: boarding notifications resend --state failed {}",
             counted(failed, "mail", "mails"),
             session.location_options(),
             session.sending_options()
