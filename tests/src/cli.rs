@@ -12,6 +12,7 @@ mod field_files;
 mod field_headers;
 mod field_phones;
 mod field_values;
+mod hints;
 mod import_link;
 mod imports;
 mod interrupted;

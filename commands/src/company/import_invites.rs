@@ -1,7 +1,9 @@
 //! Who of an import's people was invited, and why the others were not.
 
-use super::link::LastMail;
-use super::run::{RecipientState, Run, RunState};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::link::{InvitationState, LastMail, Link};
+use super::run::{Recipient, RecipientState, RunState};
 use super::state::Company;
 use super::user_id::UserId;
 use crate::event::Channel;
@@ -21,6 +23,8 @@ pub struct ImportInvites {
     pub first_others: Vec<(UserId, Code)>,
     /// How many others have a known reason.
     pub with_reason: u64,
+    /// Whether the link of the administrator's mail can invite a user.
+    pub can_invite: bool,
 }
 
 /// The result for one person of an import.
@@ -30,15 +34,10 @@ enum Invited {
     No(Option<Code>),
 }
 
-impl Company {
-    /// Whether the person is linked on the channel, or a mail was sent or may have been.
-    pub fn was_invited(&self, id: UserId, channel: Channel) -> bool {
-        self.users.get(id).is_some_and(|user| {
-            let link = user.link(channel);
-            link.linked || link.mailed
-        })
-    }
+/// A person in the last run since an import.
+type LastRun = (Channel, Recipient);
 
+impl Company {
     /// Whether the run that an import requested has not ended. Mails about the import wait for its end.
     pub fn import_run_is_open(&self, id: ImportId) -> bool {
         let run = self.runs.get(&RunId(id.0));
@@ -48,10 +47,19 @@ impl Company {
     /// Who of an import's people was invited until now. Names at most this many people of each list.
     pub fn import_invites(&self, id: ImportId, named: usize) -> Option<ImportInvites> {
         let import = self.imports.get(&id)?;
-        let run = self.runs.get(&RunId(id.0));
+        let own_channel = self.runs.get(&RunId(id.0)).map(|run| run.channel);
+        let last_runs = self.last_runs(id, &import.members.iter().copied().collect());
         let mut found = ImportInvites::default();
         for member in &import.members {
-            let Some(invited) = self.invited(*member, run, import.invites_refused) else {
+            let last = last_runs.get(member);
+            let channels = match (own_channel, last) {
+                (None, None) => Channel::ALL.to_vec(),
+                (own, last) => own.into_iter().chain(last.map(|(channel, _)| *channel)).collect(),
+            };
+            let links = self.created_links(*member, &channels);
+            let lacks = |links: &Vec<Link>| links.iter().all(lacks_invitation);
+            found.can_invite |= links.as_ref().is_some_and(lacks);
+            let Some(invited) = invited(links, last, import.invites_refused) else {
                 continue;
             };
             let reason = match invited {
@@ -80,29 +88,63 @@ impl Company {
         Some(found)
     }
 
-    /// The result for a person. `None` for a row that created no person and was not a recipient of the run.
-    fn invited(&self, id: UserId, run: Option<&Run>, refused: Option<Code>) -> Option<Invited> {
-        let recipient = run.and_then(|run| run.recipient(id)).map(|(_, recipient)| recipient);
-        let user = self.users.get(id).filter(|user| user.is_created());
-        let channels: &[Channel] = match run {
-            Some(run) => std::slice::from_ref(&run.channel),
-            None => &Channel::ALL,
-        };
-        let failed = recipient.filter(|one| one.state == RecipientState::Failed);
-        let code = recipient.and_then(|one| one.code);
-        let is_uncertain = channels.iter().any(|channel| {
-            user.is_some_and(|user| user.link(*channel).last == LastMail::Uncertain)
-        });
-        if let (Some(_), Some(code), true) = (failed, code, is_uncertain) {
-            return Some(Invited::Failed(code));
-        }
-        if user.is_some() && channels.iter().any(|channel| self.was_invited(id, *channel)) {
-            return Some(Invited::Yes);
-        }
-        match (failed, code, recipient) {
-            (Some(_), Some(code), _) => Some(Invited::Failed(code)),
-            (_, code, Some(_)) => Some(Invited::No(code)),
-            (_, _, None) => user.map(|_| Invited::No(refused)),
-        }
+    /// The last run of each of these people, of the run of the import and all later runs.
+    fn last_runs(&self, id: ImportId, people: &BTreeSet<UserId>) -> BTreeMap<UserId, LastRun> {
+        let runs = self.runs.range(RunId(id.0)..).map(|(_, run)| run);
+        let recipients = runs.flat_map(|run| run.recipients.iter().map(|one| (run.channel, *one)));
+        let of_import = recipients.filter(|(_, recipient)| people.contains(&recipient.user));
+        of_import.map(|last| (last.1.user, last)).collect()
+    }
+
+    /// The links of a user on these channels. `None` for a row that created no user.
+    fn created_links(&self, id: UserId, channels: &[Channel]) -> Option<Vec<Link>> {
+        let user = self.users.get(id).filter(|user| user.is_created())?;
+        Some(channels.iter().map(|channel| user.link(*channel)).collect())
+    }
+}
+
+/// Whether the person has no link that works or may work: no mail was sent, or its link has expired or ended.
+fn lacks_invitation(link: &Link) -> bool {
+    let state = link.invitation.map(|newest| newest.state);
+    let is_over = matches!(state, Some(InvitationState::Ended(_) | InvitationState::Expired));
+    !link.linked && (!link.mailed || is_over)
+}
+
+/// Why the newest link of a person works no longer, if it was not used.
+fn why_ended(link: &Link) -> Option<Code> {
+    match link.invitation?.state {
+        InvitationState::Ended(code) => Some(code),
+        InvitationState::Expired => Some(Code::InvitationExpired),
+        InvitationState::Revoked => Some(Code::InvitationRevoked),
+        _ => None,
+    }
+}
+
+/// The result for a person. `None` for a row that created no person and was not a recipient of a run.
+fn invited(
+    links: Option<Vec<Link>>,
+    last: Option<&LastRun>,
+    refused: Option<Code>,
+) -> Option<Invited> {
+    let is_user = links.is_some();
+    let links = links.unwrap_or_default();
+    let code = last.and_then(|(_, recipient)| recipient.code);
+    let failed = code
+        .filter(|_| last.is_some_and(|(_, recipient)| recipient.state == RecipientState::Failed));
+    if links.iter().any(|link| link.linked) {
+        return Some(Invited::Yes);
+    }
+    if links.iter().any(|link| link.last == LastMail::Uncertain) {
+        return Some(Invited::Failed(failed.unwrap_or(Code::DeliveryUncertain)));
+    }
+    if links.iter().any(|link| link.mailed && why_ended(link).is_none()) {
+        return Some(Invited::Yes);
+    }
+    let ended = links.iter().filter(|link| link.mailed).find_map(why_ended);
+    match (failed, ended.or(code), last) {
+        (Some(code), _, _) => Some(Invited::Failed(code)),
+        (None, Some(code), _) => Some(Invited::No(Some(code))),
+        (None, None, Some(_)) => Some(Invited::No(None)),
+        (None, None, None) => is_user.then_some(Invited::No(refused)),
     }
 }

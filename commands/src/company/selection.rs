@@ -4,6 +4,7 @@ mod list;
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 
 pub use list::{Pick, Selection};
 
@@ -22,6 +23,8 @@ pub enum SelectionVersion {
     V2,
     /// Of an import only those who were not invited yet.
     V3,
+    /// Of an import those without an invitation, and those whose link has expired or ended.
+    V4,
 }
 
 impl SelectionVersion {
@@ -33,7 +36,8 @@ impl SelectionVersion {
         match stored {
             None => Self::V1,
             Some(0..=2) => Self::V2,
-            Some(_) => Self::V3,
+            Some(3) => Self::V3,
+            Some(_) => Self::V4,
         }
     }
 
@@ -43,6 +47,7 @@ impl SelectionVersion {
             matches!(source, Source::Resend { filter: Some(_), .. } | Source::FailedOf { .. });
         match self {
             Self::V3 => Some(3),
+            Self::V4 => Some(4),
             Self::V2 if differs => Some(2),
             Self::V1 | Self::V2 => None,
         }
@@ -64,6 +69,7 @@ impl Company {
             SelectionVersion::V1 => v1::select(self, source, channel),
             SelectionVersion::V2 => v2::select(self, source, channel, at),
             SelectionVersion::V3 => v3::select(self, source, channel, at),
+            SelectionVersion::V4 => v4::select(self, source, channel, at),
         }
     }
 

@@ -27,6 +27,7 @@ mod import;
 mod imports;
 mod input;
 mod invitations;
+mod known;
 mod labels;
 mod latest;
 mod list;
@@ -44,6 +45,7 @@ mod output;
 mod permissions;
 mod phones;
 mod pictures;
+mod place;
 mod query;
 mod reports;
 mod retry;
@@ -135,7 +137,8 @@ pub fn main() -> ExitCode {
     let matches = examples::with_examples(Cli::command()).get_matches();
     let reads = only_reads(&matches);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let out = Out::new(cli.common.json, cli.common.quiet, cli.common.wide);
+    let out =
+        Out::new(cli.common.json, cli.common.quiet, cli.common.wide).with_place(cli.common.place());
     log_to_stderr(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

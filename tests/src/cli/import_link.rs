@@ -58,3 +58,40 @@ fn command_that_starts_a_run_prints_its_end() {
     assert_eq!(output.json()["outcome"], "accepted");
     assert!(output.stderr.contains("is completed: 1 person: "), "{}", output.stderr);
 }
+
+/// OC-14: a later mail counts the runs since the import, and says why a user has no working link. Its link invites
+/// only these users, and it has no link if there are none.
+#[test]
+fn renewed_mail_counts_later_runs_and_ended_links() {
+    let cli = Cli::new();
+    let token = imported(&cli);
+    let follow = |token: &str| {
+        let start = ["runs", "start", "--channel", "whatsapp", "--yes", "--link", token];
+        cli.run(&start).expect_status(5).stdout
+    };
+    follow(&token);
+    let renewed = |generation: u32| {
+        cli.run(&["imports", "link", "latest"]).expect_status(0);
+        let mails = std::fs::read_dir(cli.outbox().join("notices")).unwrap().map(Result::unwrap);
+        let name = format!("_{generation}@");
+        let mail =
+            mails.map(|mail| mail.path()).find(|path| path.to_string_lossy().contains(&name));
+        decoded(&std::fs::read_to_string(mail.unwrap()).unwrap())
+    };
+    let mail = renewed(2);
+    for shown in ["Invited already: 2", "Invitation failed: 1", "Not invited: 0"] {
+        assert!(mail.contains(shown), "{shown}: {mail}");
+    }
+    assert!(mail.contains("(recipient.user_not_created)") && !mail.contains("/link/"), "{mail}");
+    for change in ["deactivate", "reactivate"] {
+        cli.run(&["users", change, "ann@people.example"]).expect_status(0);
+    }
+    let mail = renewed(3);
+    assert!(mail.contains("Invited already: 1") && mail.contains("Not invited: 1"), "{mail}");
+    assert!(mail.contains("(invitation.user_inactive)"), "{mail}");
+    let followed = follow(&link_token(&mail));
+    assert!(
+        followed.contains("is completed: 2 people: 1 invited, 0 skipped, 1 failed"),
+        "{followed}"
+    );
+}

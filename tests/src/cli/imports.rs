@@ -212,11 +212,26 @@ fn import_whose_rows_are_all_kept_stays() {
     cli.import(&file);
     cli.run(&["roles", "assign", "Team Lead", "--user", "ann", "--user", "bob"]).expect_status(0);
     for _ in 0..2 {
-        let undo = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
+        let undo = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(5).stdout;
         assert!(undo.contains("nothing was undone, so the import stays"), "{undo}");
         assert!(undo.contains("is completed: 0 rows reversed, 2 kept"), "{undo}");
     }
     assert_eq!(cli.start(&["--import", "latest"])["passed"], 2);
+}
+
+/// P23: An undo says that the import changed nothing. The earlier import of the same people can then be undone.
+#[test]
+fn undo_of_an_import_without_changes_says_so() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", "+84923448071")]);
+    let first = cli.import(&file);
+    cli.import(&file);
+    let undo = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
+    let said = undo.matches("The import changed no user, so there is nothing to take back").count();
+    assert_eq!(said, 2, "before and after: {undo}");
+    let first = first["import"].as_str().unwrap();
+    let undo = cli.run(&["imports", "undo", first, "--yes"]).expect_status(0).stdout;
+    assert!(undo.contains("1 row reversed, 0 kept"), "{undo}");
 }
 
 /// LX-07: A file with one person over the limit imports nothing. A file at the limit is imported.
@@ -356,7 +371,7 @@ fn kept_rows_are_filtered_and_first_have_causes() {
     let words = ["import", &file, "--dialect", "leapxpert", "--json"];
     let first = cli.run(&words).expect_status(0).json()["import"].as_str().unwrap().to_owned();
     cli.run(&words).expect_status(0);
-    cli.run(&["imports", "undo", &first, "--yes"]).expect_status(0);
+    cli.run(&["imports", "undo", &first, "--yes"]).expect_status(5);
     let kept = ["imports", "rows", &first, "--undo", "kept"];
     let of = |options: &[&str]| cli.run(&[&kept[..], options].concat()).expect_status(0);
     let all = of(&[]);

@@ -26,7 +26,7 @@ async fn run_ends_when_its_log_cannot_be_written() {
 
     let answer = output.lines(4).remove(0);
     assert_eq!((&answer["outcome"], &answer["result"]["run"]), (&json!("accepted"), &json!(run)));
-    let accepted = format!("run {run} is accepted; `boarding runs resume` goes on");
+    let accepted = format!("run {run} is accepted; to go on: boarding runs resume");
     for text in [&accepted, "the log cannot be written", ".log"] {
         assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
     }
@@ -57,7 +57,7 @@ async fn accepted_run_is_resumed_after_the_disk_was_full() {
     let answer = output.lines(4).remove(0);
     let run = answer["result"]["run"].as_str().unwrap().to_owned();
     assert_eq!(answer["outcome"], json!("accepted"));
-    let accepted = format!("run {run} is accepted; `boarding runs resume` goes on");
+    let accepted = format!("run {run} is accepted; to go on: boarding runs resume");
     for text in [&accepted, "do not repeat the command", "read models", "free space"] {
         assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
     }

@@ -351,7 +351,7 @@ async fn define_company(data: PathBuf, commands: &str) {
 }
 
 /// Waits until the program ends. The status is -1 if a signal ended it.
-fn output(child: Child) -> Output {
+pub(crate) fn output(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
     Output {
         status: output.status.code().unwrap_or(-1),

@@ -58,6 +58,7 @@ fn invite_variables(
         .texts("first_invited", first.iter().map(String::as_str))
         .number("more_invited", more(invites.invited, invites.first_invited.len()))
         .people("not_reached", others)
+        .flag("can_invite", invites.can_invite)
         .number("more_not_reached", more(invites.with_reason, invites.first_others.len()))
 }
 
@@ -97,7 +98,13 @@ pub(crate) fn sample() -> TopicVariables {
 /// An import with these counts, and invitations that are the same in every sample.
 pub(crate) fn sample_of(import: ImportId, file_name: &str, counts: Counts) -> TopicVariables {
     let (invited, failed, not_invited) = (30_412, 50_228, 60_337);
-    let invites = ImportInvites { invited, failed, not_invited, ..ImportInvites::default() };
+    let invites = ImportInvites {
+        invited,
+        failed,
+        not_invited,
+        can_invite: true,
+        ..ImportInvites::default()
+    };
     let variables = variables(import, file_name, counts).flag("invites", true);
     invite_variables(variables.id("show_all", &"boarding log"), &invites, |_| None)
 }

@@ -10,6 +10,7 @@ use super::definition::print_differences;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{set, text};
 use super::import;
+use super::known::Known;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 use super::words::quoted;
@@ -175,6 +176,8 @@ impl Accounts {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {
+                Known::OrgUnit.remark(session, list.organization.as_deref()).await?;
+                Known::PermissionGroup.remark(session, list.permission_group.as_deref()).await?;
                 let params = json!({
                     "search": list.search, "org_unit": list.organization, "status": list.status,
                     "permission_group": list.permission_group,

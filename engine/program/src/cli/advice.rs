@@ -165,6 +165,7 @@ fn fixed(code: &str) -> Option<&'static str> {
         "config.network_admin_email_unset" => {
             "set the address: boarding config set network_admin_email ADDRESS"
         }
+        "notification.not_resendable" => "list the mails: boarding notifications list",
         "run.not_found" => "list the runs: boarding runs list",
         "run.cannot_be_stopped" => "show how far it is: boarding runs show ID",
         "import.none_available" => {

@@ -9,6 +9,7 @@ use boarding_commands::values::{CommandId, CompanyId, check_actor};
 use clap::Args;
 
 use super::failure::Failure;
+use super::words::quoted;
 use boarding_core::delivery::Transport;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::smtp::SmtpTransport;
@@ -126,6 +127,28 @@ impl Common {
             "there is no data folder {}; give another with --data, or create it with a verb that writes, such as import",
             data.display()
         )))
+    }
+
+    /// The options that a suggested command needs, each with its name and its words. What the environment says, or is
+    /// the default, needs none.
+    pub(super) fn place(&self) -> Vec<(&'static str, String)> {
+        let environment = |name: &str| std::env::var(name).unwrap_or_default();
+        let mut place = Vec::new();
+        if let Some(company) = self.company.clone().and_then(|company| company.0) {
+            let company = company.to_string();
+            if company != environment("BOARDING_COMPANY") {
+                place.push(("--company", format!("--company {company}")));
+            }
+        }
+        if let Some(data) = self.given_data() {
+            let data = data.to_string_lossy().into_owned();
+            let of_environment = environment("BOARDING_DATA");
+            let same = if of_environment.is_empty() { DEFAULT_DATA } else { &of_environment };
+            if data != same {
+                place.push(("--data", format!("--data {}", quoted(&data))));
+            }
+        }
+        place
     }
 
     /// The company.

@@ -171,7 +171,7 @@ fn while_in_use(process: &str) -> String {
     let is_known = process.parse::<u32>().is_ok();
     let kill = if is_known { format!(", or kill -INT {process}") } else { String::new() };
     format!(
-        "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  what it has not done goes on with boarding runs resume; no mail is sent twice\n  while it works, the folder answers nothing else; boarding serve works and answers over NATS at the same time (boarding manual nats)\n  {other}"
+        "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  no mail is sent twice; to go on with what it has not done: boarding runs resume\n  while it works, the folder answers nothing else; to work and answer over NATS at the same time: boarding serve (boarding manual nats)\n  {other}"
     )
 }
 

@@ -7,7 +7,6 @@ use boarding_commands::values::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::advice;
 use super::common::one_of_the_dialects;
 use super::consent::Consent;
 use super::exit_counts;
@@ -310,7 +309,7 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
             let is_empty = code == Some("run.empty_selection");
             let why = if is_empty { "the import has no person to invite" } else { why };
             session.out.note(&format!("no invitations were sent: {why}"));
-            if let Some(advice) = code.and_then(|code| advice::on(code, &Value::Null)) {
+            if let Some(advice) = code.and_then(|code| session.out.advice(code, &Value::Null)) {
                 session.out.note(&format!(
                     "  {advice}; then: boarding runs start --channel CHANNEL --import {} {}",
                     text(row, "import"),
@@ -350,8 +349,9 @@ async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let failed = mails.iter().filter(|mail| text(mail, "state") == "failed").count() as u64;
     if failed > 0 {
         session.out.remark(&format!(
-            "{} about this import failed: boarding notifications --state failed shows why, boarding notifications resend --state failed {} sends all failed mails again",
+            "{} about this import failed: boarding notifications --state failed {} (shows why); to send all failed mails again: boarding notifications resend --state failed {}",
             counted(failed, "mail", "mails"),
+            session.location_options(),
             session.sending_options()
         ));
     }
@@ -362,9 +362,9 @@ async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
 async fn note_missing_admin(session: &Session<'_>) -> Result<(), Failure> {
     let config = session.row("config", json!({})).await?;
     if text(&config, "network_admin_email").is_empty() {
-        session.out.note(
+        session.out.note(&session.out.placed(
             "no administrator got a mail about this import: boarding config set network_admin_email ADDRESS",
-        );
+        ));
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use boarding_commands::values::Code;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::advice;
 use super::columns::{Column, INVITATIONS, column, minor};
 use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
+use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::start;
@@ -172,6 +172,7 @@ impl Invitations {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, user, limit }) => {
+                Known::User.remark(session, user.as_deref()).await?;
                 let params = json!({"state": state, "user": user});
                 list::show(session, "invitations", params, limit, INVITATIONS).await
             }
@@ -296,7 +297,7 @@ fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bo
         out.line(&format!("numbers in {dest}: {numbers}"));
     }
     out.table(JUDGED, &judged);
-    if let Some(advice) = advice::on(code, &Value::Null) {
+    if let Some(advice) = out.advice(code, &Value::Null) {
         out.note(advice.as_str());
     }
     out.note("nothing was moved: a move takes all accounts that are named, or none");

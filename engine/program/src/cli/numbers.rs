@@ -11,6 +11,7 @@ use super::columns::{NUMBERS, SUGGESTIONS, UTILISATION};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set};
 use super::input;
+use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::words::counted;
@@ -171,10 +172,12 @@ impl Numbers {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { search, org_unit, state, limit }) => {
+                Known::OrgUnit.remark(session, org_unit.as_deref()).await?;
                 let params = json!({"search": search, "org_unit": org_unit, "state": state});
                 list::show(session, "numbers", params, limit, NUMBERS).await
             }
             Verb::Suggest { org_unit, user, limit } => {
+                Known::OrgUnit.remark(session, org_unit.as_deref()).await?;
                 let org_unit = match user {
                     Some(user) => {
                         let account = session.row("account", json!({"user": user})).await?;
@@ -187,6 +190,7 @@ impl Numbers {
                 list::show(session, "number_suggestions", params, limit, SUGGESTIONS).await
             }
             Verb::Utilisation { org_unit } => {
+                Known::OrgUnit.remark(session, org_unit.as_deref()).await?;
                 let params = json!({"org_unit": org_unit});
                 list::show(session, "number_utilisation", params, Limit::default(), UTILISATION)
                     .await

@@ -13,6 +13,7 @@ use super::advice;
 use super::columns::{Column, text_of, text_of_field};
 use super::failure::{CliResult, Failure};
 use super::labels::label;
+use super::place::placed;
 use super::words::counted;
 
 mod plain;
@@ -31,6 +32,8 @@ pub(super) struct Out {
     wide: bool,
     /// Whether stdout is a terminal.
     terminal: bool,
+    /// The options that suggested commands need to be about the same company and folder.
+    place: Vec<(&'static str, String)>,
     /// Whether a write to stdout failed. A closed pipe, as of `| head`, does not count.
     has_failed: AtomicBool,
 }
@@ -38,7 +41,22 @@ pub(super) struct Out {
 impl Out {
     pub(super) fn new(json: bool, quiet: bool, wide: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { json, quiet, wide, terminal, has_failed: AtomicBool::new(false) }
+        Self { json, quiet, wide, terminal, place: Vec::new(), has_failed: AtomicBool::new(false) }
+    }
+
+    /// The same, with the options that suggested commands need: each with its name and its words.
+    pub(super) fn with_place(self, place: Vec<(&'static str, String)>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The text with suggested commands that name the company and the folder of this call.
+    pub(super) fn placed(&self, text: &str) -> String {
+        placed(text, &self.place)
+    }
+
+    /// The next command to type after a refusal, or nothing if there is none.
+    pub(super) fn advice(&self, code: &str, details: &Value) -> Option<String> {
+        advice::on(code, details).map(|advice| self.placed(&advice))
     }
 
     /// Whether results are printed as JSON.
@@ -162,16 +180,18 @@ impl Out {
     }
 
     fn print_failure(&self, failure: &Failure) {
-        self.warn(&format!("boarding: {}", failure.text()));
+        self.warn(&format!("boarding: {}", self.placed(&failure.text())));
         let Failure::Refused { document, code, .. } = failure else { return };
         let details = document.get("details").filter(|details| !details.is_null());
         if let Some(details) = details {
             let shown = details.as_object().into_iter().flatten();
             for (name, value) in shown.filter(|(name, _)| !advice::shows(code, name)) {
-                detail_lines(name, value).iter().for_each(|line| self.warn(&format!("  {line}")));
+                for line in detail_lines(name, value) {
+                    self.warn(&format!("  {}", self.placed(&line)));
+                }
             }
         }
-        if let Some(advice) = advice::on(code, details.unwrap_or(&Value::Null)) {
+        if let Some(advice) = self.advice(code, details.unwrap_or(&Value::Null)) {
             self.warn(&format!("  {advice}"));
         }
     }

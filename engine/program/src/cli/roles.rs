@@ -9,6 +9,7 @@ use super::definition::{
 };
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set};
+use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -123,6 +124,7 @@ const OUTCOMES: [&str; 4] = ["assigned", "removed", "skipped", "failed"];
 
 impl Change {
     async fn run(self, session: &Session<'_>, remove: bool) -> CliResult {
+        Known::Supervisor.remark(session, self.people.supervisor.as_deref()).await?;
         let mut body = json!({"roles": self.roles, "remove": remove});
         match self.people.filter() {
             None => set(&mut body, "users", self.people.users),

@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
     async fn interrupted(&self) -> Failure {
         let mut text = "interrupted".to_owned();
         if self.has_submitted.load(Ordering::Relaxed) && !self.is_idle().await {
-            text.push_str("; to continue: boarding runs resume (no mail is sent twice)");
+            text.push_str("; no mail is sent twice; to continue: boarding runs resume");
         }
         Failure::Interrupted(text)
     }
@@ -374,8 +374,8 @@ fn after_acceptance(accepted: &Accepted, failure: &Failure) -> Failure {
     let (run, import) = (accepted.id("run"), accepted.id("import"));
     let what = match (run.as_str(), import.as_str()) {
         ("", "") => format!("command {} is accepted", text(&accepted.document, "command")),
-        ("", import) => format!("import {import} is accepted; `boarding runs resume` goes on"),
-        (run, _) => format!("run {run} is accepted; `boarding runs resume` goes on"),
+        ("", import) => format!("import {import} is accepted; to go on: boarding runs resume"),
+        (run, _) => format!("run {run} is accepted; to go on: boarding runs resume"),
     };
     let message = format!("{what}; do not repeat the command\n  {}", failure.text());
     let mut document = accepted.document.clone();
@@ -387,7 +387,7 @@ fn after_acceptance(accepted: &Accepted, failure: &Failure) -> Failure {
 fn repeat(name: &str, id: CommandId) -> String {
     match name {
         "StartBulkIntegration" | "ResendInvitation" => format!(
-            "first look whether the run was stored: boarding runs show {id}; if it was, boarding runs resume goes on"
+            "first look whether the run was stored: boarding runs show {id}; if it was, to go on: boarding runs resume"
         ),
         _ => format!("repeat it with --id {id}: if it was stored, it is not done twice"),
     }

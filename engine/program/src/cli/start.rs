@@ -4,6 +4,7 @@ use boarding_commands::values::{Code, Refusal, RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::announcement;
 use super::columns::text_of;
 use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
@@ -12,7 +13,6 @@ use super::list;
 use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
-use super::{advice, announcement};
 
 /// Starts a run: shows the number of people, asks, and waits for the run's end
 #[derive(Debug, Args)]
@@ -230,8 +230,8 @@ pub(super) async fn show_preview(
             "by_mail_server" => "with --smtp, the start would be refused",
             _ => "with --yes, the start would be refused",
         };
-        out.line(&format!("{start}: {}", text_of(refusal)));
-        let advice = advice::on(text(refusal, "code"), &refusal["details"]);
+        out.line(&format!("{start}: {}", out.placed(&text_of(refusal))));
+        let advice = out.advice(text(refusal, "code"), &refusal["details"]);
         advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
     }
     out.note("no invitations were sent: it was a preview");
@@ -280,7 +280,9 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliRes
     }
     let row = watch::run(session, &run).await?;
     if text(&row, "state") == "scheduled" {
-        out.note("the run is scheduled: boarding runs resume starts it after that time");
+        out.note(
+            &out.placed("the run is scheduled; to start it after that time: boarding runs resume"),
+        );
     } else {
         session.settle().await?;
     }

@@ -287,9 +287,9 @@ impl Set {
         };
         list::print_accepted(session.out, &accepted, &done);
         if accepted.result.get("is_used") == Some(&json!(false)) {
-            session.out.warn(&format!(
+            session.out.warn(&session.out.placed(&format!(
                 "no mail uses it yet: neither the company nor a person has the language {language}; to use it for the company: boarding config set language {language}"
-            ));
+            )));
         }
         Ok(Done::Completely)
     }

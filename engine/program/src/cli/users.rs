@@ -1,12 +1,11 @@
 //! `boarding users`: lists, shows, adds, archives, deactivates, links and unlinks users.
 
-use boarding_commands::values::nearest;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
-use super::fields::text;
+use super::known::Known;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 use super::words::counted;
@@ -183,9 +182,9 @@ impl List {
             "pbx_id": name(&self.pbx_id),
         });
         let (limit, columns, out) = (self.limit, columns::USERS, session.out);
-        remark_unknown(session, ["org_units", "org_unit", "org unit"], self.org_unit.as_deref())
-            .await?;
-        remark_unknown(session, ["roles", "role", "role"], self.role.as_deref()).await?;
+        Known::OrgUnit.remark(session, self.org_unit.as_deref()).await?;
+        Known::Role.remark(session, self.role.as_deref()).await?;
+        Known::Supervisor.remark(session, self.supervisor.as_deref()).await?;
         let mut count = 0;
         if self.count {
             session.pages("users", params, None, |rows| count += rows.len() as u64).await?;
@@ -202,23 +201,6 @@ impl List {
         }
         list::show_counted(session, "users", params, limit, columns, ["user", "users"]).await
     }
-}
-
-/// Says that the company has no such org unit or role, because a mistyped name finds nobody.
-async fn remark_unknown(
-    session: &Session<'_>,
-    [query, field, what]: [&str; 3],
-    name: Option<&str>,
-) -> Result<(), Failure> {
-    let Some(name) = name.map(str::trim) else { return Ok(()) };
-    let rows = session.rows(query, json!({}), None).await?;
-    let known: Vec<_> = rows.iter().map(|row| text(row, field)).collect();
-    if !known.contains(&name) {
-        let near = nearest(name, known.iter().copied());
-        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
-        session.out.remark(&format!("the company has no {what} {name}{near}"));
-    }
-    Ok(())
 }
 
 impl Users {

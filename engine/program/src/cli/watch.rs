@@ -67,9 +67,9 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         let waits = waiting(session, &row);
         if let Some(text) = waits.filter(|_| !said_to_wait) {
             said_to_wait = true;
-            session.out.remark(&format!(
-                "the run {text}\n  no person is failed while the run waits, at most for relay_wait_minutes. Ctrl-C leaves the run waiting; boarding runs resume continues it, boarding runs give-up {run} ends it"
-            ));
+            session.out.remark(&session.out.placed(&format!(
+                "the run {text}\n  no person is failed while the run waits, at most for relay_wait_minutes. Ctrl-C leaves the run waiting; to continue it: boarding runs resume; to end it: boarding runs give-up {run}"
+            )));
         }
         if !said_again && let Some(people) = tried_again(session, &row) {
             said_again = true;
@@ -152,10 +152,10 @@ pub(super) async fn note_placeholders(session: &Session<'_>, has_link: bool) {
     };
     let commands = unset.iter().map(command).collect::<Vec<_>>().join("; ");
     let are = if what.len() == 1 { "is a placeholder" } else { "are placeholders" };
-    session.out.remark(&format!(
+    session.out.remark(&session.out.placed(&format!(
         "note: the {} of these mails {are} (boarding.invalid), good for a trial only; set: {commands}",
         what.join(" and the ")
-    ));
+    )));
 }
 
 /// The failure of a run that was started with another transport.

@@ -45,6 +45,10 @@ pub(in super::super) fn later_forms() -> Vec<(&'static str, Event)> {
         *source = Source::Import(IMPORT);
         *list_version = Some(3);
     }
+    let mut open = rest.clone();
+    if let Event::RunRequested { list_version, .. } = &mut open {
+        *list_version = Some(4);
+    }
     let mut renewed = of("ImportNotificationRequested");
     if let Event::ImportNotificationRequested { generation, .. } = &mut renewed {
         *generation = Some(2);
@@ -56,6 +60,7 @@ pub(in super::super) fn later_forms() -> Vec<(&'static str, Event)> {
     vec![
         ("PictureInserted.replaced", picture),
         ("RunRequested.not_invited", rest),
+        ("RunRequested.no_working_link", open),
         ("ImportNotificationRequested.generation", renewed),
         ("RunRequested.list_version", retry),
         ("ImportAccepted.ignored", accepted),

@@ -16,10 +16,15 @@ use crate::cli::words::{counted, shown_of};
 /// The most kept rows that are shown: they fit on a screen.
 const SHOWN_ROWS: usize = 10;
 
+/// What an undo of an import does that changed no row.
+const CHANGED_NOTHING: &str = "The import changed no user, so there is nothing to take back; the undo only ends the \
+    import as a source of runs, and earlier imports of the same people can be undone.";
+
 /// Undoes an import, after showing what would change and asking for confirmation
 ///
 /// Removes the people that the import created, restores old values, and removes the phones that it added. Rows
-/// of people who were changed, invited or imported since are kept, with the reason.
+/// of people who were changed, invited or imported since are kept, with the reason. If all rows are kept, nothing is
+/// undone and the status is 5.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,7 +55,8 @@ impl Undo {
             report(session, &row).await?;
             session.out.note(&list::receipt(&accepted));
         }
-        Ok(Done::with_failures(count(&row, "errored")))
+        let stays = u64::from(text(&row, "state") != "undone");
+        Ok(Done::with_failures(count(&row, "errored") + stays))
     }
 
     /// Shows what the undo would do, and asks for confirmation unless `--yes` is given.
@@ -65,6 +71,10 @@ impl Undo {
         were changed since, {errored} cannot be reversed.",
             counted(reversed, "row", "rows"),
         );
+        let question = match reversed + kept + errored {
+            0 => format!("{question} {CHANGED_NOTHING}"),
+            _ => question,
+        };
         let question = match unsupervised(&shown, "would be") {
             Some(left) => format!("{question} {left}"),
             None => question,
@@ -119,6 +129,9 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
         text(row, "state"),
         counted(reversed, "row", "rows"),
     ));
+    if reversed + kept + errored == 0 {
+        session.out.line(CHANGED_NOTHING);
+    }
     let left = row.get("undo").and_then(|undo| unsupervised(undo, "are"));
     if let Some(left) = left {
         session.out.line(&left);

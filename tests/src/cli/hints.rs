@@ -1,0 +1,82 @@
+//! Hints after a refusal and after a list without rows: commands that can be copied, and names that are near.
+
+use crate::support::program::{Cli, Output};
+
+/// Runs a command that names the company and the folder by options: the environment names others.
+fn by_options(cli: &Cli, words: &[&str]) -> Output {
+    let data = cli.data();
+    let place = ["--company", "other", "--data", data.to_str().unwrap()];
+    let mut command = cli.command(&[words, &place].concat());
+    command.env_remove("BOARDING_DATA").env_remove("BOARDING_COMPANY");
+    crate::support::program::output(command.spawn().unwrap())
+}
+
+#[test]
+fn hint_names_the_company_and_folder_of_the_options() {
+    let cli = Cli::new();
+    let role = ["roles", "define", "Lead", "--permission", "bulk_integration"];
+    by_options(&cli, &role).expect_status(0);
+    by_options(&cli, &["org-units", "define", "Sales", "--role", "Lead"]).expect_status(0);
+    let start = ["runs", "start", "--channel", "imessage", "--org-unit", "Sales", "--yes"];
+    let place = format!("--company other --data {}", cli.data().display());
+    let refused = |words: &[&str]| by_options(&cli, words).expect_status(1).stderr;
+    let disabled = refused(&start);
+    let enable = format!("enable it: boarding config set channels.imessage true {place}\n");
+    assert!(disabled.contains(&enable), "{disabled}");
+    by_options(&cli, &["config", "set", "channels.imessage", "true"]).expect_status(0);
+    let nobody = refused(&start);
+    assert!(nobody.contains(&format!("users list --org-unit Sales {place}\n")), "{nobody}");
+    let unknown = refused(&["notifications", "resend", "no-such-key"]);
+    assert!(unknown.contains(&format!("boarding notifications list {place}\n")), "{unknown}");
+    by_options(&cli, &["users", "add", "ann", "--email", "ann@acme.example"]).expect_status(0);
+    let link = ["runs", "start", "--channel", "imessage", "--user", "ann", "--yes", "--smtp"];
+    let unset = refused(&[&link[..], &["smtp://127.0.0.1:1"]].concat());
+    let data = format!(" --company other --data {}", cli.data().display());
+    let settings: Vec<_> = unset.lines().filter(|line| line.contains("config set link")).collect();
+    assert!(!settings.is_empty(), "{unset}");
+    assert!(settings.iter().all(|line| line.contains(&data)), "{unset}");
+
+    // The environment names the place for the next command as well.
+    let short =
+        cli.run(&["runs", "start", "--channel", "whatsapp", "--org-unit", "Sales", "--yes"]);
+    let stderr = short.expect_status(1).stderr;
+    assert!(!stderr.contains("--data"), "{stderr}");
+}
+
+#[test]
+fn mistyped_name_of_a_filter_is_said() {
+    let cli = Cli::new();
+    for words in [
+        &["roles", "define", "Lead"][..],
+        &["org-units", "define", "Zürich"],
+        &["permission-groups", "define", "Traders"],
+        &["users", "add", "ann"],
+        &["command", "AddUser", r#"{"user":"bob","attributes":{"supervisor":"boss2"}}"#],
+    ] {
+        cli.run(words).expect_status(0);
+    }
+    let unit = "the company has no org unit Zurich (did you mean Zürich?)";
+    let supervisor = "the company has no supervisor boss3 (did you mean boss2?)";
+    for (words, remark) in [
+        (&["users", "--org-unit", "Zurich"][..], unit),
+        (&["users", "--supervisor", "boss3"], supervisor),
+        (&["roles", "assign", "Lead", "--supervisor", "boss3"], supervisor),
+        (&["invitations", "--user", "anne"], "the company has no user anne (did you mean ann?)"),
+        (&["accounts", "--organization", "Zurich"], unit),
+        (&["accounts", "--permission-group", "Trader"], "no permission group Trader (did you"),
+        (&["numbers", "--org-unit", "Zurich"], unit),
+        (&["numbers", "suggest", "--org-unit", "Zurich"], unit),
+    ] {
+        let stderr = cli.run(words).expect_status(0).stderr;
+        assert!(stderr.contains(remark), "{words:?}: {stderr}");
+    }
+    for words in [
+        &["users", "--supervisor", "BOSS2"][..],
+        &["users", "--supervisor", "ann"],
+        &["invitations", "--user", "ANN"],
+        &["numbers", "--org-unit", "Zürich"],
+    ] {
+        let stderr = cli.run(words).expect_status(0).stderr;
+        assert!(!stderr.contains("has no"), "{words:?}: {stderr}");
+    }
+}
