@@ -119,7 +119,17 @@ impl Runs {
                     set(&mut row, "waiting_for", awaited);
                     session.out.note(&format!("to try now: boarding runs resume {options}"));
                 }
-                list::show_row(session.out, &row)
+                let again = watch::refused_for_now(session, &row);
+                if let (false, Some(row)) = (session.out.is_json(), row.as_object_mut()) {
+                    row.remove("tried_again");
+                }
+                let done = list::show_row(session.out, &row)?;
+                if let Some(again) = again {
+                    session.out.say(&again);
+                    let options = resume_options(session, text(&row, "run")).await?;
+                    session.out.note(&format!("to go on: boarding runs resume {options}"));
+                }
+                Ok(done)
             }
             Verb::Queue(limit) => queue(session, limit).await,
             Verb::Start(start) => start.run(session).await,
