@@ -1,5 +1,7 @@
 //! `boarding numbers`: the pool of numbers for accounts.
 
+mod shortage;
+
 use std::path::PathBuf;
 
 use boarding_commands::decide::numbers::pool::MAX_NUMBERS;
@@ -9,18 +11,16 @@ use serde_json::{Value, json};
 
 use super::columns::{NUMBERS, SUGGESTIONS, UTILISATION};
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, set, text};
+use super::fields::{number, set};
 use super::input;
 use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::words::counted;
+use shortage::{kept_back, why_none};
 
 /// The most numbers of a range, so that a mistyped end does not fill the pool.
 const RANGE_MAX: u64 = 100_000;
-
-/// What to do where no number is available.
-const ADD: &str = "add numbers: boarding numbers add NUMBER";
 
 /// The number pool: lists, adds, allocates, reserves and assigns numbers
 #[derive(Debug, Args)]
@@ -242,65 +242,6 @@ async fn change(session: &Session<'_>, verb: Verb) -> CliResult {
         }
     };
     list::submit_and_print(session, command, body, &done).await
-}
-
-/// Submits a command that makes a number unavailable, and warns if invited accounts have too few numbers now.
-async fn kept_back(session: &Session<'_>, command: &str, body: Value, done: &str) -> CliResult {
-    let wanted = text(&body, "number").to_owned();
-    let ended = list::submit_and_print(session, command, body, done).await?;
-    if session.out.is_json() {
-        return Ok(ended);
-    }
-    let Ok(phone) = Phone::parse(&wanted) else { return Ok(ended) };
-    let params = json!({"search": phone.to_string()});
-    let found = session.rows("numbers", params, Some(1)).await?;
-    let org_unit = found.first().and_then(|row| row.get("org_unit")).cloned();
-    let Some(owner) = owner(session, &org_unit.unwrap_or_default()).await? else {
-        return Ok(ended);
-    };
-    let [available, waiting] =
-        ["available", "pending_without_number"].map(|name| number(&owner, name));
-    if waiting > available {
-        session.out.warn(&format!(
-            "{} for a number {}, and {} available without a tag; {ADD}",
-            counted(waiting, "invited account waits", "invited accounts wait"),
-            place_of(&owner),
-            counted_are(available),
-        ));
-    }
-    Ok(ended)
-}
-
-/// Why no number of an organization is suggested, and what to do.
-async fn why_none(session: &Session<'_>, org_unit: &Value) -> Result<String, Failure> {
-    let owner = owner(session, org_unit).await?.unwrap_or_else(|| json!({"org_unit": org_unit}));
-    let states = ["reserved", "assigned", "registered", "cooling"];
-    let used = states.map(|name| (name, number(&owner, name)));
-    let used = used.iter().filter(|(_, count)| *count > 0);
-    let used: Vec<_> = used.map(|(name, count)| format!("{count} {name}")).collect();
-    let used = if used.is_empty() { "there are none".to_owned() } else { used.join(", ") };
-    let unreserve = match number(&owner, "reserved") {
-        0 => "",
-        _ => ", or end a reservation: boarding numbers unreserve NUMBER",
-    };
-    Ok(format!("no number is available {}: {used}; {ADD}{unreserve}", place_of(&owner)))
-}
-
-/// The utilisation of an organization, or of the company's own stock. None if it has no numbers.
-async fn owner(session: &Session<'_>, org_unit: &Value) -> Result<Option<Value>, Failure> {
-    let rows = session.rows("number_utilisation", json!({}), None).await?;
-    Ok(rows.into_iter().find(|row| row.get("org_unit") == Some(org_unit)))
-}
-
-fn place_of(owner: &Value) -> String {
-    match text(owner, "org_unit") {
-        "" => "in the company's own stock".to_owned(),
-        name => format!("in {name}"),
-    }
-}
-
-fn counted_are(count: u64) -> String {
-    if count == 1 { "1 is".to_owned() } else { format!("{count} are") }
 }
 
 impl Add {
