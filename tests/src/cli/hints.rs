@@ -111,3 +111,29 @@ fn outcomes_and_refusals_are_sentences_with_examples() {
         assert!(stderr.contains("such as 2030-01-31T08:00:00Z"), "{stderr}");
     }
 }
+
+#[test]
+fn numbers_of_the_phone_list_are_shown_with_their_user() {
+    let cli = Cli::new();
+    for user in ["ann", "anna"] {
+        cli.run(&["users", "add", user]).expect_status(0);
+    }
+    cli.run(&["phones", "add", "+84 923 448 071", "ann"]).expect_status(0);
+    cli.run(&["phones", "add", "+84 923 448 072", "anna"]).expect_status(0);
+    let shown = cli.run(&["users", "show", "ANN"]).expect_status(0).stdout;
+    let line = shown.lines().find(|line| line.starts_with("corporate phones ")).unwrap();
+    assert_eq!(line.split_whitespace().skip(2).collect::<Vec<_>>(), ["+84923448071"]);
+    assert_eq!(cli.json(&["users", "show", "ann"]).get("corporate_phones"), None);
+    let again = cli.run(&["users", "add", "ann", "--email", "a@acme.example"]).expect_status(1);
+    assert!(again.stderr.contains("--existing update"), "{}", again.stderr);
+}
+
+#[test]
+fn run_that_cannot_be_withdrawn_says_why() {
+    let cli = Cli::with_three_people();
+    let none = cli.run(&["runs", "show", "latest"]).expect_status(1).stderr;
+    assert!(none.contains("The company has no run yet."), "{none}");
+    cli.start(&["--user", "ann"]);
+    let over = cli.run(&["runs", "withdraw", "latest"]).expect_status(1).stderr;
+    assert!(over.contains("The run is completed, so there is nothing to withdraw."), "{over}");
+}
