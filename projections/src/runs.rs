@@ -1,6 +1,7 @@
 //! Runs with their state, counts and queue place (queries `runs`, `run`).
 
-use boarding_commands::event::{Channel, Permission, Source};
+use boarding_commands::event::{Channel, Permission, Source, Who};
+use boarding_commands::settings::Settings;
 use boarding_commands::values::{Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +16,10 @@ use crate::query::{
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::run_queue::RunQueue;
-use crate::tables::runs::{self, RunOrderProjection, RunProjection, RunRow, RunStatus, WaitingFor};
+use crate::tables::runs::{
+    self, RunOrderProjection, RunProjection, RunRow, RunStatus, TriedAgain, WaitingFor,
+};
+use crate::tables::settings::settings;
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<RunProjection>(), Projector::of::<RunOrderProjection>()],
@@ -59,7 +63,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 impl RunRow {
-    fn show(&self, queue: &RunQueue) -> Value {
+    fn show(&self, queue: &RunQueue, settings: &Settings) -> Value {
         let pending = self.state == RunStatus::Pending;
         json!(RunShown {
             run: self.run,
@@ -80,6 +84,7 @@ impl RunRow {
             withdrawn_by: self.withdrawn.as_ref().map(|withdrawal| &withdrawal.by),
             withdrawn_at: self.withdrawn.as_ref().map(|withdrawal| withdrawal.at),
             waiting_for: self.waiting_for.as_ref(),
+            tried_again: self.tried_again.iter().map(|again| again.show(settings)).collect(),
         })
     }
 }
@@ -110,22 +115,51 @@ struct RunShown<'a> {
     withdrawn_at: Option<Time>,
     /// What the run waits for; null unless its mails cannot be sent now.
     waiting_for: Option<&'a WaitingFor>,
+    /// Of the people whose mail was refused for now, at most 20.
+    tried_again: Vec<TriedAgainShown<'a>>,
+}
+
+/// A person whose mail was refused for now.
+#[derive(Serialize, JsonSchema)]
+struct TriedAgainShown<'a> {
+    user: &'a Who,
+    next_try: Time,
+    /// After this time the person is failed.
+    until: Time,
+    /// The last words of the server, or the cause.
+    last_words: &'a str,
+}
+
+impl TriedAgain {
+    fn show(&self, settings: &Settings) -> TriedAgainShown<'_> {
+        let time = settings.delivery_retry_minutes.saturating_mul(60);
+        let left = time.saturating_sub(self.paused_seconds);
+        TriedAgainShown {
+            user: &self.user,
+            next_try: self.next_try,
+            until: self.next_try.plus_seconds(left),
+            last_words: self.detail.as_deref().unwrap_or_else(|| self.code.text()),
+        }
+    }
 }
 
 fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let state = request.one_of::<RunStatus>("state")?;
     let queue = RunQueue::load(rows, request.company)?;
+    let settings = settings(rows, request.company)?;
     page::<RunOrderProjection, _>(request, rows, &[], |_, id| {
         let run = runs::find(rows, request.company, id)?;
         let run = run.filter(|run| state.is_none_or(|state| run.state == state));
-        Ok([run.map(|run| run.show(&queue))])
+        Ok([run.map(|run| run.show(&queue, &settings))])
     })
 }
 
 fn run(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: RunId = request.required_id("run")?;
     let run = runs::find(rows, request.company, id)?.ok_or_else(|| not_found("run", &id))?;
-    Ok(RowsAnswer::Row(run.show(&RunQueue::load(rows, request.company)?)))
+    let queue = RunQueue::load(rows, request.company)?;
+    let settings = settings(rows, request.company)?;
+    Ok(RowsAnswer::Row(run.show(&queue, &settings)))
 }
 
 #[cfg(test)]
@@ -154,6 +188,7 @@ mod tests {
                 "requested_by": "jane@acme.example", "requested_at": at(0),
                 "started_at": at(0), "ended_at": null, "source": {"import": import(1)},
                 "not_before": null, "withdrawn_by": null, "withdrawn_at": null, "waiting_for": null,
+                "tried_again": [],
             })
         );
         let over = company.commit([failed("cid"), completed(1, 1, 1, 1)]);
@@ -187,6 +222,34 @@ mod tests {
         assert_eq!(shown(&company.clone().commit([waiting()]).commit([given_up])), json!(null));
         let over = company.commit([waiting()]).commit([sent(1, "ann", 1), completed(1, 1, 0, 0)]);
         assert_eq!(shown(&over), json!(null));
+    }
+
+    /// A31: a run names who is tried again, when, and until when, as long as it is so.
+    #[test]
+    fn run_names_people_who_are_tried_again() {
+        let deferred = |user: &str, code, retry_at| Event::InviteDeferred {
+            run: run(1),
+            user: who(user),
+            attempt: 1,
+            code,
+            detail: Some("451 later".to_owned()),
+            retry_at,
+        };
+        let (later, down) = (Code::DeliveryTemporaryFailure, Code::DeliveryServerUnavailable);
+        let company = TestCompany::new("acme")
+            .commit([requested(1, 2), queued(1), started(1)])
+            .commit([deferred("ann", later, at(61)), deferred("bob", down, at(1))])
+            .commit([deferred("ann", later, at(122))]);
+        let shown = |company: &TestCompany| {
+            company.query_row("run", &json!({"run": run(1)}))["tried_again"].clone()
+        };
+        let until = at(122).plus_seconds(240 * 60 - 60 - 120);
+        let row = shown(&company);
+        let [ann] = &row.as_array().unwrap()[..] else { panic!("{row}") };
+        assert_eq!((&ann["user"], &ann["next_try"]), (&json!("ann"), &json!(at(122))));
+        assert_eq!(ann["until"], json!(until));
+        assert_eq!(ann["last_words"], "451 later");
+        assert_eq!(shown(&company.commit([sent(1, "ann", 2)])), json!([]));
     }
 
     /// LX-34: the second run is pending and shows its place.

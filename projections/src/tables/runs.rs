@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::commit::RecordedEvent;
-use boarding_commands::event::{Channel, Event, Source};
-use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
+use boarding_commands::event::{Channel, Event, Source, Who};
+use boarding_commands::values::{Code, CompanyId, ImportId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,19 @@ pub(crate) struct RunRow {
     pub withdrawn: Option<Withdrawal>,
     /// Set while the mails of the run cannot be sent.
     pub waiting_for: Option<WaitingFor>,
+    /// People whose mail was refused for now, at most [`TRIED_AGAIN_MAX`].
+    pub tried_again: Vec<TriedAgain>,
+}
+
+/// A person whose mail was refused for now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TriedAgain {
+    pub user: Who,
+    pub next_try: Time,
+    /// The sum of the pauses so far, with the one before the next try.
+    pub paused_seconds: u64,
+    pub code: Code,
+    pub detail: Option<String>,
 }
 
 /// What a run waits for.
@@ -66,6 +79,8 @@ pub(crate) struct Withdrawal {
 
 /// The most names in the source of a run, of people or org units. The row is written again for each recipient, so it stays small.
 pub(crate) const SOURCE_NAMES_MAX: usize = 20;
+/// The most people in the row of a run who are tried again, for the same reason.
+pub(crate) const TRIED_AGAIN_MAX: usize = 20;
 
 impl RunRow {
     /// A run is pending as soon as it is requested. It gets a place in the queue later.
@@ -91,6 +106,29 @@ impl RunRow {
             started_at: None,
             ended_at: None,
             waiting_for: None,
+            tried_again: Vec::new(),
+        }
+    }
+
+    /// Notes that a person's mail was refused for now.
+    fn deferred(&mut self, again: TriedAgain) {
+        let has_room = self.tried_again.len() < TRIED_AGAIN_MAX;
+        let mut known = self.tried_again.iter_mut();
+        match known.find(|known| known.user.folded() == again.user.folded()) {
+            Some(known) => {
+                let before = known.paused_seconds;
+                *known = again;
+                known.paused_seconds = known.paused_seconds.saturating_add(before);
+            }
+            None if has_room => self.tried_again.push(again),
+            None => {}
+        }
+    }
+
+    /// Notes the outcome of a person, who is tried no more.
+    fn ended(&mut self, user: &Who) {
+        if !self.tried_again.is_empty() {
+            self.tried_again.retain(|known| known.user.folded() != user.folded());
         }
     }
 
@@ -106,7 +144,7 @@ pub(crate) struct RunProjection;
 
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = RunRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -120,6 +158,7 @@ impl Projection for RunProjection {
             | Event::RunWaiting { run, .. }
             | Event::RunResumed { run }
             | Event::RunGivenUp { run, .. }
+            | Event::InviteDeferred { run, .. }
             | Event::InviteSent { run, .. }
             | Event::UserSkipped { run, .. }
             | Event::InviteFailed { run, .. } => Some(key(*run).into()),
@@ -158,9 +197,26 @@ impl Projection for RunProjection {
                     Some(WaitingFor { what, since: now, next_try: *next_try, last_words });
             }
             Event::RunResumed { .. } | Event::RunGivenUp { .. } => run.waiting_for = None,
+            // The run as a whole waits for its mail server. This costs no person any time.
+            Event::InviteDeferred { code: Code::DeliveryServerUnavailable, .. } => {}
+            Event::InviteDeferred { user, code, detail, retry_at, .. } => {
+                run.deferred(TriedAgain {
+                    user: user.clone(),
+                    next_try: *retry_at,
+                    paused_seconds: retry_at.seconds_since(now),
+                    code: *code,
+                    detail: detail.clone(),
+                });
+            }
             Event::InviteSent { .. } => run.passed += 1,
             Event::UserSkipped { .. } => run.skipped += 1,
             Event::InviteFailed { .. } => run.failed += 1,
+            _ => {}
+        }
+        match recorded.event {
+            Event::InviteSent { user, .. }
+            | Event::UserSkipped { user, .. }
+            | Event::InviteFailed { user, .. } => run.ended(user),
             _ => {}
         }
         Some(run)

@@ -159,3 +159,28 @@ fn resend_says_what_still_waits_and_for_what() {
     assert!(help.contains("failed:") && help.contains("waiting:"), "{help}");
     cli.run(&["notifications", "resend", "--state", "sent"]).expect_status(2);
 }
+
+/// A31: one person whose mail is refused for now is named by the live view and by `runs show`, with the next try, its
+/// end, and the words of the server. Such a run sends, so it cannot be given up.
+#[test]
+fn person_who_is_tried_again_is_named() {
+    let cli = Cli::with_company();
+    let server = MailServer::start(&[]);
+    let people = [("r451.ann", "+84923448071"), ("bob", "+84923448072")];
+    cli.import(&cli.people("people.csv", &people));
+    let url = server.url();
+    let start = [&START[..], &["--smtp", &url]].concat();
+    let said = cli.interrupt_at(&start, "runs resume");
+    let shown = cli.run(&["runs", "show", "latest"]).expect_status(0).stdout;
+    let named = "1 person is refused for now and tried again:\n  r451.ann: ";
+    for text in [named, ", until 20", "451 selected"] {
+        assert!(said.contains(text), "{text}: {said}");
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    assert!(said.contains("next try 20"), "{said}");
+    let run = cli.run(&["runs", "show", "latest", "--json"]).expect_status(0).json();
+    let again = &run["tried_again"][0];
+    assert!(again["until"].as_str() > again["next_try"].as_str(), "{run}");
+    assert_eq!((&run["passed"], &run["waiting_for"]), (&json!(1), &json!(null)));
+    assert_eq!(cli.refused(&["runs", "give-up", "latest"])["code"], "run.cannot_be_stopped");
+}

@@ -242,18 +242,28 @@ impl Cli {
         self.interrupt_when(args, |_| ());
     }
 
+    /// Interrupts the program when its stderr has this text, and returns stderr until then.
+    pub(crate) fn interrupt_at(&self, args: &[&str], wanted: &str) -> String {
+        self.interrupt_once(args, wanted, |_| ())
+    }
+
     /// As [`Cli::interrupt_when_waiting`], and calls `before` with the process id before it interrupts.
     pub(crate) fn interrupt_when(&self, args: &[&str], before: impl FnOnce(u32)) {
+        self.interrupt_once(args, "waits for the mail server", before);
+    }
+
+    fn interrupt_once(&self, args: &[&str], wanted: &str, before: impl FnOnce(u32)) -> String {
         let mut child = self.command(args).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
-        while !text.contains("waits for the mail server") {
+        while !text.contains(wanted) {
             assert_ne!(stderr.read_line(&mut text).unwrap(), 0, "{text}");
         }
         before(child.id());
         let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
         assert!(interrupt.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+        text
     }
 
     /// Runs the program, which must refuse, and returns the refusal. Asserts that stderr repeats code and message.

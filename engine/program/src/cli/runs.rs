@@ -119,7 +119,17 @@ impl Runs {
                     set(&mut row, "waiting_for", awaited);
                     session.out.note(&format!("to try now: boarding runs resume {options}"));
                 }
-                list::show_row(session.out, &row)
+                let again = watch::refused_for_now(session, &row);
+                if let (false, Some(row)) = (session.out.is_json(), row.as_object_mut()) {
+                    row.remove("tried_again");
+                }
+                let done = list::show_row(session.out, &row)?;
+                if let Some(again) = again {
+                    session.out.say(&again);
+                    let options = resume_options(session, text(&row, "run")).await?;
+                    session.out.note(&format!("to go on: boarding runs resume {options}"));
+                }
+                Ok(done)
             }
             Verb::Queue(limit) => queue(session, limit).await,
             Verb::Start(start) => start.run(session).await,
@@ -186,12 +196,21 @@ async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
 
 async fn resume(session: &Session<'_>) -> CliResult {
     let mails = notifications::retry_deferred(session).await?;
+    let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     start_due(session).await?;
-    let open = session.rows("queue", json!({}), None).await?;
+    let mut open = session.rows("queue", json!({}), None).await?;
     for run in &open {
         watch::run(session, text(run, "run")).await?;
     }
     session.settle().await?;
+    // The time of a scheduled run may have come since the queue was read. Then the settling has ended it.
+    for run in scheduled {
+        let is_new = open.iter().all(|one| one.get("run") != run.get("run"));
+        let row = session.row("run", json!({"run": run.get("run")})).await?;
+        if is_new && !matches!(text(&row, "state"), "scheduled" | "withdrawn") {
+            open.push(row);
+        }
+    }
     let mut failed = 0;
     for run in &open {
         let row = session.row("run", json!({"run": run.get("run")})).await?;

@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::fields::{number, text};
 use super::session::Session;
+use super::words::counted;
 
 /// The pause between two queries, in milliseconds: short enough for a smooth progress bar, with little load.
 const POLL_MILLIS: u64 = 20;
+/// The most people that the row of a run names as tried again.
+const NAMED_AGAIN: u64 = 20;
 
 /// Waits until an import is completed.
 pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Failure> {
@@ -50,7 +53,7 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
     session.engine.caught_up().await?;
     placeholders(session).await?;
     let mut progress = session.out.progress("inviting");
-    let mut said_to_wait = false;
+    let (mut said_to_wait, mut said_again) = (false, false);
     loop {
         let row = session.row("run", json!({"run": run})).await?;
         let total = number(&row, "total");
@@ -68,8 +71,42 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
                 "the run {text}\n  no person is failed while the run waits, at most for relay_wait_minutes. Ctrl-C leaves the run waiting; to continue it: boarding runs resume; to end it: boarding runs give-up {run}"
             )));
         }
+        if !said_again && let Some(people) = tried_again(session, &row) {
+            said_again = true;
+            session.out.remark(&format!(
+                "{people}\n  Ctrl-C leaves the run; to go on later: boarding runs resume {}",
+                session.sending_options()
+            ));
+        }
         pause().await;
     }
+}
+
+/// The people who are tried again later, if the run does nothing else now: one line for each.
+fn tried_again(session: &Session<'_>, row: &Value) -> Option<String> {
+    let people = row.get("tried_again").and_then(Value::as_array)?;
+    let remaining = number(row, "remaining");
+    let is_all = !people.is_empty() && people.len() as u64 == remaining.min(NAMED_AGAIN);
+    is_all.then(|| refused_for_now(session, row)).flatten()
+}
+
+/// The people of a run whose mail was refused for now, with the next try, its end and the server's words. `None` if
+/// there are none.
+pub(super) fn refused_for_now(session: &Session<'_>, row: &Value) -> Option<String> {
+    let people = row.get("tried_again").and_then(Value::as_array)?;
+    if people.is_empty() || text(row, "state") != "running" {
+        return None;
+    }
+    let now = session.engine.clock().now();
+    let person = |again: &Value| {
+        let [user, until, words] = ["user", "until", "last_words"].map(|name| text(again, name));
+        format!("  {user}: {}, until {until}: {words}", next_try(now, text(again, "next_try")))
+    };
+    let lines: Vec<_> = people.iter().map(person).collect();
+    let named = people.len() as u64;
+    let are = counted(named, "person is", "people are");
+    let least = if named < NAMED_AGAIN { "" } else { "at least " };
+    Some(format!("{least}{are} refused for now and tried again:\n{}", lines.join("\n")))
 }
 
 /// Says that the mails of a run show a placeholder as link or sender. By a mail server such a run sends nothing.
@@ -152,9 +189,14 @@ fn awaited_at(now: Time, row: &Value) -> Option<String> {
     let waiting = row.get("waiting_for").filter(|waiting| waiting.is_object())?;
     let [what, since, next_try, last_words] =
         ["what", "since", "next_try", "last_words"].map(|name| text(waiting, name));
-    let is_due = next_try.parse::<Time>().is_ok_and(|at| at <= now);
+    Some(format!("{what} since {since}, {}: {last_words}", self::next_try(now, next_try)))
+}
+
+/// The time of the next try. A time that has come is not announced as a later one.
+fn next_try(now: Time, at: &str) -> String {
+    let is_due = at.parse::<Time>().is_ok_and(|at| at <= now);
     let next = if is_due { "the next try is due since" } else { "next try" };
-    Some(format!("{what} since {since}, {next} {next_try}: {last_words}"))
+    format!("{next} {at}")
 }
 
 /// The counts of a run, its place in the queue, or what it waits for.
@@ -167,7 +209,11 @@ fn status(session: &Session<'_>, row: &Value) -> String {
         None => {
             let [passed, skipped, failed] =
                 ["passed", "skipped", "failed"].map(|name| number(row, name));
-            format!("people: {passed} invited, {skipped} skipped, {failed} failed")
+            let counts = format!("people: {passed} invited, {skipped} skipped, {failed} failed");
+            match row.get("tried_again").and_then(Value::as_array).map_or(0, Vec::len) {
+                0 => counts,
+                again => format!("{counts}, {again} tried again"),
+            }
         }
     }
 }
