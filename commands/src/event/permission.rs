@@ -22,7 +22,7 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self::BulkIntegrateUsers,
         Self::BulkImportUsers,
         Self::ViewOrgUnits,

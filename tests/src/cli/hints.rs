@@ -80,3 +80,60 @@ fn mistyped_name_of_a_filter_is_said() {
         assert!(!stderr.contains("has no"), "{words:?}: {stderr}");
     }
 }
+
+#[test]
+fn outcomes_and_refusals_are_sentences_with_examples() {
+    let cli = Cli::new();
+    cli.run(&["roles", "define", "Lead"]).expect_status(0);
+    cli.run(&["users", "add", "ann"]).expect_status(0);
+    let assign = ["roles", "assign", "Lead", "--user", "ann", "--user", "nobody"];
+    cli.run(&assign).expect_status(5);
+    let stdout = cli.run(&assign).expect_status(5).stdout;
+    for sentence in ["has this role already", "has no such user; check the spelling"] {
+        assert!(stdout.contains(sentence), "{stdout}");
+    }
+    let file = cli.people("kept.csv", &[("bob", "+84923448071")]);
+    let text = std::fs::read_to_string(&file).unwrap().replace("Fixed Income Desk", "");
+    std::fs::write(&file, text).unwrap();
+    cli.run(&["import", &file, "--dialect", "leapxpert"]).expect_status(0);
+    cli.run(&["users", "deactivate", "bob"]).expect_status(0);
+    let undone = cli.run(&["imports", "undo", "latest", "--yes"]).stdout;
+    let listed = cli.run(&["imports", "rows", "latest", "--undo", "kept"]).expect_status(0).stdout;
+    for shown in [undone, listed] {
+        assert!(shown.contains("The user was changed after the import"), "{shown}");
+    }
+    let typo = cli.run(&["permissions", "grant", "joe", "bulk_import_usrs"]).expect_status(1);
+    let meant = "There is no permission bulk_import_usrs (did you mean bulk_import_users?)";
+    assert!(typo.stderr.contains(meant), "{}", typo.stderr);
+    for time in ["tomorrow", "2030-01-01T08:00"] {
+        let start = ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--not-before"];
+        let stderr = cli.run(&[&start[..], &[time]].concat()).expect_status(2).stderr;
+        assert!(stderr.contains("such as 2030-01-31T08:00:00Z"), "{stderr}");
+    }
+}
+
+#[test]
+fn numbers_of_the_phone_list_are_shown_with_their_user() {
+    let cli = Cli::new();
+    for user in ["ann", "anna"] {
+        cli.run(&["users", "add", user]).expect_status(0);
+    }
+    cli.run(&["phones", "add", "+84 923 448 071", "ann"]).expect_status(0);
+    cli.run(&["phones", "add", "+84 923 448 072", "anna"]).expect_status(0);
+    let shown = cli.run(&["users", "show", "ANN"]).expect_status(0).stdout;
+    let line = shown.lines().find(|line| line.starts_with("corporate phones ")).unwrap();
+    assert_eq!(line.split_whitespace().skip(2).collect::<Vec<_>>(), ["+84923448071"]);
+    assert_eq!(cli.json(&["users", "show", "ann"]).get("corporate_phones"), None);
+    let again = cli.run(&["users", "add", "ann", "--email", "a@acme.example"]).expect_status(1);
+    assert!(again.stderr.contains("--existing update"), "{}", again.stderr);
+}
+
+#[test]
+fn run_that_cannot_be_withdrawn_says_why() {
+    let cli = Cli::with_three_people();
+    let none = cli.run(&["runs", "show", "latest"]).expect_status(1).stderr;
+    assert!(none.contains("The company has no run yet."), "{none}");
+    cli.start(&["--user", "ann"]);
+    let over = cli.run(&["runs", "withdraw", "latest"]).expect_status(1).stderr;
+    assert!(over.contains("The run is completed, so there is nothing to withdraw."), "{over}");
+}

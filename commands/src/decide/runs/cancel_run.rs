@@ -29,6 +29,10 @@ impl Decide for CancelRun {
             {
                 Ok(Decision::append(vec![Event::RunWithdrawn { run: self.run }]))
             }
+            RunState::Completed => {
+                let words = "The run is completed, so there is nothing to withdraw.".to_owned();
+                Err(Refusal::new(Code::RunCannotBeStopped).worded(words))
+            }
             _ => Err(Code::RunCannotBeStopped.into()),
         }
     }

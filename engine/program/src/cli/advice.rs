@@ -166,6 +166,9 @@ fn fixed(code: &str) -> Option<&'static str> {
             "set the address: boarding config set network_admin_email ADDRESS"
         }
         "notification.not_resendable" => "list the mails: boarding notifications list",
+        "user.exists" => {
+            "change the user by a file: boarding import FILE --dialect leapxpert --existing update; show the user: boarding users show USER"
+        }
         "run.not_found" => "list the runs: boarding runs list",
         "run.cannot_be_stopped" => "show how far it is: boarding runs show ID",
         "import.none_available" => {

@@ -198,6 +198,7 @@ pub(super) const UNDONE: &[Column] = &[
     column("USER", "/key"),
     row_outcome(),
     column("UNDO", "/undo"),
+    column("WHY", "/why"),
     column("CHANGED BY", "/changed_by"),
 ];
 
@@ -275,7 +276,7 @@ pub(super) const ROLES_OUTCOME: &[Column] = &[
     column("USER", "/user"),
     column("ROLE", "/role"),
     column("OUTCOME", "/outcome"),
-    column("CODE", "/code"),
+    column("WHY", "/why"),
 ];
 
 pub(super) const ORG_UNITS: &[Column] = &[

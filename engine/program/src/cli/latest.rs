@@ -69,5 +69,9 @@ async fn resolve(
     }
     let newest = session.rows(query, json!({}), Some(1)).await?;
     let id = newest.first().map(|row| text(row, field).to_owned());
-    id.ok_or_else(|| Refusal::new(none).with(json!({"query": query})).into())
+    let refusal = match none {
+        Code::RunNotFound => Refusal::new(none).worded("The company has no run yet.".to_owned()),
+        _ => Refusal::new(none),
+    };
+    id.ok_or_else(|| refusal.with(json!({"query": query})).into())
 }

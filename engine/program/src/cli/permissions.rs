@@ -1,6 +1,7 @@
 //! `boarding permissions`: lists who may do what, and grants and revokes permissions.
 
-use boarding_commands::values::{Code, Refusal};
+use boarding_commands::event::Permission;
+use boarding_commands::values::{Code, Refusal, nearest};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -76,12 +77,27 @@ impl Permissions {
 
 impl Change {
     async fn submit(self, session: &Session<'_>, command: &str, verb: &str) -> CliResult {
+        self.check_names()?;
         let words = ChangeWords {
             done: format!("{} {verb} {}", self.actor, self.permissions.join(", ")),
             unchanged: format!("the permissions of {} are unchanged", self.actor),
         };
         let body = json!({"actor": self.actor, "permissions": self.permissions});
         submit_and_print_changes(session, command, body, &words).await
+    }
+
+    /// Refuses an unknown permission, with the one that is near to it.
+    fn check_names(&self) -> Result<(), Failure> {
+        let known = Permission::ALL.map(Permission::as_str);
+        let Some(name) = self.permissions.iter().find(|name| !known.contains(&name.as_str()))
+        else {
+            return Ok(());
+        };
+        let near = nearest(name, known.into_iter());
+        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let known = known.join(", ");
+        let words = format!("There is no permission {name}{near}; the permissions are {known}.");
+        Err(Refusal::new(Code::EnvelopeMalformed).worded(words).into())
     }
 
     /// Refuses an actor who has no permissions, which may be a typing error. The repeat of a command under its id finds

@@ -1,5 +1,6 @@
 //! `boarding roles`: lists, defines, assigns and removes roles.
 
+use boarding_commands::values::Code;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use super::definition::{
     ChangeWords, PermissionOptions, defined, names_of, submit_and_print_changes,
 };
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, set};
+use super::fields::{number, set, text};
 use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
@@ -183,9 +184,20 @@ fn lines(person: &Value) -> Vec<Value> {
     let roles = person.get("roles").and_then(Value::as_array).cloned().unwrap_or_default();
     let of_role = |mut role: Value| {
         set(&mut role, "user", person.get("user").cloned().unwrap_or_default());
-        role
+        with_reason(role)
     };
-    if roles.is_empty() { vec![person.clone()] } else { roles.into_iter().map(of_role).collect() }
+    match roles.is_empty() {
+        true => vec![with_reason(person.clone())],
+        false => roles.into_iter().map(of_role).collect(),
+    }
+}
+
+/// The line with the sentence of its code.
+fn with_reason(mut line: Value) -> Value {
+    if let Some(code) = Code::find(text(&line, "code")) {
+        set(&mut line, "why", format!("{} [{code}]", code.text()));
+    }
+    line
 }
 
 impl People {

@@ -196,12 +196,21 @@ async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
 
 async fn resume(session: &Session<'_>) -> CliResult {
     let mails = notifications::retry_deferred(session).await?;
+    let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     start_due(session).await?;
-    let open = session.rows("queue", json!({}), None).await?;
+    let mut open = session.rows("queue", json!({}), None).await?;
     for run in &open {
         watch::run(session, text(run, "run")).await?;
     }
     session.settle().await?;
+    // The time of a scheduled run may have come since the queue was read. Then the settling has ended it.
+    for run in scheduled {
+        let is_new = open.iter().all(|one| one.get("run") != run.get("run"));
+        let row = session.row("run", json!({"run": run.get("run")})).await?;
+        if is_new && !matches!(text(&row, "state"), "scheduled" | "withdrawn") {
+            open.push(row);
+        }
+    }
     let mut failed = 0;
     for run in &open {
         let row = session.row("run", json!({"run": run.get("run")})).await?;

@@ -11,10 +11,17 @@ use super::session::Session;
 /// The most rows that get a cause. Each reads the history of its person; an import may have a million rows.
 const CAUSES_MAX_ROWS: usize = 100;
 
-/// Adds to the first kept rows what changed their people after the import, as the field `changed_by`. Rows whose
-/// history cannot be read stay without it, because the caller has done its work already.
+/// Adds to each row that was not undone the sentence of its code, as the field `why`. Adds to the first kept rows what
+/// changed their people after the import, as the field `changed_by`. Rows whose history cannot be read stay without it,
+/// because the caller has done its work already.
 pub(super) async fn add_causes(session: &Session<'_>, import: &str, rows: &mut [Value]) {
     let count = rows.len();
+    for row in rows.iter_mut() {
+        let code = text(row, "undo").split_once(':').and_then(|(_, code)| Code::find(code));
+        if let Some(code) = code {
+            set(row, "why", code.text());
+        }
+    }
     let mut files = HashMap::new();
     for row in rows.iter_mut().take(CAUSES_MAX_ROWS) {
         let undo = text(row, "undo");

@@ -50,8 +50,18 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "ULID")]
     run: Option<RunId>,
     /// Schedules the run: it enters the queue at this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Time>,
+}
+
+/// Reads a time.
+///
+/// # Errors
+/// An example of a time.
+fn time(text: &str) -> Result<Time, String> {
+    let example =
+        "write a time with its zone, such as 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00";
+    text.trim().parse().map_err(|_| example.to_owned())
 }
 
 impl RunOptions {

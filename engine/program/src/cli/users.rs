@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
+use super::fields::{set, text};
 use super::known::Known;
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
@@ -203,6 +204,13 @@ impl List {
     }
 }
 
+/// The numbers of this user on the corporate phone list. The user's own record has only the number of a file.
+async fn listed_phones(session: &Session<'_>, user: &str) -> Result<Vec<Value>, Failure> {
+    let mut rows = session.rows("phone_list", json!({"search": user}), None).await?;
+    rows.retain(|row| text(row, "user") == user);
+    Ok(rows.iter_mut().map(|row| row["phone"].take()).collect())
+}
+
 impl Users {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)
@@ -212,7 +220,11 @@ impl Users {
         let (command, user, done) = match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => return list.run(session).await,
             Verb::Show { user } => {
-                let row = session.row("user", json!({"user": user})).await?;
+                let mut row = session.row("user", json!({"user": user})).await?;
+                if !session.out.is_json() {
+                    let listed = listed_phones(session, text(&row, "user")).await?;
+                    set(&mut row, "corporate_phones", listed);
+                }
                 return list::show_row(session.out, &row);
             }
             Verb::Add(add) => {

@@ -78,7 +78,7 @@ pub(super) struct Download {
     #[arg(long, requires = "to")]
     all: bool,
     /// The file to write, or a folder that exists; with --all the folder
-    #[arg(long, value_name = "PATH")]
+    #[arg(short = 'o', long, visible_alias = "output", value_name = "PATH")]
     to: Option<PathBuf>,
     /// Replaces files that exist
     #[arg(long)]
