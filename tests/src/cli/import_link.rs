@@ -95,3 +95,22 @@ fn renewed_mail_counts_later_runs_and_ended_links() {
         "{followed}"
     );
 }
+
+/// After an undo the word `latest` means an older import. The preview and the new link name it and its file.
+#[test]
+fn older_import_is_named_after_an_undo() {
+    let cli = Cli::with_three_people();
+    let newer = cli.import(&cli.people("newer.csv", &[("dee", "+84923448079")]));
+    cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0);
+    let words = "runs start --channel whatsapp --import latest --preview";
+    let said = cli.run(&words.split(' ').collect::<Vec<_>>()).expect_status(0).stderr;
+    let undone =
+        format!("the newest import {}, newer.csv, is undone", newer["import"].as_str().unwrap());
+    assert!(said.contains("of import ") && said.contains(", three.csv"), "{said}");
+    assert!(said.contains(&undone), "{said}");
+    cli.run(&["config", "set", "network_admin_email", "admin@people.example"]).expect_status(0);
+    let link = cli.run(&["imports", "link", "latest"]).expect_status(0);
+    let said = link.stderr;
+    assert!(said.contains(", three.csv") && said.contains(&undone), "{said}");
+    assert!(link.stdout.contains("is mailed to admin@people.example;"), "{}", link.stdout);
+}

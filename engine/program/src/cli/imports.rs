@@ -120,10 +120,14 @@ impl Imports {
                 list::show_row(session.out, &row)
             }
             Verb::Link { id } => {
-                let done =
-                    "a new link is mailed to network_admin_email; older links of the import end";
+                let config = session.row("config", json!({})).await?;
+                let done = format!(
+                    "a new link is mailed to {}; older links of the import end",
+                    text(&config, "network_admin_email")
+                );
+                latest::say_import(session, &id).await?;
                 let body = json!({"import": id});
-                let sent = list::submit_and_print(session, "RenewImportLink", body, done).await?;
+                let sent = list::submit_and_print(session, "RenewImportLink", body, &done).await?;
                 session.out.note(&format!(
                     "to follow the link of the mail by hand: boarding runs start --channel {} --link LINK {}",
                     watch::suggested_channel(session).await?,

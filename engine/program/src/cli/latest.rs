@@ -27,6 +27,31 @@ pub(super) async fn pictures(session: &Session<'_>, id: String) -> Result<String
     resolve(session, id, "picture_imports", "import", Code::ImportNoneAvailable).await
 }
 
+/// Names the import whose people a command is about, and its file. The word `latest` leaves out undone imports, so
+/// a newer one that was undone is named too.
+pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(), Failure> {
+    let is_latest = named == "latest";
+    let actor = session.engine.actor(&session.company).await;
+    let newest = actor.inspect(|company| company.latest_import).await;
+    let import = match newest.flatten() {
+        Some(newest) if is_latest => newest.to_string(),
+        _ if named.parse::<ImportId>().is_ok() => named.to_owned(),
+        _ => return Ok(()),
+    };
+    // The refusal of the command itself says that there is no such import.
+    let Ok(row) = session.row("import", json!({"import": import})).await else { return Ok(()) };
+    session.out.note(&format!("of import {import}, {}", text(&row, "file_name")));
+    let rows = session.rows("imports", json!({}), Some(1)).await?;
+    let undone = rows.first().filter(|row| is_latest && text(row, "state") == "undone");
+    if let Some(undone) = undone {
+        let [id, file] = ["import", "file_name"].map(|name| text(undone, name));
+        session
+            .out
+            .note(&format!("the newest import {id}, {file}, is undone; an older one is used"));
+    }
+    Ok(())
+}
+
 async fn resolve(
     session: &Session<'_>,
     id: String,

@@ -9,10 +9,10 @@ use super::columns::text_of;
 use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
-use super::list;
 use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
+use super::{latest, list};
 
 /// Starts a run: shows the number of people, asks, and waits for the run's end
 #[derive(Debug, Args)]
@@ -136,6 +136,9 @@ pub(super) struct Request {
 impl Request {
     /// Shows the number of people, asks, starts the run and waits for its end.
     pub(super) async fn start(self, session: &Session<'_>) -> CliResult {
+        if let Some(import) = self.source.get("import").and_then(Value::as_str) {
+            latest::say_import(session, import).await?;
+        }
         if self.options.preview {
             let consent = self.options.consent;
             return show_preview(session, "StartBulkIntegration", consent, self.body()).await;
