@@ -184,16 +184,6 @@ fn fixed(code: &str) -> Option<&'static str> {
             "show all invalid rows: repeat the command with --preview and --on-error continue"
         }
         "import.unknown_dialect" => "print the columns of a dialect: boarding template leapxpert",
-        "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
-            "map the file's columns with --column 'FILE COLUMN=DIALECT COLUMN'; print the dialect's columns: boarding template DIALECT"
-        }
-        "csv.duplicate_column" => {
-            "choose one of the columns with --column 'FILE COLUMN=DIALECT COLUMN'"
-        }
-        "import.missing_companion_file" => {
-            "import all three files together; print the template of one: boarding template ocm --file NAME"
-        }
-        "csv.invalid_encoding" => "add the encoding that the file was saved in: --encoding NAME",
         "org_unit.not_found" | "reference.org_unit_not_found" => {
             "list the org units: boarding org-units"
         }
@@ -224,6 +214,23 @@ fn fixed(code: &str) -> Option<&'static str> {
         "config.unknown_setting" | "config.invalid_value" => {
             "list the settings: boarding config get"
         }
+        _ => return of_files(code),
+    })
+}
+
+/// The advice about the columns and the encoding of a file.
+fn of_files(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
+            "map the file's columns with --column 'FILE COLUMN=DIALECT COLUMN'; print the dialect's columns: boarding template DIALECT"
+        }
+        "csv.duplicate_column" => {
+            "choose one of the columns with --column 'FILE COLUMN=DIALECT COLUMN'"
+        }
+        "import.missing_companion_file" => {
+            "import all three files together; print the template of one: boarding template ocm --file NAME"
+        }
+        "csv.invalid_encoding" => "add the encoding that the file was saved in: --encoding NAME",
         _ => return None,
     })
 }

@@ -93,7 +93,7 @@ impl Change {
         else {
             return Ok(());
         };
-        let near = nearest(name, known.into_iter());
+        let near = nearest(name, known);
         let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
         let known = known.join(", ");
         let words = format!("There is no permission {name}{near}; the permissions are {known}.");
