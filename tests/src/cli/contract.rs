@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::paths::fixture;
 use crate::support::program::{Cli, keys};
 
-const RUN_KEYS: [&str; 18] = [
+const RUN_KEYS: [&str; 19] = [
     "channel",
     "ended_at",
     "failed",
@@ -21,6 +21,7 @@ const RUN_KEYS: [&str; 18] = [
     "started_at",
     "state",
     "total",
+    "tried_again",
     "waiting_for",
     "withdrawn_at",
     "withdrawn_by",
