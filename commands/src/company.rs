@@ -45,7 +45,7 @@ pub use notification::{
 pub use numbers::{Alarm, Alarms, Number, NumberOwner, NumberState, Numbers, Stock};
 pub use own_template::{OwnTemplate, TemplateText};
 pub use reminders::Reminders;
-pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
+pub use run::{AddressMark, ClaimInFlight, Recipient, RecipientState, Run, RunState};
 pub use state::{BULK_INTEGRATION, Company, OrgUnit};
 pub use user_id::UserId;
 pub use users::{User, UserState, Users};

@@ -55,7 +55,7 @@ impl Company {
         let run = self.runs.get(id)?;
         let (user_id, user) = self.users.find(user.as_str())?;
         let (place, recipient) = run.recipient(user_id)?;
-        let since = run.in_flight.get(&place)?;
+        let since = run.in_flight.get(&place)?.since;
         Some(InvitationClaim {
             company: self.id.clone(),
             run: *id,

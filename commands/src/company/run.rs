@@ -22,7 +22,7 @@ pub struct Run {
     pub starter: Option<Box<str>>,
     /// The transport that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
-    /// The transport that its claims of text messages were handed to. An open claim goes on through no other.
+    /// The transport that its claims of text messages were handed to.
     pub texts_via: Option<Box<str>>,
     /// The outbox that got the mails of its last claims; none if it is not known, or the transport is no outbox.
     pub(crate) outbox: Option<OutboxId>,
@@ -35,8 +35,8 @@ pub struct Run {
     places: BTreeMap<UserId, u32>,
     /// The first place that may still be untouched: everybody before it was claimed or reported.
     pub untouched: u32,
-    /// Claimed recipients without a report, and when they were claimed.
-    pub in_flight: BTreeMap<u32, Time>,
+    /// Claimed recipients without a report.
+    pub in_flight: BTreeMap<u32, ClaimInFlight>,
     /// The wording that each of them was claimed with.
     pub(crate) wordings: BTreeMap<u32, Wording>,
     /// Deferred recipients and the time they may be claimed again.
@@ -50,6 +50,17 @@ pub struct Run {
     pub passed: u64,
     pub skipped: u64,
     pub failed: u64,
+}
+
+/// A claim without a report: when it was made, and what got its mail or text. Each claim has its own, because engines may
+/// claim in turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimInFlight {
+    pub since: Time,
+    /// The transport. An open claim goes on through no other.
+    pub(crate) via: Option<Box<str>>,
+    /// None if it is not known, or the transport is no outbox.
+    pub(crate) outbox: Option<OutboxId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,12 +226,16 @@ impl Run {
         let Some(place) = self.set(user, RecipientState::Dispatching, Some(*attempt)) else {
             return;
         };
-        self.in_flight.insert(place, at);
         self.wordings.extend(template.iter().map(|wording| (place, wording.clone())));
+        let (transport, outbox) = match device {
+            Some(_) => (&mut self.texts_via, self.texts_outbox),
+            None => (&mut self.via, self.outbox),
+        };
         if !via.is_empty() {
-            let channel = if device.is_some() { &mut self.texts_via } else { &mut self.via };
-            *channel = Some(via.as_str().into());
+            *transport = Some(via.as_str().into());
         }
+        let claim = ClaimInFlight { since: at, via: transport.clone(), outbox };
+        self.in_flight.insert(place, claim);
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
             recipient.generation = *generation;
             recipient.mailed_to = Some(AddressMark::of_claim(email, device.as_ref()));

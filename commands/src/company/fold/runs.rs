@@ -180,7 +180,7 @@ impl Company {
         let user = self.users.enter(key.as_str());
         let Some(run) = self.runs.get_mut(run) else { return };
         let Some((place, recipient)) = run.recipient(user) else { return };
-        let claimed_at = run.in_flight.get(&place).copied().unwrap_or(at);
+        let claimed_at = run.in_flight.get(&place).map_or(at, |claim| claim.since);
         run.end(user, state, code);
         let channel = run.channel;
         // A skipped recipient is no try to send a mail.

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::Company;
+use crate::company::{ClaimInFlight, Company};
 use crate::decide::end_links;
 use crate::decide::numbers::pool::{cooled, released_with};
 use crate::decide::outcome::MailOutcome;
@@ -78,8 +78,8 @@ impl Tick {
         let Some(holder) = company.lock.holder() else { return };
         let Some(run) = company.runs.get(&holder.run) else { return };
         let deadline = company.settings.recipient_deadline_seconds;
-        let late =
-            run.in_flight.iter().filter(|(_, since)| since.plus_seconds(deadline) <= self.now);
+        let is_late = |claim: &ClaimInFlight| claim.since.plus_seconds(deadline) <= self.now;
+        let late = run.in_flight.iter().filter(|(_, claim)| is_late(claim));
         let timeout = MailOutcome::failed(Code::DeliveryTimeout);
         for (&place, _) in late.take(MAX_EVENTS) {
             let Some(&recipient) = run.recipients.get(place as usize) else { continue };

@@ -41,7 +41,7 @@ pub fn next_turn(company: &Company) -> Option<Time> {
     let running = company.lock.holder().and_then(|holder| company.runs.get(&holder.run));
     let deadline = company.settings.recipient_deadline_seconds;
     let claimed = running.into_iter().flat_map(|run| run.in_flight.values());
-    let claimed = claimed.map(|since| since.plus_seconds(deadline));
+    let claimed = claimed.map(|claim| claim.since.plus_seconds(deadline));
     let expiring = company.link_ends.next();
     let is_overdue = |channel: &Channel| {
         !company.settings.channel_enabled(*channel)

@@ -9,8 +9,8 @@ pub use ids::own_message_id;
 use serde_json::json;
 
 use crate::company::{
-    Address, AddressMark, Company, LinkBasis, Recipient, RecipientState, Run, RunState, User,
-    UserId, UserState,
+    Address, AddressMark, ClaimInFlight, Company, LinkBasis, Recipient, RecipientState, Run,
+    RunState, User, UserId, UserState,
 };
 use crate::decide::dialect_rules::{
     address_remedy, needs_corporate_phone, supersedes_live_invitation,
@@ -338,7 +338,7 @@ pub fn open_claims(
     now: Time,
 ) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
-    let open = |(&place, &since): (&u32, &Time)| {
+    let open = |(&place, in_flight): (&u32, &ClaimInFlight)| {
         let recipient = run.recipients.get(place as usize)?;
         let user = company.users.get(recipient.user)?;
         let email = user.email().unwrap_or_default();
@@ -348,12 +348,8 @@ pub fn open_claims(
         let mark = AddressMark::of_claim(email, device.as_ref());
         let same_address = recipient.mailed_to == Some(mark);
         let via = transports.of(device.as_ref());
-        let (handed_to, outbox) = match device {
-            Some(_) => (&run.texts_via, run.texts_outbox),
-            None => (&run.via, run.outbox),
-        };
         // With another address it is not known whether a mail or a text was claimed, so a missing file proves nothing.
-        let outbox = outbox.filter(|_| same_address);
+        let outbox = in_flight.outbox.filter(|_| same_address);
         let claim = Event::InviteDispatched {
             run: id,
             user: Personal(user.key()),
@@ -367,7 +363,7 @@ pub fn open_claims(
             template: run.wordings.get(&place).cloned(),
             sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
         };
-        let same_transport = handed_to.as_deref() == Some(via);
+        let same_transport = in_flight.via.as_deref() == Some(via);
         let may_go_on = same_transport
             && same_address
             && run.given_up.is_none()
@@ -378,7 +374,7 @@ pub fn open_claims(
                 now,
             )
             .is_none();
-        Some(OpenClaim { claim, may_go_on, outbox, since })
+        Some(OpenClaim { claim, may_go_on, outbox, since: in_flight.since })
     };
     run.in_flight.iter().filter_map(open).collect()
 }
