@@ -275,7 +275,7 @@ fn move_says_why_an_account_stays() {
     }
 }
 
-/// ML-15, ML-19: a reservation that takes a number of an invited account warns. No suggestion says why.
+/// ML-15: a reservation that takes a number of an invited account warns. No suggestion says why.
 #[test]
 fn reservation_warns_when_invited_accounts_lack_numbers() {
     let cli = meridian();
