@@ -225,11 +225,12 @@ impl Settings {
         }
     }
 
-    /// The settings of mails that still have a placeholder, each with an example of its value for a shell.
-    pub fn mail_placeholders(&self) -> Vec<(&'static str, &'static str)> {
+    /// The settings of mails that still have a placeholder, each with an example of its value for a shell. For mails
+    /// without a link only their sender counts.
+    pub fn mail_placeholders(&self, has_link: bool) -> Vec<(&'static str, &'static str)> {
         let unset = [
             (
-                self.link_base_url == LINK_BASE_URL_PLACEHOLDER,
+                has_link && self.link_base_url == LINK_BASE_URL_PLACEHOLDER,
                 ("link_base_url", "https://link.example.com/"),
             ),
             (

@@ -14,6 +14,8 @@ use crate::values::{Code, Time};
 pub struct ImportState {
     /// The number of the import in the company, from 1. A user stores the number of the last import that named it.
     pub ordinal: u32,
+    /// The number of the company's last run before the import; 0 if there was none.
+    pub runs_before: u32,
     pub files: Vec<FileRef>,
     pub options: ImportOptions,
     pub completed: bool,

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::import::ImportState;
 use super::link::{InvitationState, LastMail, Link};
-use super::run::{Recipient, RecipientState, RunState};
+use super::run::{Recipient, RecipientState, Run, RunState};
+use super::selection::lacks_invitation;
 use super::state::Company;
 use super::user_id::UserId;
-use crate::event::Channel;
+use crate::event::{Channel, MailKind};
 use crate::values::{Code, ImportId, RunId};
 
 /// Who of an import's people was invited, and why the others were not.
@@ -34,7 +36,7 @@ enum Invited {
     No(Option<Code>),
 }
 
-/// A person in the last run since an import.
+/// A person in the newest run since an import, with its channel.
 type LastRun = (Channel, Recipient);
 
 impl Company {
@@ -48,7 +50,7 @@ impl Company {
     pub fn import_invites(&self, id: ImportId, named: usize) -> Option<ImportInvites> {
         let import = self.imports.get(&id)?;
         let own_channel = self.runs.get(&RunId(id.0)).map(|run| run.channel);
-        let last_runs = self.last_runs(id, &import.members.iter().copied().collect());
+        let last_runs = self.last_runs(import);
         let mut found = ImportInvites::default();
         for member in &import.members {
             let last = last_runs.get(member);
@@ -88,12 +90,32 @@ impl Company {
         Some(found)
     }
 
-    /// The last run of each of these people, of the run of the import and all later runs.
-    fn last_runs(&self, id: ImportId, people: &BTreeSet<UserId>) -> BTreeMap<UserId, LastRun> {
-        let runs = self.runs.range(RunId(id.0)..).map(|(_, run)| run);
-        let recipients = runs.flat_map(|run| run.recipients.iter().map(|one| (run.channel, *one)));
-        let of_import = recipients.filter(|(_, recipient)| people.contains(&recipient.user));
-        of_import.map(|last| (last.1.user, last)).collect()
+    /// Whether a mail about an import shows its link: the link can invite a person, or the company has its own wording,
+    /// which may show the link always.
+    pub(crate) fn import_mail_has_link(&self, id: ImportId) -> bool {
+        let is_own = self.templates.keys().any(|(kind, _)| *kind == MailKind::ImportCompleted);
+        is_own || self.import_invites(id, 0).is_some_and(|invites| invites.can_invite)
+    }
+
+    /// For each person of an import, the newest of the runs since the import in which the person has an outcome. If the
+    /// person has an outcome in none, the newest of these runs.
+    fn last_runs(&self, import: &ImportState) -> BTreeMap<UserId, LastRun> {
+        let people: BTreeSet<UserId> = import.members.iter().copied().collect();
+        let runs = self.runs.values().filter(|run| run.number > import.runs_before);
+        let mut runs: Vec<&Run> = runs.collect();
+        // The ids give no order, because clients may choose them.
+        runs.sort_unstable_by_key(|run| run.number);
+        let recipients =
+            runs.iter().flat_map(|run| run.recipients.iter().map(|one| (run.channel, *one)));
+        let mut last = BTreeMap::<UserId, LastRun>::new();
+        for (channel, recipient) in recipients.filter(|(_, one)| people.contains(&one.user)) {
+            let known = last.get(&recipient.user);
+            let keeps = known.is_some_and(|(_, known)| known.state.is_terminal());
+            if recipient.state.is_terminal() || !keeps {
+                last.insert(recipient.user, (channel, recipient));
+            }
+        }
+        last
     }
 
     /// The links of a user on these channels. `None` for a row that created no user.
@@ -101,13 +123,6 @@ impl Company {
         let user = self.users.get(id).filter(|user| user.is_created())?;
         Some(channels.iter().map(|channel| user.link(*channel)).collect())
     }
-}
-
-/// Whether the person has no link that works or may work: no mail was sent, or its link has expired or ended.
-fn lacks_invitation(link: &Link) -> bool {
-    let state = link.invitation.map(|newest| newest.state);
-    let is_over = matches!(state, Some(InvitationState::Ended(_) | InvitationState::Expired));
-    !link.linked && (!link.mailed || is_over)
 }
 
 /// Why the newest link of a person works no longer, if it was not used.
@@ -137,7 +152,7 @@ fn invited(
     if links.iter().any(|link| link.last == LastMail::Uncertain) {
         return Some(Invited::Failed(failed.unwrap_or(Code::DeliveryUncertain)));
     }
-    if links.iter().any(|link| link.mailed && why_ended(link).is_none()) {
+    if links.iter().any(|link| !lacks_invitation(link) && why_ended(link).is_none()) {
         return Some(Invited::Yes);
     }
     let ended = links.iter().filter(|link| link.mailed).find_map(why_ended);

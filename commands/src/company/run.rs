@@ -11,6 +11,8 @@ use crate::values::{Code, Personal, Phone, Time, fold};
 /// One bulk run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
+    /// The number of the run in the company, from 1, in the order of the requests.
+    pub number: u32,
     pub channel: Channel,
     pub state: RunState,
     /// The number of people that was shown and confirmed. It never changes.
@@ -143,6 +145,7 @@ impl Run {
         resend: bool,
     ) -> Self {
         Self {
+            number: 0,
             channel,
             state: RunState::Requested,
             total,

@@ -5,8 +5,10 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 
 pub use list::{Pick, Selection};
+pub(super) use v5::lacks_invitation;
 
 use super::state::Company;
 use super::users::User;
@@ -25,11 +27,15 @@ pub enum SelectionVersion {
     V3,
     /// Of an import those without an invitation, and those whose link has expired or ended.
     V4,
+    /// Of an import those without a working invitation.
+    V5,
 }
 
 impl SelectionVersion {
     /// For runs that are requested now.
     pub const CURRENT: Self = Self::V2;
+    /// For runs that the link of an import starts now.
+    pub const OF_LINK: Self = Self::V5;
 
     /// The version that a `RunRequested` event stores. None means version 1.
     pub fn of_event(stored: Option<u32>) -> Self {
@@ -37,7 +43,8 @@ impl SelectionVersion {
             None => Self::V1,
             Some(0..=2) => Self::V2,
             Some(3) => Self::V3,
-            Some(_) => Self::V4,
+            Some(4) => Self::V4,
+            Some(_) => Self::V5,
         }
     }
 
@@ -48,6 +55,7 @@ impl SelectionVersion {
         match self {
             Self::V3 => Some(3),
             Self::V4 => Some(4),
+            Self::V5 => Some(5),
             Self::V2 if differs => Some(2),
             Self::V1 | Self::V2 => None,
         }
@@ -70,6 +78,7 @@ impl Company {
             SelectionVersion::V2 => v2::select(self, source, channel, at),
             SelectionVersion::V3 => v3::select(self, source, channel, at),
             SelectionVersion::V4 => v4::select(self, source, channel, at),
+            SelectionVersion::V5 => v5::select(self, source, channel, at),
         }
     }
 

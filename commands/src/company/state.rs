@@ -110,6 +110,11 @@ impl Company {
         }
     }
 
+    /// How many runs were requested so far. No run is ever removed.
+    pub(crate) fn runs_requested(&self) -> u32 {
+        u32::try_from(self.runs.len()).unwrap_or(u32::MAX)
+    }
+
     /// Refuses an actor without the permission.
     ///
     /// # Errors

@@ -199,9 +199,7 @@ impl Context<'_> {
         if !self.mail_setup.notifications_by_mail_server {
             return Ok(());
         }
-        let mut unset = company.settings.mail_placeholders();
-        unset.retain(|(setting, _)| has_link || *setting != "link_base_url");
-        check_set(company, unset)
+        check_set(company, company.settings.mail_placeholders(has_link))
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
@@ -256,7 +254,7 @@ impl Context<'_> {
 /// # Errors
 /// `config.link_base_url_unset`, with the commands that set both.
 pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
-    check_set(company, company.settings.mail_placeholders())
+    check_set(company, company.settings.mail_placeholders(true))
 }
 
 /// Checks that no setting is a placeholder. Each unset one has an example of its value.

@@ -107,6 +107,22 @@ fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
     assert!(decoded(&mail.data).contains("https://link.acme.example/"), "{}", mail.data);
 }
 
+/// LX-30: the mail about an import whose people cannot be invited has no link. It needs a sender and no link page.
+#[test]
+fn mail_without_a_link_needs_only_a_sender() {
+    let server = MailServer::start(&[]);
+    let by_smtp = ["--smtp", &server.url()];
+    let cli = with_settings(&[SENDER]);
+    let file = cli.file("c.csv", "email/login,Enabled\ndan@acme.example,FALSE\n");
+    cli.run(&[&["import", &file, "--dialect", "officechat"][..], &by_smtp].concat())
+        .expect_status(0);
+    assert_eq!(cli.notifications(), [json!(["import_completed", "sent", null])]);
+    cli.run(&[&["imports", "link", "latest"][..], &by_smtp].concat()).expect_status(0);
+    let mails = server.received();
+    assert_eq!(mails.len(), 2);
+    assert!(mails.iter().all(|mail| !decoded(&mail.data).contains("/link/")));
+}
+
 /// LX-30: a reminder is not mailed with a placeholder. The same link is mailed once the setting is right again.
 #[test]
 fn reminder_is_not_mailed_with_a_placeholder() {

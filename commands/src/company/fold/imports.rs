@@ -103,11 +103,13 @@ impl Company {
         counts: Counts,
     ) {
         let ordinal = u32::try_from(self.imports.len() + 1).unwrap_or(u32::MAX);
+        let runs_before = self.runs_requested();
         self.open_imports.insert(import);
         self.imports.insert(
             import,
             ImportState {
                 ordinal,
+                runs_before,
                 files: files.to_vec(),
                 options: options.clone(),
                 completed: false,

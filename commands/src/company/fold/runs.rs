@@ -78,6 +78,7 @@ impl Company {
         source: &Source,
         picks: Vec<Pick>,
     ) {
+        run.number = self.runs_requested().saturating_add(1);
         for pick in picks {
             run.unlisted.push_back(match pick {
                 Pick::Known(id) => id,

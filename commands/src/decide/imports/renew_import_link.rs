@@ -12,8 +12,8 @@ use crate::values::{Code, ImportId, Personal, Refusal, Time};
 /// The most links of one import: their number has two bytes in the token of the link.
 const LINKS_MAX: u32 = 65_535;
 
-/// Sends `network_admin_email` a new link that invites the people of an import who were not invited yet. The older links
-/// of the import end.
+/// Sends `network_admin_email` a new link that invites the people of an import without a working invitation. The older
+/// links of the import end.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewImportLink {
@@ -47,7 +47,7 @@ impl Decide for RenewImportLink {
             return Err(Code::ImportAlreadyUndone.into());
         }
         context.require_link_secret(company)?;
-        context.require_notification_settings(company, true)?;
+        context.require_notification_settings(company, company.import_mail_has_link(id))?;
         let email = company.settings.network_admin_email.clone();
         let email = email.ok_or(Code::ConfigNetworkAdminEmailUnset)?;
         let generation = import.link.map_or(1, |link| link.generation + 1);

@@ -55,7 +55,7 @@ impl ClaimNotification {
         let sends_texts = context.mail_setup.texts_via.is_some();
         let (mut events, mut mails_link) = (Vec::new(), false);
         for (key, mail) in waiting.filter(|(_, mail)| wanted(mail)).take(self.most) {
-            let has_link = shows_link(mail);
+            let has_link = shows_link(company, mail);
             let to = address(company, key, mail, sends_texts, context.at);
             let to = to.map_err(|code| (code, None)).and_then(|to| {
                 let checked = check_settings(company, context, mail, has_link);
@@ -113,9 +113,14 @@ fn commands(refusal: &Refusal) -> Option<String> {
 }
 
 /// Whether the mail shows a link that the secret has made.
-fn shows_link(mail: &Notification) -> bool {
-    let content = mail.content.as_deref();
-    content.is_some_and(|content| mail_kinds::of(content.kind).facts().link != Link::None)
+fn shows_link(company: &Company, mail: &Notification) -> bool {
+    let Some(content) = mail.content.as_deref() else { return false };
+    match &content.about {
+        Topic::Import(id) if content.kind == MailKind::ImportCompleted => {
+            company.import_mail_has_link(*id)
+        }
+        _ => mail_kinds::of(content.kind).facts().link != Link::None,
+    }
 }
 
 /// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.

@@ -84,7 +84,7 @@ struct Source {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
-    /// The people of an import who are not invited yet, by the link in the administrator's mail, or by its token
+    /// The people of an import without a working invitation, by the link in the administrator's mail, or by its token
     #[arg(long, value_name = "LINK")]
     link: Option<String>,
 }

@@ -138,9 +138,8 @@ pub(super) async fn note_placeholders(session: &Session<'_>, has_link: bool) {
         return;
     }
     let actor = session.engine.actor(&session.company).await;
-    let unset = actor.inspect(|company| company.settings.mail_placeholders()).await;
-    let mut unset = unset.unwrap_or_default();
-    unset.retain(|(setting, _)| has_link || *setting != "link_base_url");
+    let unset = actor.inspect(move |company| company.settings.mail_placeholders(has_link)).await;
+    let unset = unset.unwrap_or_default();
     let word = |setting: &str| if setting == "link_base_url" { "link" } else { "sender" };
     let what: Vec<&str> = unset.iter().map(|(setting, _)| word(setting)).collect();
     if what.is_empty() {

@@ -31,8 +31,8 @@ pub struct SourceBody {
     /// Which people of `failed_of`; by default both.
     #[schemars(length(min = 1))]
     pub outcomes: Option<Vec<RetryOutcome>>,
-    /// The token of the link in an administrator's mail: it selects the people of its import who have no invitation on
-    /// the channel, or whose link has expired or ended, once.
+    /// The token of the link in an administrator's mail: it selects the people of its import who have no working
+    /// invitation on the channel, once.
     pub token: Option<Personal<String>>,
 }
 
@@ -84,7 +84,7 @@ impl SourceBody {
     /// How the people of the source are listed.
     pub(super) fn list(&self) -> SelectionVersion {
         match self.token {
-            Some(_) => SelectionVersion::V4,
+            Some(_) => SelectionVersion::OF_LINK,
             None => SelectionVersion::CURRENT,
         }
     }
