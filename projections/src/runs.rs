@@ -2,7 +2,7 @@
 
 use boarding_commands::event::{Channel, Permission, Source, Who};
 use boarding_commands::settings::Settings;
-use boarding_commands::values::{Personal, RunId, Time};
+use boarding_commands::values::{CompanyId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ use crate::query::{
     schema_of,
 };
 use crate::read_model::ReadModel;
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsError};
+use crate::tables::recipients;
 use crate::tables::run_queue::RunQueue;
 use crate::tables::runs::{
     self, RunOrderProjection, RunProjection, RunRow, RunStatus, TriedAgain, WaitingFor,
@@ -62,8 +63,52 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     ],
 };
 
+/// What the rows of runs show beside the runs themselves.
+struct Shown<'a> {
+    rows: &'a dyn Rows,
+    company: &'a CompanyId,
+    queue: RunQueue,
+    settings: Settings,
+}
+
+impl<'a> Shown<'a> {
+    fn load(request: &QueryRequest<'a>, rows: &'a dyn Rows) -> Result<Self, RowsError> {
+        let company = request.company;
+        let queue = RunQueue::load(rows, company)?;
+        Ok(Self { rows, company, queue, settings: settings(rows, company)? })
+    }
+
+    /// The people of a run who are tried again, with the times.
+    fn tried_again<'r>(&self, run: &'r RunRow) -> Result<Vec<TriedAgainShown<'r>>, RowsError> {
+        run.tried_again.iter().map(|again| self.person(run, again)).collect()
+    }
+
+    fn person<'r>(
+        &self,
+        run: &RunRow,
+        again: &'r TriedAgain,
+    ) -> Result<TriedAgainShown<'r>, RowsError> {
+        let recipient = recipients::find(self.rows, self.company, run.run, &again.user.folded())?;
+        let paused = recipient.map_or(0, |recipient| recipient.paused_seconds);
+        let time = self.settings.delivery_retry_minutes.saturating_mul(60);
+        // No person is tried while the run waits, and the time of the wait does not count.
+        let waits_until = run.waiting_for.as_ref().map(|waiting| waiting.next_try);
+        let next_try = waits_until.map_or(again.next_try, |end| again.next_try.max(end));
+        Ok(TriedAgainShown {
+            user: &again.user,
+            next_try,
+            until: next_try.plus_seconds(time.saturating_sub(paused)),
+            last_words: again.detail.as_deref().unwrap_or_else(|| again.code.text()),
+        })
+    }
+
+    fn run(&self, run: &RunRow) -> Result<Value, RowsError> {
+        Ok(run.show(&self.queue, self.tried_again(run)?))
+    }
+}
+
 impl RunRow {
-    fn show(&self, queue: &RunQueue, settings: &Settings) -> Value {
+    fn show(&self, queue: &RunQueue, tried_again: Vec<TriedAgainShown<'_>>) -> Value {
         let pending = self.state == RunStatus::Pending;
         json!(RunShown {
             run: self.run,
@@ -84,7 +129,7 @@ impl RunRow {
             withdrawn_by: self.withdrawn.as_ref().map(|withdrawal| &withdrawal.by),
             withdrawn_at: self.withdrawn.as_ref().map(|withdrawal| withdrawal.at),
             waiting_for: self.waiting_for.as_ref(),
-            tried_again: self.tried_again.iter().map(|again| again.show(settings)).collect(),
+            tried_again,
         })
     }
 }
@@ -130,36 +175,20 @@ struct TriedAgainShown<'a> {
     last_words: &'a str,
 }
 
-impl TriedAgain {
-    fn show(&self, settings: &Settings) -> TriedAgainShown<'_> {
-        let time = settings.delivery_retry_minutes.saturating_mul(60);
-        let left = time.saturating_sub(self.paused_seconds);
-        TriedAgainShown {
-            user: &self.user,
-            next_try: self.next_try,
-            until: self.next_try.plus_seconds(left),
-            last_words: self.detail.as_deref().unwrap_or_else(|| self.code.text()),
-        }
-    }
-}
-
 fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let state = request.one_of::<RunStatus>("state")?;
-    let queue = RunQueue::load(rows, request.company)?;
-    let settings = settings(rows, request.company)?;
+    let shown = Shown::load(request, rows)?;
     page::<RunOrderProjection, _>(request, rows, &[], |_, id| {
         let run = runs::find(rows, request.company, id)?;
         let run = run.filter(|run| state.is_none_or(|state| run.state == state));
-        Ok([run.map(|run| run.show(&queue, &settings))])
+        Ok([run.map(|run| shown.run(&run)).transpose()?])
     })
 }
 
 fn run(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: RunId = request.required_id("run")?;
     let run = runs::find(rows, request.company, id)?.ok_or_else(|| not_found("run", &id))?;
-    let queue = RunQueue::load(rows, request.company)?;
-    let settings = settings(rows, request.company)?;
-    Ok(RowsAnswer::Row(run.show(&queue, &settings)))
+    Ok(RowsAnswer::Row(Shown::load(request, rows)?.run(&run)?))
 }
 
 #[cfg(test)]
@@ -237,7 +266,7 @@ mod tests {
         };
         let (later, down) = (Code::DeliveryTemporaryFailure, Code::DeliveryServerUnavailable);
         let company = TestCompany::new("acme")
-            .commit([requested(1, 2), queued(1), started(1)])
+            .commit([requested(1, 2), recipient(1, "ann"), queued(1), started(1)])
             .commit([deferred("ann", later, at(61)), deferred("bob", down, at(1))])
             .commit([deferred("ann", later, at(122))]);
         let shown = |company: &TestCompany| {
@@ -249,7 +278,30 @@ mod tests {
         assert_eq!((&ann["user"], &ann["next_try"]), (&json!("ann"), &json!(at(122))));
         assert_eq!(ann["until"], json!(until));
         assert_eq!(ann["last_words"], "451 later");
-        assert_eq!(shown(&company.commit([sent(1, "ann", 2)])), json!([]));
+        assert_eq!(shown(&company.clone().commit([sent(1, "ann", 2)])), json!([]));
+
+        // An outage of the mail server moves the next try and the end. It costs the person no time.
+        let waiting = |next_try| Event::RunWaiting {
+            run: run(1),
+            via: "smtp".to_owned(),
+            what: "mail server".to_owned(),
+            last_words: "421 closing".to_owned(),
+            next_try,
+        };
+        let times = |company: &TestCompany| {
+            let row = shown(company);
+            json!([row[0]["next_try"], row[0]["until"], row[0]["last_words"]])
+        };
+        let left = 240 * 60 - 60 - 120;
+        let expected = |at: Time| json!([at, at.plus_seconds(left), "451 later"]);
+        let company = company.commit([deferred("ann", down, at(200)), waiting(at(260))]);
+        assert_eq!(times(&company), expected(at(260)));
+        let mut company = company;
+        while company.commits().len() < 400 {
+            company = company.commit([Event::RunResumed { run: run(9) }]);
+        }
+        let company = company.commit([Event::RunResumed { run: run(1) }]);
+        assert_eq!(times(&company), expected(at(400)));
     }
 
     /// LX-34: the second run is pending and shows its place.

@@ -65,6 +65,21 @@ impl WaitingMails {
         if let Some(waiting) = row.get_mut("waiting_for").and_then(Value::as_object_mut) {
             waiting.insert("next_try".to_owned(), json!(latest.next_try));
             waiting.insert("last_words".to_owned(), json!(latest.last_words));
+            let people = row.get_mut("tried_again").and_then(Value::as_array_mut);
+            people.into_iter().flatten().for_each(|person| postpone(person, latest.next_try));
         }
+    }
+}
+
+/// Moves the next try of a person who is tried again, and its end, to the next try of the run. No person is tried before.
+fn postpone(person: &mut Value, next_try: Time) {
+    let time = |name: &str| person.get(name)?.as_str()?.parse::<Time>().ok();
+    let (Some(before), Some(until)) = (time("next_try"), time("until")) else { return };
+    if let Some(person) = person.as_object_mut()
+        && before < next_try
+    {
+        let until = until.plus_seconds(next_try.seconds_since(before));
+        person.insert("next_try".to_owned(), json!(next_try));
+        person.insert("until".to_owned(), json!(until));
     }
 }

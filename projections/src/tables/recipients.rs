@@ -41,6 +41,8 @@ pub(crate) struct RecipientRow {
     pub detail: Option<String>,
     /// The number of the last attempt; 0 before the first.
     pub attempt: u32,
+    /// The sum of the pauses after refusals so far. An outage of the mail server costs the recipient no time.
+    pub paused_seconds: u64,
     /// The delivery report of the mail. It never changes the status.
     pub delivery: Option<Delivery>,
     /// The time of the last status change.
@@ -59,6 +61,7 @@ impl RecipientRow {
             code: None,
             detail: None,
             attempt: 0,
+            paused_seconds: 0,
             delivery: None,
             at: recorded.commit.at,
             versions: Vec::with_capacity(1),
@@ -102,7 +105,7 @@ pub(crate) struct RecipientProjection;
 
 impl Projection for RecipientProjection {
     const TABLE: Table = Table::IntegrationLog;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = RecipientRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -131,8 +134,11 @@ impl Projection for RecipientProjection {
                 recipient.device = device.clone();
                 recipient.set(S::Dispatching, recorded).attempt = *attempt;
             }
-            Event::InviteDeferred { attempt, code, detail, .. } => {
+            Event::InviteDeferred { attempt, code, detail, retry_at, .. } => {
                 recipient.set(S::Queued, recorded).because(*code, detail).attempt = *attempt;
+                if *code != Code::DeliveryServerUnavailable {
+                    recipient.paused_seconds += retry_at.seconds_since(recorded.commit.at);
+                }
             }
             Event::InviteSent { attempt, .. } => {
                 recipient.set(S::Success, recorded).attempt = *attempt;

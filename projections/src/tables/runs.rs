@@ -52,8 +52,6 @@ pub(crate) struct RunRow {
 pub(crate) struct TriedAgain {
     pub user: Who,
     pub next_try: Time,
-    /// The sum of the pauses so far, with the one before the next try.
-    pub paused_seconds: u64,
     pub code: Code,
     pub detail: Option<String>,
 }
@@ -115,13 +113,25 @@ impl RunRow {
         let has_room = self.tried_again.len() < TRIED_AGAIN_MAX;
         let mut known = self.tried_again.iter_mut();
         match known.find(|known| known.user.folded() == again.user.folded()) {
-            Some(known) => {
-                let before = known.paused_seconds;
-                *known = again;
-                known.paused_seconds = known.paused_seconds.saturating_add(before);
-            }
+            Some(known) => *known = again,
             None if has_room => self.tried_again.push(again),
             None => {}
+        }
+    }
+
+    /// Notes that the mail server could not be used for a person. A person who was refused before is still tried again.
+    fn postponed(&mut self, user: &Who, retry_at: Time) {
+        let mut known = self.tried_again.iter_mut();
+        if let Some(known) = known.find(|known| known.user.folded() == user.folded()) {
+            known.next_try = retry_at;
+        }
+    }
+
+    /// Ends a wait of the run. The people whose next try has passed meanwhile are due now.
+    fn resumed(&mut self, now: Time) {
+        self.waiting_for = None;
+        for known in &mut self.tried_again {
+            known.next_try = known.next_try.max(now);
         }
     }
 
@@ -144,7 +154,7 @@ pub(crate) struct RunProjection;
 
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = RunRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -196,14 +206,15 @@ impl Projection for RunProjection {
                 run.waiting_for =
                     Some(WaitingFor { what, since: now, next_try: *next_try, last_words });
             }
-            Event::RunResumed { .. } | Event::RunGivenUp { .. } => run.waiting_for = None,
+            Event::RunResumed { .. } | Event::RunGivenUp { .. } => run.resumed(now),
             // The run as a whole waits for its mail server. This costs no person any time.
-            Event::InviteDeferred { code: Code::DeliveryServerUnavailable, .. } => {}
+            Event::InviteDeferred {
+                user, code: Code::DeliveryServerUnavailable, retry_at, ..
+            } => run.postponed(user, *retry_at),
             Event::InviteDeferred { user, code, detail, retry_at, .. } => {
                 run.deferred(TriedAgain {
                     user: user.clone(),
                     next_try: *retry_at,
-                    paused_seconds: retry_at.seconds_since(now),
                     code: *code,
                     detail: detail.clone(),
                 });

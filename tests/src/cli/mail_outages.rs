@@ -1,5 +1,7 @@
 //! A mail server that is down and comes back: what people have got, and what is sent when it is back.
 
+use boarding_commands::values::Time;
+use boarding_core::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::mail_server::{MailServer, closed_port, smtp_url};
@@ -183,4 +185,33 @@ fn person_who_is_tried_again_is_named() {
     assert!(again["until"].as_str() > again["next_try"].as_str(), "{run}");
     assert_eq!((&run["passed"], &run["waiting_for"]), (&json!(1), &json!(null)));
     assert_eq!(cli.refused(&["runs", "give-up", "latest"])["code"], "run.cannot_be_stopped");
+}
+
+/// A31: an outage of the mail server moves the next try of a person who was refused for now, and the end of the tries.
+#[test]
+fn outage_moves_the_next_try_of_a_refused_person() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "retry_backoff_seconds", "3"]).expect_status(0);
+    let server = MailServer::start(&[]);
+    let people = [("r451.ann", "+84923448071"), ("bob", "+84923448072")];
+    cli.import(&cli.people("people.csv", &people));
+    let url = server.url();
+    cli.interrupt_at(&[&START[..], &["--smtp", &url]].concat(), "runs resume");
+    drop(server);
+    let shown = || cli.run(&["runs", "show", "latest", "--json"]).expect_status(0).json();
+    let time = |run: &Value, name: &str| {
+        let text = run["tried_again"][0][name].as_str().unwrap();
+        text.parse::<Time>().unwrap()
+    };
+    let next_try = time(&shown(), "next_try");
+    while Clock::system().now() <= next_try {
+        shown();
+    }
+    cli.interrupt_when_waiting(&["runs", "resume", "--smtp", &url]);
+    let run = shown();
+    assert_eq!(run["tried_again"][0]["user"], "r451.ann", "{run}");
+    assert_eq!(run["tried_again"][0]["next_try"], run["waiting_for"]["next_try"], "{run}");
+    let left = time(&run, "until").seconds_since(time(&run, "next_try"));
+    // Of the four hours, only the pauses after refusals have passed.
+    assert!((14_000..14_400).contains(&left), "{left}: {run}");
 }
