@@ -142,8 +142,8 @@ impl AccountShown {
 
 fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
-    let org_unit = request.org_unit("org_unit")?;
-    let group = request.text("permission_group")?;
+    let org_unit = request.name("org_unit")?;
+    let group = request.name("permission_group")?;
     let status = request.one_of::<AccountState>("status")?;
     page::<AccountProjection, _>(request, rows, &[], |_, account| {
         let folded = account.user.folded();
@@ -152,7 +152,7 @@ fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
             user.matches(needle)
                 || account.number.as_ref().is_some_and(|number| needle.is_in_phone(**number))
         });
-        let of_group = group.is_none_or(|name| {
+        let of_group = group.as_ref().is_none_or(|name| {
             user.person.attributes.get(PERMISSION_GROUP).is_some_and(|group| group == name)
         });
         let of_unit = org_unit.as_ref().is_none_or(|name| user.org_unit.as_ref() == Some(name));

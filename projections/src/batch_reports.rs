@@ -250,15 +250,15 @@ fn is_finished(import: &ImportRow) -> bool {
 }
 
 fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let organization = request.org_unit("organization")?;
-    let group = request.text("permission_group")?;
+    let organization = request.name("organization")?;
+    let group = request.name("permission_group")?;
     page::<ImportOrderProjection, _>(request, rows, &[], |_, id| {
         let wanted = |import: &ImportRow| {
             is_finished(import)
                 && organization
                     .as_ref()
                     .is_none_or(|name| import.organization.as_ref() == Some(name))
-                && group.is_none_or(|name| import.permission_group.as_deref() == Some(name))
+                && group.as_ref().is_none_or(|name| import.permission_group.as_ref() == Some(name))
         };
         let Some(import) = imports::find(rows, request.company, id)?.filter(wanted) else {
             return Ok([None]);

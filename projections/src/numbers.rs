@@ -58,7 +58,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 
 fn numbers(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
-    let org_unit = request.org_unit("org_unit")?;
+    let org_unit = request.name("org_unit")?;
     let state = request.one_of::<NumberStatus>("state")?;
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);
@@ -77,7 +77,7 @@ struct Suggestion<'a> {
 
 /// The numbers that an account may pick on activation, at most `limit`.
 fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let org_unit = request.org_unit("org_unit")?;
+    let org_unit = request.name("org_unit")?;
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);
         let fits = number.state == NumberStatus::Available && number.org_unit == org_unit;

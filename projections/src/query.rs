@@ -74,8 +74,8 @@ impl Query {
                 return Err(Refusal::new(Code::QueryMalformed).saying("expected an object").into());
             }
         };
-        let request = QueryRequest::new(company, now, params);
-        request.check_names(self.name, self.params, self.paged)?;
+        let request = QueryRequest::new(company, now, self.params, params);
+        request.check_names(self.name, self.paged)?;
         (self.answer)(&request, rows)
     }
 

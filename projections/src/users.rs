@@ -102,9 +102,9 @@ struct UserShown<'a> {
 
 fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
-    let org_unit = request.org_unit("org_unit")?;
+    let org_unit = request.name("org_unit")?;
     let state = request.one_of::<UserStatus>("state")?;
-    let role = request.text("role")?;
+    let role = request.name("role")?;
     let attributes = attributes(request)?;
     let mut channels = RunChannels::new(rows, request.company);
     page::<UserProjection, _>(request, rows, &[], |_, user| {
@@ -115,7 +115,7 @@ fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Quer
             && search.as_ref().is_none_or(|needle| user.matches(needle))
             && org_unit.as_ref().is_none_or(|name| user.org_unit.as_ref() == Some(name))
             && state.is_none_or(|state| user.state == state)
-            && role.is_none_or(|role| user.roles.iter().any(|one| one == role))
+            && role.as_ref().is_none_or(|role| user.roles.contains(role))
             && attributes.iter().all(has);
         if !wanted {
             return Ok([None]);

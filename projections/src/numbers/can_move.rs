@@ -114,7 +114,7 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     if unit.is_none() {
         code = Some(Code::OrgUnitNotFound);
     }
-    let named = request.text("permission_group")?.map(spelled);
+    let named = request.name("permission_group")?;
     if let Some(group) = &named
         && permission_groups::find(rows, company, group)?.is_none()
     {

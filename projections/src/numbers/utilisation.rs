@@ -109,12 +109,12 @@ impl<'a> Utilisation<'a> {
 }
 
 fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let wanted = request.text("org_unit")?;
+    let wanted = request.name("org_unit")?;
     let counts = PoolCounts::load(request, rows)?;
     let settings = settings(rows, request.company)?;
     page::<NumberOwnerProjection, _>(request, rows, &[], |_, owner| {
         let name = owner.org_unit.as_deref();
-        if wanted.is_some() && wanted != name {
+        if wanted.is_some() && wanted.as_deref() != name {
             return Ok([None]);
         }
         Ok([Some(json!(Utilisation::of(name, counts.of(name), &settings)))])

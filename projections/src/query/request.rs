@@ -21,6 +21,8 @@ pub struct QueryRequest<'a> {
     pub company: &'a CompanyId,
     /// The time for which the query is answered. If none, the answer shows only what events have recorded.
     pub now: Option<Time>,
+    /// The parameters of the query.
+    own: &'a [Param],
     params: &'a Map<String, Value>,
 }
 
@@ -28,21 +30,18 @@ impl<'a> QueryRequest<'a> {
     pub(super) fn new(
         company: &'a CompanyId,
         now: Option<Time>,
+        own: &'a [Param],
         params: &'a Map<String, Value>,
     ) -> Self {
-        Self { company, now, params }
+        Self { company, now, own, params }
     }
 
-    /// Refuses parameters that are neither in `own` nor, for a paged query, `limit` and `cursor`.
+    /// Refuses parameters that are neither the query's own nor, for a paged query, `limit` and `cursor`.
     ///
     /// # Errors
     /// `query.malformed` names the first such parameter.
-    pub(super) fn check_names(
-        &self,
-        query: &str,
-        own: &[Param],
-        paged: bool,
-    ) -> Result<(), Refusal> {
+    pub(super) fn check_names(&self, query: &str, paged: bool) -> Result<(), Refusal> {
+        let own = self.own;
         let is_paging = |name: &str| paged && matches!(name, "limit" | "cursor");
         let is_own = |name: &str| own.iter().any(|param| param.name == name);
         match self.params.keys().find(|name| !is_own(name) && !is_paging(name)) {
@@ -66,8 +65,9 @@ impl<'a> QueryRequest<'a> {
         }
     }
 
-    /// The name of an org unit, normalised in the same way as by imports and commands; none if it is missing.
-    pub(crate) fn org_unit(&self, name: &str) -> Result<Option<String>, Refusal> {
+    /// The name of an org unit, a role or a permission group, normalised in the same way as by imports and commands; none
+    /// if it is missing.
+    pub(crate) fn name(&self, name: &str) -> Result<Option<String>, Refusal> {
         Ok(self.text(name)?.map(spelled))
     }
 
@@ -93,8 +93,9 @@ impl<'a> QueryRequest<'a> {
         name: &str,
     ) -> Result<Option<T>, Refusal> {
         // The engine replaces `latest` before, so a wrong id may be a mistyped word.
-        let latest =
-            if ["run", "import"].contains(&name) { ", or latest for the newest" } else { "" };
+        let mut own = self.own.iter().filter(|param| param.name == name);
+        let takes_latest = own.any(|param| param.newest().is_some());
+        let latest = if takes_latest { ", or latest for the newest" } else { "" };
         let read = |text: &str| text.parse().map_err(|e| malformed(name, &format!("{e}{latest}")));
         self.text(name)?.map(read).transpose()
     }

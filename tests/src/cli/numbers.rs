@@ -356,3 +356,22 @@ fn templates_are_printed_for_each_dialect_and_company() {
     cli.run(&["config", "set", "social_messaging", "false"]).expect_status(0);
     assert!(!template(&["--own"]).contains(social));
 }
+
+/// OCM-09, ML-04: a filter of a query finds a name as a file and a command do: blanks around it do not count.
+#[test]
+fn filters_of_queries_find_names_with_blanks_around_them() {
+    let cli = meridian();
+    import(&cli, &[("ann@acme.example", "")], &[]);
+    cli.run(&["roles", "define", "Agent"]).expect_status(0);
+    let zoe = json!({"user": "zoe", "org_unit": "EMEA", "roles": ["Agent"]}).to_string();
+    cli.run(&["command", "AddUser", &zoe]).expect_status(0);
+    for (query, filter) in [
+        ("users", "role= Agent "),
+        ("number_utilisation", "org_unit=EMEA "),
+        ("accounts", "permission_group=Traders\u{a0}"),
+        ("batch_operation_reports", "permission_group=Traders "),
+    ] {
+        let answer = cli.run(&["query", query, filter]).expect_status(0).json();
+        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(1), "{query} {filter}: {answer}");
+    }
+}
