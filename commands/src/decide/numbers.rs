@@ -3,6 +3,7 @@
 pub mod add_numbers;
 pub mod allocate_numbers;
 pub mod assign_number;
+pub mod not_pending;
 pub mod pool;
 pub mod release_number;
 pub mod reserve_number;

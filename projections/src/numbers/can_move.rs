@@ -20,6 +20,7 @@ use crate::query::{
 };
 use crate::rows::Rows;
 use crate::tables::accounts::AccountStatus;
+use crate::tables::runs::RunChannels;
 use crate::tables::settings::settings;
 use crate::tables::{org_units, permission_groups, users};
 
@@ -123,11 +124,12 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let default = unit.and_then(|unit| unit.default_permission_group);
     let distinct: BTreeMap<String, &str> =
         accounts.iter().rev().map(|key| (fold(key), *key)).collect();
+    let mut channels = RunChannels::new(rows, company);
     for (key, given) in &distinct {
         let user = users::find(rows, company, key)?;
         let who =
             user.as_ref().map_or_else(|| Personal(UserKey::new(given)), |user| user.user.clone());
-        match AccountStatus::find(rows, company, key)? {
+        match AccountStatus::find(rows, company, key, &mut channels)? {
             None => judged.push(JudgedAccount::refused(who, Code::UserNotFound)),
             Some(AccountStatus { not_pending: Some(why), .. }) => {
                 let mut one = JudgedAccount::new(who, MoveOutcome::Refused, false);

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use boarding_commands::commit::RecordedEvent;
-use boarding_commands::decide::numbers::pool::NotPending;
+use boarding_commands::decide::numbers::not_pending::NotPending;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, Personal, Phone, fold};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, scan};
 use crate::rows::{Rows, RowsError, Table};
-use crate::tables::invitations::{InvitationStatus, UserInvitations};
+use crate::tables::runs::RunChannels;
 use crate::tables::users::UserStatus;
 use crate::tables::{invitations, users};
 
@@ -111,45 +111,31 @@ impl AccountStatus {
         rows: &dyn Rows,
         company: &CompanyId,
         folded: &str,
+        channels: &mut RunChannels<'_>,
     ) -> Result<Option<Self>, RowsError> {
         match find(rows, company, folded)? {
-            Some(account) => Self::load(rows, company, &account).map(Some),
+            Some(account) => Self::load(rows, company, &account, channels).map(Some),
             None => Ok(None),
         }
     }
 
-    fn load(rows: &dyn Rows, company: &CompanyId, account: &AccountRow) -> Result<Self, RowsError> {
+    fn load(
+        rows: &dyn Rows,
+        company: &CompanyId,
+        account: &AccountRow,
+        channels: &mut RunChannels<'_>,
+    ) -> Result<Self, RowsError> {
         let folded = account.user.folded();
         let user = users::find(rows, company, &folded)?;
         let invited = invitations::find(rows, company, &folded)?;
         // An archived user cannot accept an invitation.
         let is_archived = user.as_ref().is_some_and(|user| user.state == UserStatus::Archived);
+        let facts = invited.map(|invited| invited.facts(channels)).transpose()?.unwrap_or_default();
         Ok(Self {
             org_unit: user.and_then(|user| user.org_unit),
             has_number: account.number.is_some(),
-            not_pending: match is_archived {
-                true => Some(NotPending::Archived),
-                false => not_pending(invited.as_ref()),
-            },
+            not_pending: NotPending::of(is_archived, &facts),
         })
-    }
-}
-
-/// Why a user has no pending invitation. None if it is pending.
-fn not_pending(invited: Option<&UserInvitations>) -> Option<NotPending> {
-    let Some(invited) = invited else { return Some(NotPending::NotInvited) };
-    let mut all = invited.invitations.iter();
-    let bounced = all.any(|one| one.state == InvitationStatus::Bounced);
-    if invited.is_pending() {
-        None
-    } else if !invited.linked.is_empty() {
-        Some(NotPending::Active)
-    } else if invited.failure.is_some() || bounced {
-        Some(NotPending::Failed)
-    } else if invited.invitations.iter().any(|one| one.sent_at.is_some()) {
-        Some(NotPending::Ended)
-    } else {
-        Some(NotPending::NotInvited)
     }
 }
 
@@ -158,9 +144,9 @@ pub(crate) fn pending_without_number(
     rows: &dyn Rows,
     company: &CompanyId,
 ) -> Result<Vec<Option<String>>, RowsError> {
-    let mut found = Vec::new();
+    let (mut found, mut channels) = (Vec::new(), RunChannels::new(rows, company));
     scan::<AccountProjection>(rows, company, &[], &[], |_, account| {
-        let status = AccountStatus::load(rows, company, &account)?;
+        let status = AccountStatus::load(rows, company, &account, &mut channels)?;
         if status.not_pending.is_none() && !status.has_number {
             found.push(status.org_unit);
         }

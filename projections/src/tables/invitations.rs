@@ -1,6 +1,8 @@
 //! Invitations and links of each user: row, projection, lookup.
 
 use boarding_commands::commit::RecordedEvent;
+use boarding_commands::company::LastMail;
+use boarding_commands::decide::numbers::not_pending::ChannelFacts;
 use boarding_commands::event::{Channel, Delivery, Event, Who};
 use boarding_commands::values::{Code, CompanyId, InvitationId, RunId, Time};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::projection::{Projection, load};
 use crate::query::wire_enum;
 use crate::rows::{Rows, RowsError, Table};
+use crate::tables::runs::RunChannels;
 
 wire_enum! {
     /// The state of an invitation's newest generation.
@@ -94,6 +97,12 @@ impl LatestInvitation {
         matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred | S::Uncertain)
     }
 
+    /// Whether an account waits for this invitation. The report that a mail came back counts only for a mail that is known
+    /// to be sent.
+    fn is_pending(&self) -> bool {
+        self.is_open() || (self.state == InvitationStatus::Bounced && self.sent_at.is_none())
+    }
+
     /// Whether the last mail certainly failed, as the filter of a resend asks: whatever became of an earlier link, unless
     /// it was used.
     pub(crate) fn last_mail_failed(&self) -> bool {
@@ -126,17 +135,47 @@ pub(crate) struct UserInvitations {
     pub linked: Vec<Channel>,
     /// Why the last attempt to invite the user failed; none if it did not.
     pub failure: Option<Code>,
+    /// The result of the last mail of each run, in the order of the results.
+    mails: Vec<(RunId, LastMail)>,
 }
 
 impl UserInvitations {
     fn new(user: &Who) -> Self {
-        let (invitations, older, linked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { user: user.clone(), invitations, older, linked, failure: None }
+        let (invitations, older, linked, mails) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { user: user.clone(), invitations, older, linked, failure: None, mails }
     }
 
-    /// Whether the user has no link yet and has an open invitation.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.linked.is_empty() && self.invitations.iter().any(LatestInvitation::is_open)
+    /// What is known of the user on each channel.
+    pub(crate) fn facts(
+        &self,
+        channels: &mut RunChannels<'_>,
+    ) -> Result<Vec<ChannelFacts>, RowsError> {
+        let mut all = Channel::ALL.map(|channel| (channel, ChannelFacts::default()));
+        for (channel, facts) in &mut all {
+            facts.is_linked = self.linked.contains(channel);
+            for (run, result) in &self.mails {
+                if channels.of(*run)? == Some(*channel) {
+                    facts.last = *result;
+                    facts.was_mailed |= *result != LastMail::Failed;
+                }
+            }
+            for one in &self.invitations {
+                facts.is_open |= channels.of(one.run)? == Some(*channel) && one.is_pending();
+            }
+        }
+        Ok(all.map(|(_, facts)| facts).into())
+    }
+
+    /// Notes the result of the last mail of a run.
+    fn note_mail(&mut self, run: RunId, result: LastMail) {
+        self.mails.retain(|(known, _)| *known != run);
+        self.mails.push((run, result));
+    }
+
+    /// Notes that the mail of a run has come back. Its place stays: a later mail is still the last one.
+    fn note_bounce(&mut self, run: RunId) {
+        let mail = self.mails.iter_mut().find(|(known, _)| *known == run);
+        mail.into_iter().for_each(|(_, result)| *result = LastMail::Bounced);
     }
 
     /// The invitation that this run sent; none if a later run has sent it again.
@@ -220,6 +259,7 @@ impl UserInvitations {
     fn report(&mut self, event: &Event, now: Time) {
         let (run, state) = match event {
             Event::InviteSent { run, .. } => {
+                self.note_mail(*run, LastMail::Sent);
                 self.supersede(*run);
                 (*run, InvitationStatus::Sent)
             }
@@ -228,6 +268,8 @@ impl UserInvitations {
                 self.failure = Some(*code);
                 // An uncertain mail may have arrived, so its link stays.
                 let may_have_arrived = code.leaves_delivery_open();
+                let [unsure, failed] = [LastMail::Uncertain, LastMail::Failed];
+                self.note_mail(*run, if may_have_arrived { unsure } else { failed });
                 if !may_have_arrived && self.return_to_older(*run, *code) {
                     return;
                 }
@@ -239,6 +281,7 @@ impl UserInvitations {
             Event::DeliveryRecorded { run, delivery, .. } => match delivery {
                 Delivery::Delivered => (*run, InvitationStatus::Delivered),
                 Delivery::BouncedHard => {
+                    self.note_bounce(*run);
                     // It came back, so it was sent. A certain failure is that of a later mail, or of one never sent.
                     let one = self.of_run(*run);
                     one.into_iter().for_each(|one| {
@@ -270,7 +313,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     type Row = UserInvitations;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

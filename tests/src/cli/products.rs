@@ -320,3 +320,43 @@ fn remedy_of_a_suppressed_address_ends_the_suppression() {
         assert_eq!(last.to, [new], "{}", product.dialect);
     }
 }
+
+/// ML-17, ML-18: a move and the check before it judge every account alike, whatever has become of its mails.
+#[test]
+fn move_and_its_check_give_the_same_reason() {
+    let [.., product, _] = &PRODUCTS;
+    assert_eq!(product.dialect, "multiline");
+    let server = MailServer::start(&[]);
+    let by_smtp = ["--smtp", &server.url()];
+    let cli = company();
+    cli.run(&["org-units", "define", "APAC"]).expect_status(0);
+    let [unsure, bounced, refused, new, back] = [
+        "lost.ann@acme.example",
+        "ok.bob@acme.example",
+        "r550.cid@acme.example",
+        "ok.dan@acme.example",
+        "lost.eve@acme.example",
+    ];
+    product.import(&cli, &[unsure, bounced, refused, new, back]);
+    product.invite(&cli, &[unsure, bounced, refused], &by_smtp);
+    bounce(&cli, &server, bounced);
+    let later = boarding_core::clock::Clock::system().now().plus_seconds(40 * 24 * 3600);
+    cli.run(&["command", "Tick", &json!({"now": later}).to_string()]).expect_status(0);
+    product.invite(&cli, &[back], &by_smtp);
+    bounce(&cli, &server, back);
+    for (account, why) in [
+        (unsure, "its last link has ended"),
+        (bounced, "its last invitation failed"),
+        (refused, "its last invitation failed"),
+        (new, "it was not invited yet"),
+        // The report about a mail that may not have been sent ends no link.
+        (back, "enough numbers"),
+    ] {
+        let accounts = format!("accounts={account}");
+        let check = cli.run(&["query", "can_move", &accounts, "dest=APAC"]).expect_status(0).json();
+        let moved = cli.refused(&["invitations", "move", account, "--to", "APAC"]);
+        let message = moved["message"].as_str().unwrap();
+        assert_eq!(check["row"]["message"], message, "{account}");
+        assert!(message.contains(why), "{account}: {message}");
+    }
+}

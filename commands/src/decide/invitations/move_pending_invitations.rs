@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::{Company, User, UserId};
-use crate::decide::numbers::pool::{
-    at, check_org_unit, check_permission_group, not_pending, too_few,
-};
+use crate::decide::numbers::not_pending::not_pending;
+use crate::decide::numbers::pool::{at, check_org_unit, check_permission_group, too_few};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Permission, Who};
@@ -167,7 +166,7 @@ impl MovePendingInvitations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::numbers::pool::NotPending;
+    use crate::decide::numbers::not_pending::NotPending;
     use crate::decide::numbers::pool::testing::{
         account, assigned, number, number_added, setting, unit,
     };

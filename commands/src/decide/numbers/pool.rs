@@ -8,11 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::company::numbers::{NumberOwner, pending, pending_once_restored};
-use crate::company::{
-    Company, LastMail, Link, Number, NumberState, Stock, User, UserId, UserState,
-};
+use crate::company::{Company, Number, NumberState, Stock, User, UserId, UserState};
 use crate::decide::rule::{Context, Decision};
-use crate::event::{Channel, Event};
+use crate::event::Event;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
 /// The most numbers that one command may name. Each becomes an event, and a commit has room for 1,600 of them.
@@ -271,62 +269,6 @@ impl Promises {
 
 /// The vendor's message for accounts that cannot be moved.
 pub const CANNOT_MOVE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
-
-/// Why an account has no pending invitation and cannot be moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotPending {
-    Archived,
-    Active,
-    Failed,
-    Ended,
-    NotInvited,
-}
-
-impl NotPending {
-    fn of(user: &User) -> Self {
-        let links = Channel::ALL.map(|channel| user.link(channel));
-        let bounced = |link: &Link| matches!(link.last, LastMail::Failed | LastMail::Bounced);
-        if user.state == UserState::Archived {
-            Self::Archived
-        } else if links.iter().any(|link| link.linked) {
-            Self::Active
-        } else if links.iter().any(bounced) {
-            Self::Failed
-        } else if links.iter().any(|link| link.mailed) {
-            Self::Ended
-        } else {
-            Self::NotInvited
-        }
-    }
-
-    /// What is so, and what to do.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Archived => {
-                "An account has no pending invitation, so it cannot be moved: it is archived; restore it, or leave it out."
-            }
-            Self::Active => {
-                "An account has no pending invitation, so it cannot be moved: it is active already; leave it out."
-            }
-            Self::Failed => {
-                "An account has no pending invitation, so it cannot be moved: its last invitation failed; invite it again first, or leave it out."
-            }
-            Self::Ended => {
-                "An account has no pending invitation, so it cannot be moved: its last link has ended; invite it again first, or leave it out."
-            }
-            Self::NotInvited => {
-                "An account has no pending invitation, so it cannot be moved: it was not invited yet; invite it first, or leave it out."
-            }
-        }
-    }
-}
-
-/// The refusal to move this account. None if its invitation is pending.
-pub(crate) fn not_pending(user: &User) -> Option<Refusal> {
-    let message = || NotPending::of(user).text().to_owned();
-    let refusal = || Refusal { message: message(), ..Refusal::new(Code::InvitationNotFound) };
-    pending(user).next().is_none().then(refusal)
-}
 
 /// Why accounts cannot be moved into an organization with this stock, if so. `needed` is the number of pending
 /// invitations without a number; all accounts move or none.
