@@ -28,3 +28,58 @@ pub(in crate::company) fn lacks_invitation(link: &Link) -> bool {
     };
     !link.linked && (!link.mailed || link.invitation.is_some_and(is_over))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::company::selection::SelectionVersion;
+    use crate::decide::ImportRows;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::testing::{NOW, given, run_id, run_started, user_created, who};
+    use crate::event::{Event, Existing};
+    use crate::values::{Code, InvitationId, Personal};
+
+    /// Ann's claim in this run, the only attempt for a generation of the same number.
+    fn claim(n: u32) -> Event {
+        Event::InviteDispatched {
+            run: run_id(n.into()),
+            user: who("ann"),
+            attempt: 1,
+            invitation: InvitationId(ulid::Ulid(1)),
+            generation: n,
+            email: Personal("ann@acme.example".to_owned()),
+            message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
+            template: None,
+            sent_on: None,
+            device: None,
+        }
+    }
+
+    /// A3, OC-14: a person whose link has expired and whose next mail has failed is listed by version 5. Stored runs of
+    /// version 4 keep their lists.
+    #[test]
+    fn failed_mail_is_no_invitation_since_version_5() {
+        let before = [user_created("ann"), accepted(1, true, Existing::Update)];
+        let mut company = given(before).after(ImportRows::alone(import_id(), vec![row(1, "ann")]));
+        let (channel, invitation) = (Channel::Whatsapp, InvitationId(ulid::Ulid(1)));
+        let (message_id, code) = ("m".to_owned(), Code::RecipientEmailUndeliverable);
+        let [first, second] = [1, 2].map(run_id);
+        let user = || who("ann");
+        let sent =
+            Event::InviteSent { run: first, user: user(), attempt: 1, message_id, expires_at: NOW };
+        let expired = Event::InvitationExpired { user: user(), channel, invitation, generation: 1 };
+        let failed =
+            Event::InviteFailed { run: second, user: user(), attempt: 1, code, detail: None };
+        let mut events = run_started(first, &["ann"]);
+        events.extend([claim(1), sent, expired]);
+        events.extend(run_started(second, &["ann"]));
+        events.extend([claim(2), failed]);
+        company.append(NOW, "jane", &events);
+        let listed = |stored| {
+            let version = SelectionVersion::of_event(Some(stored));
+            company.0.select(version, &Source::Import(import_id()), channel, NOW).picks.len()
+        };
+        assert_eq!((listed(4), listed(5)), (0, 1));
+    }
+}
