@@ -268,7 +268,17 @@ mod tests {
                 claimed().commit([failed(1, unsure), recorded(1, Delivery::Delivered)]),
                 "delivered",
                 None,
-                "uncertain",
+                "none",
+            ),
+            (
+                claimed().commit([
+                    failed(1, unsure),
+                    recorded(1, Delivery::Complained),
+                    expired(1),
+                ]),
+                "expired",
+                None,
+                "none",
             ),
             (
                 claimed().commit([failed(1, unsure), recorded(1, Delivery::BouncedHard)]),

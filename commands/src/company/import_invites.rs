@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::import::ImportState;
-use super::link::{InvitationState, LastMail, Link};
+use super::link::{InvitationState, Link};
 use super::run::{Recipient, RecipientState, Run, RunState};
 use super::selection::lacks_invitation;
 use super::state::Company;
@@ -149,7 +149,7 @@ fn invited(
     if links.iter().any(|link| link.linked) {
         return Some(Invited::Yes);
     }
-    if links.iter().any(|link| link.last == LastMail::Uncertain) {
+    if links.iter().any(Link::is_uncertain) {
         return Some(Invited::Failed(failed.unwrap_or(Code::DeliveryUncertain)));
     }
     if links.iter().any(|link| !lacks_invitation(link) && why_ended(link).is_none()) {

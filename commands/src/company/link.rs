@@ -19,6 +19,8 @@ pub struct Link {
     pub last: LastMail,
     /// Whether a mail was ever sent, or may have been.
     pub mailed: bool,
+    /// Whether the last mail arrived although its delivery was uncertain.
+    pub arrived: bool,
 }
 
 /// The result of the last attempt to send a person a mail about a channel. A skipped recipient is no attempt.
@@ -36,6 +38,11 @@ pub enum LastMail {
 }
 
 impl Link {
+    /// Whether the last mail may have been sent, and no report says that it arrived.
+    pub fn is_uncertain(&self) -> bool {
+        self.last == LastMail::Uncertain && !self.arrived
+    }
+
     /// The generation of the invitation, if no later mail has replaced it.
     pub fn generation(&self, generation: u32) -> Option<&Invitation> {
         self.generations().find(|invitation| invitation.generation == generation)

@@ -6,6 +6,7 @@ mod v2;
 mod v3;
 mod v4;
 mod v5;
+mod v6;
 
 pub use list::{Pick, Selection};
 pub(super) use v5::lacks_invitation;
@@ -29,11 +30,13 @@ pub enum SelectionVersion {
     V4,
     /// Of an import those without a working invitation.
     V5,
+    /// Without the people whose uncertain mail has arrived.
+    V6,
 }
 
 impl SelectionVersion {
     /// For runs that are requested now.
-    pub const CURRENT: Self = Self::V2;
+    pub const CURRENT: Self = Self::V6;
     /// For runs that the link of an import starts now.
     pub const OF_LINK: Self = Self::V5;
 
@@ -44,7 +47,8 @@ impl SelectionVersion {
             Some(0..=2) => Self::V2,
             Some(3) => Self::V3,
             Some(4) => Self::V4,
-            Some(_) => Self::V5,
+            Some(5) => Self::V5,
+            Some(_) => Self::V6,
         }
     }
 
@@ -57,7 +61,8 @@ impl SelectionVersion {
             Self::V4 => Some(4),
             Self::V5 => Some(5),
             Self::V2 if differs => Some(2),
-            Self::V1 | Self::V2 => None,
+            Self::V6 if differs => Some(6),
+            Self::V1 | Self::V2 | Self::V6 => None,
         }
     }
 }
@@ -79,6 +84,7 @@ impl Company {
             SelectionVersion::V3 => v3::select(self, source, channel, at),
             SelectionVersion::V4 => v4::select(self, source, channel, at),
             SelectionVersion::V5 => v5::select(self, source, channel, at),
+            SelectionVersion::V6 => v6::select(self, source, channel, at),
         }
     }
 

@@ -255,6 +255,16 @@ impl UserInvitations {
         all.map(move |one| one.at(now)).filter(LatestInvitation::is_live)
     }
 
+    /// A mail that arrived or came back was sent, and who complains about it has got it. So its delivery is not uncertain
+    /// any more. A certain failure is that of a later mail, or of one never sent. Returns whether it was uncertain.
+    fn settle_uncertain(&mut self, run: RunId, delivery: Delivery) -> bool {
+        let known = delivery != Delivery::BouncedSoft;
+        let Some(one) = self.of_run(run).filter(|_| known) else { return false };
+        let was_uncertain = one.mail_code.is_some_and(Code::leaves_delivery_open);
+        one.mail_code = one.mail_code.filter(|_| !was_uncertain);
+        was_uncertain
+    }
+
     /// Applies a report about the mail.
     fn report(&mut self, event: &Event, now: Time) {
         let (run, state) = match event {
@@ -278,20 +288,19 @@ impl UserInvitations {
                 let (failed, uncertain) = (InvitationStatus::Failed, InvitationStatus::Uncertain);
                 (*run, if may_have_arrived { uncertain } else { failed })
             }
-            Event::DeliveryRecorded { run, delivery, .. } => match delivery {
-                Delivery::Delivered => (*run, InvitationStatus::Delivered),
-                Delivery::BouncedHard => {
-                    self.note_bounce(*run);
-                    // It came back, so it was sent. A certain failure is that of a later mail, or of one never sent.
-                    let one = self.of_run(*run);
-                    one.into_iter().for_each(|one| {
-                        one.mail_code = one.mail_code.filter(|code| !code.leaves_delivery_open());
-                    });
-                    (*run, InvitationStatus::Bounced)
+            Event::DeliveryRecorded { run, delivery, .. } => {
+                let was_uncertain = self.settle_uncertain(*run, *delivery);
+                match delivery {
+                    Delivery::Delivered => (*run, InvitationStatus::Delivered),
+                    Delivery::BouncedHard => {
+                        self.note_bounce(*run);
+                        (*run, InvitationStatus::Bounced)
+                    }
+                    Delivery::BouncedSoft => (*run, InvitationStatus::Deferred),
+                    Delivery::Complained if was_uncertain => (*run, InvitationStatus::Delivered),
+                    Delivery::Complained => return,
                 }
-                Delivery::BouncedSoft => (*run, InvitationStatus::Deferred),
-                Delivery::Complained => return,
-            },
+            }
             _ => return,
         };
         let Some(invitation) = self.of_run(run) else { return };
@@ -313,7 +322,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 8;
+    const VERSION: u32 = 9;
     type Row = UserInvitations;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

@@ -201,6 +201,32 @@ fn filters_find_the_people_that_they_name_in_every_product() {
     }
 }
 
+/// A31: a mail that may have been sent is not uncertain any more once a report says that it arrived, and who complains
+/// about it has got it. Neither a resend nor a retry sends a second one.
+#[test]
+fn arrived_mail_is_not_uncertain_any_more() {
+    for delivery in ["delivered", "complained"] {
+        let server = MailServer::start(&[]);
+        let cli = company();
+        let (product, ann) = (&PRODUCTS[0], "lost.ann@acme.example");
+        product.import(&cli, &[ann]);
+        let sent = product.invite(&cli, &[ann], &["--smtp", &server.url()]);
+        assert_eq!(sent, json!([["ann", "failed", "delivery.uncertain"]]));
+        assert_eq!(found_by(&cli, "uncertain"), 1);
+        let run = cli.rows(&["runs"])[0]["run"].as_str().unwrap().to_owned();
+        let report = |delivery: &str| {
+            let body = json!({"message_id": format!("{run}.0"), "delivery": delivery}).to_string();
+            cli.run(&["command", "RecordDelivery", &body]).expect_status(0);
+        };
+        report(delivery);
+        assert_eq!(found_by(&cli, "uncertain"), 0, "{delivery}");
+        assert_eq!(names(&cli, &["invitations", "--state", "uncertain"]), Vec::<String>::new());
+        assert_eq!(names(&cli, &["invitations", "--state", "delivered"]), ["ann"], "{delivery}");
+        let retry = cli.refused(&["runs", "retry", &run, "--uncertain", "--yes"]);
+        assert_eq!(retry["code"], "run.empty_selection");
+    }
+}
+
 /// The names of the people in the rows of a verb, sorted.
 fn names(cli: &Cli, words: &[&str]) -> Vec<String> {
     let rows = cli.rows(words);

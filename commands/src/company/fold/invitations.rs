@@ -59,8 +59,15 @@ impl Company {
     /// Records the result of the last mail to a person.
     pub(super) fn note_mail(&mut self, user: UserId, channel: Channel, last: LastMail) {
         if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
-            link.last = last;
+            (link.last, link.arrived) = (last, false);
             link.mailed |= matches!(last, LastMail::Sent | LastMail::Uncertain);
+        }
+    }
+
+    /// Records that the last mail has arrived, if its delivery was uncertain.
+    fn note_arrival(&mut self, user: UserId, channel: Channel) {
+        if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
+            link.arrived = link.last == LastMail::Uncertain;
         }
     }
 
@@ -153,8 +160,13 @@ impl Company {
         };
         let is_last = |link: Link| link.generation == recipient.generation && link.mailed;
         let link = self.users.get(user).map(|user| user.link(channel));
-        if delivery == Delivery::BouncedHard && link.is_some_and(is_last) {
-            self.note_mail(user, channel, LastMail::Bounced);
+        if link.is_some_and(is_last) {
+            match delivery {
+                Delivery::BouncedHard => self.note_mail(user, channel, LastMail::Bounced),
+                // Who complains about a mail has got it.
+                Delivery::Delivered | Delivery::Complained => self.note_arrival(user, channel),
+                Delivery::BouncedSoft => {}
+            }
         }
         self.change_invitation(user, channel, recipient.generation, |invitation| {
             let handed_over = matches!(

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::company::selection::{Pick, Selection};
-use crate::company::{Company, Invitation, LastMail, UserId};
+use crate::company::{Company, Invitation, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, check_mail_settings};
@@ -161,7 +161,7 @@ impl Parts {
                     && company.why_link_is_dead(id, channel, one, now).is_none()
             };
             parts.live_links += u64::from(link.generations().any(works));
-            parts.uncertain_before += u64::from(link.last == LastMail::Uncertain);
+            parts.uncertain_before += u64::from(link.is_uncertain());
             parts.to_activate += u64::from(company.is_to_activate(id, user));
             parts.by_text += u64::from(company.device(id, user).is_some());
         }

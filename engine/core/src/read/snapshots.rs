@@ -13,7 +13,7 @@ use boarding_log::{EventLog, Head, ReadError};
 
 /// The format of snapshots. Snapshots of another format are ignored. Increase it with any change of `Company`
 /// or its parts.
-const SHAPE: u32 = 24;
+const SHAPE: u32 = 25;
 
 /// The state of a company after one commit.
 #[derive(Deserialize)]
