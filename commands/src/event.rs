@@ -1,5 +1,4 @@
-//! Events: one fact about one thing each. Events are only ever added; each stored form has a frozen golden file. How a
-//! field is added: see `event/declare.rs`.
+//! Events: one fact about one thing each, only ever added. How a field is added: see `event/declare.rs`.
 
 mod declare;
 mod import;
@@ -42,6 +41,7 @@ events! {
             text: String,
             html: String,
         }
+        TemplateUnset: neutral { kind: MailKind, language: String }
         OrgUnitDefined: affects_imports {
             org_unit: String,
             parent: Option<String>,

@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time};
+use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time, UserKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +23,11 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "phone_list",
         access: Access::AnyPermission,
-        params: &[Param::text("search"), Param::id_or_latest("import", Newest::Import)],
+        params: &[
+            Param::text("search"),
+            Param::id_or_latest("import", Newest::Import),
+            Param::text("user"),
+        ],
         paged: true,
         row: schema_of::<PhoneShown>,
         csv: Some(CsvLayout::report(&[
@@ -127,12 +131,16 @@ pub(crate) fn find(
 fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
     let import = request.id::<ImportId>("import")?;
+    let of_user = request.text("user")?.map(|user| UserKey::new(user).folded());
     let mut channels = RunChannels::new(rows, request.company);
     page::<PhoneListProjection, _>(request, rows, &[], |_, phone| {
         if !phone.listed || import.is_some_and(|import| phone.import != Some(import)) {
             return Ok([None]);
         }
         let folded = phone.user.folded();
+        if of_user.as_ref().is_some_and(|user| *user != folded) {
+            return Ok([None]);
+        }
         let user = users::find(rows, request.company, &folded)?;
         if search.as_ref().is_some_and(|needle| !phone.matches(user.as_ref(), needle)) {
             return Ok([None]);
@@ -208,6 +216,15 @@ mod tests {
         }
         assert_eq!(phones(&company, &json!({"search": "hudson"})).len(), 2);
         assert_eq!(phones(&company, &json!({})), ["+4930123456", "+84923448071"]);
+    }
+
+    #[test]
+    fn list_of_a_user_has_only_that_users_numbers() {
+        let company = company().commit([created("ann2"), added("+4930123457", "ann2", None)]);
+        for user in ["ann", " ANN "] {
+            assert_eq!(phones(&company, &json!({"user": user})), ["+84923448071"], "{user}");
+        }
+        assert!(phones(&company, &json!({"user": "an"})).is_empty());
     }
 
     /// LX-11.

@@ -48,6 +48,13 @@ pub(crate) struct TemplateRow {
     pub version: u64,
 }
 
+/// A template, or what is left of one that was removed: its number goes on counting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredTemplate {
+    template: TemplateRow,
+    removed: bool,
+}
+
 /// The company's template of an invitation or a welcome mail in one language.
 #[derive(Serialize, JsonSchema)]
 struct FirstTemplateShown<'a> {
@@ -67,13 +74,14 @@ pub(crate) struct TemplateProjection;
 
 impl Projection for TemplateProjection {
     const TABLE: Table = Table::Templates;
-    const VERSION: u32 = 2;
-    type Row = TemplateRow;
+    const VERSION: u32 = 3;
+    type Row = StoredTemplate;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
         match recorded.event {
             Event::TemplateSet { kind, language, .. }
-            | Event::NoticeTemplateSet { kind, language, .. } => {
+            | Event::NoticeTemplateSet { kind, language, .. }
+            | Event::TemplateUnset { kind, language } => {
                 // Kinds are only added at the end of the list, and the first has the key 1. So the keys of stored
                 // rows stay valid.
                 Some([&[*kind as u8 + 1], language.as_bytes()].concat())
@@ -82,18 +90,25 @@ impl Projection for TemplateProjection {
         }
     }
 
-    fn evolve(before: Option<TemplateRow>, recorded: &RecordedEvent<'_>) -> Option<TemplateRow> {
+    fn evolve(
+        before: Option<StoredTemplate>,
+        recorded: &RecordedEvent<'_>,
+    ) -> Option<StoredTemplate> {
         match recorded.event {
             Event::TemplateSet { kind, language, subject, text, html }
             | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
-                Some(TemplateRow {
+                let template = TemplateRow {
                     kind: *kind,
                     language: language.clone(),
                     subject: subject.clone(),
                     text: text.clone(),
                     html: html.clone(),
-                    version: before.map_or(1, |before| before.version + 1),
-                })
+                    version: before.map_or(1, |before| before.template.version + 1),
+                };
+                Some(StoredTemplate { template, removed: false })
+            }
+            Event::TemplateUnset { .. } => {
+                before.map(|before| StoredTemplate { removed: true, ..before })
             }
             _ => None,
         }
@@ -101,18 +116,20 @@ impl Projection for TemplateProjection {
 }
 
 fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<TemplateProjection, _>(request, rows, &[], |_, template| {
-        let TemplateRow { kind, language, subject, text, html, version } = &template;
+    page::<TemplateProjection, _>(request, rows, &[], |_, stored| {
+        let TemplateRow { kind, language, subject, text, html, version } = &stored.template;
         let (kind, version) = (*kind, *version);
         // The query promises only these two kinds, because its first clients knew no others.
         let is_first_kind = matches!(kind, MailKind::ChannelInvitation | MailKind::Welcome);
         let shown = json!(FirstTemplateShown { kind, language, subject, text, html, version });
-        Ok([is_first_kind.then_some(shown)])
+        Ok([(is_first_kind && !stored.removed).then_some(shown)])
     })
 }
 
 fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<TemplateProjection, _>(request, rows, &[], |_, template| Ok([Some(json!(template))]))
+    page::<TemplateProjection, _>(request, rows, &[], |_, stored| {
+        Ok([(!stored.removed).then(|| json!(stored.template))])
+    })
 }
 
 #[cfg(test)]
@@ -150,10 +167,18 @@ mod tests {
             text: String::new(),
             html: String::new(),
         };
-        let company = TestCompany::new("acme").commit([set.clone()]).commit([set]);
+        let company = TestCompany::new("acme").commit([set.clone()]).commit([set.clone()]);
         assert!(company.query("templates", &json!({})).is_empty());
-        let rows = company.query("mail_templates", &json!({}));
-        let [row] = rows.as_slice() else { panic!("{rows:?}") };
-        assert_eq!((&row["kind"], &row["version"]), (&json!("batch_report"), &json!(2)));
+        let version = |company: &TestCompany| {
+            let rows = company.query("mail_templates", &json!({}));
+            let [row] = rows.as_slice() else { panic!("{rows:?}") };
+            assert_eq!(row["kind"], "batch_report");
+            row["version"].clone()
+        };
+        assert_eq!(version(&company), json!(2));
+        let unset = Event::TemplateUnset { kind: MailKind::BatchReport, language: "en".to_owned() };
+        let company = company.commit([unset]);
+        assert!(company.query("mail_templates", &json!({})).is_empty());
+        assert_eq!(version(&company.commit([set])), json!(3));
     }
 }

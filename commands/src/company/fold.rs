@@ -110,6 +110,7 @@ impl Company {
                 };
                 self.set_template(*kind, language, template);
             }
+            CompanyEvent::TemplateUnset { kind, language } => self.unset_template(*kind, language),
             CompanyEvent::OrgUnitDefined {
                 org_unit,
                 parent,

@@ -18,6 +18,8 @@ pub struct OwnTemplate {
     pub current: TemplateText,
     /// Counts how often it was set, from 1.
     pub version: u64,
+    /// Whether it was removed. Its versions go on counting, and a claimed mail may still need the last one.
+    pub(super) removed: bool,
     /// Earlier versions, as long as a mail that was claimed with one may be under way.
     former: BTreeMap<u64, TemplateText>,
 }
@@ -25,7 +27,7 @@ pub struct OwnTemplate {
 impl OwnTemplate {
     /// The first version.
     pub(super) fn first(template: TemplateText) -> Self {
-        Self { current: template, version: 1, former: BTreeMap::new() }
+        Self { current: template, version: 1, removed: false, former: BTreeMap::new() }
     }
 
     /// The wording of a version, if it is still kept.
@@ -40,6 +42,7 @@ impl OwnTemplate {
             self.former.insert(self.version, former);
         }
         self.version += 1;
+        self.removed = false;
     }
 
     pub(super) fn forget_former(&mut self) {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::bindings::Bindings;
 use super::grants::Grants;
-use super::import::{ImportState, OpenPictures};
+use super::import::{ImportState, OpenPictures, Undo};
 use super::link_ends::LinkEnds;
 use super::notification::{DeferredNotifications, Expired, Notification};
 use super::numbers::Numbers;
@@ -103,10 +103,23 @@ impl Company {
     ///
     /// # Errors
     /// `import.none_available`, `import.not_found`.
-    pub(crate) fn import_named(&self, named: &str) -> Result<ImportId, Code> {
+    pub(crate) fn import_named(&self, named: &str) -> Result<ImportId, Refusal> {
         match named {
-            "latest" => self.latest_import.ok_or(Code::ImportNoneAvailable),
-            id => id.parse().map_err(|_| Code::ImportNotFound),
+            "latest" => self.latest_import.ok_or_else(|| self.no_latest_import()),
+            id => id.parse().map_err(|_| Code::ImportNotFound.into()),
+        }
+    }
+
+    /// The refusal of the word `latest`. It names the last import if that was undone.
+    fn no_latest_import(&self) -> Refusal {
+        let undone = self.imports.iter().filter(|(_, import)| import.undo == Undo::Done);
+        let last = undone.max_by_key(|(_, import)| import.ordinal);
+        let refusal = Refusal::new(Code::ImportNoneAvailable);
+        match last {
+            None => refusal,
+            Some((id, _)) => refusal.worded(format!(
+                "The company has no completed import; the last one, {id}, was undone."
+            )),
         }
     }
 

@@ -32,9 +32,11 @@ impl Company {
     ) -> Option<(&str, &OwnTemplate)> {
         let exact = (kind, language.to_owned());
         let same = |tag: &str| tag.eq_ignore_ascii_case(language);
-        let found = self.templates.get_key_value(&exact).or_else(|| {
+        let found = self.templates.get_key_value(&exact).filter(|(_, own)| !own.removed);
+        let found = found.or_else(|| {
             // An old log may have one language in two spellings. Which was set last is not recorded, so the spelling that sorts last is used.
-            self.templates.iter().rev().find(|((of, tag), _)| *of == kind && same(tag))
+            let mut in_force = self.templates.iter().rev().filter(|(_, own)| !own.removed);
+            in_force.find(|((of, tag), _)| *of == kind && same(tag))
         });
         found.map(|((_, tag), own)| (tag.as_str(), own))
     }
@@ -103,6 +105,12 @@ impl Company {
             return;
         };
         own.replace(template, under_way);
+    }
+
+    pub(crate) fn unset_template(&mut self, kind: MailKind, language: &str) {
+        if let Some(own) = self.templates.get_mut(&(kind, language.to_owned())) {
+            own.removed = true;
+        }
     }
 
     /// A run is over: nothing that it claimed is under way any more.

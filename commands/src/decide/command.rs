@@ -139,6 +139,7 @@ commands! {
         company::unbind_nats_user::UnbindNatsUser,
         company::set_company_config::SetCompanyConfig,
         company::set_template::SetTemplate,
+        company::unset_template::UnsetTemplate,
         imports::undo_import::UndoImport,
         company::define_permission_group::DefinePermissionGroup,
         numbers::add_numbers::AddNumbers,

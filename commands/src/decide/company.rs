@@ -10,3 +10,4 @@ pub mod set_company_config;
 pub mod set_template;
 pub mod tick;
 pub mod unbind_nats_user;
+pub mod unset_template;

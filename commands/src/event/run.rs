@@ -69,6 +69,17 @@ impl Source {
     pub fn replaces_live_links(&self) -> bool {
         matches!(self, Self::Resend { .. } | Self::FailedOf { .. })
     }
+
+    /// The import whose people it names; none for another source.
+    pub fn import(&self) -> Option<ImportId> {
+        match self {
+            Self::Import(import) => Some(*import),
+            Self::OrgUnits { .. }
+            | Self::Users(_)
+            | Self::Resend { .. }
+            | Self::FailedOf { .. } => None,
+        }
+    }
 }
 
 /// The outcome of the people that a retry invites.

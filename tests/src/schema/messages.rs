@@ -102,6 +102,8 @@ impl Session {
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
         self.command("SetTemplate", template).await;
         let report = json!({"kind": "batch_report", "language": "en", "subject": "Done", "text": "{{ success }} {{ failed }}", "html": "{{ success }} {{ failed }}"});
+        self.accepted("SetTemplate", report.clone()).await;
+        self.accepted("UnsetTemplate", json!({"kind": "batch_report", "language": "en"})).await;
         self.accepted("SetTemplate", report).await;
         let all = [
             "run_started",

@@ -15,7 +15,7 @@ use crate::decide::runs::plan::Plan;
 use crate::decide::runs::recipients::{InviteRules, outcome_without_mail};
 use crate::decide::runs::unfinished::{self, waiting};
 use crate::event::Channel;
-use crate::values::{Code, Refusal, Time};
+use crate::values::{Code, ImportId, Refusal, Time};
 
 /// The `result` of a preview: what a confirmation may hold the run to.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub(crate) struct Preview {
     parts: Parts,
     /// Why the run would be refused if the same command were confirmed now. Empty if it would be accepted.
     refusals: Vec<StartRefusal>,
+    /// The import whose people it would invite; absent for another source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    import: Option<ImportId>,
 }
 
 /// A refusal that the start of a previewed run would get.
@@ -72,7 +75,13 @@ impl Preview {
             duplicates_removed: selection.duplicates_removed,
             parts: Parts::of(company, selection, rules, context.at),
             refusals: refusals.into_iter().chain(settings).collect(),
+            import: None,
         }
+    }
+
+    /// The preview of a run for the people of this import.
+    pub(crate) fn of_import(self, import: Option<ImportId>) -> Self {
+        Self { import, ..self }
     }
 }
 

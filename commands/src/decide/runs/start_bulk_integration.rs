@@ -20,7 +20,7 @@ use crate::decide::runs::unfinished;
 use crate::dialect::RunLimit;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
-use crate::values::{Code, Personal, Refusal, RunId, Time};
+use crate::values::{Code, ImportId, Personal, Refusal, RunId, Time};
 use nobody::Nobody;
 pub(crate) use source::keys;
 pub use source::{MAX_NAMED_USERS, SourceBody};
@@ -73,6 +73,9 @@ pub(crate) struct Confirmed {
     queue_place: Option<u64>,
     /// How many people it is for.
     total: u64,
+    /// The import whose people it invites; absent for another source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    import: Option<ImportId>,
 }
 
 /// Where a run stands once it is confirmed.
@@ -110,13 +113,9 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company, context.at)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview::of(
-                company,
-                request.rules(context),
-                &selection,
-                context,
-                self.again
-            ));
+            let rules = request.rules(context);
+            let preview = Preview::of(company, rules, &selection, context, self.again);
+            let result = json!(preview.of_import(request.source.import()));
             return Ok(Decision::Answer { result });
         }
         // A run that goes on changes the plan all the time. Its id helps more than the changed plan.
@@ -271,6 +270,7 @@ impl RunRequest {
             state: if waits { ConfirmedState::Pending } else { ConfirmedState::Running },
             queue_place: waits.then_some(place),
             total: selection.picks.len() as u64,
+            import: self.source.import(),
         }
     }
 
@@ -297,7 +297,7 @@ impl RunRequest {
         not_before: Option<Time>,
     ) -> Decision {
         let Self { run, channel, source, list } = self;
-        let list_version = list.stored(&source);
+        let (list_version, import) = (list.stored(&source), source.import());
         let mut events = vec![Event::RunRequested {
             run,
             channel,
@@ -324,7 +324,8 @@ impl RunRequest {
                 }
             }
         };
-        Decision::append(events).with_result(json!(Confirmed { run, state, queue_place, total }))
+        let confirmed = Confirmed { run, state, queue_place, total, import };
+        Decision::append(events).with_result(json!(confirmed))
     }
 }
 

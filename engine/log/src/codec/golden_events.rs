@@ -87,6 +87,7 @@ fn company() -> Vec<Event> {
             text: text("{{ link }}"),
             html: text("<a href=\"{{ link }}\">…</a>"),
         },
+        Event::TemplateUnset { kind: MailKind::Welcome, language: text("pt-BR") },
         Event::OrgUnitDefined {
             org_unit: text("Sales APAC"),
             parent: Some(text("Sales")),

@@ -1,4 +1,4 @@
-//! `boarding templates`: shows, previews and sets the wording of mails.
+//! `boarding templates`: shows, previews, sets and removes the wording of mails.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ const SUBJECT: &str = "Subject: ";
 /// How long the link of a previewed mail works, in hours: LeapXpert's links to WhatsApp work so long.
 const SAMPLE_HOURS: u64 = 24;
 
-/// Shows, previews and sets the wording of mails
+/// Shows, previews, sets and removes the wording of mails
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,6 +38,7 @@ Examples:
       --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
   boarding templates set welcome --language de \\
       --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
+  boarding templates unset welcome --language de --company acme
 
 The text file starts with the line `Subject: …` and an empty line, as `show -o` writes it. A text message to a device
 (text_invitation, text_reminder) has neither a subject nor HTML:
@@ -57,6 +58,11 @@ enum Verb {
     Show(Show),
     Preview(Preview),
     Set(Set),
+    /// Removes the company's own wording of a mail in one language: the built-in one is in force again
+    #[command(after_help = "\
+Example:
+  boarding templates unset welcome --language de --company acme")]
+    Unset(Mail),
 }
 
 /// The mail and its language.
@@ -125,7 +131,7 @@ impl Templates {
                 let files = [Some(text), html.as_ref()].into_iter().flatten();
                 files.map(|file| input::open(file)).try_for_each(|opened| opened.map(drop))
             }
-            Some(Verb::Show(Show { mail, .. })) => mail.kind().map(drop),
+            Some(Verb::Show(Show { mail, .. }) | Verb::Unset(mail)) => mail.kind().map(drop),
             Some(Verb::Preview(Preview { mail, text, html })) => {
                 let kind = mail.kind()?;
                 if text.is_some() {
@@ -146,6 +152,7 @@ impl Templates {
             Verb::Show(verb) => verb.run(session).await,
             Verb::Preview(verb) => verb.run(session).await,
             Verb::Set(verb) => verb.run(session).await,
+            Verb::Unset(mail) => unset(session, mail).await,
         }
     }
 }
@@ -210,10 +217,7 @@ impl Show {
         } else {
             out.line(&format!("{SUBJECT}{subject}\n\n{text}\n{html}"));
         }
-        match version {
-            0 => out.note(&format!("this is the built-in wording in the language {language}")),
-            _ => out.note(&format!("this is your own wording in the language {language}")),
-        }
+        out.note(&format!("this is {}", whose(language, version)));
         Ok(Done::Completely)
     }
 }
@@ -292,6 +296,34 @@ impl Set {
             )));
         }
         Ok(Done::Completely)
+    }
+}
+
+/// Removes the company's own wording, and says which one is in force then.
+async fn unset(session: &Session<'_>, mail: Mail) -> CliResult {
+    let language = mail.language(session).await?;
+    let mail = Mail { language: Some(language.clone()), ..mail };
+    let kind = &mail.kind;
+    let body = json!({"kind": kind, "language": language});
+    let accepted = session.submit("UnsetTemplate", body).await?;
+    session.settle().await?;
+    let done = match accepted.result.get("changed") {
+        Some(Value::Bool(false)) => {
+            format!("{kind} has no wording of your own in the language {language}")
+        }
+        _ => format!("your own wording of {kind} in the language {language} is removed"),
+    };
+    list::print_accepted(session.out, &accepted, &done);
+    let (template, version) = mail.in_force(session).await?;
+    session.out.note(&format!("in force now: {}", whose(&template.language, version)));
+    Ok(Done::Completely)
+}
+
+/// Says whose wording it is, by the number of times that the company has set it.
+fn whose(language: &str, version: u64) -> String {
+    match version {
+        0 => format!("the built-in wording in the language {language}"),
+        _ => format!("your own wording in the language {language}"),
     }
 }
 
