@@ -37,6 +37,7 @@ mod migration;
 mod nats_config;
 mod nats_options;
 mod nats_users;
+mod near_names;
 mod notifications;
 mod numbers;
 mod opening;

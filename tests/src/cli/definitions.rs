@@ -155,6 +155,60 @@ fn replaced_binding_shows_both_and_unknown_one_is_refused() {
     cli.refused(&["permissions", "revoke", "nobody", "accounts"]);
 }
 
+/// OCM-09: blanks around a name are ignored, so such a definition changes the defined thing.
+#[test]
+fn definition_with_a_blank_keeps_what_it_does_not_name() {
+    let cli = company();
+    let unit = said(&cli, &["org-units", "define", "Desk ", "--role", " Adviser"]);
+    assert!(unit.starts_with("the org unit Desk is changed\n"), "{unit}");
+    let whole = json!({"org_unit": "Desk", "parent": "EMEA", "level": "team",
+        "roles": ["Lead", "Adviser"], "default_permission_group": null});
+    assert_eq!(desk(&cli), whole);
+    let removed = said(&cli, &["org-units", "define", "Desk", "--remove-role", "Adviser "]);
+    assert!(removed.contains("  roles: Lead, Adviser -> Lead\n"), "{removed}");
+    let role = said(&cli, &["roles", "define", " Lead", "--permission", "reports"]);
+    assert!(role.contains("permissions: bulk_integration -> bulk_integration, reports"), "{role}");
+    let group = said(&cli, &["permission-groups", "define", "Traders ", "--permission", "sms"]);
+    assert!(group.contains("permissions: voice -> voice, sms"), "{group}");
+}
+
+#[test]
+fn repeated_binding_shows_no_changes() {
+    let cli = company();
+    let bind = ["nats-users", "bind", "acme-hr"];
+    said(&cli, &[&bind[..], &["hr@acme.example"]].concat());
+    let id = ["--id", "01JD0000000000000000000001"];
+    let again = [&bind[..], &["joe@acme.example"], &id].concat();
+    assert!(said(&cli, &again).contains("  actors: hr@acme.example -> joe@acme.example\n"));
+    let repeated = said(&cli, &again);
+    assert_eq!(repeated, "the NATS user acme-hr may name joe@acme.example\n");
+}
+
+/// A typing error in a new name makes a second thing, so the program asks whether the other one was meant.
+#[test]
+fn new_name_near_a_known_one_is_remarked() {
+    let cli = company();
+    cli.run(&["users", "add", "jane.hudson"]).expect_status(0);
+    for (words, remark) in [
+        (&["roles", "define", "lead"][..], "a role named Lead exists; did you mean it?"),
+        (&["org-units", "define", "Desks"], "an org unit named Desk exists; did you mean it?"),
+        (
+            &["permission-groups", "define", "Trader"],
+            "a permission group named Traders exists; did you mean it?",
+        ),
+        (&["users", "add", "jane.hudsen"], "a user named jane.hudson exists; did you mean it?"),
+    ] {
+        let stderr = cli.run(words).expect_status(0).stderr;
+        assert!(stderr.contains(remark), "{words:?}: {stderr}");
+        let again = cli.run(words);
+        assert!(!again.stderr.contains("did you mean"), "{words:?}: {}", again.stderr);
+    }
+    for words in [&["org-units", "define", "Desk 2"][..], &["roles", "define", "Lead"]] {
+        let stderr = cli.run(words).expect_status(0).stderr;
+        assert!(!stderr.contains("did you mean"), "{words:?}: {stderr}");
+    }
+}
+
 /// A definition repeated under its id has its first body, whatever was defined since.
 #[test]
 fn repeat_of_a_definition_gets_the_first_answer() {

@@ -75,6 +75,10 @@ fn mistyped_name_of_a_filter_is_said() {
         &["users", "--supervisor", "ann"],
         &["invitations", "--user", "ANN"],
         &["numbers", "--org-unit", "Zürich"],
+        // The engine composes the letters of a name and ignores what cannot be seen.
+        &["accounts", "--organization", "Zu\u{308}rich "],
+        &["accounts", "--permission-group", "Traders\u{200b}"],
+        &["users", "--supervisor", " boss2"],
     ] {
         let stderr = cli.run(words).expect_status(0).stderr;
         assert!(!stderr.contains("has no"), "{words:?}: {stderr}");

@@ -91,7 +91,7 @@ pub(super) async fn present<T: Send + 'static>(
     found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
 }
 
-/// A definition as it is, or none. If `--id` repeats a command: as that command has left it. A change that is applied to
+/// The definition with this name as the engine spells it, or none. If `--id` repeats a command: as that command has left it. A change that is applied to
 /// that gives the first body again, whatever was defined since.
 pub(super) async fn defined(
     session: &Session<'_>,

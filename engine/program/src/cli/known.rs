@@ -1,6 +1,7 @@
 //! Remarks on names that a filter has and the company does not: a mistyped name finds nothing.
 
-use boarding_commands::values::{fold, nearest};
+use boarding_commands::values::nearest;
+use boarding_commands::values::text::spelled;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -36,26 +37,59 @@ impl Known {
         session: &Session<'_>,
         name: Option<&str>,
     ) -> Result<(), Failure> {
-        let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
+        let Some(name) = name.map(spelled).filter(|name| !name.is_empty()) else {
             return Ok(());
         };
-        let [query, field, what] = self.words();
-        let is_user = matches!(self, Self::User | Self::Supervisor);
-        if is_user && session.row("user", json!({"user": name})).await.is_ok() {
+        if self.is_known_user(session, &name).await? {
             return Ok(());
         }
-        let rows = session.rows(query, json!({}), None).await?;
-        let supervisors = rows.iter().filter(|_| matches!(self, Self::Supervisor));
-        let supervisors = supervisors.filter_map(|row| row.pointer("/attributes/supervisor"));
-        let supervisors = supervisors.filter_map(Value::as_str);
-        let known: Vec<_> = rows.iter().map(|row| text(row, field)).chain(supervisors).collect();
-        // The keys of users are compared folded, the names of definitions exactly.
-        let is_same = |one: &&str| if is_user { fold(one) == fold(name) } else { *one == name };
-        if !known.iter().any(is_same) {
-            let near = nearest(name, known.iter().copied());
-            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let search = self.search(session, &name).await?;
+        if !search.is_known {
+            let what = self.words()[2];
+            let near = search.nearest.map(|near| format!(" (did you mean {near}?)"));
+            let near = near.unwrap_or_default();
             session.out.remark(&format!("the company has no {what} {name}{near}"));
         }
         Ok(())
     }
+
+    /// Whether the name is that of a user or, where supervisors are meant, people have it as their supervisor. The
+    /// query compares it as the filter does.
+    async fn is_known_user(self, session: &Session<'_>, name: &str) -> Result<bool, Failure> {
+        if !matches!(self, Self::User | Self::Supervisor) {
+            return Ok(false);
+        }
+        if session.row("user", json!({"user": name})).await.is_ok() {
+            return Ok(true);
+        }
+        if !matches!(self, Self::Supervisor) {
+            return Ok(false);
+        }
+        let people = session.rows("users", json!({"supervisor": name}), Some(1)).await?;
+        Ok(!people.is_empty())
+    }
+
+    /// Compares the name with all names of its kind. A company may have many, so only the nearest one is kept.
+    async fn search(self, session: &Session<'_>, name: &str) -> Result<Search, Failure> {
+        let [query, field, _] = self.words();
+        let mut search = Search { is_known: false, nearest: None };
+        let compare = |rows: Vec<Value>| {
+            let supervisors = rows.iter().filter(|_| matches!(self, Self::Supervisor));
+            let supervisors = supervisors.filter_map(|row| row.pointer("/attributes/supervisor"));
+            let supervisors = supervisors.filter_map(Value::as_str);
+            let names = rows.iter().map(|row| text(row, field)).chain(supervisors);
+            let names: Vec<&str> = search.nearest.as_deref().into_iter().chain(names).collect();
+            // The names of definitions are compared exactly. The queries have found no user of this name.
+            search.is_known |= query != "users" && names.contains(&name);
+            search.nearest = nearest(name, names).map(str::to_owned);
+        };
+        session.pages(query, json!({}), None, compare).await?;
+        Ok(search)
+    }
+}
+
+/// What a comparison with all names has found.
+struct Search {
+    is_known: bool,
+    nearest: Option<String>,
 }

@@ -126,6 +126,10 @@ async fn submit(
     let mut accepted = session.submit(command, body).await?;
     session.settle().await?;
     let after = actors().await?;
+    // The first answer holds numbers of names only, and a repeat changes none of them.
+    if let (true, Some(result)) = (accepted.is_repeat(), accepted.result.as_object_mut()) {
+        result.remove("changes");
+    }
     let changes = accepted.result.get_mut("changes").and_then(Value::as_array_mut);
     for change in changes.into_iter().flatten() {
         if text(change, "field") == "actors" {

@@ -1,5 +1,6 @@
 //! `boarding org-units` and `boarding permission-groups`.
 
+use boarding_commands::values::text::spelled;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use super::definition::{
 };
 use super::failure::{CliResult, Failure};
 use super::list::{self, Limit};
+use super::near_names::Defines;
 use super::session::Session;
 
 /// Lists and defines org units, which people and numbers belong to
@@ -116,12 +118,16 @@ impl OrgUnits {
 impl DefineUnit {
     /// Sends the whole definition: the present one with what is given.
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let thing = format!("the org unit {}", self.name);
-        let unit = defined(session, "org_units", "org_unit", &self.name).await?;
+        let name = spelled(&self.name);
+        let thing = format!("the org unit {name}");
+        let unit = defined(session, "org_units", "org_unit", &name).await?;
         let words = ChangeWords::of_definition(&thing, unit.is_some());
         let old_of = |field: &str| unit.as_ref()?.get(field)?.as_str().map(str::to_owned);
-        let change =
-            ListChange { clear: self.no_roles, add: self.roles, remove: self.remove_roles };
+        let change = ListChange {
+            clear: self.no_roles,
+            add: self.roles.iter().map(|role| spelled(role)).collect(),
+            remove: self.remove_roles.iter().map(|role| spelled(role)).collect(),
+        };
         let value = |given: Option<String>, clear: bool, old: &str| {
             given.or_else(|| if clear { None } else { old_of(old) })
         };
@@ -131,13 +137,16 @@ impl DefineUnit {
             "default_permission_group",
         );
         let body = json!({
-            "org_unit": self.name,
+            "org_unit": &name,
             "parent": value(self.parent, self.no_parent, "parent"),
             "level": value(self.level, self.no_level, "level"),
             "roles": change.applied(session, &thing, "role", names_of(unit.as_ref(), "roles"))?,
             "default_permission_group": group,
         });
-        submit_and_print_changes(session, "DefineOrgUnit", body, &words).await
+        let near = Defines::OrgUnit.remark(session, &name).await?;
+        let done = submit_and_print_changes(session, "DefineOrgUnit", body, &words).await?;
+        near.iter().for_each(|near| session.out.remark(near));
+        Ok(done)
     }
 }
 
@@ -152,13 +161,18 @@ impl PermissionGroups {
                 list::show(session, "permission_groups", json!({}), limit, PERMISSION_GROUPS).await
             }
             GroupVerb::Define { name, permissions } => {
+                let name = spelled(&name);
                 let thing = format!("the permission group {name}");
                 let old = defined(session, "permission_groups", "permission_group", &name).await?;
                 let words = ChangeWords::of_definition(&thing, old.is_some());
                 let old = names_of(old.as_ref(), "permissions");
                 let permissions = permissions.applied(session, &thing, old)?;
-                let body = json!({"permission_group": name, "permissions": permissions});
-                submit_and_print_changes(session, "DefinePermissionGroup", body, &words).await
+                let body = json!({"permission_group": &name, "permissions": permissions});
+                let near = Defines::PermissionGroup.remark(session, &name).await?;
+                let done = submit_and_print_changes(session, "DefinePermissionGroup", body, &words)
+                    .await?;
+                near.iter().for_each(|near| session.out.remark(near));
+                Ok(done)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `boarding roles`: lists, defines, assigns and removes roles.
 
 use boarding_commands::values::Code;
+use boarding_commands::values::text::spelled;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::known::Known;
 use super::list::{self, Limit};
+use super::near_names::Defines;
 use super::session::Session;
 
 /// Lists and defines roles, and assigns or removes them for many people
@@ -106,13 +108,17 @@ impl Roles {
         match self.verb.unwrap_or(Verb::List(self.limit)) {
             Verb::List(limit) => list::show(session, "roles", json!({}), limit, ROLES).await,
             Verb::Define { role, permissions } => {
+                let role = spelled(&role);
                 let thing = format!("the role {role}");
                 let old = defined(session, "roles", "role", &role).await?;
                 let words = ChangeWords::of_definition(&thing, old.is_some());
                 let old = names_of(old.as_ref(), "permissions");
                 let permissions = permissions.applied(session, &thing, old)?;
-                let body = json!({"role": role, "permissions": permissions});
-                submit_and_print_changes(session, "DefineRole", body, &words).await
+                let body = json!({"role": &role, "permissions": permissions});
+                let near = Defines::Role.remark(session, &role).await?;
+                let done = submit_and_print_changes(session, "DefineRole", body, &words).await?;
+                near.iter().for_each(|near| session.out.remark(near));
+                Ok(done)
             }
             Verb::Assign(change) => change.run(session, false).await,
             Verb::Remove(change) => change.run(session, true).await,

@@ -8,6 +8,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{set, text};
 use super::known::Known;
 use super::list::{self, CsvExport, Limit};
+use super::near_names::Defines;
 use super::session::Session;
 use super::words::counted;
 
@@ -206,8 +207,7 @@ impl List {
 
 /// The numbers of this user on the corporate phone list. The user's own record has only the number of a file.
 async fn listed_phones(session: &Session<'_>, user: &str) -> Result<Vec<Value>, Failure> {
-    let mut rows = session.rows("phone_list", json!({"search": user}), None).await?;
-    rows.retain(|row| text(row, "user") == user);
+    let mut rows = session.rows("phone_list", json!({"user": user}), None).await?;
     Ok(rows.iter_mut().map(|row| row["phone"].take()).collect())
 }
 
@@ -229,7 +229,10 @@ impl Users {
             }
             Verb::Add(add) => {
                 let done = format!("{} is added", add.user);
-                return list::submit_and_print(session, "AddUser", add.body(), &done).await;
+                let near = Defines::User.remark(session, &add.user).await?;
+                let done = list::submit_and_print(session, "AddUser", add.body(), &done).await?;
+                near.iter().for_each(|near| session.out.remark(near));
+                return Ok(done);
             }
             Verb::Link(account) => return account.submit(session, "LinkCompleted", "linked").await,
             Verb::Unlink(account) => {
