@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 mod accounts;
 mod advice;
@@ -32,6 +31,7 @@ mod labels;
 mod latest;
 mod list;
 mod log;
+mod logs;
 mod manual;
 mod migration;
 mod nats_config;
@@ -53,6 +53,7 @@ mod retry;
 mod roles;
 mod run_report;
 mod runs;
+mod runs_ahead;
 mod schema;
 mod serve;
 mod session;
@@ -60,6 +61,7 @@ mod since;
 mod start;
 mod template;
 mod templates;
+mod unreached;
 mod users;
 mod watch;
 mod words;
@@ -140,7 +142,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let out =
         Out::new(cli.common.json, cli.common.quiet, cli.common.wide).with_place(cli.common.place());
-    log_to_stderr(&cli);
+    logs::to_stderr(matches!(cli.verb, Verb::Serve(_)), cli.common.quiet, cli.common.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -297,25 +299,6 @@ impl OfCompany {
             Self::Query(verb) => verb.run(session).await,
         }
     }
-}
-
-/// Logs to stderr, because stdout is for results. `serve` logs more by default, because it prints nothing else.
-fn log_to_stderr(cli: &Cli) {
-    let serves = matches!(cli.verb, Verb::Serve(_));
-    let level = match (cli.common.quiet, cli.common.verbose) {
-        (true, _) => "error",
-        (false, 0) if serves => "boarding=info,warn",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, _) => "debug",
-    };
-    let filter = EnvFilter::try_from_env("BOARDING_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Fails if a logger is set already, for example by a test of the same process. That logger is good enough.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
 }
 
 #[cfg(test)]

@@ -54,10 +54,17 @@ fn link_of_an_import_is_followed_by_a_verb() {
         let link = format!("{}{mark}", link.trim());
         cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0);
     }
-    let shown = cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0).stdout;
+    let import = cli.rows(&["imports"])[0]["import"].as_str().unwrap().to_owned();
+    let preview = cli.run(&[&start[..], &[&link, "--preview"]].concat()).expect_status(0);
+    let named = format!("of import {import}, people.csv");
+    assert!(preview.stderr.contains(&named), "{}", preview.stderr);
+    let answer = cli.json(&[&start[..], &[&link, "--preview"]].concat());
+    assert_eq!(answer["result"]["import"], import.as_str());
+    let shown = preview.stdout;
     assert!(shown.contains("to 3 users") && shown.contains("2 will be invited"), "{shown}");
     let output = cli.run(&[&start[..], &[&link, "--yes"]].concat()).expect_status(5);
     assert!(output.stdout.contains("is completed: 3 people: 2 invited"), "{}", output.stdout);
+    assert!(output.stderr.contains(&named), "{}", output.stderr);
     let again = cli.refused(&[&start[..], &[&token, "--yes"]].concat());
     assert_eq!(again["code"], "invitation.already_used");
     let enable = ["channels.whatsapp", "false", "channels.imessage", "true"];

@@ -204,6 +204,52 @@ fn undo_reverses_an_import_and_lists_kept_rows() {
     assert_eq!(cli.rows(&["imports"]).len(), 2);
 }
 
+/// P23: the newest import is undone. Its rows are listed with a note, and a run of the latest import is refused so.
+#[test]
+fn latest_import_that_was_undone_is_named() {
+    let cli = Cli::with_company();
+    let people = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+    let import = cli.import(&people)["import"].as_str().unwrap().to_owned();
+    cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0);
+    let rows = cli.run(&["imports", "rows", "latest"]).expect_status(0);
+    let said = format!("no completed import; the last one, {import}, was undone\n");
+    assert!(rows.stderr.contains(&said), "{}", rows.stderr);
+    assert!(rows.stdout.contains("ann"), "{}", rows.stdout);
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let refused = cli.refused(&start);
+    assert_eq!(refused["code"], "import.none_available");
+    let said = format!("The company has no completed import; the last one, {import}, was undone.");
+    assert_eq!(refused["message"], said);
+    let again = cli.import(&people)["import"].as_str().unwrap().to_owned();
+    let third = cli.import(&cli.people("third.csv", &[("cid", "+84923448073")]));
+    cli.run(&["imports", "undo", third["import"].as_str().unwrap(), "--yes"]).expect_status(0);
+    let stderr = cli.run(&["imports", "rows", "latest"]).expect_status(0).stderr;
+    let said = format!("third.csv, is undone; the newest one that is not: {again}\n");
+    assert!(stderr.contains(&said), "{stderr}");
+}
+
+/// P23: only kept rows have a cause, so only they are counted where not all get one.
+#[test]
+fn causes_of_kept_rows_are_counted() {
+    let cli = Cli::with_many_people(102);
+    cli.run(&["phones", "remove", "+12122000000"]).expect_status(0);
+    cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0);
+    let reversed = cli.run(&["imports", "rows", "latest", "--undo", "reversed"]).expect_status(0);
+    assert!(!reversed.stderr.contains("say what changed them"), "{}", reversed.stderr);
+}
+
+/// LX-14: all mails about an import that failed are counted, however many there are.
+#[test]
+fn failed_mails_of_a_large_import_are_all_counted() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
+    let rows: String = (0..1_001).map(|n| format!("u{n},U\n")).collect();
+    let file = cli.file("people.csv", &format!("username,first_name\n{rows}"));
+    let import = ["import", &file, "--dialect", "leapxpert", "--send-welcome-email"];
+    let output = cli.run(&import).expect_status(0);
+    assert!(output.stderr.contains("1001 mails about this import failed"), "{}", output.stderr);
+}
+
 /// P23: An undo that reverses nothing leaves the import as it was: a source of runs, and not undone.
 #[test]
 fn import_whose_rows_are_all_kept_stays() {
@@ -376,7 +422,10 @@ fn kept_rows_are_filtered_and_first_have_causes() {
     let of = |options: &[&str]| cli.run(&[&kept[..], options].concat()).expect_status(0);
     let all = of(&[]);
     assert_eq!(all.stdout.matches("people.csv, row").count(), 100, "{}", all.stdout);
-    assert!(all.stdout.contains("user100") && all.stderr.contains("first 100 rows"), "{all:?}");
+    assert!(
+        all.stdout.contains("user100") && all.stderr.contains("first 100 of 101 kept rows"),
+        "{all:?}"
+    );
     for none in [["--phone", "rejected"], ["--outcome", "archived"]] {
         let output = of(&none);
         assert!(output.stderr.contains("no rows"), "{none:?}: {output:?}");

@@ -35,8 +35,10 @@ fn people_stay_invited_when_their_run_is_given_up() {
     assert_eq!(mails.len(), 1);
     let answer = cli.follow(&link_token(&decoded(&mails[0].data)));
     assert_eq!(answer["outcome"], "accepted", "{answer}");
-    let again = cli.run(&["runs", "retry", "latest", "--preview"]).expect_status(0).stdout;
-    assert!(again.contains("invitation emails to 2 users"), "{again}");
+    let again = cli.run(&["runs", "retry", "latest", "--preview"]).expect_status(0);
+    assert!(again.stdout.contains("invitation emails to 2 users"), "{}", again.stdout);
+    let import = cli.rows(&["imports"])[0]["import"].as_str().unwrap().to_owned();
+    assert!(again.stderr.contains(&format!("of import {import}, three.csv")), "{}", again.stderr);
 }
 
 /// A36: an outage and a run end no link. The link of the mail before works while the run waits, and after it has
@@ -114,6 +116,12 @@ fn waiting_notifications_are_tried_now_by_the_verb() {
     let import = ["import", &file, "--dialect", "officechat"];
     let output = cli.run(&[&import[..], &by_smtp].concat()).expect_status(0);
     assert!(output.stderr.contains("1 mail that could not be sent waits"), "{}", output.stderr);
+    for log_line in ["WARN", "boarding_core"] {
+        assert!(!output.stderr.contains(log_line), "{}", output.stderr);
+    }
+    let table = cli.run(&["notifications", "--state", "waiting", "--wide"]).expect_status(0).stdout;
+    assert!(table.contains("mail server") && !table.contains("smtp"), "{table}");
+    assert!(table.contains("refused"), "{table}");
     let waiting = json!(["import_completed", "waiting", "delivery.server_unavailable"]);
     assert_eq!(cli.notifications(), std::slice::from_ref(&waiting));
     let url = smtp_url(port);
@@ -214,4 +222,20 @@ fn outage_moves_the_next_try_of_a_refused_person() {
     let left = time(&run, "until").seconds_since(time(&run, "next_try"));
     // Of the four hours, only the pauses after refusals have passed.
     assert!((14_000..14_400).contains(&left), "{left}: {run}");
+}
+
+/// OC-14, A31: the administrator's mail about an import is sent after the import's run. While the run waits for the mail
+/// server, the list says so.
+#[test]
+fn mail_that_waits_for_a_run_says_why() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "network_admin_email", "una@acme.example"]).expect_status(0);
+    let file = cli.file("people.csv", "email/login\nann@acme.example\n");
+    let import = ["import", &file, "--dialect", "officechat", "--auto-invite"];
+    let by_smtp = ["--channel", "whatsapp", "--smtp", &smtp_url(closed_port())];
+    cli.interrupt_when_waiting(&[&import[..], &by_smtp].concat());
+    let run = cli.rows(&["runs"])[0]["run"].as_str().unwrap().to_owned();
+    let table = cli.run(&["notifications", "--state", "waiting"]).expect_status(0).stdout;
+    let said = format!("sent after the end of run {run}, which waits for the mail server since");
+    assert!(table.contains(&said) && table.contains("refused"), "{table}");
 }

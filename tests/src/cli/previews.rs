@@ -172,7 +172,10 @@ fn preview_shows_invitations_and_numbers() {
     let numbers = json!({"organization": "Sales", "needed": 2, "available": 1});
     assert_eq!(document["numbers"], numbers);
     let shown = cli.run(&words).expect_status(0).stdout;
-    for words in ["import.numbers_short", "to be invited now: 1 (ann@acme.example)"] {
+    for words in [
+        "import.numbers_short]\n  show the free numbers of each organization:",
+        "to be invited now: 1 (ann@acme.example)",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
 }

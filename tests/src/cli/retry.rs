@@ -23,6 +23,7 @@ fn retry_invites_the_failed_people_of_a_run() {
     cli.run(&["phones", "add", "+84923448002", "bob"]).expect_status(0);
     let preview = cli.run(&["runs", "retry", "latest", "--failed", "--preview"]).expect_status(0);
     assert!(preview.stdout.contains("invitation emails to 1 user "), "{}", preview.stdout);
+    assert!(!preview.stderr.contains("of import"), "{}", preview.stderr);
     assert_eq!(cli.rows(&["runs"]).len(), 1, "a preview starts no run");
     let output = cli.run(&["runs", "retry", "latest", "--failed", "--yes"]).expect_status(0);
     let shown = [output.stdout, output.stderr].concat();
@@ -67,6 +68,31 @@ fn resend_filters_mean_what_they_say() {
     assert_eq!(resend("failed"), json!([["bob", "failed"]]));
     assert_eq!(resend("never_sent"), json!([["bob", "failed"], ["cid", "success"]]));
     assert_eq!(resend("not_invited"), json!([["bob", "failed"]]));
+}
+
+/// LX-25: a person who failed before an invitation was made has none to list. The list says where the reason is.
+#[test]
+fn invitations_name_runs_with_people_who_got_none() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("ann", "+84923448001"), ("bob", "")]));
+    let run = cli.start(&["--user", "ann", "--user", "bob"])["run"].as_str().unwrap().to_owned();
+    let hint = format!(
+        "1 person failed before an invitation was made: boarding log {run} --status failed"
+    );
+    for (words, says) in [
+        (&["invitations"][..], true),
+        (&["invitations", "--state", "failed"], true),
+        (&["invitations", "--user", "BOB"], true),
+        (&["invitations", "--user", "ann"], false),
+        (&["invitations", "--state", "sent"], false),
+    ] {
+        let stderr = cli.run(words).expect_status(0).stderr;
+        assert_eq!(stderr.contains(&hint), says, "{words:?}: {stderr}");
+    }
+    cli.run(&["phones", "add", "+84923448002", "bob"]).expect_status(0);
+    cli.run(&["runs", "retry", &run, "--yes"]).expect_status(0);
+    let stderr = cli.run(&["invitations"]).expect_status(0).stderr;
+    assert!(!stderr.contains("failed before"), "{stderr}");
 }
 
 /// A38: `runs resume` carries a scheduled run to its end with the first call after its time.

@@ -205,3 +205,28 @@ fn due_scheduled_run_is_left_and_said() {
     let mails = std::fs::read_dir(runs[0].as_ref().unwrap().path()).unwrap();
     assert_eq!((runs.len(), mails.count()), (1, 1));
 }
+
+/// LX-34: a preview says which runs the new one would wait behind, and how a scheduled one is withdrawn.
+#[test]
+fn preview_says_which_runs_are_ahead() {
+    let cli = Cli::with_three_people();
+    let words = ["runs", "start", "--channel", "whatsapp", "--user", "cid", "--preview"];
+    let preview = || cli.run(&words).expect_status(0).stdout;
+    assert!(!preview().contains("wait behind"));
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes", "--smtp"];
+    cli.interrupt_when_waiting(&[&start[..], &[&smtp_url(closed_port())]].concat());
+    let running = cli.rows(&["runs"])[0]["run"].as_str().unwrap().to_owned();
+    let said = format!("the run would wait behind run {running}, which is running\n");
+    assert!(preview().contains(&said), "{}", preview());
+    cli.run(&["runs", "give-up", &running]).expect_status(5);
+
+    let at = "2999-01-01T00:00:00.000Z";
+    let scheduled = cli.start(&["--user", "bob", "--not-before", at]);
+    let id = scheduled["run"].as_str().unwrap();
+    let said = format!(
+        "run {id} for 1 person is scheduled and enters the queue at {at}; a run that starts later waits behind it; to withdraw it: boarding runs withdraw {id}\n"
+    );
+    assert!(preview().contains(&said), "{}", preview());
+    cli.run(&["runs", "withdraw", id]).expect_status(0);
+    assert!(!preview().contains("wait"), "{}", preview());
+}

@@ -190,7 +190,7 @@ fn fixed(code: &str) -> Option<&'static str> {
         "permission_group.not_found" => {
             "list the groups: boarding permission-groups; define one: boarding permission-groups define NAME"
         }
-        "number.none_available" | "number.insufficient_in_destination" => {
+        "number.none_available" | "number.insufficient_in_destination" | "import.numbers_short" => {
             "show the free numbers of each organization: boarding numbers utilisation"
         }
         "org_unit.role_lacks_permission" => {

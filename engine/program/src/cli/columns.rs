@@ -41,6 +41,15 @@ const fn row_outcome() -> Column {
     Column { words, ..column("OUTCOME", "/outcome") }
 }
 
+/// The transport that a mail waits for, in the words for what a run waits for.
+const fn waits_for() -> Column {
+    let words = |row: &Value| match text(row, "waits_for") {
+        "smtp" => Some("mail server"),
+        _ => None,
+    };
+    Column { words, ..minor("WAITS FOR", "/waits_for") }
+}
+
 impl Column {
     /// The column with other words for some values.
     pub(super) const fn worded(self, words: fn(&Value) -> Option<&'static str>) -> Self {
@@ -131,7 +140,7 @@ pub(super) const NOTIFICATIONS: &[Column] = &[
     minor("USER", "/user"),
     column("STATE", "/state"),
     column("REASON", "/reason"),
-    minor("WAITS FOR", "/waits_for"),
+    waits_for(),
     minor("NEXT TRY", "/next_try"),
     minor("REQUESTED AT", "/requested_at"),
     minor("CHANGED AT", "/at"),

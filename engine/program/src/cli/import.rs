@@ -17,8 +17,9 @@ use super::list;
 use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
-use super::words::{counted, pair, quoted};
+use super::words::{pair, quoted};
 
+mod mails;
 mod preview;
 mod report;
 
@@ -181,7 +182,7 @@ impl Import {
         if self.dialect == OFFICE_CHAT {
             note_missing_admin(session).await?;
         }
-        note_mails(session, &row).await?;
+        mails::note(session, &row).await?;
         let failed = exit_counts::of_run(session, text(&row, "run")).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
     }
@@ -326,34 +327,6 @@ async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Fai
             };
             run_report::print(session, &run, Some(shown)).await?;
         }
-    }
-    Ok(())
-}
-
-/// The newest mails among which those about an import are searched: mails of its run may be newer, and it may welcome
-/// many people.
-const MAILS_COMPARED: usize = 1_000;
-
-/// Says that mails about an import show a placeholder, and how many have failed.
-async fn note_mails(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
-    let import = text(row, "import");
-    let mut mails = session.rows("notifications", json!({}), Some(MAILS_COMPARED)).await?;
-    mails.retain(|mail| text(mail, "key").contains(import));
-    if mails.is_empty() {
-        return Ok(());
-    }
-    // A run has said it already.
-    if text(row, "run").is_empty() {
-        watch::note_placeholders(session, watch::has_links(&mails)).await;
-    }
-    let failed = mails.iter().filter(|mail| text(mail, "state") == "failed").count() as u64;
-    if failed > 0 {
-        session.out.remark(&format!(
-            "{} about this import failed: boarding notifications --state failed {} (shows why); to send all failed mails again: boarding notifications resend --state failed {}",
-            counted(failed, "mail", "mails"),
-            session.location_options(),
-            session.sending_options()
-        ));
     }
     Ok(())
 }

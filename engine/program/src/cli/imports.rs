@@ -159,7 +159,11 @@ impl Imports {
 
 impl Rows {
     async fn run(self, session: &Session<'_>) -> CliResult {
+        let is_latest = self.id == "latest";
         let id = latest::import(session, self.id).await?;
+        if is_latest {
+            latest::say_undone(session, &id).await?;
+        }
         // OCM calls created users inserted.
         let outcome = self.outcome.map(|outcome| match outcome.as_str() {
             "inserted" => "created".to_owned(),

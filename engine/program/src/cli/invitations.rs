@@ -12,6 +12,7 @@ use super::known::Known;
 use super::list::{self, Limit};
 use super::session::Session;
 use super::start;
+use super::unreached;
 use super::words::counted;
 
 /// Accounts that were moved to another organization.
@@ -183,8 +184,13 @@ impl Invitations {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, user, limit }) => {
                 Known::User.remark(session, user.as_deref()).await?;
-                let params = json!({"state": state, "user": user});
-                list::show(session, "invitations", params, limit, INVITATIONS).await
+                let params = json!({"state": &state, "user": &user});
+                let done = list::show(session, "invitations", params, limit, INVITATIONS).await?;
+                let shows_present = session.check_current("invitations").is_ok();
+                if shows_present && state.is_none_or(|state| state == "failed") {
+                    unreached::note(session, user.as_deref()).await?;
+                }
+                Ok(done)
             }
             Verb::Resend(resend) => resend.run(session).await,
             Verb::Revoke { user, channel } => {
@@ -329,9 +335,10 @@ fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bo
     if code == Code::NumberInsufficientInDestination.as_str() {
         out.line(&format!("numbers in {dest}: {numbers}"));
     }
-    out.table(JUDGED, &judged);
+    // The advice is about the lines above, and the table may be long.
     if let Some(advice) = out.advice(code, &Value::Null) {
-        out.note(advice.as_str());
+        out.line(&format!("  {advice}"));
     }
+    out.table(JUDGED, &judged);
     out.note("nothing was moved: a move takes all accounts that are named, or none");
 }

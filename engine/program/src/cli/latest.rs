@@ -1,11 +1,14 @@
 //! Resolves the word `latest` to the id of the newest import, run, report or archive of pictures.
 
 use boarding_commands::values::{Code, ImportId, Refusal};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::fields::text;
 use super::session::Session;
+
+/// The most retries of retries that are followed to the import of the first run.
+const RETRIES_FOLLOWED: usize = 100;
 
 /// The id of the newest import for `latest`, and any other id unchanged.
 pub(super) async fn import(session: &Session<'_>, id: String) -> Result<String, Failure> {
@@ -48,6 +51,37 @@ pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(),
         session
             .out
             .note(&format!("the newest import {id}, {file}, is undone; an older one is used"));
+    }
+    Ok(())
+}
+
+/// Says that the newest import is undone, and which one is the newest of the others. A run of `latest` uses that one.
+pub(super) async fn say_undone(session: &Session<'_>, import: &str) -> Result<(), Failure> {
+    let row = session.row("import", json!({"import": import})).await?;
+    if text(&row, "state") != "undone" {
+        return Ok(());
+    }
+    let actor = session.engine.actor(&session.company).await;
+    let completed = actor.inspect(|company| company.latest_import).await.flatten();
+    session.out.note(&match completed {
+        Some(completed) => format!(
+            "the newest import {import}, {}, is undone; the newest one that is not: {completed}",
+            text(&row, "file_name")
+        ),
+        None => format!("no completed import; the last one, {import}, was undone"),
+    });
+    Ok(())
+}
+
+/// Names the import whose people a run was for: a retry invites the people of another run.
+pub(super) async fn say_import_of(session: &Session<'_>, run: &Value) -> Result<(), Failure> {
+    let mut run = run.clone();
+    for _ in 0..RETRIES_FOLLOWED {
+        if let Some(import) = run.pointer("/source/import").and_then(Value::as_str) {
+            return say_import(session, import).await;
+        }
+        let Some(before) = run.pointer("/source/failed_of/run").cloned() else { break };
+        run = session.row("run", json!({"run": before})).await?;
     }
     Ok(())
 }

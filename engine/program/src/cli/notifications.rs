@@ -105,10 +105,50 @@ impl Notifications {
             Verb::Resend(resend) => return resend.run(session).await,
         };
         let params = json!({"kind": list.kind, "state": list.state});
-        let columns = columns::NOTIFICATIONS;
-        list::show_or_write(session, "notifications", params, list.limit, columns, &list.export)
-            .await
+        let (query, columns) = ("notifications", columns::NOTIFICATIONS);
+        if session.out.is_json() || list.export.format().is_some() {
+            let (limit, export) = (list.limit, &list.export);
+            return list::show_or_write(session, query, params, limit, columns, export).await;
+        }
+        let mut rows = session.rows(query, params, list.limit.limit).await?;
+        add_runs(session, &mut rows).await;
+        list::print_rows(session, columns, &rows);
+        Ok(Done::Completely)
     }
+}
+
+/// Adds to the waiting mails about an import the run of the import, as their reason: they are sent after its end.
+async fn add_runs(session: &Session<'_>, mails: &mut [Value]) {
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for mail in mails {
+        let has_reason = mail.get("reason").is_some_and(|reason| !reason.is_null());
+        if text(mail, "state") != "waiting" || has_reason {
+            continue;
+        }
+        // The run that an import requests has the id of the import.
+        let Some(run) = text(mail, "key").split('.').nth(1).map(str::to_owned) else { continue };
+        if !known.contains_key(&run) {
+            let row = session.row("run", json!({"run": run})).await.ok();
+            let reason = row.as_ref().and_then(|row| end_of(session, row));
+            known.insert(run.clone(), reason);
+        }
+        if let Some(Some(reason)) = known.get(&run) {
+            set(mail, "reason", reason.as_str());
+        }
+    }
+}
+
+/// What a mail waits for that is sent after the end of this run. None if the run has ended.
+fn end_of(session: &Session<'_>, run: &Value) -> Option<String> {
+    let (id, state) = (text(run, "run"), text(run, "state"));
+    if !matches!(state, "scheduled" | "pending" | "running") {
+        return None;
+    }
+    let is = match watch::awaited(session, run) {
+        Some(awaited) => format!("waits for the {awaited}"),
+        None => format!("is {state}"),
+    };
+    Some(format!("sent after the end of run {id}, which {is}"))
 }
 
 impl Resend {

@@ -39,6 +39,7 @@ impl Retry {
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let failed_of = latest::run(session, self.id).await?;
         let row = session.row("run", json!({"run": failed_of})).await?;
+        latest::say_import_of(session, &row).await?;
         let outcomes = match (self.failed, self.uncertain) {
             (true, false) => json!(["failed"]),
             (false, true) => json!(["uncertain"]),

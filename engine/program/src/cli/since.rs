@@ -15,17 +15,20 @@ const CAUSES_MAX_ROWS: usize = 100;
 /// changed their people after the import, as the field `changed_by`. Rows whose history cannot be read stay without it,
 /// because the caller has done its work already.
 pub(super) async fn add_causes(session: &Session<'_>, import: &str, rows: &mut [Value]) {
-    let count = rows.len();
     for row in rows.iter_mut() {
         let code = text(row, "undo").split_once(':').and_then(|(_, code)| Code::find(code));
         if let Some(code) = code {
             set(row, "why", code.text());
         }
     }
-    let mut files = HashMap::new();
-    for row in rows.iter_mut().take(CAUSES_MAX_ROWS) {
+    let (mut files, mut kept) = (HashMap::new(), 0);
+    for row in rows.iter_mut() {
         let undo = text(row, "undo");
         let Some(code) = undo.strip_prefix("kept:").and_then(Code::find) else { continue };
+        kept += 1;
+        if kept > CAUSES_MAX_ROWS {
+            continue;
+        }
         let params = json!({"entity": format!("user:{}", text(row, "key"))});
         let Ok(events) = session.rows("history", params, None).await else { continue };
         if let Some(event) = cause(&events, import, code) {
@@ -33,9 +36,9 @@ pub(super) async fn add_causes(session: &Session<'_>, import: &str, rows: &mut [
             set(row, "changed_by", by);
         }
     }
-    if count > CAUSES_MAX_ROWS {
+    if kept > CAUSES_MAX_ROWS {
         session.out.note(&format!(
-            "only the first {CAUSES_MAX_ROWS} rows say what changed them; for another person: boarding history user:USER {}",
+            "only the first {CAUSES_MAX_ROWS} of {kept} kept rows say what changed them; for another person: boarding history user:USER {}",
             session.location_options()
         ));
     }

@@ -10,6 +10,7 @@ use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::run_report;
+use super::runs_ahead;
 use super::session::{Accepted, Session};
 use super::watch;
 use super::{latest, list};
@@ -166,7 +167,8 @@ impl Request {
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
         let mut body = self.body();
         self.options.consent.add_to(&mut body);
-        let preview = previewed(session, "StartBulkIntegration", body).await?;
+        let preview = previewed(session, "StartBulkIntegration", body.clone()).await?;
+        say_import_of_link(session, &body, &preview).await?;
         if !agreed(session, self.verb, self.options.consent, &preview).await? {
             return Ok(None);
         }
@@ -222,6 +224,18 @@ pub(super) async fn previewed(
     session.submit_new(command, body).await
 }
 
+/// Names the import whose people an administrator's link invites: the link does not.
+async fn say_import_of_link(
+    session: &Session<'_>,
+    body: &Value,
+    preview: &Accepted,
+) -> Result<(), Failure> {
+    match body.pointer("/source/token") {
+        Some(_) => latest::say_import(session, &preview.id("import")).await,
+        None => Ok(()),
+    }
+}
+
 /// Shows what a command that requests a run would send, and why it would be refused. Sends nothing.
 pub(super) async fn show_preview(
     session: &Session<'_>,
@@ -230,13 +244,15 @@ pub(super) async fn show_preview(
     mut body: Value,
 ) -> CliResult {
     consent.add_to(&mut body);
-    let preview = previewed(session, command, body).await?;
+    let preview = previewed(session, command, body.clone()).await?;
     let out = session.out;
     if out.is_json() {
         out.document(&preview.document);
         return Ok(Done::Completely);
     }
+    say_import_of_link(session, &body, &preview).await?;
     out.line(&announcement::text(&preview.result));
+    runs_ahead::print(session).await?;
     let refusals = preview.result.get("refusals").and_then(Value::as_array);
     for refusal in refusals.into_iter().flatten() {
         let start = match text(refusal, "when") {

@@ -1,5 +1,6 @@
 //! `boarding import --preview`: prints the outcome of a file, and the command that imports exactly that.
 
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::report::{print_phones, print_rows, print_warned};
@@ -43,6 +44,11 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
     }
     for warning in &plan.warnings {
         out.line(&format!("warning: {}", text_of(&json!(warning))));
+        // The other warnings are about the file, and say themselves what to do.
+        if warning.code == Code::ImportNumbersShort {
+            let advice = out.advice(warning.code.as_str(), &Value::Null);
+            advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
+        }
     }
     let attention = &plan.attention;
     for (outcome, count, rows) in [

@@ -3,7 +3,7 @@
 use boarding_commands::values::Phone;
 use serde_json::{Value, json};
 
-use crate::cli::failure::{CliResult, Failure};
+use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::{number, text};
 use crate::cli::list;
 use crate::cli::session::Session;
@@ -20,28 +20,45 @@ pub(super) async fn kept_back(
     done: &str,
 ) -> CliResult {
     let wanted = text(&body, "number").to_owned();
-    let ended = list::submit_and_print(session, command, body, done).await?;
+    let before = list::version(session).await;
+    let accepted = session.submit(command, body).await?;
+    session.settle().await?;
     if session.out.is_json() {
-        return Ok(ended);
+        session.out.document(&accepted.document);
+        return Ok(Done::Completely);
     }
-    let Ok(phone) = Phone::parse(&wanted) else { return Ok(ended) };
+    // The warning is about the number in this line, so it comes before the receipt.
+    session.out.line(done);
+    if let Some(warning) = shortage(session, &wanted).await? {
+        session.out.warn(&session.out.placed(&warning));
+    }
+    list::print_receipt(session.out, &accepted);
+    if list::changed_nothing(&accepted, before) {
+        session.out.note(list::UNCHANGED);
+    }
+    Ok(Done::Completely)
+}
+
+/// How many invited accounts lack a number in the organization of this number. None if there are enough.
+async fn shortage(session: &Session<'_>, wanted: &str) -> Result<Option<String>, Failure> {
+    let Ok(phone) = Phone::parse(wanted) else { return Ok(None) };
     let params = json!({"search": phone.to_string()});
     let found = session.rows("numbers", params, Some(1)).await?;
     let org_unit = found.first().and_then(|row| row.get("org_unit")).cloned();
     let Some(owner) = owner(session, &org_unit.unwrap_or_default()).await? else {
-        return Ok(ended);
+        return Ok(None);
     };
     let [available, waiting] =
         ["available", "pending_without_number"].map(|name| number(&owner, name));
-    if waiting > available {
-        session.out.warn(&format!(
+    let warning = || {
+        format!(
             "{} for a number {}, and {} available without a tag; {ADD}",
             counted(waiting, "invited account waits", "invited accounts wait"),
             place_of(&owner),
             counted_are(available),
-        ));
-    }
-    Ok(ended)
+        )
+    };
+    Ok((waiting > available).then(warning))
 }
 
 /// Why no number of an organization is suggested, and what to do.
@@ -56,7 +73,8 @@ pub(super) async fn why_none(session: &Session<'_>, org_unit: &Value) -> Result<
         0 => "",
         _ => ", or end a reservation: boarding numbers unreserve NUMBER",
     };
-    Ok(format!("no number is available {}: {used}; {ADD}{unreserve}", place_of(&owner)))
+    let why = format!("no number is available {}: {used}; {ADD}{unreserve}", place_of(&owner));
+    Ok(session.out.placed(&why))
 }
 
 /// The utilisation of an organization, or of the company's own stock. None if it has no numbers.

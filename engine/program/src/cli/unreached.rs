@@ -1,0 +1,53 @@
+//! Names the runs in which people failed before an invitation was made: no invitation shows them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use boarding_commands::company::{Company, LastMail, Recipient, RecipientState, Run, UserId};
+use boarding_commands::event::Channel;
+use boarding_commands::values::{RunId, UserKey};
+
+use super::definition::present;
+use super::failure::Failure;
+use super::session::Session;
+use super::words::counted;
+
+/// The most runs that are named: they fit on a screen.
+const SHOWN_RUNS: usize = 5;
+
+/// Says in which runs people failed whose last invitation was never made, and how to list them. `user` means one person.
+pub(super) async fn note(session: &Session<'_>, user: Option<&str>) -> Result<(), Failure> {
+    let user = user.map(|user| UserKey::new(user).folded());
+    let failed = present(session, move |company| by_run(company, user.as_deref())).await?;
+    for (run, count) in failed.iter().take(SHOWN_RUNS) {
+        session.out.note(&format!(
+            "{} failed before an invitation was made: boarding log {run} --status failed {}",
+            counted(*count, "person", "people"),
+            session.location_options()
+        ));
+    }
+    Ok(())
+}
+
+/// The runs in which people failed without a claim who are in no later run, the newest first, and how many they are.
+fn by_run(company: &Company, user: Option<&str>) -> Vec<(RunId, u64)> {
+    let mut open: BTreeSet<(Channel, UserId)> = BTreeSet::new();
+    for (id, one) in company.users.iter() {
+        if user.is_some_and(|user| one.key().folded() != user) {
+            continue;
+        }
+        let fails = |channel: &&Channel| {
+            let link = one.link(**channel);
+            link.last == LastMail::Failed && !link.linked
+        };
+        open.extend(Channel::ALL.iter().filter(fails).map(|channel| (*channel, id)));
+    }
+    let mut runs: Vec<_> = company.runs.iter().collect();
+    runs.sort_unstable_by_key(|(_, run)| Reverse(run.number));
+    let count = |(id, run): (&RunId, &Run)| {
+        let last = run.recipients.iter().filter(|one| open.remove(&(run.channel, one.user)));
+        let failed = |one: &&Recipient| one.state == RecipientState::Failed && one.attempt == 0;
+        (*id, last.filter(failed).count() as u64)
+    };
+    runs.into_iter().map(count).filter(|(_, failed)| *failed > 0).collect()
+}
