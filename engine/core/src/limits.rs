@@ -48,6 +48,10 @@ pub const FLUSH_AFTER_BATCHES: u32 = 8;
 /// at any time.
 pub const REPAIR_MILLIS: u64 = 1_000;
 
+/// How long opening the store waits for its former user, in milliseconds: the library releases its file a moment after
+/// the last use.
+pub const STORE_RELEASE_MILLIS: u64 = 5_000;
+
 /// How often one process rebuilds damaged read models: more often the disk itself is broken.
 pub const REPAIRS_MAX: u32 = 5;
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
-use boarding_core::read::store::Store;
+use boarding_core::read::store::{Opened, Store};
 use boarding_log::EventLog;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::rows::{MemoryRows, Rows, Table};
@@ -193,6 +194,20 @@ async fn damaged_read_models_are_set_aside_and_rebuilt() {
 }
 
 /// An unfinished snapshot file of sled is removed without a rebuild.
+/// The library releases its file a moment after its last use, for example by a query of an engine that was dropped.
+#[tokio::test]
+async fn store_waits_until_its_file_is_released() {
+    let mut harness = EngineHarness::acme(None).await;
+    harness.close().await;
+    let folder = harness.data().join("derived");
+    let file = fs::File::open(folder.join("db")).unwrap();
+    file.lock().unwrap();
+    let opening = std::thread::spawn(move || Store::open(&folder).unwrap().1);
+    std::thread::sleep(Duration::from_millis(200));
+    file.unlock().unwrap();
+    assert_eq!(opening.join().unwrap(), Opened::Kept);
+}
+
 #[tokio::test]
 async fn unfinished_snapshot_is_removed() {
     let mut harness = with_rows_in_every_table().await;

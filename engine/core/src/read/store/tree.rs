@@ -5,8 +5,10 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};
+use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS, STORE_RELEASE_MILLIS};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +37,18 @@ impl StoreCause {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::FileTooLarge
-                | io::ErrorKind::ReadOnlyFilesystem
-                // A query still uses the file, which is locked.
-                | io::ErrorKind::Other => Remedy::Wait,
+                | io::ErrorKind::ReadOnlyFilesystem => Remedy::Wait,
+                _ if self.is_in_use() => Remedy::Wait,
                 _ => Remedy::Rebuild,
             },
             Self::Damaged => Remedy::Rebuild,
             Self::Closed => Remedy::Wait,
         }
+    }
+
+    /// Whether the file is locked: a query may still use it.
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::Other)
     }
 }
 
@@ -59,14 +65,25 @@ impl From<sled::Error> for StoreCause {
     }
 }
 
-/// Opens the tree in a folder, or creates it.
+/// Opens the tree in a folder, or creates it. Waits for a former user who has not released it yet.
 pub(super) fn open(folder: &Path) -> Result<sled::Db, StoreCause> {
     let config = sled::Config::new()
         .path(folder)
         .cache_capacity(STORE_CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
         .flush_every_ms(Some(STORE_FLUSH_MILLIS));
-    quietly(|| config.open().map_err(StoreCause::from))
+    let start = Instant::now();
+    loop {
+        match quietly(|| config.open().map_err(StoreCause::from)) {
+            Err(cause)
+                if cause.is_in_use()
+                    && start.elapsed() < Duration::from_millis(STORE_RELEASE_MILLIS) =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 thread_local! {
