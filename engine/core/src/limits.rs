@@ -40,9 +40,23 @@ pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 /// notify them at once.
 pub const POLL_LOG_MILLIS: u64 = 200;
 
-/// How often read models are flushed while they catch up, in batches: unflushed data uses memory, which grows
-/// on a slow disk.
-pub const FLUSH_AFTER_BATCHES: u32 = 8;
+/// How many bytes of changed rows stay in memory before they are written: many rows together are written much faster.
+pub const UNWRITTEN_BYTES_MAX: usize = 24 * 1024 * 1024;
+
+/// How long a changed row stays in memory, in milliseconds. After a kill the log gives again what was not written.
+pub const WRITE_AFTER_MILLIS: u64 = 2_000;
+
+/// Changes up to this size, in bytes, are written in one step. Larger ones are first stored as they are.
+pub const ONE_STEP_BYTES_MAX: usize = 256 * 1024;
+
+/// The bytes of blocks that are written in one step: queries wait meanwhile.
+pub const STEP_BYTES: usize = 512 * 1024;
+
+/// The usual size of a block of rows, in bytes.
+pub const BLOCK_BYTES: usize = 6 * 1024;
+
+/// The largest size of a block of more than one row, in bytes, before it is split.
+pub const BLOCK_BYTES_MAX: usize = 9 * 1024;
 
 /// How often the store is tried again while it cannot be opened, in milliseconds: a full disk may get free space
 /// at any time.

@@ -249,12 +249,14 @@ async fn open_tree(harness: &EngineHarness) -> sled::Db {
 /// Sets the version of the table to 0 and adds an invalid row.
 fn change_version(tree: &sled::Db, table: Table) {
     let key = b"\0meta";
-    let (position, mut builds): (u64, std::collections::BTreeMap<u8, (u8, u32)>) =
+    type Builds = std::collections::BTreeMap<u8, (u8, u32)>;
+    let (layout, (position, mut builds), redo_parts): (u32, (u64, Builds), u32) =
         rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
     let build = builds.get_mut(&table.id()).unwrap();
     build.1 = 0;
     tree.insert([&[table.id(), build.0], b"acme\0junk".as_slice()].concat(), "junk").unwrap();
-    tree.insert(key, rmp_serde::to_vec(&(position, builds)).unwrap()).unwrap();
+    tree.insert(key, rmp_serde::to_vec(&(layout, (position, builds), redo_parts)).unwrap())
+        .unwrap();
     tree.flush().unwrap();
 }
 

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use boarding_commands::values::{CommandId, CompanyId};
 use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use tokio::sync::watch;
 
-use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, RETRY_MILLIS};
+use crate::limits::{POLL_LOG_MILLIS, RETRY_MILLIS, UNWRITTEN_BYTES_MAX, WRITE_AFTER_MILLIS};
 use crate::read::store::view::View;
 use crate::read::store::{Meta, Store, StoreError, command_key};
 use boarding_log::{CommandIndex, EventLog, Location, Reader};
@@ -52,6 +52,9 @@ enum ProjectorRequest {
     /// The log has grown.
     Refresh,
     Rebuild(Vec<Table>, mpsc::Sender<Result<(), String>>),
+    /// Write all rows and stop.
+    Close,
+    /// Stop at once, as after a crash.
     Stop,
 }
 
@@ -79,14 +82,14 @@ impl ReadModels {
             notified: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
-        let (retired, unflushed, indexed, repairs) = (Vec::new(), 0, meta.position, 0);
+        let (retired, indexed, repairs) = (Vec::new(), meta.position, 0);
         let follower = Follower {
             log,
             shared: Arc::clone(&shared),
             meta,
             lease,
             retired,
-            unflushed,
+            unwritten_since: None,
             indexed,
             repairs,
             has_swept: false,
@@ -160,24 +163,28 @@ impl ReadModels {
             return Ok(reread.find(company, command));
         }
         drop(reread);
-        let bytes = self.shared.store.get_raw(&command_key(company, command))?;
+        let bytes = self.shared.store.get_row(&command_key(company, command))?;
         Ok(bytes
             .and_then(|bytes| bytes.try_into().ok())
             .map(|bytes| Location(u64::from_be_bytes(bytes))))
     }
 
-    /// Stops the thread after its batch.
+    /// Stops the thread after its batch. Rows that are not written are applied again after the next start.
     pub fn end(&self) {
-        let _ = self.shared.requests.send(ProjectorRequest::Stop);
+        self.send_last(ProjectorRequest::Stop);
+    }
+
+    fn send_last(&self, request: ProjectorRequest) {
+        let _ = self.shared.requests.send(request);
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
     }
 
-    /// Stops the thread after its batch and closes the store cleanly.
+    /// Stops the thread after its batch, writes all rows and closes the store cleanly.
     pub fn stop(&self) {
-        self.end();
+        self.send_last(ProjectorRequest::Close);
         if let Err(error) = self.shared.store.close() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -198,8 +205,8 @@ struct Follower {
     log: Arc<dyn EventLog>,
     shared: Arc<Shared>,
     meta: Meta,
-    /// Batches since the last flush: unflushed data uses memory.
-    unflushed: u32,
+    /// When the oldest change was made that is not written yet.
+    unwritten_since: Option<Instant>,
     /// The lease that every view of the current builds holds.
     lease: Arc<()>,
     /// Replaced builds, and the lease of the views that may still read them.
@@ -266,6 +273,14 @@ impl Follower {
                         _ => Ok(()),
                     })?;
                 }
+                Some(ProjectorRequest::Close) => {
+                    let meta = self.meta.clone();
+                    if let Err(error) = self.write(&meta) {
+                        let text = boarding_log::error_chain(&error);
+                        tracing::warn!(%text, "writing rows failed, they are applied again after the next start");
+                    }
+                    return Ok(());
+                }
                 Some(ProjectorRequest::Stop) | None => return Ok(()),
             }
         }
@@ -274,9 +289,9 @@ impl Follower {
     /// Waits for a message, or until another writer has appended.
     ///
     /// # Errors
-    /// When a query has found damage.
+    /// When a query has found damage, or rows cannot be written.
     fn rest(
-        &self,
+        &mut self,
         received: &mpsc::Receiver<ProjectorRequest>,
     ) -> Result<ProjectorRequest, ProjectError> {
         loop {
@@ -289,7 +304,7 @@ impl Follower {
                 Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
                     return Ok(ProjectorRequest::Refresh);
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Timeout) => self.write_what_is_due()?,
             }
         }
     }
@@ -311,30 +326,43 @@ impl Follower {
         let mut meta = self.meta.clone();
         meta.position = last.recorded.last_position();
         let view = self.shared.store.view(self.meta.clone(), &self.lease);
-        let mut batch = sled::Batch::default();
         let every: Vec<Table> = projectors().map(|one| one.table).collect();
-        stage(&view, &entries, &every, &mut batch)?;
-        for entry in &entries {
+        let mut changes = stage(&view, &entries, &every)?;
+        changes.extend(entries.iter().map(|entry| {
             let commit = &entry.recorded.commit;
-            let key = command_key(&commit.company, commit.command);
-            batch.insert(key, &entry.location.0.to_be_bytes());
-        }
-        self.shared.store.stage_meta(&meta, &mut batch)?;
-        self.shared.store.apply(batch)?;
-        self.unflushed += 1;
-        if self.unflushed >= FLUSH_AFTER_BATCHES {
-            self.shared.store.flush()?;
-            self.unflushed = 0;
-        }
+            let location = entry.location.0.to_be_bytes().as_slice().into();
+            (command_key(&commit.company, commit.command), Some(location))
+        }));
+        self.shared.store.add(changes);
+        self.unwritten_since.get_or_insert_with(Instant::now);
         // Only after the batch: until then, the log alone finds these commands. See `EngineContext::location_of`.
         self.log.forget_commands_up_to(meta.position);
         self.indexed = self.indexed.max(meta.position);
         let is_indexed = meta.position >= self.indexed;
         self.adopt(meta);
+        self.write_what_is_due()?;
         if is_indexed {
             *self.shared.reread.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Ok(true)
+    }
+
+    /// Writes changed rows when they are many, or old.
+    fn write_what_is_due(&mut self) -> Result<(), ProjectError> {
+        let is_old = self
+            .unwritten_since
+            .is_some_and(|since| since.elapsed() >= Duration::from_millis(WRITE_AFTER_MILLIS));
+        if is_old || self.shared.store.unwritten_bytes() >= UNWRITTEN_BYTES_MAX {
+            let meta = self.meta.clone();
+            self.write(&meta)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, meta: &Meta) -> Result<(), ProjectError> {
+        self.shared.store.write(meta)?;
+        self.unwritten_since = None;
+        Ok(())
     }
 
     fn adopt(&mut self, meta: Meta) {
@@ -359,13 +387,11 @@ impl Follower {
             if entries.is_empty() {
                 break;
             }
-            let mut batch = sled::Batch::default();
-            stage(&view, &entries, tables, &mut batch)?;
-            self.shared.store.apply(batch)?;
+            self.shared.store.add(stage(&view, &entries, tables)?);
+            self.unwritten_since.get_or_insert_with(Instant::now);
+            self.write_what_is_due()?;
         }
-        let mut batch = sled::Batch::default();
-        self.shared.store.stage_meta(&meta, &mut batch)?;
-        self.shared.store.apply(batch)?;
+        self.write(&meta)?;
         let before = std::mem::replace(&mut self.lease, lease);
         let builds = tables.iter().map(|&table| (table, old.build(table))).collect();
         self.retired.push(Retired { lease: Arc::downgrade(&before), builds });

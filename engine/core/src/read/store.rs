@@ -11,20 +11,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use boarding_projections::rows::{Table, Visit};
 
+mod block;
 mod folder;
 mod keys;
 mod meta;
+mod packed;
+#[cfg(test)]
+mod tests;
 mod tree;
+mod unwritten;
 pub mod view;
 
 use folder::Trust;
+use meta::StoredMeta;
 use tree::StoreCause;
+use unwritten::Unwritten;
 
 pub(crate) use keys::{
     command as command_key, snapshot as snapshot_key, snapshots as snapshots_prefix,
 };
 pub use meta::{Build, Meta};
 pub use tree::Remedy;
+pub(crate) use unwritten::Change;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +73,7 @@ struct Inner {
     tree: RwLock<Option<sled::Db>>,
     /// What helps against the first failure since the tree was opened.
     failure: Mutex<Option<Remedy>>,
+    unwritten: Unwritten,
 }
 
 impl fmt::Debug for Inner {
@@ -103,11 +112,12 @@ impl Store {
     /// When not even an empty store can be created, except on a full disk.
     pub fn open(folder: &Path) -> Result<(Self, Opened), StoreError> {
         let (tree, failure) = (RwLock::new(None), Mutex::new(None));
-        let store = Self { inner: Arc::new(Inner { folder: folder.to_owned(), tree, failure }) };
+        let (folder, unwritten) = (folder.to_owned(), Unwritten::default());
+        let store = Self { inner: Arc::new(Inner { folder, tree, failure, unwritten }) };
         let mut set_aside = None;
         match store.open_trusted() {
             Ok(true) => return Ok((store, Opened::Kept)),
-            Ok(false) => {}
+            Ok(false) => store.remove_other_layout()?,
             Err(error) if error.remedy() == Remedy::Wait => return Ok((store, Opened::Waiting)),
             Err(_) => {}
         }
@@ -123,7 +133,11 @@ impl Store {
         match folder::trust(&self.inner.folder) {
             Trust::New | Trust::Distrusted => Ok(false),
             Trust::Trusted { position } => {
-                self.reopen()?;
+                self.open_whole_tree()?;
+                if self.has_other_layout()? {
+                    return Ok(false);
+                }
+                self.finish_merge()?;
                 let meta = self.read_meta()?;
                 if position.is_some_and(|position| position != meta.position) {
                     return Ok(false);
@@ -134,11 +148,27 @@ impl Store {
         }
     }
 
-    /// Opens the same folder again.
+    /// Removes rows that another version of the program has written in its own layout: they are not damaged, and a
+    /// rebuild gives them again.
+    fn remove_other_layout(&self) -> Result<(), StoreError> {
+        if self.is_open() && self.has_other_layout()? {
+            tracing::info!(folder = %self, "read models of another version are rebuilt from the log");
+            self.inner.close_tree();
+            folder::make_empty(&self.inner.folder).map_err(|error| self.error("remove", error))?;
+        }
+        Ok(())
+    }
+
+    /// Opens the same folder again. Changes that were not written are forgotten: the log has them.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
+        self.open_whole_tree()?;
+        self.finish_merge()
+    }
+
+    fn open_whole_tree(&self) -> Result<(), StoreError> {
         self.inner.close_tree();
         folder::drop_half_written(&self.inner.folder)
             .map_err(|error| self.error("clean up", error))?;
@@ -163,6 +193,7 @@ impl Store {
 
     fn open_tree(&self) -> Result<(), StoreError> {
         let tree = tree::open(&self.inner.folder).map_err(|cause| self.error("open", cause))?;
+        self.inner.unwritten.clear();
         *self.inner.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
         *self.failure_slot() = None;
         Ok(())
@@ -213,10 +244,13 @@ impl Store {
 
     /// Flushes to the disk. This only limits memory; it is not needed for safety.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.guard("flush", |tree| tree.flush().map(|_| ()))
+        self.guard("flush", |tree| {
+            tree.flush()?;
+            Ok(())
+        })
     }
 
-    /// Flushes and marks the folder as cleanly closed.
+    /// Flushes and marks the folder as cleanly closed. All changes must be written.
     ///
     /// # Errors
     /// When the flush fails. Then the next opening rebuilds if the machine has restarted in between.
@@ -234,7 +268,7 @@ impl Store {
     }
 
     pub(crate) fn apply(&self, batch: sled::Batch) -> Result<(), StoreError> {
-        self.guard("write", move |tree| tree.apply_batch(batch))
+        self.guard("write", move |tree| Ok(tree.apply_batch(batch)?))
     }
 
     /// Calls a function for each key from `from` on that has the prefix.
@@ -259,7 +293,7 @@ impl Store {
     fn guard<T>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(&sled::Db) -> sled::Result<T>,
+        work: impl FnOnce(&sled::Db) -> Result<T, StoreCause>,
     ) -> Result<T, StoreError> {
         let tree = self.inner.tree.read().unwrap_or_else(PoisonError::into_inner).clone();
         let tree = tree.ok_or_else(|| self.error(operation, StoreCause::Closed))?;
@@ -267,7 +301,7 @@ impl Store {
             let done = work(&tree);
             // The last handle of a tree may fail when it is dropped.
             drop(tree);
-            Ok(done?)
+            done
         });
         done.map_err(|cause| {
             self.fail(cause.remedy());
@@ -279,22 +313,26 @@ impl Store {
         StoreError { operation, path: self.inner.folder.clone(), source: source.into() }
     }
 
-    /// Reads the metadata; that of an empty store if there is none.
+    /// Reads the stored metadata; that of an empty store if there is none.
     ///
     /// # Errors
     /// When it cannot be read or decoded.
     pub fn read_meta(&self) -> Result<Meta, StoreError> {
+        Ok(self.read_stored_meta()?.meta)
+    }
+
+    fn has_other_layout(&self) -> Result<bool, StoreError> {
+        Ok(self.get_raw(keys::META)?.is_some_and(|bytes| StoredMeta::is_other_layout(&bytes)))
+    }
+
+    fn read_stored_meta(&self) -> Result<StoredMeta, StoreError> {
         match self.get_raw(keys::META)? {
-            None => Ok(Meta::empty()),
-            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|_| self.damage()),
+            None => Ok(StoredMeta::of(&Meta::empty(), 0)),
+            Some(bytes) => StoredMeta::decode(&bytes).ok_or_else(|| self.damage()),
         }
     }
 
-    pub(crate) fn stage_meta(
-        &self,
-        meta: &Meta,
-        batch: &mut sled::Batch,
-    ) -> Result<(), StoreError> {
+    fn stage_meta(&self, meta: &StoredMeta, batch: &mut sled::Batch) -> Result<(), StoreError> {
         let encoded = rmp_serde::to_vec(meta);
         let bytes = encoded.map_err(|error| self.error("encode", io::Error::other(error)))?;
         batch.insert(keys::META, bytes);
@@ -319,21 +357,5 @@ impl Store {
             }
         }
         Ok(forgotten)
-    }
-
-    /// Removes the rows of an unused build.
-    pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
-        let prefix = keys::build(table, build);
-        let mut all = Vec::new();
-        self.scan_raw(&prefix, &[], &mut |key, _| {
-            all.push(key.to_vec());
-            ControlFlow::Continue(())
-        })?;
-        for keys in all.chunks(10_000) {
-            let mut batch = sled::Batch::default();
-            keys.iter().for_each(|key| batch.remove(key.as_slice()));
-            self.apply(batch)?;
-        }
-        Ok(())
     }
 }

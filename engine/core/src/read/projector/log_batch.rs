@@ -7,7 +7,7 @@ use boarding_projections::rows::{StagedRows, Table};
 use super::ProjectError;
 use crate::limits::PROJECT_EVENTS_MAX;
 use crate::read::store::view::View;
-use crate::read::store::{Store, command_key};
+use crate::read::store::{Change, Store, command_key};
 
 /// Checks that the rows belong to this log.
 ///
@@ -28,7 +28,7 @@ fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), Pr
     let other = ProjectError::OtherLog { seen };
     let Some(Entry { location, recorded }) = log.read_all(seen).next()? else { return Err(other) };
     let key = command_key(&recorded.commit.company, recorded.commit.command);
-    let known = store.get_raw(&key)?;
+    let known = store.get_row(&key)?;
     let is_same = recorded.last_position() == seen
         && known.is_some_and(|known| known.as_slice() == location.0.to_be_bytes());
     if is_same { Ok(()) } else { Err(other) }
@@ -51,13 +51,12 @@ pub(super) fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entr
     Ok(entries)
 }
 
-/// Adds the changes of rows by these commits to the batch.
+/// The changes of rows by these commits.
 pub(super) fn stage(
     view: &View,
     entries: &[Entry],
     tables: &[Table],
-    batch: &mut sled::Batch,
-) -> Result<(), ProjectError> {
+) -> Result<Vec<Change>, ProjectError> {
     let mut staged = StagedRows::over(view);
     let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
     for recorded in entries.iter().flat_map(|entry| entry.recorded.events()) {
@@ -65,6 +64,5 @@ pub(super) fn stage(
             projector.apply(&recorded, &mut staged).map_err(ProjectError::Stopped)?;
         }
     }
-    view.stage(staged.into_changes(), batch);
-    Ok(())
+    Ok(view.stored(staged.into_changes()))
 }

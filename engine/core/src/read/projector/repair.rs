@@ -48,7 +48,8 @@ impl Follower {
                 Err(_) => remedy = Remedy::Rebuild,
             }
             match received.recv_timeout(Duration::from_millis(REPAIR_MILLIS)) {
-                Ok(ProjectorRequest::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Ok(ProjectorRequest::Stop | ProjectorRequest::Close)
+                | Err(mpsc::RecvTimeoutError::Disconnected) => {
                     return None;
                 }
                 Ok(ProjectorRequest::Rebuild(_, done)) => drop(done.send(Err(text.clone()))),
@@ -86,7 +87,7 @@ impl Follower {
     fn follow_again(&mut self, meta: Meta) {
         self.lease = Arc::new(());
         self.retired.clear();
-        self.unflushed = 0;
+        self.unwritten_since = None;
         self.has_swept = false;
         self.shared.target.store(self.log.end(), Ordering::Release);
         let is_indexed = meta.position >= self.indexed;

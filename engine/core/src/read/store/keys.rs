@@ -10,10 +10,19 @@ pub(crate) const META: &[u8] = b"\0meta";
 const COMMANDS: u8 = 0xf0;
 /// The first byte of snapshots.
 const SNAPSHOTS: u8 = 0xf1;
+/// The first byte of changes that are stored before they are merged into the blocks.
+const REDO: u8 = 0xf2;
 
 /// A row of a read model: table, build, company, 0, key. A company id has no zero byte.
 pub(crate) fn row(table: Table, build: u8, company: &CompanyId, key: &[u8]) -> Vec<u8> {
     of_company(&[table.id(), build], company, key)
+}
+
+/// The group of a row's key: all before the key inside its company. Rows of one group may share a block.
+pub(crate) fn group(key: &[u8]) -> &[u8] {
+    let head = if key.first() == Some(&COMMANDS) { 1 } else { 2 };
+    let company = key.iter().skip(head).position(|byte| *byte == 0);
+    company.and_then(|length| key.get(..=head + length)).unwrap_or(key)
 }
 
 /// The prefix of all rows of one build of a table.
@@ -24,6 +33,17 @@ pub(crate) fn build(table: Table, build: u8) -> [u8; 2] {
 /// The index entry of a command.
 pub(crate) fn command(company: &CompanyId, command: CommandId) -> Vec<u8> {
     of_company(&[COMMANDS], company, &command.0.0.to_be_bytes())
+}
+
+/// One part of the changes that are being merged.
+pub(crate) fn redo(part: u32) -> [u8; 5] {
+    let [a, b, c, d] = part.to_be_bytes();
+    [REDO, a, b, c, d]
+}
+
+/// The prefix of all parts of the changes that are being merged.
+pub(crate) fn redos() -> [u8; 1] {
+    [REDO]
 }
 
 /// One part of the snapshot of a company.

@@ -15,6 +15,34 @@ pub struct Meta {
     builds: BTreeMap<u8, Build>,
 }
 
+/// The metadata as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredMeta {
+    /// How rows are stored. A number that another program does not know, so that it builds rows of its own.
+    layout: u32,
+    pub meta: Meta,
+    /// The number of parts of changes that are to be merged.
+    pub redo_parts: u32,
+}
+
+/// Rows are packed in blocks. The first layout, a row in each value, had only the metadata.
+const LAYOUT: u32 = 2;
+
+impl StoredMeta {
+    pub(super) fn of(meta: &Meta, redo_parts: u32) -> Self {
+        Self { layout: LAYOUT, meta: meta.clone(), redo_parts }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        rmp_serde::from_slice::<Self>(bytes).ok().filter(|stored| stored.layout == LAYOUT)
+    }
+
+    /// Whether it is the metadata of the first layout.
+    pub(super) fn is_other_layout(bytes: &[u8]) -> bool {
+        rmp_serde::from_slice::<Meta>(bytes).is_ok()
+    }
+}
+
 /// One build of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {

@@ -19,6 +19,8 @@ pub(crate) enum StoreCause {
     Damaged,
     #[error("they are being repaired")]
     Closed,
+    #[error("a row is too long")]
+    TooLong,
 }
 
 /// What helps against a failure.
@@ -42,6 +44,7 @@ impl StoreCause {
                 _ => Remedy::Rebuild,
             },
             Self::Damaged => Remedy::Rebuild,
+            Self::TooLong => Remedy::Rebuild,
             Self::Closed => Remedy::Wait,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use boarding_commands::values::CompanyId;
 use boarding_projections::rows::{RowChange, Rows, RowsError, Table, Visit};
 
-use super::{Meta, Store, keys};
+use super::{Change, Meta, Store, keys};
 
 /// The rows of one build of each table.
 #[derive(Debug, Clone)]
@@ -28,20 +28,12 @@ impl View {
         self.meta.position
     }
 
-    /// Adds changes of rows to a batch.
-    pub(crate) fn stage(&self, changes: impl Iterator<Item = RowChange>, batch: &mut sled::Batch) {
-        for change in changes {
-            let key = keys::row(
-                change.table,
-                self.meta.build(change.table),
-                &change.company,
-                &change.key,
-            );
-            match change.row {
-                Some(row) => batch.insert(key, row),
-                None => batch.remove(key),
-            }
-        }
+    /// The changes as the store takes them.
+    pub(crate) fn stored(&self, changes: impl Iterator<Item = RowChange>) -> Vec<Change> {
+        let stored = changes.map(|RowChange { table, company, key, row }| {
+            (keys::row(table, self.meta.build(table), &company, &key), row.map(Into::into))
+        });
+        stored.collect()
     }
 }
 
@@ -53,7 +45,7 @@ impl Rows for View {
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError> {
         let key = keys::row(table, self.meta.build(table), company, key);
-        self.store.get_raw(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
+        self.store.get_row(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
     }
 
     fn scan(
@@ -71,7 +63,7 @@ impl Rows for View {
         let mut visit =
             |key: &[u8], row: &[u8]| visit(key.get(base.len()..).unwrap_or_default(), row);
         self.store
-            .scan_raw(&prefix, &from, &mut visit)
+            .scan_rows(&prefix, &from, &mut visit)
             .map_err(|cause| RowsError::Store { table, cause: cause.into() })
     }
 }

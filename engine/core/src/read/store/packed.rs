@@ -1,0 +1,333 @@
+//! Rows of the store: changes in memory over blocks in the tree.
+//!
+//! A read looks at the changes first and then at the tree, so a change that is written in between is not missed.
+//! Only one thread writes. It merges changes into blocks; many changes are first stored as they are, together with the
+//! metadata, so a kill in the middle of the merge loses nothing.
+
+use std::iter::Peekable;
+use std::ops::{Bound, ControlFlow};
+
+use boarding_projections::rows::{Table, Visit};
+use sled::{Batch, IVec};
+
+use super::block::{self, NewBlock, Packer};
+use super::meta::StoredMeta;
+use super::unwritten::{self, Change, Changes, Row};
+use super::{Meta, Store, StoreCause, StoreError, keys};
+use crate::limits::{ONE_STEP_BYTES_MAX, STEP_BYTES};
+
+impl Store {
+    /// The bytes of a row.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn get_row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(change) = self.inner.unwritten.get(key) {
+            return Ok(change.map(|row| row.to_vec()));
+        }
+        let group = keys::group(key);
+        let wanted = key.get(group.len()..).unwrap_or_default();
+        self.guard("read", |tree| {
+            let Some((_, block)) = block_of(tree, group, key)? else { return Ok(None) };
+            Ok(block::find(&block, wanted)?.map(<[u8]>::to_vec))
+        })
+    }
+
+    /// Calls a function for each row from `from` on that has the prefix. The prefix contains a whole group.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn scan_rows(
+        &self,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        let mut from = Bound::Included(from.max(prefix).to_vec());
+        loop {
+            let window = self.inner.unwritten.window(from.as_ref().map(Vec::as_slice), prefix);
+            let range = Range { prefix, from: from.as_ref(), end: window.end.as_deref() };
+            let done = self.guard("read", |tree| {
+                Merged { changes: window.changes.into_iter().peekable(), visit: &mut *visit }
+                    .read(tree, &range)
+            })?;
+            match window.end {
+                Some(end) if done.is_continue() => from = Bound::Excluded(end),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Adds changes of rows. They are visible at once, all of them or none.
+    pub(crate) fn add(&self, changes: Vec<Change>) {
+        self.inner.unwritten.add(changes);
+    }
+
+    /// The bytes of rows that are not in the tree yet.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.inner.unwritten.bytes()
+    }
+
+    /// Writes all changes, and the metadata that belongs to them.
+    ///
+    /// # Errors
+    /// When the tree cannot be written. Then the store is to be opened again.
+    pub(crate) fn write(&self, meta: &Meta) -> Result<(), StoreError> {
+        let changes = self.inner.unwritten.begin_writing();
+        let bytes: usize = changes.iter().map(|(key, row)| key.len() + length(row.as_ref())).sum();
+        let mut last = Batch::default();
+        self.stage_meta(&StoredMeta::of(meta, 0), &mut last)?;
+        if bytes <= ONE_STEP_BYTES_MAX {
+            self.guard("write", |tree| {
+                merge(tree, &changes, &mut last, usize::MAX)?;
+                Ok(tree.apply_batch(last)?)
+            })?;
+        } else {
+            let parts = self.store_changes(&changes, meta)?;
+            self.guard("write", |tree| {
+                let mut batch = Batch::default();
+                merge(tree, &changes, &mut batch, STEP_BYTES)?;
+                Ok(tree.apply_batch(batch)?)
+            })?;
+            (0..parts).for_each(|part| last.remove(&keys::redo(part)));
+            self.apply(last)?;
+            self.flush()?;
+        }
+        self.inner.unwritten.end_writing();
+        Ok(())
+    }
+
+    /// Stores the changes as they are. From then on a kill does not lose them. Returns the number of parts.
+    pub(super) fn store_changes(&self, changes: &Changes, meta: &Meta) -> Result<u32, StoreError> {
+        let (mut parts, mut bytes) = (0, Vec::new());
+        let put = |part: &mut Vec<u8>, parts: &mut u32| {
+            let mut batch = Batch::default();
+            batch.insert(&keys::redo(*parts), std::mem::take(part));
+            *parts += 1;
+            self.apply(batch)
+        };
+        for (key, row) in changes {
+            unwritten::encode(key, row.as_deref(), &mut bytes)
+                .map_err(|cause| self.error("write", cause))?;
+            if bytes.len() >= STEP_BYTES {
+                put(&mut bytes, &mut parts)?;
+            }
+        }
+        put(&mut bytes, &mut parts)?;
+        let mut batch = Batch::default();
+        self.stage_meta(&StoredMeta::of(meta, parts), &mut batch)?;
+        self.apply(batch)?;
+        Ok(parts)
+    }
+
+    /// Finishes a merge that a kill has interrupted, and removes what is left of one that was not begun.
+    ///
+    /// # Errors
+    /// When the tree cannot be read or written.
+    pub(super) fn finish_merge(&self) -> Result<(), StoreError> {
+        let stored = self.read_stored_meta()?;
+        let mut parts = Vec::new();
+        self.scan_raw(&keys::redos(), &[], &mut |key, part| {
+            parts.push((key.to_vec(), part.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let to_merge = usize::try_from(stored.redo_parts).unwrap_or(usize::MAX);
+        if to_merge > 0 && to_merge != parts.len() {
+            return Err(self.damage());
+        }
+        for (_, part) in parts.iter().take(to_merge) {
+            let changes = unwritten::decode(part).map_err(|_| self.damage())?;
+            self.add(changes);
+        }
+        if to_merge > 0 {
+            self.write(&stored.meta)?;
+        }
+        let mut batch = Batch::default();
+        parts.iter().for_each(|(key, _)| batch.remove(key.as_slice()));
+        self.apply(batch)
+    }
+
+    /// Removes the rows of an unused build.
+    pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
+        let prefix = keys::build(table, build);
+        self.inner.unwritten.forget_prefix(&prefix);
+        let mut all = Vec::new();
+        self.scan_raw(&prefix, &[], &mut |key, _| {
+            all.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        for keys in all.chunks(10_000) {
+            let mut batch = Batch::default();
+            keys.iter().for_each(|key| batch.remove(key.as_slice()));
+            self.apply(batch)?;
+        }
+        Ok(())
+    }
+}
+
+fn length(row: Option<&Row>) -> usize {
+    row.map_or(0, |row| row.len())
+}
+
+/// The block that has the key, or would have it: its key is the last one of the group that is not above.
+fn block_of(tree: &sled::Db, group: &[u8], key: &[u8]) -> Result<Option<(IVec, IVec)>, StoreCause> {
+    Ok(tree.range(group..=key).next_back().transpose()?)
+}
+
+/// The rows to read.
+struct Range<'a> {
+    prefix: &'a [u8],
+    from: Bound<&'a Vec<u8>>,
+    /// The last key; without one all keys of the prefix.
+    end: Option<&'a [u8]>,
+}
+
+impl Range<'_> {
+    fn is_before(&self, key: &[u8]) -> bool {
+        match self.from {
+            Bound::Included(from) => key < from.as_slice(),
+            Bound::Excluded(from) => key <= from.as_slice(),
+            Bound::Unbounded => false,
+        }
+    }
+
+    fn is_beyond(&self, key: &[u8]) -> bool {
+        self.end.is_some_and(|end| key > end) || !key.starts_with(self.prefix)
+    }
+}
+
+/// Visits rows of the tree and changes in the order of their keys.
+struct Merged<'a, 'v> {
+    changes: Peekable<std::collections::btree_map::IntoIter<Vec<u8>, Option<Row>>>,
+    visit: &'a mut Visit<'v>,
+}
+
+impl Merged<'_, '_> {
+    fn read(mut self, tree: &sled::Db, range: &Range<'_>) -> Result<ControlFlow<()>, StoreCause> {
+        let group = keys::group(range.prefix);
+        let (Bound::Included(from) | Bound::Excluded(from)) = range.from else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let first =
+            block_of(tree, group, from)?.map_or_else(|| from.as_slice().into(), |(key, _)| key);
+        let (mut key, mut last) = (group.to_vec(), Vec::new());
+        'blocks: for entry in tree.range(first..) {
+            let (block_key, block) = entry?;
+            if !block_key.starts_with(group) {
+                break;
+            }
+            for row in block::rows(&block) {
+                let (rest, row) = row?;
+                key.truncate(group.len());
+                key.extend_from_slice(rest);
+                // A block that was split meanwhile shows its second half again.
+                if range.is_before(&key) || key <= last {
+                    continue;
+                }
+                if range.is_beyond(&key) {
+                    break 'blocks;
+                }
+                if self.row(&key, row).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                last.clone_from(&key);
+            }
+        }
+        Ok(self.rest())
+    }
+
+    /// Visits the changes before a row of the tree, then the row or its change.
+    fn row(&mut self, key: &[u8], row: &[u8]) -> ControlFlow<()> {
+        while let Some((changed, change)) =
+            self.changes.next_if(|(changed, _)| changed.as_slice() <= key)
+        {
+            if let Some(new) = &change {
+                (self.visit)(&changed, new)?;
+            }
+            if changed == key {
+                return ControlFlow::Continue(());
+            }
+        }
+        (self.visit)(key, row)
+    }
+
+    /// Visits the changes after the last row of the tree.
+    fn rest(self) -> ControlFlow<()> {
+        for (key, change) in self.changes {
+            if let Some(row) = &change {
+                (self.visit)(&key, row)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Merges changes into blocks. Adds them to the batch; writes it, and begins another, when it has `step` bytes.
+fn merge(
+    tree: &sled::Db,
+    changes: &Changes,
+    batch: &mut Batch,
+    step: usize,
+) -> Result<(), StoreCause> {
+    let mut rest = changes.iter().peekable();
+    let mut bytes = 0;
+    while let Some((key, _)) = rest.peek() {
+        let group = keys::group(key);
+        let old = block_of(tree, group, key)?;
+        let begin = old.as_ref().map_or_else(
+            || Bound::Included(key.as_slice()),
+            |(key, _)| Bound::Excluded(key.as_ref()),
+        );
+        let next = tree.range::<&[u8], _>((begin, Bound::Unbounded)).keys().next().transpose()?;
+        let next = next.filter(|next| next.starts_with(group));
+        let block = old.as_ref().map_or(&[][..], |(_, block)| block.as_ref());
+        let mut packer = Packer::default();
+        let mut before = block::rows(block).peekable();
+        while let Some((key, change)) = rest.next_if(|(key, _)| {
+            key.starts_with(group)
+                && next.as_ref().is_none_or(|next| key.as_slice() < next.as_ref())
+        }) {
+            let key = key.get(group.len()..).unwrap_or_default();
+            // A damaged entry is taken too, and is found here.
+            while let Some(row) =
+                before.next_if(|row| row.as_ref().is_ok_and(|(old, _)| *old <= key) || row.is_err())
+            {
+                let (old, row) = row?;
+                if old < key {
+                    packer.push(old, row)?;
+                }
+            }
+            if let Some(row) = change {
+                packer.push(key, row)?;
+            }
+        }
+        for row in before {
+            let (key, row) = row?;
+            packer.push(key, row)?;
+        }
+        let blocks = packer.into_blocks();
+        bytes += blocks.iter().map(|block| block.bytes.len()).sum::<usize>();
+        put_blocks(batch, group, old.map(|(key, _)| key), blocks);
+        if bytes >= step {
+            tree.apply_batch(std::mem::take(batch))?;
+            bytes = 0;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces a block by others, or puts the first ones. The first keeps the key of the old one.
+fn put_blocks(batch: &mut Batch, group: &[u8], mut old: Option<IVec>, blocks: Vec<NewBlock>) {
+    if blocks.is_empty()
+        && let Some(key) = &old
+    {
+        batch.remove(key);
+    }
+    for block in blocks {
+        let key = old.take().unwrap_or_else(|| [group, &block.first].concat().into());
+        batch.insert(key, block.bytes);
+    }
+}
