@@ -43,8 +43,9 @@ pub const POLL_LOG_MILLIS: u64 = 200;
 /// How many bytes of changed rows stay in memory before they are written: many rows together are written much faster.
 pub const UNWRITTEN_BYTES_MAX: usize = 24 * 1024 * 1024;
 
-/// How long a changed row stays in memory, in milliseconds. After a kill the log gives again what was not written.
-pub const WRITE_AFTER_MILLIS: u64 = 2_000;
+/// How many batches of changed rows stay in memory, if no pause comes before. After a kill the log gives again what was
+/// not written.
+pub const UNWRITTEN_BATCHES_MAX: u32 = 256;
 
 /// Changes up to this size, in bytes, are written in one step. Larger ones are first stored as they are.
 pub const ONE_STEP_BYTES_MAX: usize = 256 * 1024;

@@ -4,7 +4,6 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use boarding_core::read::store::{Opened, Store};
@@ -203,7 +202,8 @@ async fn store_waits_until_its_file_is_released() {
     let file = fs::File::open(folder.join("db")).unwrap();
     file.lock().unwrap();
     let opening = std::thread::spawn(move || Store::open(&folder).unwrap().1);
-    std::thread::sleep(Duration::from_millis(200));
+    // Takes longer than one try.
+    drop(EngineHarness::acme(None).await);
     file.unlock().unwrap();
     assert_eq!(opening.join().unwrap(), Opened::Kept);
 }
@@ -250,12 +250,12 @@ async fn open_tree(harness: &EngineHarness) -> sled::Db {
 fn change_version(tree: &sled::Db, table: Table) {
     let key = b"\0meta";
     type Builds = std::collections::BTreeMap<u8, (u8, u32)>;
-    let (layout, (position, mut builds), redo_parts): (u32, (u64, Builds), u32) =
+    let (layout, (position, mut builds), write, redo_parts): (u32, (u64, Builds), u64, u32) =
         rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
     let build = builds.get_mut(&table.id()).unwrap();
     build.1 = 0;
     tree.insert([&[table.id(), build.0], b"acme\0junk".as_slice()].concat(), "junk").unwrap();
-    tree.insert(key, rmp_serde::to_vec(&(layout, (position, builds), redo_parts)).unwrap())
+    tree.insert(key, rmp_serde::to_vec(&(layout, (position, builds), write, redo_parts)).unwrap())
         .unwrap();
     tree.flush().unwrap();
 }

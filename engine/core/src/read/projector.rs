@@ -3,22 +3,24 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use boarding_commands::values::{CommandId, CompanyId};
 use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use tokio::sync::watch;
 
-use crate::limits::{POLL_LOG_MILLIS, RETRY_MILLIS, UNWRITTEN_BYTES_MAX, WRITE_AFTER_MILLIS};
+use crate::limits::{POLL_LOG_MILLIS, RETRY_MILLIS};
 use crate::read::store::view::View;
 use crate::read::store::{Meta, Store, StoreError, command_key};
 use boarding_log::{CommandIndex, EventLog, Location, Reader};
 
 mod error;
 mod log_batch;
+mod rebuild;
 mod repair;
 mod seen;
+mod write_behind;
 
 pub use error::ProjectError;
 use log_batch::{check_log, next_entries, stage};
@@ -89,7 +91,7 @@ impl ReadModels {
             meta,
             lease,
             retired,
-            unwritten_since: None,
+            unwritten_batches: 0,
             indexed,
             repairs,
             has_swept: false,
@@ -205,8 +207,8 @@ struct Follower {
     log: Arc<dyn EventLog>,
     shared: Arc<Shared>,
     meta: Meta,
-    /// When the oldest change was made that is not written yet.
-    unwritten_since: Option<Instant>,
+    /// The batches that are not written yet.
+    unwritten_batches: u32,
     /// The lease that every view of the current builds holds.
     lease: Arc<()>,
     /// Replaced builds, and the lease of the views that may still read them.
@@ -274,8 +276,7 @@ impl Follower {
                     })?;
                 }
                 Some(ProjectorRequest::Close) => {
-                    let meta = self.meta.clone();
-                    if let Err(error) = self.write(&meta) {
+                    if let Err(error) = self.write_all() {
                         let text = boarding_log::error_chain(&error);
                         tracing::warn!(%text, "writing rows failed, they are applied again after the next start");
                     }
@@ -304,7 +305,7 @@ impl Follower {
                 Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
                     return Ok(ProjectorRequest::Refresh);
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => self.write_what_is_due()?,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.write_all()?,
             }
         }
     }
@@ -334,35 +335,17 @@ impl Follower {
             (command_key(&commit.company, commit.command), Some(location))
         }));
         self.shared.store.add(changes);
-        self.unwritten_since.get_or_insert_with(Instant::now);
+        self.unwritten_batches += 1;
         // Only after the batch: until then, the log alone finds these commands. See `EngineContext::location_of`.
         self.log.forget_commands_up_to(meta.position);
         self.indexed = self.indexed.max(meta.position);
         let is_indexed = meta.position >= self.indexed;
         self.adopt(meta);
-        self.write_what_is_due()?;
+        self.write_when_many()?;
         if is_indexed {
             *self.shared.reread.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Ok(true)
-    }
-
-    /// Writes changed rows when they are many, or old.
-    fn write_what_is_due(&mut self) -> Result<(), ProjectError> {
-        let is_old = self
-            .unwritten_since
-            .is_some_and(|since| since.elapsed() >= Duration::from_millis(WRITE_AFTER_MILLIS));
-        if is_old || self.shared.store.unwritten_bytes() >= UNWRITTEN_BYTES_MAX {
-            let meta = self.meta.clone();
-            self.write(&meta)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, meta: &Meta) -> Result<(), ProjectError> {
-        self.shared.store.write(meta)?;
-        self.unwritten_since = None;
-        Ok(())
     }
 
     fn adopt(&mut self, meta: Meta) {
@@ -370,44 +353,5 @@ impl Follower {
         let view = self.shared.store.view(self.meta.clone(), &self.lease);
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         self.shared.seen.report(Ok(self.meta.position));
-    }
-
-    /// Rebuilds tables up to the position of the others.
-    fn rebuild(&mut self, tables: &[Table]) -> Result<(), ProjectError> {
-        let old = self.meta.clone();
-        let meta = old.rebuilt(tables);
-        for &table in tables {
-            self.shared.store.remove_build(table, meta.build(table))?;
-        }
-        let lease = Arc::new(());
-        let view = self.shared.store.view(meta.clone(), &lease);
-        let mut reader = self.log.read_all(1);
-        loop {
-            let entries = next_entries(&mut *reader, meta.position)?;
-            if entries.is_empty() {
-                break;
-            }
-            self.shared.store.add(stage(&view, &entries, tables)?);
-            self.unwritten_since.get_or_insert_with(Instant::now);
-            self.write_what_is_due()?;
-        }
-        self.write(&meta)?;
-        let before = std::mem::replace(&mut self.lease, lease);
-        let builds = tables.iter().map(|&table| (table, old.build(table))).collect();
-        self.retired.push(Retired { lease: Arc::downgrade(&before), builds });
-        self.adopt(meta);
-        Ok(())
-    }
-
-    /// Removes replaced builds that no query reads any more.
-    fn sweep(&mut self) -> Result<(), ProjectError> {
-        let (over, read) = std::mem::take(&mut self.retired)
-            .into_iter()
-            .partition(|one| one.lease.strong_count() == 0);
-        self.retired = read;
-        for (table, build) in Vec::into_iter(over).flat_map(|one: Retired| one.builds) {
-            self.shared.store.remove_build(table, build)?;
-        }
-        Ok(())
     }
 }

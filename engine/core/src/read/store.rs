@@ -159,15 +159,6 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the same folder again. Changes that were not written are forgotten: the log has them.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
-        self.open_whole_tree()?;
-        self.finish_merge()
-    }
-
     fn open_whole_tree(&self) -> Result<(), StoreError> {
         self.inner.close_tree();
         folder::drop_half_written(&self.inner.folder)
@@ -188,12 +179,12 @@ impl Store {
         }
         folder::make_empty(folder).map_err(failed("make a folder for"))?;
         self.open_tree()?;
+        self.inner.unwritten.begin_after(0);
         folder::mark_open(folder).map_err(failed("mark"))
     }
 
     fn open_tree(&self) -> Result<(), StoreError> {
         let tree = tree::open(&self.inner.folder).map_err(|cause| self.error("open", cause))?;
-        self.inner.unwritten.clear();
         *self.inner.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
         *self.failure_slot() = None;
         Ok(())
@@ -327,7 +318,7 @@ impl Store {
 
     fn read_stored_meta(&self) -> Result<StoredMeta, StoreError> {
         match self.get_raw(keys::META)? {
-            None => Ok(StoredMeta::of(&Meta::empty(), 0)),
+            None => Ok(StoredMeta::of(&Meta::empty(), 0, 0)),
             Some(bytes) => StoredMeta::decode(&bytes).ok_or_else(|| self.damage()),
         }
     }

@@ -64,11 +64,10 @@ impl Follower {
         Some(Ok(()))
     }
 
-    /// Opens the same rows again, if they still belong to the log.
+    /// Opens the same rows again, if they still belong to the log. Changes that could not be written are written now.
     fn reopen(&self) -> Result<Meta, StoreError> {
         let store = &self.shared.store;
-        store.reopen()?;
-        let meta = store.read_meta()?;
+        let meta = store.reopen(&self.meta)?;
         check_log(&*self.log, store, meta.position).map_err(|_| store.damage())?;
         store.mark_repaired()?;
         Ok(meta)
@@ -87,7 +86,7 @@ impl Follower {
     fn follow_again(&mut self, meta: Meta) {
         self.lease = Arc::new(());
         self.retired.clear();
-        self.unwritten_since = None;
+        self.unwritten_batches = 0;
         self.has_swept = false;
         self.shared.target.store(self.log.end(), Ordering::Release);
         let is_indexed = meta.position >= self.indexed;

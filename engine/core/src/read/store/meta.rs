@@ -21,6 +21,8 @@ pub(super) struct StoredMeta {
     /// How rows are stored. A number that another program does not know, so that it builds rows of its own.
     layout: u32,
     pub meta: Meta,
+    /// The number of the write that it belongs to.
+    pub write: u64,
     /// The number of parts of changes that are to be merged.
     pub redo_parts: u32,
 }
@@ -29,8 +31,8 @@ pub(super) struct StoredMeta {
 const LAYOUT: u32 = 2;
 
 impl StoredMeta {
-    pub(super) fn of(meta: &Meta, redo_parts: u32) -> Self {
-        Self { layout: LAYOUT, meta: meta.clone(), redo_parts }
+    pub(super) fn of(meta: &Meta, write: u64, redo_parts: u32) -> Self {
+        Self { layout: LAYOUT, meta: meta.clone(), write, redo_parts }
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {

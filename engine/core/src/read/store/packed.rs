@@ -75,15 +75,16 @@ impl Store {
     pub(crate) fn write(&self, meta: &Meta) -> Result<(), StoreError> {
         let changes = self.inner.unwritten.begin_writing();
         let bytes: usize = changes.iter().map(|(key, row)| key.len() + length(row.as_ref())).sum();
+        let number = self.inner.unwritten.next_write();
         let mut last = Batch::default();
-        self.stage_meta(&StoredMeta::of(meta, 0), &mut last)?;
+        self.stage_meta(&StoredMeta::of(meta, number, 0), &mut last)?;
         if bytes <= ONE_STEP_BYTES_MAX {
             self.guard("write", |tree| {
                 merge(tree, &changes, &mut last, usize::MAX)?;
                 Ok(tree.apply_batch(last)?)
             })?;
         } else {
-            let parts = self.store_changes(&changes, meta)?;
+            let parts = self.store_changes(&changes, meta, number)?;
             self.guard("write", |tree| {
                 let mut batch = Batch::default();
                 merge(tree, &changes, &mut batch, STEP_BYTES)?;
@@ -93,12 +94,17 @@ impl Store {
             self.apply(last)?;
             self.flush()?;
         }
-        self.inner.unwritten.end_writing();
+        self.inner.unwritten.end_writing(number);
         Ok(())
     }
 
     /// Stores the changes as they are. From then on a kill does not lose them. Returns the number of parts.
-    pub(super) fn store_changes(&self, changes: &Changes, meta: &Meta) -> Result<u32, StoreError> {
+    pub(super) fn store_changes(
+        &self,
+        changes: &Changes,
+        meta: &Meta,
+        number: u64,
+    ) -> Result<u32, StoreError> {
         let (mut parts, mut bytes) = (0, Vec::new());
         let put = |part: &mut Vec<u8>, parts: &mut u32| {
             let mut batch = Batch::default();
@@ -115,17 +121,35 @@ impl Store {
         }
         put(&mut bytes, &mut parts)?;
         let mut batch = Batch::default();
-        self.stage_meta(&StoredMeta::of(meta, parts), &mut batch)?;
+        self.stage_meta(&StoredMeta::of(meta, number, parts), &mut batch)?;
         self.apply(batch)?;
         Ok(parts)
     }
 
-    /// Finishes a merge that a kill has interrupted, and removes what is left of one that was not begun.
+    /// Opens the same folder again. If the rows are those of the last write, the changes since then are kept
+    /// and written; otherwise the log gives them again. Returns the metadata of the rows.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened or written.
+    pub(crate) fn reopen(&self, meta: &Meta) -> Result<Meta, StoreError> {
+        self.open_whole_tree()?;
+        if self.inner.unwritten.follows(self.read_stored_meta()?.write) {
+            self.write(meta)?;
+            self.flush()?;
+        } else {
+            self.finish_merge()?;
+        }
+        self.read_meta()
+    }
+
+    /// Finishes a merge that a kill has interrupted, and removes what is left of one that was not begun. Forgets changes
+    /// in memory.
     ///
     /// # Errors
     /// When the tree cannot be read or written.
     pub(super) fn finish_merge(&self) -> Result<(), StoreError> {
         let stored = self.read_stored_meta()?;
+        self.inner.unwritten.begin_after(stored.write);
         let mut parts = Vec::new();
         self.scan_raw(&keys::redos(), &[], &mut |key, part| {
             parts.push((key.to_vec(), part.to_vec()));

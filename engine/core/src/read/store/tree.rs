@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS, STORE_RELEASE_MILLIS};
 
@@ -75,19 +75,20 @@ pub(super) fn open(folder: &Path) -> Result<sled::Db, StoreCause> {
         .cache_capacity(STORE_CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
         .flush_every_ms(Some(STORE_FLUSH_MILLIS));
-    let start = Instant::now();
-    loop {
-        match quietly(|| config.open().map_err(StoreCause::from)) {
-            Err(cause)
-                if cause.is_in_use()
-                    && start.elapsed() < Duration::from_millis(STORE_RELEASE_MILLIS) =>
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            opened => return opened,
+    let try_once = || quietly(|| config.open().map_err(StoreCause::from));
+    let mut opened = try_once();
+    for _ in 0..STORE_RELEASE_MILLIS / RELEASE_POLL_MILLIS {
+        if !opened.as_ref().is_err_and(StoreCause::is_in_use) {
+            break;
         }
+        thread::sleep(Duration::from_millis(RELEASE_POLL_MILLIS));
+        opened = try_once();
     }
+    opened
 }
+
+/// How often the file is tried while it is in use, in milliseconds.
+const RELEASE_POLL_MILLIS: u64 = 5;
 
 thread_local! {
     /// Whether this thread is inside the library: its panics are failures of the store.

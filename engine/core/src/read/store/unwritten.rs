@@ -24,6 +24,8 @@ struct Generations {
     bytes: usize,
     /// In the tree at least in part: they stay visible until they are in it as a whole.
     being_written: Arc<Changes>,
+    /// The number of the last whole write of the tree; none before the tree was read.
+    last_write: Option<u64>,
 }
 
 /// The changes of a range of keys.
@@ -41,6 +43,16 @@ impl Unwritten {
 
     fn write(&self) -> RwLockWriteGuard<'_, Generations> {
         self.generations.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next write of the tree.
+    pub(super) fn next_write(&self) -> u64 {
+        self.read().last_write.unwrap_or(0) + 1
+    }
+
+    /// Whether these changes, and those of an unfinished write, follow this write.
+    pub(super) fn follows(&self, write: u64) -> bool {
+        self.read().last_write.is_some_and(|last| write == last || write == last + 1)
     }
 
     /// Adds changes; a query sees all of them or none.
@@ -108,8 +120,10 @@ impl Unwritten {
     }
 
     /// The tree has all changes of the last `begin_writing`.
-    pub(super) fn end_writing(&self) {
-        self.write().being_written = Arc::default();
+    pub(super) fn end_writing(&self, number: u64) {
+        let mut generations = self.write();
+        generations.being_written = Arc::default();
+        generations.last_write = Some(number);
     }
 
     /// Forgets the changes under a prefix.
@@ -122,9 +136,9 @@ impl Unwritten {
         generations.bytes = bytes.sum();
     }
 
-    /// Forgets all changes, because the tree is another one.
-    pub(super) fn clear(&self) {
-        *self.write() = Generations::default();
+    /// Forgets all changes: the tree is another one, as of this write.
+    pub(super) fn begin_after(&self, write: u64) {
+        *self.write() = Generations { last_write: Some(write), ..Generations::default() };
     }
 }
 

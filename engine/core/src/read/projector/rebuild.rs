@@ -1,0 +1,49 @@
+//! Rebuilds tables beside the current ones, and removes replaced builds.
+
+use std::sync::Arc;
+
+use boarding_projections::rows::Table;
+
+use super::log_batch::{next_entries, stage};
+use super::{Follower, ProjectError, Retired};
+
+impl Follower {
+    /// Rebuilds tables up to the position of the others.
+    pub(super) fn rebuild(&mut self, tables: &[Table]) -> Result<(), ProjectError> {
+        let old = self.meta.clone();
+        let meta = old.rebuilt(tables);
+        for &table in tables {
+            self.shared.store.remove_build(table, meta.build(table))?;
+        }
+        let lease = Arc::new(());
+        let view = self.shared.store.view(meta.clone(), &lease);
+        let mut reader = self.log.read_all(1);
+        loop {
+            let entries = next_entries(&mut *reader, meta.position)?;
+            if entries.is_empty() {
+                break;
+            }
+            self.shared.store.add(stage(&view, &entries, tables)?);
+            self.unwritten_batches += 1;
+            self.write_when_many()?;
+        }
+        self.write(&meta)?;
+        let before = std::mem::replace(&mut self.lease, lease);
+        let builds = tables.iter().map(|&table| (table, old.build(table))).collect();
+        self.retired.push(Retired { lease: Arc::downgrade(&before), builds });
+        self.adopt(meta);
+        Ok(())
+    }
+
+    /// Removes replaced builds that no query reads any more.
+    pub(super) fn sweep(&mut self) -> Result<(), ProjectError> {
+        let (over, read) = std::mem::take(&mut self.retired)
+            .into_iter()
+            .partition(|one| one.lease.strong_count() == 0);
+        self.retired = read;
+        for (table, build) in Vec::into_iter(over).flat_map(|one: Retired| one.builds) {
+            self.shared.store.remove_build(table, build)?;
+        }
+        Ok(())
+    }
+}
