@@ -53,11 +53,18 @@ pub const ONE_STEP_BYTES_MAX: usize = 256 * 1024;
 /// The bytes of blocks that are written in one step: queries wait meanwhile.
 pub const STEP_BYTES: usize = 512 * 1024;
 
-/// The usual size of a block of rows, in bytes.
-pub const BLOCK_BYTES: usize = 6 * 1024;
+/// The bytes of a part of stored changes. The store is slow with long values, and puts very long ones into files.
+pub const REDO_PART_BYTES: usize = 4 * 1024;
+
+/// How many parts of stored changes are written in one step.
+pub const REDO_BATCH_PARTS: u32 = 64;
+
+/// The usual size of a block of rows, in bytes. Sixteen blocks may share a page of the store, which must stay below
+/// 128 KiB: it puts larger ones into files.
+pub const BLOCK_BYTES: usize = 4 * 1024;
 
 /// The largest size of a block of more than one row, in bytes, before it is split.
-pub const BLOCK_BYTES_MAX: usize = 9 * 1024;
+pub const BLOCK_BYTES_MAX: usize = 6 * 1024;
 
 /// How often the store is tried again while it cannot be opened, in milliseconds: a full disk may get free space
 /// at any time.

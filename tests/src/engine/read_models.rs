@@ -192,7 +192,6 @@ async fn damaged_read_models_are_set_aside_and_rebuilt() {
     }
 }
 
-/// An unfinished snapshot file of sled is removed without a rebuild.
 /// The library releases its file a moment after its last use, for example by a query of an engine that was dropped.
 #[tokio::test]
 async fn store_waits_until_its_file_is_released() {
@@ -208,6 +207,7 @@ async fn store_waits_until_its_file_is_released() {
     assert_eq!(opening.join().unwrap(), Opened::Kept);
 }
 
+/// An unfinished snapshot file of sled is removed without a rebuild.
 #[tokio::test]
 async fn unfinished_snapshot_is_removed() {
     let mut harness = with_rows_in_every_table().await;

@@ -23,6 +23,22 @@ pub(super) fn answer(
     common: &CommonParams,
     past: Option<(u64, MemoryRows)>,
 ) -> Result<QueryAnswer, QueryFailure> {
+    let is_past = past.is_some() || common.as_of.is_some();
+    let answer = read(context, company, query, common, past)?;
+    // A failed write may have left out rows that were read meanwhile.
+    match context.store.failure() {
+        Some(error) if !is_past => Err(unavailable(&error)),
+        _ => Ok(answer),
+    }
+}
+
+fn read(
+    context: &EngineContext,
+    company: &CompanyId,
+    query: ListedQuery,
+    common: &CommonParams,
+    past: Option<(u64, MemoryRows)>,
+) -> Result<QueryAnswer, QueryFailure> {
     let past = match (past, common.as_of) {
         (None, Some(as_of)) => Some(rows_as_of(context, company, as_of)?),
         (past, _) => past,

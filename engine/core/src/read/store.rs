@@ -115,11 +115,20 @@ impl Store {
         let (folder, unwritten) = (folder.to_owned(), Unwritten::default());
         let store = Self { inner: Arc::new(Inner { folder, tree, failure, unwritten }) };
         let mut set_aside = None;
-        match store.open_trusted() {
+        let trusted = store.open_trusted().and_then(|is_usable| {
+            if !is_usable {
+                store.remove_other_layout()?;
+            }
+            Ok(is_usable)
+        });
+        match trusted {
             Ok(true) => return Ok((store, Opened::Kept)),
-            Ok(false) => store.remove_other_layout()?,
-            Err(error) if error.remedy() == Remedy::Wait => return Ok((store, Opened::Waiting)),
-            Err(_) => {}
+            Err(error) if error.remedy() == Remedy::Wait => {
+                // Rows are of use only if an interrupted write is finished.
+                store.inner.close_tree();
+                return Ok((store, Opened::Waiting));
+            }
+            Ok(false) | Err(_) => {}
         }
         match store.start_anew(&mut set_aside) {
             Ok(()) => Ok((store, Opened::Empty { set_aside })),
@@ -137,7 +146,7 @@ impl Store {
                 if self.has_other_layout()? {
                     return Ok(false);
                 }
-                self.finish_merge()?;
+                self.finish_write()?;
                 let meta = self.read_meta()?;
                 if position.is_some_and(|position| position != meta.position) {
                     return Ok(false);
@@ -179,7 +188,8 @@ impl Store {
         }
         folder::make_empty(folder).map_err(failed("make a folder for"))?;
         self.open_tree()?;
-        self.inner.unwritten.begin_after(0);
+        self.inner.unwritten.forget(0);
+        self.inner.unwritten.begin();
         folder::mark_open(folder).map_err(failed("mark"))
     }
 
@@ -233,7 +243,7 @@ impl Store {
         }
     }
 
-    /// Flushes to the disk. This only limits memory; it is not needed for safety.
+    /// Flushes to the disk: it limits memory, and shows whether the disk has space.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.guard("flush", |tree| {
             tree.flush()?;

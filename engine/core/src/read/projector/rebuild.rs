@@ -6,6 +6,7 @@ use boarding_projections::rows::Table;
 
 use super::log_batch::{next_entries, stage};
 use super::{Follower, ProjectError, Retired};
+use crate::read::store::view::View;
 
 impl Follower {
     /// Rebuilds tables up to the position of the others.
@@ -17,15 +18,11 @@ impl Follower {
         }
         let lease = Arc::new(());
         let view = self.shared.store.view(meta.clone(), &lease);
-        let mut reader = self.log.read_all(1);
-        loop {
-            let entries = next_entries(&mut *reader, meta.position)?;
-            if entries.is_empty() {
-                break;
+        if let Err(error) = self.fill(&view, tables, meta.position) {
+            for &table in tables {
+                self.shared.store.remove_build(table, meta.build(table))?;
             }
-            self.shared.store.add(stage(&view, &entries, tables)?);
-            self.unwritten_batches += 1;
-            self.write_when_many()?;
+            return Err(error);
         }
         self.write(&meta)?;
         let before = std::mem::replace(&mut self.lease, lease);
@@ -33,6 +30,20 @@ impl Follower {
         self.retired.push(Retired { lease: Arc::downgrade(&before), builds });
         self.adopt(meta);
         Ok(())
+    }
+
+    /// Applies the log up to this position to the tables of the view.
+    fn fill(&mut self, view: &View, tables: &[Table], end: u64) -> Result<(), ProjectError> {
+        let mut reader = self.log.read_all(1);
+        loop {
+            let entries = next_entries(&mut *reader, end)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            self.shared.store.add(stage(view, &entries, tables)?);
+            self.unwritten_batches += 1;
+            self.write_when_many()?;
+        }
     }
 
     /// Removes replaced builds that no query reads any more.

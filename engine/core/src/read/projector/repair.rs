@@ -65,9 +65,11 @@ impl Follower {
     }
 
     /// Opens the same rows again, if they still belong to the log. Changes that could not be written are written now.
-    fn reopen(&self) -> Result<Meta, StoreError> {
+    fn reopen(&mut self) -> Result<Meta, StoreError> {
         let store = &self.shared.store;
         let meta = store.reopen(&self.meta)?;
+        // The next try must know to which position these rows belong.
+        self.meta = meta.clone();
         check_log(&*self.log, store, meta.position).map_err(|_| store.damage())?;
         store.mark_repaired()?;
         Ok(meta)

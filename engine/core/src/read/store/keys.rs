@@ -35,13 +35,17 @@ pub(crate) fn command(company: &CompanyId, command: CommandId) -> Vec<u8> {
     of_company(&[COMMANDS], company, &command.0.0.to_be_bytes())
 }
 
-/// One part of the changes that are being merged.
-pub(crate) fn redo(part: u32) -> [u8; 5] {
-    let [a, b, c, d] = part.to_be_bytes();
-    [REDO, a, b, c, d]
+/// One part of the changes of a write.
+pub(crate) fn redo(write: u64, part: u32) -> Vec<u8> {
+    [redos_of(write).as_slice(), &part.to_be_bytes()].concat()
 }
 
-/// The prefix of all parts of the changes that are being merged.
+/// The prefix of the parts of one write.
+pub(crate) fn redos_of(write: u64) -> Vec<u8> {
+    [redos().as_slice(), &write.to_be_bytes()].concat()
+}
+
+/// The prefix of the parts of all writes.
 pub(crate) fn redos() -> [u8; 1] {
     [REDO]
 }

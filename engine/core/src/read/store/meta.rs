@@ -6,7 +6,7 @@ use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use serde::{Deserialize, Serialize};
 
-/// The metadata is written in the same batch as the rows, so each event is applied exactly once.
+/// The metadata is written together with the changes of rows, so each event is applied exactly once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     /// The last applied position.

@@ -14,7 +14,7 @@ use super::block::{self, NewBlock, Packer};
 use super::meta::StoredMeta;
 use super::unwritten::{self, Change, Changes, Row};
 use super::{Meta, Store, StoreCause, StoreError, keys};
-use crate::limits::{ONE_STEP_BYTES_MAX, STEP_BYTES};
+use crate::limits::{ONE_STEP_BYTES_MAX, REDO_BATCH_PARTS, REDO_PART_BYTES, STEP_BYTES};
 
 impl Store {
     /// The bytes of a row.
@@ -73,9 +73,8 @@ impl Store {
     /// # Errors
     /// When the tree cannot be written. Then the store is to be opened again.
     pub(crate) fn write(&self, meta: &Meta) -> Result<(), StoreError> {
-        let changes = self.inner.unwritten.begin_writing();
+        let (number, changes) = self.inner.unwritten.begin_writing();
         let bytes: usize = changes.iter().map(|(key, row)| key.len() + length(row.as_ref())).sum();
-        let number = self.inner.unwritten.next_write();
         let mut last = Batch::default();
         self.stage_meta(&StoredMeta::of(meta, number, 0), &mut last)?;
         if bytes <= ONE_STEP_BYTES_MAX {
@@ -84,50 +83,48 @@ impl Store {
                 Ok(tree.apply_batch(last)?)
             })?;
         } else {
-            let parts = self.store_changes(&changes, meta, number)?;
+            self.store_changes(&changes, meta, number)?;
             self.guard("write", |tree| {
                 let mut batch = Batch::default();
                 merge(tree, &changes, &mut batch, STEP_BYTES)?;
                 Ok(tree.apply_batch(batch)?)
             })?;
-            (0..parts).for_each(|part| last.remove(&keys::redo(part)));
             self.apply(last)?;
+            self.remove_prefix(&keys::redos())?;
             self.flush()?;
         }
         self.inner.unwritten.end_writing(number);
         Ok(())
     }
 
-    /// Stores the changes as they are. From then on a kill does not lose them. Returns the number of parts.
+    /// Stores the changes as they are. From then on a kill does not lose them.
     pub(super) fn store_changes(
         &self,
         changes: &Changes,
         meta: &Meta,
         number: u64,
-    ) -> Result<u32, StoreError> {
-        let (mut parts, mut bytes) = (0, Vec::new());
-        let put = |part: &mut Vec<u8>, parts: &mut u32| {
-            let mut batch = Batch::default();
-            batch.insert(&keys::redo(*parts), std::mem::take(part));
-            *parts += 1;
-            self.apply(batch)
-        };
+    ) -> Result<(), StoreError> {
+        let (mut parts, mut bytes, mut batch) = (0u32, Vec::new(), Batch::default());
         for (key, row) in changes {
             unwritten::encode(key, row.as_deref(), &mut bytes)
                 .map_err(|cause| self.error("write", cause))?;
-            if bytes.len() >= STEP_BYTES {
-                put(&mut bytes, &mut parts)?;
+            // Short values: the library puts a long one into a file of its own.
+            while bytes.len() >= REDO_PART_BYTES {
+                let rest = bytes.split_off(REDO_PART_BYTES);
+                batch.insert(keys::redo(number, parts), std::mem::replace(&mut bytes, rest));
+                parts += 1;
+                if parts.is_multiple_of(REDO_BATCH_PARTS) {
+                    self.apply(std::mem::take(&mut batch))?;
+                }
             }
         }
-        put(&mut bytes, &mut parts)?;
-        let mut batch = Batch::default();
-        self.stage_meta(&StoredMeta::of(meta, number, parts), &mut batch)?;
-        self.apply(batch)?;
-        Ok(parts)
+        batch.insert(keys::redo(number, parts), bytes);
+        self.stage_meta(&StoredMeta::of(meta, number, parts + 1), &mut batch)?;
+        self.apply(batch)
     }
 
-    /// Opens the same folder again. If the rows are those of the last write, the changes since then are kept
-    /// and written; otherwise the log gives them again. Returns the metadata of the rows.
+    /// Opens the same folder again. If the tree is that of the last write, or of an unfinished one, the changes since
+    /// then are kept and written. Otherwise the log gives them again. Returns the metadata of the rows.
     ///
     /// # Errors
     /// When the folder cannot be opened or written.
@@ -137,49 +134,49 @@ impl Store {
             self.write(meta)?;
             self.flush()?;
         } else {
-            self.finish_merge()?;
+            self.finish_write()?;
         }
         self.read_meta()
     }
 
-    /// Finishes a merge that a kill has interrupted, and removes what is left of one that was not begun. Forgets changes
-    /// in memory.
+    /// Forgets changes in memory, finishes a write that a kill has interrupted, and removes what is left of one that was
+    /// not begun.
     ///
     /// # Errors
     /// When the tree cannot be read or written.
-    pub(super) fn finish_merge(&self) -> Result<(), StoreError> {
+    pub(super) fn finish_write(&self) -> Result<(), StoreError> {
         let stored = self.read_stored_meta()?;
-        self.inner.unwritten.begin_after(stored.write);
-        let mut parts = Vec::new();
-        self.scan_raw(&keys::redos(), &[], &mut |key, part| {
-            parts.push((key.to_vec(), part.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-        if parts.is_empty() {
-            return Ok(());
-        }
-        let to_merge = usize::try_from(stored.redo_parts).unwrap_or(usize::MAX);
-        if to_merge > 0 && to_merge != parts.len() {
-            return Err(self.damage());
-        }
-        for (_, part) in parts.iter().take(to_merge) {
-            let changes = unwritten::decode(part).map_err(|_| self.damage())?;
+        self.inner.unwritten.forget(stored.write);
+        if stored.redo_parts > 0 {
+            let (mut parts, mut bytes) = (0, Vec::new());
+            self.scan_raw(&keys::redos_of(stored.write), &[], &mut |_, part| {
+                parts += 1;
+                bytes.extend_from_slice(part);
+                ControlFlow::Continue(())
+            })?;
+            if parts != stored.redo_parts {
+                return Err(self.damage());
+            }
+            let changes = unwritten::decode(&bytes).map_err(|_| self.damage())?;
             self.add(changes);
-        }
-        if to_merge > 0 {
             self.write(&stored.meta)?;
         }
-        let mut batch = Batch::default();
-        parts.iter().for_each(|(key, _)| batch.remove(key.as_slice()));
-        self.apply(batch)
+        self.remove_prefix(&keys::redos())?;
+        self.inner.unwritten.begin();
+        Ok(())
     }
 
     /// Removes the rows of an unused build.
     pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
         let prefix = keys::build(table, build);
         self.inner.unwritten.forget_prefix(&prefix);
+        self.remove_prefix(&prefix)
+    }
+
+    /// Removes the values of the tree under a prefix.
+    fn remove_prefix(&self, prefix: &[u8]) -> Result<(), StoreError> {
         let mut all = Vec::new();
-        self.scan_raw(&prefix, &[], &mut |key, _| {
+        self.scan_raw(prefix, &[], &mut |key, _| {
             all.push(key.to_vec());
             ControlFlow::Continue(())
         })?;
@@ -290,7 +287,7 @@ impl Merged<'_, '_> {
 }
 
 /// Merges changes into blocks. Adds them to the batch; writes it, and begins another, when it has `step` bytes.
-fn merge(
+pub(super) fn merge(
     tree: &sled::Db,
     changes: &Changes,
     batch: &mut Batch,

@@ -18,10 +18,11 @@ enum Step {
     /// New bytes by company and number of the key; none removes the row.
     Add(Vec<(bool, u16, Option<usize>)>),
     Write,
-    /// Opens the folder again, as after a kill. The changes since the last write are lost.
-    Kill,
-    /// A kill after the changes were stored, and before they were merged.
-    KillBeforeMerge,
+    /// Opens the same folder again and keeps the changes, as after a full disk.
+    Reopen,
+    /// Opens the folder after a kill. The changes since the last write are lost. With a number, the kill comes after the
+    /// changes were stored and that many of them were merged.
+    Kill(Option<usize>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -29,8 +30,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => vec(change, 1..200).prop_map(Step::Add),
         3 => Just(Step::Write),
-        1 => Just(Step::Kill),
-        1 => Just(Step::KillBeforeMerge),
+        1 => Just(Step::Reopen),
+        2 => prop::option::of(0..200usize).prop_map(Step::Kill),
     ]
 }
 
@@ -43,6 +44,12 @@ type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn open(folder: &Path) -> Store {
     Store::open(folder).unwrap().0
+}
+
+fn merge_some(store: &Store, changes: &unwritten::Changes) {
+    let mut batch = sled::Batch::default();
+    store.guard("write", |tree| packed::merge(tree, changes, &mut batch, usize::MAX)).unwrap();
+    store.apply(batch).unwrap();
 }
 
 fn scanned(store: &Store, prefix: &[u8], from: &[u8], most: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -105,10 +112,17 @@ proptest! {
                     store.write(&meta).unwrap();
                     written = live.clone();
                 }
-                Step::Kill | Step::KillBeforeMerge => {
-                    if matches!(step, Step::KillBeforeMerge) {
-                        let changes = store.inner.unwritten.begin_writing();
-                        store.store_changes(&changes, &meta, store.inner.unwritten.next_write()).unwrap();
+                Step::Reopen => {
+                    assert_eq!(store.reopen(&meta).unwrap(), meta);
+                    written = live.clone();
+                }
+                Step::Kill(kill) => {
+                    if let Some(merged) = kill {
+                        let (number, changes) = store.inner.unwritten.begin_writing();
+                        store.store_changes(&changes, &meta, number).unwrap();
+                        let some = changes.iter().take(merged);
+                        let some = some.map(|(key, row)| (key.clone(), row.clone())).collect();
+                        merge_some(&store, &some);
                         written = live.clone();
                     }
                     drop(store);

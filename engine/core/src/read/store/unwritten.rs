@@ -22,10 +22,12 @@ struct Generations {
     newest: Changes,
     /// The bytes of keys and rows of the newest.
     bytes: usize,
-    /// In the tree at least in part: they stay visible until they are in it as a whole.
+    /// None, some or all of them are in the tree. They stay visible until it has all.
     being_written: Arc<Changes>,
-    /// The number of the last whole write of the tree; none before the tree was read.
+    /// The number of the last whole write of the tree; none until it is known.
     last_write: Option<u64>,
+    /// The number of the last write that was tried.
+    last_try: u64,
 }
 
 /// The changes of a range of keys.
@@ -45,27 +47,22 @@ impl Unwritten {
         self.generations.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the next write of the tree.
-    pub(super) fn next_write(&self) -> u64 {
-        self.read().last_write.unwrap_or(0) + 1
-    }
-
     /// Whether these changes, and those of an unfinished write, follow this write.
     pub(super) fn follows(&self, write: u64) -> bool {
-        self.read().last_write.is_some_and(|last| write == last || write == last + 1)
+        let generations = self.read();
+        generations.last_write.is_some_and(|last| (last..=generations.last_try).contains(&write))
     }
 
     /// Adds changes; a query sees all of them or none.
     pub(super) fn add(&self, changes: Vec<Change>) {
         let mut generations = self.write();
         for (key, row) in changes {
-            let row_bytes = |row: &Option<Row>| row.as_ref().map_or(0, |row| row.len());
-            generations.bytes += row_bytes(&row);
-            let key_bytes = key.len();
-            match generations.newest.insert(key, row) {
-                Some(before) => generations.bytes -= row_bytes(&before),
-                None => generations.bytes += key_bytes,
+            let added = bytes_of(&key, row.as_ref());
+            if let Some(before) = generations.newest.get(&key) {
+                generations.bytes -= bytes_of(&key, before.as_ref());
             }
+            generations.newest.insert(key, row);
+            generations.bytes += added;
         }
     }
 
@@ -102,21 +99,22 @@ impl Unwritten {
         window
     }
 
-    /// The bytes of what `begin_writing` would return.
+    /// The bytes of the changes that were added since the last `begin_writing`.
     pub(super) fn bytes(&self) -> usize {
         self.read().bytes
     }
 
-    /// Starts to write all changes. They stay visible until `end_writing`.
-    pub(super) fn begin_writing(&self) -> Arc<Changes> {
+    /// Starts to write all changes. They stay visible until `end_writing`. Returns the number of the write too.
+    pub(super) fn begin_writing(&self) -> (u64, Arc<Changes>) {
         let mut generations = self.write();
+        generations.last_try += 1;
         let mut newest = std::mem::take(&mut generations.newest);
         generations.bytes = 0;
         // Only after a failed write there are changes to be written already.
         let mut all = Arc::unwrap_or_clone(std::mem::take(&mut generations.being_written));
         all.append(&mut newest);
         generations.being_written = Arc::new(all);
-        Arc::clone(&generations.being_written)
+        (generations.last_try, Arc::clone(&generations.being_written))
     }
 
     /// The tree has all changes of the last `begin_writing`.
@@ -130,16 +128,29 @@ impl Unwritten {
     pub(super) fn forget_prefix(&self, prefix: &[u8]) {
         let mut generations = self.write();
         generations.newest.retain(|key, _| !key.starts_with(prefix));
-        let newest = &generations.newest;
-        let bytes =
-            newest.iter().map(|(key, row)| key.len() + row.as_ref().map_or(0, |row| row.len()));
+        let being_written = Arc::make_mut(&mut generations.being_written);
+        being_written.retain(|key, _| !key.starts_with(prefix));
+        let bytes = generations.newest.iter().map(|(key, row)| bytes_of(key, row.as_ref()));
         generations.bytes = bytes.sum();
     }
 
-    /// Forgets all changes: the tree is another one, as of this write.
-    pub(super) fn begin_after(&self, write: u64) {
-        *self.write() = Generations { last_write: Some(write), ..Generations::default() };
+    /// Forgets all changes, because the tree is another one. Its last write is not known yet; its last try is this one.
+    pub(super) fn forget(&self, last_try: u64) {
+        *self.write() = Generations { last_try, ..Generations::default() };
     }
+
+    /// The tree is whole, as of the last try.
+    pub(super) fn begin(&self) {
+        let mut generations = self.write();
+        generations.last_write = Some(generations.last_try);
+    }
+}
+
+/// About the bytes of memory that a change takes beside its key and its row.
+const CHANGE_BYTES: usize = 100;
+
+fn bytes_of(key: &[u8], row: Option<&Row>) -> usize {
+    CHANGE_BYTES + key.len() + row.map_or(0, |row| row.len())
 }
 
 /// Appends the encoded change: the length of the key, the length of the row or `u32::MAX` for a removed one, key and
