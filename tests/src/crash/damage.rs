@@ -10,7 +10,8 @@ use boarding_log::codec::Encoded;
 use boarding_log::file::{FileLog, Options};
 
 use super::history::commits;
-use super::sample_folder::{SampleFolder, copy_folder};
+use super::sample_folder::SampleFolder;
+use crate::support::disk::copy_folder;
 use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 3_000;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Output, Process, program};
-use crate::support::disk::with_write_errors;
+use crate::support::disk::{copy_folder, move_and_link, with_write_errors};
 use crate::support::mail_server::smtp_url;
 
 /// A data folder that is removed when the test ends.
@@ -80,10 +80,7 @@ impl SampleFolder {
 
     /// Moves the read models to this place, for example on another disk.
     pub(super) fn move_read_models(&self, place: &Path) {
-        let derived = self.data().join("derived");
-        copy_folder(&derived, place);
-        fs::remove_dir_all(&derived).unwrap();
-        std::os::unix::fs::symlink(place, &derived).unwrap();
+        move_and_link(&self.data().join("derived"), place);
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -167,27 +164,4 @@ pub(super) struct Row {
 /// A new id.
 pub(super) fn id() -> String {
     Clock::system().id().to_string()
-}
-
-pub(super) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            copy_file(&entry.path(), &target);
-        }
-    }
-}
-
-/// Copies a file. The zeros at its end become a hole: log segments are preallocated and mostly zeros.
-fn copy_file(from: &Path, to: &Path) {
-    let bytes = fs::read(from).unwrap();
-    let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    fs::write(to, &bytes[..written]).unwrap();
-    fs::File::options().write(true).open(to).unwrap().set_len(bytes.len() as u64).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
 }

@@ -100,3 +100,33 @@ impl DyingDisk {
         fs::write(self.0.path().join("dead"), "").unwrap();
     }
 }
+
+/// Moves a folder to another place, for example on another disk, and leaves a link.
+pub(crate) fn move_and_link(folder: &Path, place: &Path) {
+    copy_folder(folder, place);
+    fs::remove_dir_all(folder).unwrap();
+    std::os::unix::fs::symlink(place, folder).unwrap();
+}
+
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            copy_file(&entry.path(), &target);
+        }
+    }
+}
+
+/// Copies a file. The zeros at its end become a hole: log segments are preallocated and mostly zeros.
+fn copy_file(from: &Path, to: &Path) {
+    let bytes = fs::read(from).unwrap();
+    let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    fs::write(to, &bytes[..written]).unwrap();
+    fs::File::options().write(true).open(to).unwrap().set_len(bytes.len() as u64).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+}
