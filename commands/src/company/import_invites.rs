@@ -93,7 +93,8 @@ impl Company {
     /// Whether a mail about an import shows its link: the link can invite a person, or the company has its own wording,
     /// which may show the link always.
     pub(crate) fn import_mail_has_link(&self, id: ImportId) -> bool {
-        let is_own = self.templates.keys().any(|(kind, _)| *kind == MailKind::ImportCompleted);
+        let mut own = self.templates.iter().filter(|(_, own)| !own.removed);
+        let is_own = own.any(|((kind, _), _)| *kind == MailKind::ImportCompleted);
         is_own || self.import_invites(id, 0).is_some_and(|invites| invites.can_invite)
     }
 
@@ -144,8 +145,11 @@ fn invited(
     let is_user = links.is_some();
     let links = links.unwrap_or_default();
     let code = last.and_then(|(_, recipient)| recipient.code);
+    let arrived = links.iter().any(|link| link.arrived);
     let failed = code
-        .filter(|_| last.is_some_and(|(_, recipient)| recipient.state == RecipientState::Failed));
+        .filter(|_| last.is_some_and(|(_, recipient)| recipient.state == RecipientState::Failed))
+        // The mail was uncertain, and has arrived.
+        .filter(|code| !(arrived && code.leaves_delivery_open()));
     if links.iter().any(|link| link.linked) {
         return Some(Invited::Yes);
     }

@@ -56,6 +56,7 @@ mod tests {
     use crate::decide::SetTemplate;
     use crate::decide::testing::given;
     use crate::template::MailTemplate;
+    use crate::values::ImportId;
 
     fn set(subject: &str) -> SetTemplate {
         let kind = MailKind::RunCompleted;
@@ -95,6 +96,19 @@ mod tests {
         let company = company.after(unset("pt-BR"));
         let mail = company.0.worded(MailKind::RunCompleted, &claimed).unwrap();
         assert_eq!(mail.subject, "one");
+    }
+
+    /// A mail about an import that nobody can be invited from needs no link page, but for an own wording in force.
+    #[test]
+    fn removed_wording_shows_no_link() {
+        let (kind, import) = (MailKind::ImportCompleted, ImportId(ulid::Ulid(1)));
+        let MailTemplate { subject, text, html, .. } = template::builtin(kind, "en").unwrap();
+        let (language, html) = ("en".to_owned(), Some(html));
+        let own = SetTemplate { kind, language: language.clone(), subject, text, html };
+        let company = given([]).after(own);
+        assert!(company.0.import_mail_has_link(import));
+        let company = company.after(UnsetTemplate { kind, language });
+        assert!(!company.0.import_mail_has_link(import));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::limits::{RETRY_MILLIS, TIMER_SECONDS_MAX};
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
+/// The log target of waits. A verb other than `serve` says itself what a run and other mails wait for.
+pub(super) const WAITS: &str = "boarding_core::waits";
+
 /// The actor and the shared context of a process manager.
 #[derive(Debug, Clone)]
 pub(super) struct ManagerContext {

@@ -10,7 +10,7 @@ use boarding_commands::values::{Code, Time};
 use ulid::Ulid;
 
 use super::mails::{self, NOT_WRITTEN};
-use super::manager::{ManagerContext, pause};
+use super::manager::{ManagerContext, WAITS, pause};
 use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
@@ -102,7 +102,7 @@ async fn defer(
     texts_go_on: bool,
 ) {
     if is_first {
-        tracing::warn!(company = %manager.company, %last_words, "notifications wait for their transport");
+        tracing::warn!(target: WAITS, company = %manager.company, %last_words, "notifications wait for their transport");
     }
     let (most, via) = (CLAIM_MAX, manager.context.transport.name());
     let with_texts = !texts_go_on;

@@ -1,5 +1,6 @@
 //! Logs to stderr: lines with time and place for `serve`, sentences for the other verbs.
 
+use std::error::Error;
 use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
@@ -12,8 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// The environment variable of the log filter.
 const FILTER: &str = "BOARDING_LOG";
 /// What a verb other than `serve` logs. It says itself what a run and other mails wait for.
-const OF_A_VERB: &str =
-    "warn,boarding_core::process::run::waiting=error,boarding_core::process::notifications=error";
+const OF_A_VERB: &str = "warn,boarding_core::waits=error";
 
 /// Logs to stderr, because stdout is for results. `serve` logs more by default, because it prints nothing else.
 pub(super) fn to_stderr(serves: bool, quiet: bool, verbose: u8) {
@@ -92,6 +92,11 @@ impl Visit for Words {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let text = boarding_log::error_chain(value);
+        self.record_debug(field, &format_args!("{text}"));
     }
 }
 

@@ -122,7 +122,8 @@ async fn add_runs(session: &Session<'_>, mails: &mut [Value]) {
     let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
     for mail in mails {
         let has_reason = mail.get("reason").is_some_and(|reason| !reason.is_null());
-        if text(mail, "state") != "waiting" || has_reason {
+        let waits = matches!(text(mail, "kind"), "import_completed" | "batch_report");
+        if text(mail, "state") != "waiting" || has_reason || !waits {
             continue;
         }
         // The run that an import requests has the id of the import.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::work::{RunWork, Wait};
 use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
-use crate::process::manager::pause;
+use crate::process::manager::{WAITS, pause};
 use crate::process::transport_health::pause_seconds;
 use crate::reply::Reply;
 use crate::waiting::LatestTry;
@@ -140,7 +140,7 @@ impl RunWork {
         }
         let next_try = now.plus_seconds(seconds);
         if is_new {
-            tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run waits");
+            tracing::warn!(target: WAITS, company = %self.manager.company, run = %self.run, what, %last_words, "run waits");
             let via = self.manager.context.transport.name();
             let last_words = last_words.clone();
             self.record(Some(RunWait { via, what, last_words, next_try })).await;

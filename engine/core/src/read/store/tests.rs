@@ -93,11 +93,11 @@ proptest! {
         let mut store = open(&folder);
         let (mut live, mut written) = (Model::new(), Model::new());
         let mut meta = Meta::empty();
-        for (n, step) in steps.into_iter().enumerate() {
+        for (n, step) in (0u8..).zip(steps) {
             match step {
                 Step::Add(changes) => {
                     let rows = changes.iter().map(|(other, number, length)| {
-                        (key_of(*other, *number), length.map(|length| vec![n as u8; length]))
+                        (key_of(*other, *number), length.map(|length| vec![n; length]))
                     });
                     for (key, row) in rows.clone() {
                         match row {
@@ -173,6 +173,6 @@ fn scan_goes_on_while_blocks_are_split() {
         })
         .unwrap();
     assert!(found.is_sorted_by(|a, b| a < b), "a row came twice");
-    let old = (0..4_000).step_by(2).map(|n| key_of(false, n));
-    assert!(old.clone().all(|key| found.binary_search(&key).is_ok()), "a row was missed");
+    let mut old = (0..4_000).step_by(2).map(|n| key_of(false, n));
+    assert!(old.all(|key| found.binary_search(&key).is_ok()), "a row was missed");
 }
