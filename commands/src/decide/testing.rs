@@ -6,7 +6,9 @@ use ulid::Ulid;
 use super::{Authority, Command, Context, Decision, Facts, MailSetup};
 use crate::company::Company;
 use crate::event::{Channel, Event, Person, Source};
-use crate::values::{Code, CommandId, CompanyId, Personal, Phone, Refusal, RunId, Time, UserKey};
+use crate::values::{
+    Code, CommandId, CompanyId, InvitationId, Personal, Phone, Refusal, RunId, Time, UserKey,
+};
 
 /// The time at which specs ask: 2026-11-21T08:00:00Z.
 pub const NOW: Time = Time(1_795_248_000_000);
@@ -205,6 +207,23 @@ pub fn user_created(key: &str) -> Event {
 
 pub fn phone_added(key: &str, n: u64) -> Event {
     Event::CorporatePhoneAdded { phone: Personal(phone(n)), user: who(key), import: None }
+}
+
+/// The claim of a person's first attempt in the run.
+pub fn dispatched(run: RunId, key: &str, invitation: u128, generation: u32) -> Event {
+    Event::InviteDispatched {
+        run,
+        user: who(key),
+        attempt: 1,
+        invitation: InvitationId(Ulid(invitation)),
+        generation,
+        email: Personal(format!("{key}@acme.example")),
+        message_id: "m".to_owned(),
+        via: "outbox".to_owned(),
+        template: None,
+        sent_on: None,
+        device: None,
+    }
 }
 
 pub fn channel_enabled() -> Event {

@@ -20,7 +20,7 @@ fn company() -> Cli {
 }
 
 /// The org unit Desk as the query shows it.
-fn desk(cli: &Cli) -> Value {
+fn unit_row(cli: &Cli) -> Value {
     let units = cli.rows(&["org-units"]);
     units.into_iter().find(|unit| unit["org_unit"] == "Desk").unwrap()
 }
@@ -41,9 +41,9 @@ fn second_definition_keeps_what_it_does_not_name() {
     assert!(added.contains("  roles: Lead -> Lead, Adviser\n"), "{added}");
     let whole = json!({"org_unit": "Desk", "parent": "EMEA", "level": "team",
         "roles": ["Lead", "Adviser"], "default_permission_group": "Traders"});
-    assert_eq!(desk(&cli), whole);
+    assert_eq!(unit_row(&cli), whole);
     assert_eq!(said(&cli, &define), "the org unit Desk is unchanged\n");
-    assert_eq!(desk(&cli), whole);
+    assert_eq!(unit_row(&cli), whole);
 
     let role = said(&cli, &["roles", "define", "Lead", "--permission", "reports"]);
     assert!(role.contains("permissions: bulk_integration -> bulk_integration, reports"), "{role}");
@@ -163,7 +163,7 @@ fn definition_with_a_blank_keeps_what_it_does_not_name() {
     assert!(unit.starts_with("the org unit Desk is changed\n"), "{unit}");
     let whole = json!({"org_unit": "Desk", "parent": "EMEA", "level": "team",
         "roles": ["Lead", "Adviser"], "default_permission_group": null});
-    assert_eq!(desk(&cli), whole);
+    assert_eq!(unit_row(&cli), whole);
     let removed = said(&cli, &["org-units", "define", "Desk", "--remove-role", "Adviser "]);
     assert!(removed.contains("  roles: Lead, Adviser -> Lead\n"), "{removed}");
     let role = said(&cli, &["roles", "define", " Lead", "--permission", "reports"]);

@@ -347,7 +347,7 @@ fn remedy_of_a_suppressed_address_ends_the_suppression() {
     }
 }
 
-/// ML-17, ML-18: a move and the check before it judge every account alike, whatever has become of its mails.
+/// ML-17, ML-18: a move and the check before it judge every account alike, in each state of its mails.
 #[test]
 fn move_and_its_check_give_the_same_reason() {
     let [.., product, _] = &PRODUCTS;

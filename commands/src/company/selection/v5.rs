@@ -35,26 +35,9 @@ mod tests {
     use crate::company::selection::SelectionVersion;
     use crate::decide::ImportRows;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
-    use crate::decide::testing::{NOW, given, run_id, run_started, user_created, who};
+    use crate::decide::testing::{NOW, dispatched, given, run_id, run_started, user_created, who};
     use crate::event::{Event, Existing};
-    use crate::values::{Code, InvitationId, Personal};
-
-    /// Ann's claim in this run, the only attempt for a generation of the same number.
-    fn claim(n: u32) -> Event {
-        Event::InviteDispatched {
-            run: run_id(n.into()),
-            user: who("ann"),
-            attempt: 1,
-            invitation: InvitationId(ulid::Ulid(1)),
-            generation: n,
-            email: Personal("ann@acme.example".to_owned()),
-            message_id: "m".to_owned(),
-            via: "outbox".to_owned(),
-            template: None,
-            sent_on: None,
-            device: None,
-        }
-    }
+    use crate::values::{Code, InvitationId};
 
     /// A3, OC-14: a person whose link has expired and whose next mail has failed is listed by version 5. Stored runs of
     /// version 4 keep their lists.
@@ -72,9 +55,9 @@ mod tests {
         let failed =
             Event::InviteFailed { run: second, user: user(), attempt: 1, code, detail: None };
         let mut events = run_started(first, &["ann"]);
-        events.extend([claim(1), sent, expired]);
+        events.extend([dispatched(first, "ann", 1, 1), sent, expired]);
         events.extend(run_started(second, &["ann"]));
-        events.extend([claim(2), failed]);
+        events.extend([dispatched(second, "ann", 1, 2), failed]);
         company.append(NOW, "jane", &events);
         let listed = |stored| {
             let version = SelectionVersion::of_event(Some(stored));

@@ -23,7 +23,7 @@ pub struct UnsetTemplate {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Unset {
     language: String,
-    /// Whether the company had a wording of its own in this language.
+    /// Whether the company had its own wording in this language.
     changed: bool,
 }
 
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(mail.subject, "one");
     }
 
-    /// A mail about an import that nobody can be invited from needs no link page, but for an own wording in force.
+    /// If an import has no person left to invite, its mail needs a link page only while an own wording is in force.
     #[test]
     fn removed_wording_shows_no_link() {
         let (kind, import) = (MailKind::ImportCompleted, ImportId(ulid::Ulid(1)));

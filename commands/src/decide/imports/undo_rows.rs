@@ -416,19 +416,8 @@ mod tests {
     /// numbers. The undo moves no one back to an organization without numbers.
     #[test]
     fn waiting_person_moves_only_where_a_number_is_available() {
-        let invited = Event::InviteDispatched {
-            run: crate::decide::testing::run_id(1),
-            user: who("ann"),
-            attempt: 1,
-            invitation: crate::values::InvitationId(Ulid(5)),
-            generation: 1,
-            email: Personal("ann@acme.example".to_owned()),
-            message_id: "m".to_owned(),
-            via: "outbox".to_owned(),
-            template: None,
-            sent_on: None,
-            device: None,
-        };
+        let invited =
+            crate::decide::testing::dispatched(crate::decide::testing::run_id(1), "ann", 5, 1);
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];
             let there = apac.iter().map(|n| number_added(*n, Some("APAC")));

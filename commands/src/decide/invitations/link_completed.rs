@@ -99,9 +99,8 @@ fn is_assigned(company: &Company, number: Phone) -> bool {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use crate::decide::testing::{NOW, a_running_run, run_id, who};
+    use crate::decide::testing::{NOW, a_running_run, dispatched, run_id, who};
     use crate::event::Event;
-    use crate::values::{InvitationId, Personal};
 
     /// Ann's invitation, sent an hour ago for a day.
     pub(in crate::decide) fn invited() -> Vec<Event> {
@@ -111,19 +110,7 @@ pub(crate) mod testing {
     }
 
     pub(in crate::decide) fn sent(generation: u32) -> [Event; 2] {
-        let dispatched = Event::InviteDispatched {
-            run: run_id(1),
-            user: who("ann"),
-            attempt: 1,
-            invitation: InvitationId(ulid::Ulid(5)),
-            generation,
-            email: Personal("ann@acme.example".to_owned()),
-            message_id: "m".to_owned(),
-            via: "outbox".to_owned(),
-            template: None,
-            sent_on: None,
-            device: None,
-        };
+        let dispatched = dispatched(run_id(1), "ann", 5, generation);
         let expires_at = NOW.plus_seconds(23 * 3600);
         let sent = Event::InviteSent {
             run: run_id(1),

@@ -170,23 +170,10 @@ mod tests {
     use crate::decide::numbers::pool::testing::{
         account, assigned, number, number_added, setting, unit,
     };
-    use crate::decide::testing::{Given, given, run_id, run_started, who};
-    use crate::values::InvitationId;
+    use crate::decide::testing::{Given, dispatched, given, run_id, run_started, who};
 
     fn invited(key: &str, n: u128) -> Event {
-        Event::InviteDispatched {
-            run: run_id(1),
-            user: who(key),
-            attempt: 1,
-            invitation: InvitationId(ulid::Ulid(n)),
-            generation: 1,
-            email: Personal(format!("{key}@acme.example")),
-            message_id: "m".to_owned(),
-            via: "outbox".to_owned(),
-            template: None,
-            sent_on: None,
-            device: None,
-        }
+        dispatched(run_id(1), key, n, 1)
     }
 
     fn to_apac(accounts: &[&str]) -> MovePendingInvitations {

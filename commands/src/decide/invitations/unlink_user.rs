@@ -45,8 +45,8 @@ impl Decide for UnlinkUser {
 mod tests {
     use super::*;
     use crate::decide::numbers::pool::testing::{account, number_added, unit};
-    use crate::decide::testing::{given, user_created, who};
-    use crate::values::{InvitationId, RunId};
+    use crate::decide::testing::{dispatched, given, user_created, who};
+    use crate::values::RunId;
 
     /// A channel that is not linked cannot be unlinked.
     #[test]
@@ -74,19 +74,7 @@ mod tests {
                 not_before: None,
                 list_version: None,
             };
-            let invited = Event::InviteDispatched {
-                run,
-                user: who("ann"),
-                attempt: 1,
-                invitation: InvitationId(ulid::Ulid(2)),
-                generation: 1,
-                email: Personal("ann@acme.example".to_owned()),
-                message_id: "m".to_owned(),
-                via: "outbox".to_owned(),
-                template: None,
-                sent_on: None,
-                device: None,
-            };
+            let invited = dispatched(run, "ann", 2, 1);
             let linked = Event::UserLinked {
                 user: who("ann"),
                 channel: Channel::Whatsapp,

@@ -117,7 +117,7 @@ impl Store {
         let mut set_aside = None;
         let trusted = store.open_trusted().and_then(|is_usable| {
             if !is_usable {
-                store.remove_other_layout()?;
+                store.remove_first_layout()?;
             }
             Ok(is_usable)
         });
@@ -143,7 +143,7 @@ impl Store {
             Trust::New | Trust::Distrusted => Ok(false),
             Trust::Trusted { position } => {
                 self.open_whole_tree()?;
-                if self.has_other_layout()? {
+                if self.has_first_layout()? {
                     return Ok(false);
                 }
                 self.finish_write()?;
@@ -157,11 +157,11 @@ impl Store {
         }
     }
 
-    /// Removes rows that another version of the program has written in its own layout: they are not damaged, and a
-    /// rebuild gives them again.
-    fn remove_other_layout(&self) -> Result<(), StoreError> {
-        if self.is_open() && self.has_other_layout()? {
-            tracing::info!(folder = %self, "read models of another version are rebuilt from the log");
+    /// Removes rows that an older program has written in the first layout: they are not damaged, and a rebuild gives
+    /// them again.
+    fn remove_first_layout(&self) -> Result<(), StoreError> {
+        if self.is_open() && self.has_first_layout()? {
+            tracing::info!(folder = %self, "read models of an older program are rebuilt from the log");
             self.inner.close_tree();
             folder::make_empty(&self.inner.folder).map_err(|error| self.error("remove", error))?;
         }
@@ -322,8 +322,8 @@ impl Store {
         Ok(self.read_stored_meta()?.meta)
     }
 
-    fn has_other_layout(&self) -> Result<bool, StoreError> {
-        Ok(self.get_raw(keys::META)?.is_some_and(|bytes| StoredMeta::is_other_layout(&bytes)))
+    fn has_first_layout(&self) -> Result<bool, StoreError> {
+        Ok(self.get_raw(keys::META)?.is_some_and(|bytes| StoredMeta::is_first_layout(&bytes)))
     }
 
     fn read_stored_meta(&self) -> Result<StoredMeta, StoreError> {

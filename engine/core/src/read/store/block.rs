@@ -93,7 +93,7 @@ impl Packer {
         let mut blocks = Vec::with_capacity(parts);
         let mut begin = 0;
         for (&start, &end) in self.starts.iter().zip(self.ends().iter()) {
-            // A long row gets a block of its own, so that a change of another row does not write it again.
+            // A long row gets a separate block, so that a change of another row does not write it again.
             if end - start >= BLOCK_BYTES && begin < start {
                 blocks.push(self.block(begin, start));
                 begin = start;

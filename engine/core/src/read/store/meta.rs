@@ -18,7 +18,7 @@ pub struct Meta {
 /// The metadata as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredMeta {
-    /// How rows are stored. A number that another program does not know, so that it builds rows of its own.
+    /// How rows are stored. An older program does not know this number, so it builds its rows again from the log.
     layout: u32,
     pub meta: Meta,
     /// The number of the write that it belongs to.
@@ -40,7 +40,7 @@ impl StoredMeta {
     }
 
     /// Whether it is the metadata of the first layout.
-    pub(super) fn is_other_layout(bytes: &[u8]) -> bool {
+    pub(super) fn is_first_layout(bytes: &[u8]) -> bool {
         rmp_serde::from_slice::<Meta>(bytes).is_ok()
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of the store: changes in memory over blocks in the tree.
 //!
-//! A read looks at the changes first and then at the tree, so a change that is written in between is not missed.
+//! A read takes the changes first and the tree after them, so a change that is written in between is not missed.
 //! Only one thread writes. It merges changes into blocks; many changes are first stored as they are, together with the
 //! metadata, so a kill in the middle of the merge loses nothing.
 
@@ -43,16 +43,20 @@ impl Store {
         from: &[u8],
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        let mut from = Bound::Included(from.max(prefix).to_vec());
+        let mut from = from.max(prefix).to_vec();
         loop {
-            let window = self.inner.unwritten.window(from.as_ref().map(Vec::as_slice), prefix);
-            let range = Range { prefix, from: from.as_ref(), end: window.end.as_deref() };
+            let window = self.inner.unwritten.window(&from, prefix);
+            let range = Range { prefix, from: &from, end: window.end.as_deref() };
             let done = self.guard("read", |tree| {
                 Merged { changes: window.changes.into_iter().peekable(), visit: &mut *visit }
                     .read(tree, &range)
             })?;
             match window.end {
-                Some(end) if done.is_continue() => from = Bound::Excluded(end),
+                Some(mut end) if done.is_continue() => {
+                    // The next possible key.
+                    end.push(0);
+                    from = end;
+                }
                 _ => return Ok(()),
             }
         }
@@ -74,7 +78,8 @@ impl Store {
     /// When the tree cannot be written. Then the store is to be opened again.
     pub(crate) fn write(&self, meta: &Meta) -> Result<(), StoreError> {
         let (number, changes) = self.inner.unwritten.begin_writing();
-        let bytes: usize = changes.iter().map(|(key, row)| key.len() + length(row.as_ref())).sum();
+        let bytes: usize =
+            changes.iter().map(|(key, row)| unwritten::bytes_of(key.len(), row.as_ref())).sum();
         let mut last = Batch::default();
         self.stage_meta(&StoredMeta::of(meta, number, 0), &mut last)?;
         if bytes <= ONE_STEP_BYTES_MAX {
@@ -108,7 +113,7 @@ impl Store {
         for (key, row) in changes {
             unwritten::encode(key, row.as_deref(), &mut bytes)
                 .map_err(|cause| self.error("write", cause))?;
-            // Short values: the library puts a long one into a file of its own.
+            // Short values: the library puts a long one into a separate file.
             while bytes.len() >= REDO_PART_BYTES {
                 let rest = bytes.split_off(REDO_PART_BYTES);
                 batch.insert(keys::redo(number, parts), std::mem::replace(&mut bytes, rest));
@@ -189,10 +194,6 @@ impl Store {
     }
 }
 
-fn length(row: Option<&Row>) -> usize {
-    row.map_or(0, |row| row.len())
-}
-
 /// The block that has the key, or would have it: its key is the last one of the group that is not above.
 fn block_of(tree: &sled::Db, group: &[u8], key: &[u8]) -> Result<Option<(IVec, IVec)>, StoreCause> {
     Ok(tree.range(group..=key).next_back().transpose()?)
@@ -201,20 +202,12 @@ fn block_of(tree: &sled::Db, group: &[u8], key: &[u8]) -> Result<Option<(IVec, I
 /// The rows to read.
 struct Range<'a> {
     prefix: &'a [u8],
-    from: Bound<&'a Vec<u8>>,
+    from: &'a [u8],
     /// The last key; without one all keys of the prefix.
     end: Option<&'a [u8]>,
 }
 
 impl Range<'_> {
-    fn is_before(&self, key: &[u8]) -> bool {
-        match self.from {
-            Bound::Included(from) => key < from.as_slice(),
-            Bound::Excluded(from) => key <= from.as_slice(),
-            Bound::Unbounded => false,
-        }
-    }
-
     fn is_beyond(&self, key: &[u8]) -> bool {
         self.end.is_some_and(|end| key > end) || !key.starts_with(self.prefix)
     }
@@ -229,11 +222,8 @@ struct Merged<'a, 'v> {
 impl Merged<'_, '_> {
     fn read(mut self, tree: &sled::Db, range: &Range<'_>) -> Result<ControlFlow<()>, StoreCause> {
         let group = keys::group(range.prefix);
-        let (Bound::Included(from) | Bound::Excluded(from)) = range.from else {
-            return Ok(ControlFlow::Break(()));
-        };
         let first =
-            block_of(tree, group, from)?.map_or_else(|| from.as_slice().into(), |(key, _)| key);
+            block_of(tree, group, range.from)?.map_or_else(|| range.from.into(), |(key, _)| key);
         let (mut key, mut last) = (group.to_vec(), Vec::new());
         'blocks: for entry in tree.range(first..) {
             let (block_key, block) = entry?;
@@ -245,7 +235,7 @@ impl Merged<'_, '_> {
                 key.truncate(group.len());
                 key.extend_from_slice(rest);
                 // A block that was split meanwhile shows its second half again.
-                if range.is_before(&key) || key <= last {
+                if key.as_slice() < range.from || key <= last {
                     continue;
                 }
                 if range.is_beyond(&key) {

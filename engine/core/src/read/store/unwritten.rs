@@ -20,7 +20,7 @@ pub(super) struct Unwritten {
 #[derive(Debug, Default)]
 struct Generations {
     newest: Changes,
-    /// The bytes of keys and rows of the newest.
+    /// About the bytes of memory that the newest take.
     bytes: usize,
     /// None, some or all of them are in the tree. They stay visible until it has all.
     being_written: Arc<Changes>,
@@ -57,12 +57,11 @@ impl Unwritten {
     pub(super) fn add(&self, changes: Vec<Change>) {
         let mut generations = self.write();
         for (key, row) in changes {
-            let added = bytes_of(&key, row.as_ref());
-            if let Some(before) = generations.newest.get(&key) {
-                generations.bytes -= bytes_of(&key, before.as_ref());
+            let key_bytes = key.len();
+            generations.bytes += CHANGE_BYTES + bytes_of(key_bytes, row.as_ref());
+            if let Some(before) = generations.newest.insert(key, row) {
+                generations.bytes -= CHANGE_BYTES + bytes_of(key_bytes, before.as_ref());
             }
-            generations.newest.insert(key, row);
-            generations.bytes += added;
         }
     }
 
@@ -74,13 +73,13 @@ impl Unwritten {
     }
 
     /// The changes from a key on, under a prefix. Has a bounded number of them.
-    pub(super) fn window(&self, from: Bound<&[u8]>, prefix: &[u8]) -> Window {
+    pub(super) fn window(&self, from: &[u8], prefix: &[u8]) -> Window {
         /// The most changes of each generation: a query copies them while nothing can be added.
         const CHANGES_MAX: usize = 512;
         let generations = self.read();
         let mut window = Window::default();
         for generation in [&*generations.being_written, &generations.newest] {
-            let range = generation.range::<[u8], _>((from, Bound::Unbounded));
+            let range = generation.range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
             let mut found = range.take_while(|(key, _)| key.starts_with(prefix));
             let mut last = None;
             for (key, row) in found.by_ref().take(CHANGES_MAX) {
@@ -99,7 +98,7 @@ impl Unwritten {
         window
     }
 
-    /// The bytes of the changes that were added since the last `begin_writing`.
+    /// About the bytes of memory that the changes since the last `begin_writing` take.
     pub(super) fn bytes(&self) -> usize {
         self.read().bytes
     }
@@ -130,8 +129,9 @@ impl Unwritten {
         generations.newest.retain(|key, _| !key.starts_with(prefix));
         let being_written = Arc::make_mut(&mut generations.being_written);
         being_written.retain(|key, _| !key.starts_with(prefix));
-        let bytes = generations.newest.iter().map(|(key, row)| bytes_of(key, row.as_ref()));
-        generations.bytes = bytes.sum();
+        let newest = generations.newest.iter();
+        let bytes = newest.map(|(key, row)| CHANGE_BYTES + bytes_of(key.len(), row.as_ref())).sum();
+        generations.bytes = bytes;
     }
 
     /// Forgets all changes, because the tree is another one. Its last write is not known yet; its last try is this one.
@@ -149,8 +149,9 @@ impl Unwritten {
 /// About the bytes of memory that a change takes beside its key and its row.
 const CHANGE_BYTES: usize = 100;
 
-fn bytes_of(key: &[u8], row: Option<&Row>) -> usize {
-    CHANGE_BYTES + key.len() + row.map_or(0, |row| row.len())
+/// The bytes of a key and its row.
+pub(super) fn bytes_of(key_bytes: usize, row: Option<&Row>) -> usize {
+    key_bytes + row.map_or(0, |row| row.len())
 }
 
 /// Appends the encoded change: the length of the key, the length of the row or `u32::MAX` for a removed one, key and

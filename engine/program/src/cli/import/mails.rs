@@ -1,4 +1,4 @@
-//! Says what came of the mails about an import.
+//! Says how the mails about an import ended.
 
 use serde_json::{Value, json};
 
