@@ -152,9 +152,9 @@ fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
             user.matches(needle)
                 || account.number.as_ref().is_some_and(|number| needle.is_in_phone(**number))
         });
-        let of_group = group.as_ref().is_none_or(|name| {
-            user.person.attributes.get(PERMISSION_GROUP).is_some_and(|group| group == name)
-        });
+        let of_group = group
+            .as_ref()
+            .is_none_or(|name| user.person.attributes.get(PERMISSION_GROUP) == Some(name));
         let of_unit = org_unit.as_ref().is_none_or(|name| user.org_unit.as_ref() == Some(name));
         if !(found && of_group && of_unit) {
             return Ok([None]);

@@ -111,7 +111,7 @@ impl LatestInvitation {
             sent_at: self.sent_at,
             expires_at: self.expires_at,
             code: self.why_dead(),
-            mail_code: self.why_mail_failed(),
+            mail_code: self.mail_code,
         })
     }
 }

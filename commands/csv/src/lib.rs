@@ -48,7 +48,7 @@ pub use file_name::clean_name;
 pub use format::{FileFormat, FilePart, NoteRows, QuoteRule};
 pub use formula_guard::{escaped, guarded};
 pub use lists::{joined_list, list_items};
-pub use names::{KnownNames, nearest, same_name};
+pub use names::{KnownNames, differ_by_one_letter, nearest, same_name};
 pub use options::{Limits, Options, ROWS_MAX};
 pub use quotes::{is_typographic, normalise};
 pub use reader::{Reader, Scan, scan};

@@ -59,8 +59,8 @@ impl Company {
                 (own, last) => own.into_iter().chain(last.map(|(channel, _)| *channel)).collect(),
             };
             let links = self.created_links(*member, &channels);
-            let lacks = |links: &Vec<Link>| links.iter().all(lacks_invitation);
-            found.can_invite |= links.as_ref().is_some_and(lacks);
+            found.can_invite |=
+                links.as_ref().is_some_and(|links| links.iter().all(lacks_invitation));
             let Some(invited) = invited(links, last, import.invites_refused) else {
                 continue;
             };
@@ -90,16 +90,15 @@ impl Company {
         Some(found)
     }
 
-    /// Whether a mail about an import shows its link: the link can invite a person, or the company has its own wording,
-    /// which may show the link always.
+    /// Whether the mail about an import may show its link. A built-in wording shows it if the link can invite a person.
+    /// The company's own wording may always show it.
     pub(crate) fn import_mail_has_link(&self, id: ImportId) -> bool {
-        let mut own = self.templates.iter().filter(|(_, own)| !own.removed);
-        let is_own = own.any(|((kind, _), _)| *kind == MailKind::ImportCompleted);
+        let is_own = self.own_templates().any(|((kind, _), _)| *kind == MailKind::ImportCompleted);
         is_own || self.import_invites(id, 0).is_some_and(|invites| invites.can_invite)
     }
 
-    /// For each person of an import, the newest of the runs since the import in which the person has an outcome. If the
-    /// person has an outcome in none, the newest of these runs.
+    /// For each person of an import: the newest run since the import with an outcome for the person, else the newest run
+    /// with the person.
     fn last_runs(&self, import: &ImportState) -> BTreeMap<UserId, LastRun> {
         let people: BTreeSet<UserId> = import.members.iter().copied().collect();
         let runs = self.runs.values().filter(|run| run.number > import.runs_before);
@@ -146,9 +145,10 @@ fn invited(
     let links = links.unwrap_or_default();
     let code = last.and_then(|(_, recipient)| recipient.code);
     let arrived = links.iter().any(|link| link.arrived);
-    let failed = code
-        .filter(|_| last.is_some_and(|(_, recipient)| recipient.state == RecipientState::Failed))
-        // The mail was uncertain, and has arrived.
+    // An uncertain mail that has arrived has not failed.
+    let failed = last
+        .filter(|(_, recipient)| recipient.state == RecipientState::Failed)
+        .and(code)
         .filter(|code| !(arrived && code.leaves_delivery_open()));
     if links.iter().any(|link| link.linked) {
         return Some(Invited::Yes);

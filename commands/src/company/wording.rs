@@ -35,10 +35,16 @@ impl Company {
         let found = self.templates.get_key_value(&exact).filter(|(_, own)| !own.removed);
         let found = found.or_else(|| {
             // An old log may have one language in two spellings. Which was set last is not recorded, so the spelling that sorts last is used.
-            let mut in_force = self.templates.iter().rev().filter(|(_, own)| !own.removed);
-            in_force.find(|((of, tag), _)| *of == kind && same(tag))
+            self.own_templates().rev().find(|((of, tag), _)| *of == kind && same(tag))
         });
         found.map(|((_, tag), own)| (tag.as_str(), own))
+    }
+
+    /// The company's own wordings in force, by kind and language.
+    pub(super) fn own_templates(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&(MailKind, String), &OwnTemplate)> {
+        self.templates.iter().filter(|(_, own)| !own.removed)
     }
 
     /// Whether a mail is written in this language: it is the company's, a person's, or English.

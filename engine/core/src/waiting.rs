@@ -71,13 +71,13 @@ impl WaitingMails {
     }
 }
 
-/// Moves the next try of a person who is tried again, and its end, to the next try of the run. No person is tried before.
+/// Moves a person's next try to the next try of the run, and the end of the tries by the same time. No person is
+/// tried while the run waits.
 fn postpone(person: &mut Value, next_try: Time) {
+    let Some(person) = person.as_object_mut() else { return };
     let time = |name: &str| person.get(name)?.as_str()?.parse::<Time>().ok();
     let (Some(before), Some(until)) = (time("next_try"), time("until")) else { return };
-    if let Some(person) = person.as_object_mut()
-        && before < next_try
-    {
+    if before < next_try {
         let until = until.plus_seconds(next_try.seconds_since(before));
         person.insert("next_try".to_owned(), json!(next_try));
         person.insert("until".to_owned(), json!(until));

@@ -93,8 +93,8 @@ impl<'a> QueryRequest<'a> {
         name: &str,
     ) -> Result<Option<T>, Refusal> {
         // The engine replaces `latest` before, so a wrong id may be a mistyped word.
-        let mut own = self.own.iter().filter(|param| param.name == name);
-        let takes_latest = own.any(|param| param.newest().is_some());
+        let takes_latest =
+            self.own.iter().any(|param| param.name == name && param.newest().is_some());
         let latest = if takes_latest { ", or latest for the newest" } else { "" };
         let read = |text: &str| text.parse().map_err(|e| malformed(name, &format!("{e}{latest}")));
         self.text(name)?.map(read).transpose()

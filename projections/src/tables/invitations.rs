@@ -97,8 +97,7 @@ impl LatestInvitation {
         matches!(self.state, S::Created | S::Sent | S::Delivered | S::Deferred | S::Uncertain)
     }
 
-    /// Whether an account waits for this invitation. The report that a mail came back counts only for a mail that is known
-    /// to be sent.
+    /// Whether an account waits for this invitation. A bounce that is reported before the sending does not end it.
     fn is_pending(&self) -> bool {
         self.is_open() || (self.state == InvitationStatus::Bounced && self.sent_at.is_none())
     }
@@ -114,12 +113,6 @@ impl LatestInvitation {
     pub(crate) fn last_mail_is_uncertain(&self) -> bool {
         let is_open = self.mail_code.is_some_and(Code::leaves_delivery_open);
         is_open && self.state != InvitationStatus::Linked
-    }
-
-    /// Why the last mail failed, or may have failed. A mail that is known to have arrived has not failed.
-    pub(crate) fn why_mail_failed(&self) -> Option<Code> {
-        let arrived = self.state == InvitationStatus::Delivered;
-        self.mail_code.filter(|code| !(arrived && code.leaves_delivery_open()))
     }
 }
 
@@ -255,13 +248,15 @@ impl UserInvitations {
         all.map(move |one| one.at(now)).filter(LatestInvitation::is_live)
     }
 
-    /// A mail that arrived or came back was sent, and who complains about it has got it. So its delivery is not uncertain
-    /// any more. A certain failure is that of a later mail, or of one never sent. Returns whether it was uncertain.
+    /// Ends the uncertainty about a mail: a report shows that it was sent. A certain failure stays, because it concerns a
+    /// later mail or one that was never sent. Returns whether the delivery was uncertain.
     fn settle_uncertain(&mut self, run: RunId, delivery: Delivery) -> bool {
-        let known = delivery != Delivery::BouncedSoft;
-        let Some(one) = self.of_run(run).filter(|_| known) else { return false };
+        let shows_sending = delivery != Delivery::BouncedSoft;
+        let Some(one) = self.of_run(run).filter(|_| shows_sending) else { return false };
         let was_uncertain = one.mail_code.is_some_and(Code::leaves_delivery_open);
-        one.mail_code = one.mail_code.filter(|_| !was_uncertain);
+        if was_uncertain {
+            one.mail_code = None;
+        }
         was_uncertain
     }
 

@@ -111,8 +111,7 @@ impl RunRow {
     /// Notes that a person's mail was refused for now.
     fn deferred(&mut self, again: TriedAgain) {
         let has_room = self.tried_again.len() < TRIED_AGAIN_MAX;
-        let mut known = self.tried_again.iter_mut();
-        match known.find(|known| known.user.folded() == again.user.folded()) {
+        match self.known(&again.user) {
             Some(known) => *known = again,
             None if has_room => self.tried_again.push(again),
             None => {}
@@ -121,13 +120,17 @@ impl RunRow {
 
     /// Notes that the mail server could not be used for a person. A person who was refused before is still tried again.
     fn postponed(&mut self, user: &Who, retry_at: Time) {
-        let mut known = self.tried_again.iter_mut();
-        if let Some(known) = known.find(|known| known.user.folded() == user.folded()) {
+        if let Some(known) = self.known(user) {
             known.next_try = retry_at;
         }
     }
 
-    /// Ends a wait of the run. The people whose next try has passed meanwhile are due now.
+    fn known(&mut self, user: &Who) -> Option<&mut TriedAgain> {
+        let folded = user.folded();
+        self.tried_again.iter_mut().find(|known| known.user.folded() == folded)
+    }
+
+    /// Ends a wait of the run. People whose next try has passed meanwhile are tried at once.
     fn resumed(&mut self, now: Time) {
         self.waiting_for = None;
         for known in &mut self.tried_again {
@@ -138,7 +141,8 @@ impl RunRow {
     /// Notes the outcome of a person, who is tried no more.
     fn ended(&mut self, user: &Who) {
         if !self.tried_again.is_empty() {
-            self.tried_again.retain(|known| known.user.folded() != user.folded());
+            let folded = user.folded();
+            self.tried_again.retain(|known| known.user.folded() != folded);
         }
     }
 
@@ -305,7 +309,8 @@ impl<'a> RunChannels<'a> {
         if let Some(channel) = self.known.get(&run) {
             return Ok(*channel);
         }
-        let channel = find(self.rows, self.company, run)?.map(|run| run.channel);
+        let found = load::<RunProjection>(self.rows, self.company, &key(run))?;
+        let channel = found.map(|run| run.channel);
         self.known.insert(run, channel);
         Ok(channel)
     }

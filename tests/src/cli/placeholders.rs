@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::mail_server::MailServer;
 use crate::support::mail_text::{decoded, link_token};
-use crate::support::program::Cli;
+use crate::support::program::{Cli, Output};
 
 const LINK: [&str; 2] = ["link_base_url", "https://link.acme.example/"];
 const SENDER: [&str; 2] = ["mail_from", "on@acme.example"];
@@ -83,16 +83,20 @@ fn outbox_says_each_time_that_mails_show_a_placeholder() {
     assert!(!output.stderr.contains("placeholder"), "{}", output.stderr);
 }
 
+/// Imports a file of Office Chat in a company that has set a sender and no link page. Mails go to the server.
+fn imported_without_link_page(people: &str) -> (Cli, MailServer, Output) {
+    let (server, cli) = (MailServer::start(&[]), with_settings(&[SENDER]));
+    let file = cli.file("c.csv", people);
+    let import = ["import", &file, "--dialect", "officechat", "--smtp", &server.url()];
+    let output = cli.run(&import).expect_status(0);
+    (cli, server, output)
+}
+
 /// LX-30: the administrator's link of Office Chat is not mailed with a placeholder. The program says so, and the mail
 /// can be sent once the settings are right.
 #[test]
 fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
-    let server = MailServer::start(&[]);
-    let by_smtp = ["--smtp", &server.url()];
-    let cli = with_settings(&[SENDER]);
-    let file = cli.file("c.csv", "email/login\ndan@acme.example\n");
-    let import = [&["import", &file, "--dialect", "officechat"][..], &by_smtp].concat();
-    let output = cli.run(&import).expect_status(0);
+    let (cli, server, output) = imported_without_link_page("email/login\ndan@acme.example\n");
     let said = "1 mail about this import failed: boarding notifications --state failed";
     assert!(output.stderr.contains(said), "{}", output.stderr);
     assert_eq!(cli.notifications(), [json!(["import_completed", "failed", UNSET])]);
@@ -101,7 +105,7 @@ fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
     assert_eq!(server.received().len(), 0);
 
     cli.run(&[&["config", "set"][..], &LINK].concat()).expect_status(0);
-    let resent = cli.resend_notifications(&["--state", "failed"], by_smtp[1]);
+    let resent = cli.resend_notifications(&["--state", "failed"], &server.url());
     assert_eq!(resent, json!([1, 1, 0, 0]));
     let [mail] = server.received().try_into().unwrap();
     assert!(decoded(&mail.data).contains("https://link.acme.example/"), "{}", mail.data);
@@ -110,14 +114,10 @@ fn link_of_the_administrator_is_not_mailed_with_a_placeholder() {
 /// LX-30: the mail about an import whose people cannot be invited has no link. It needs a sender and no link page.
 #[test]
 fn mail_without_a_link_needs_only_a_sender() {
-    let server = MailServer::start(&[]);
-    let by_smtp = ["--smtp", &server.url()];
-    let cli = with_settings(&[SENDER]);
-    let file = cli.file("c.csv", "email/login,Enabled\ndan@acme.example,FALSE\n");
-    cli.run(&[&["import", &file, "--dialect", "officechat"][..], &by_smtp].concat())
-        .expect_status(0);
+    let people = "email/login,Enabled\ndan@acme.example,FALSE\n";
+    let (cli, server, _) = imported_without_link_page(people);
     assert_eq!(cli.notifications(), [json!(["import_completed", "sent", null])]);
-    cli.run(&[&["imports", "link", "latest"][..], &by_smtp].concat()).expect_status(0);
+    cli.run(&["imports", "link", "latest", "--smtp", &server.url()]).expect_status(0);
     let mails = server.received();
     assert_eq!(mails.len(), 2);
     assert!(mails.iter().all(|mail| !decoded(&mail.data).contains("/link/")));

@@ -163,7 +163,7 @@ impl Company {
         if link.is_some_and(is_last) {
             match delivery {
                 Delivery::BouncedHard => self.note_mail(user, channel, LastMail::Bounced),
-                // Who complains about a mail has got it.
+                // A person who complains about a mail has received it.
                 Delivery::Delivered | Delivery::Complained => self.note_arrival(user, channel),
                 Delivery::BouncedSoft => {}
             }

@@ -16,7 +16,8 @@ use crate::limits::{RETRY_MILLIS, TIMER_SECONDS_MAX};
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
-/// The log target of waits. A verb other than `serve` says itself what a run and other mails wait for.
+/// The log target of lines about waiting mails. `serve` logs them; other verbs leave them out (`cli/logs.rs`) and print
+/// the wait themselves.
 pub(super) const WAITS: &str = "boarding_core::waits";
 
 /// The actor and the shared context of a process manager.

@@ -301,14 +301,13 @@ impl Edit {
             return Err(Failure::Usage("name at least one value to change".to_owned()));
         }
         let before = session.row("account", json!({"user": self.account})).await.ok();
-        let version = list::version(session).await;
-        let accepted = session.submit("EditAccount", Value::Object(body)).await?;
-        session.settle().await?;
+        let (accepted, is_unchanged) =
+            list::settled(session, "EditAccount", Value::Object(body)).await?;
         list::print_accepted(session.out, &accepted, &done);
         if session.out.is_json() || accepted.is_repeat() {
             return Ok(Done::Completely);
         }
-        if list::changed_nothing(&accepted, version) {
+        if is_unchanged {
             session.out.line(&format!("  {}", list::UNCHANGED));
         } else if let Some(before) = before {
             let key = json!({"user": text(&before, "user")});

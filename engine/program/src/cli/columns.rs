@@ -43,11 +43,8 @@ const fn row_outcome() -> Column {
 
 /// The transport that a mail waits for, in the words for what a run waits for.
 const fn waits_for() -> Column {
-    let words = |row: &Value| match text(row, "waits_for") {
-        "smtp" => Some("mail server"),
-        _ => None,
-    };
-    Column { words, ..minor("WAITS FOR", "/waits_for") }
+    minor("WAITS FOR", "/waits_for")
+        .worded(|row| (text(row, "waits_for") == "smtp").then_some("mail server"))
 }
 
 impl Column {

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::fields::{set, text};
+use super::fields::{is_unfinished, set, text};
 use super::session::{Accepted, Session};
 
 /// How many of the newest imports are compared with a file that is imported again.
@@ -125,8 +125,8 @@ async fn unfinished_import(session: &Session<'_>, sha256: &str) -> Result<Option
             continue;
         }
         let row = session.row("run", json!({"run": run})).await?;
-        let state = text(&row, "state");
-        if matches!(state, "scheduled" | "pending" | "running") {
+        if is_unfinished(&row) {
+            let state = text(&row, "state");
             return Ok(Some(format!("run {run} of the same file is {state}")));
         }
     }

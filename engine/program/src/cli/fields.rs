@@ -19,6 +19,16 @@ pub(super) fn number(row: &Value, field: &str) -> u64 {
     row.get(field).and_then(Value::as_u64).unwrap_or(0)
 }
 
+/// The id in the key of a mail, as in `welcome.01J….2`.
+pub(super) fn id_in_key(mail: &Value) -> Option<&str> {
+    text(mail, "key").split('.').nth(1)
+}
+
+/// Whether a run has not ended and is not withdrawn.
+pub(super) fn is_unfinished(run: &Value) -> bool {
+    matches!(text(run, "state"), "scheduled" | "pending" | "running")
+}
+
 /// A field of a row as text, or an empty text.
 pub(super) fn text<'a>(row: &'a Value, field: &str) -> &'a str {
     row.get(field).and_then(Value::as_str).unwrap_or_default()

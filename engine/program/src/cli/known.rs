@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::fields::text;
 use super::session::Session;
+use super::words::did_you_mean;
 
 /// A kind of name that filters of lists take.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,10 @@ impl Known {
         }
     }
 
+    fn is_person(self) -> bool {
+        matches!(self, Self::User | Self::Supervisor)
+    }
+
     /// Says that the company has no such name, and which one is near to it.
     pub(super) async fn remark(
         self,
@@ -46,8 +51,7 @@ impl Known {
         let search = self.search(session, &name).await?;
         if !search.is_known {
             let what = self.words()[2];
-            let near = search.nearest.map(|near| format!(" (did you mean {near}?)"));
-            let near = near.unwrap_or_default();
+            let near = did_you_mean(search.nearest.as_deref());
             session.out.remark(&format!("the company has no {what} {name}{near}"));
         }
         Ok(())
@@ -56,13 +60,13 @@ impl Known {
     /// Whether the name is that of a user or, where supervisors are meant, people have it as their supervisor. The
     /// query compares it as the filter does.
     async fn is_known_user(self, session: &Session<'_>, name: &str) -> Result<bool, Failure> {
-        if !matches!(self, Self::User | Self::Supervisor) {
+        if !self.is_person() {
             return Ok(false);
         }
         if session.row("user", json!({"user": name})).await.is_ok() {
             return Ok(true);
         }
-        if !matches!(self, Self::Supervisor) {
+        if matches!(self, Self::User) {
             return Ok(false);
         }
         let people = session.rows("users", json!({"supervisor": name}), Some(1)).await?;
@@ -80,7 +84,7 @@ impl Known {
             let names = rows.iter().map(|row| text(row, field)).chain(supervisors);
             let names: Vec<&str> = search.nearest.as_deref().into_iter().chain(names).collect();
             // The names of definitions are compared exactly. The queries have found no user of this name.
-            search.is_known |= query != "users" && names.contains(&name);
+            search.is_known |= !self.is_person() && names.contains(&name);
             search.nearest = nearest(name, names).map(str::to_owned);
         };
         session.pages(query, json!({}), None, compare).await?;

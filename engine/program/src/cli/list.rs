@@ -165,26 +165,38 @@ pub(super) async fn submit_and_print(
     body: Value,
     done: &str,
 ) -> CliResult {
-    let before = version(session).await;
-    let accepted = session.submit(command, body).await?;
-    session.settle().await?;
+    let (accepted, is_unchanged) = settled(session, command, body).await?;
     print_accepted(session.out, &accepted, done);
-    if changed_nothing(&accepted, before) {
+    if is_unchanged {
         session.out.note(UNCHANGED);
     }
     Ok(Done::Completely)
+}
+
+/// Submits a command and waits until all that follows from it is done. Returns the answer, and whether nothing was
+/// changed.
+pub(super) async fn settled(
+    session: &Session<'_>,
+    command: &str,
+    body: Value,
+) -> Result<(Accepted, bool), Failure> {
+    let before = version(session).await;
+    let accepted = session.submit(command, body).await?;
+    session.settle().await?;
+    let is_unchanged = changed_nothing(&accepted, before);
+    Ok((accepted, is_unchanged))
 }
 
 /// The words for an accepted command that finds everything as it asks for.
 pub(super) const UNCHANGED: &str = "nothing was changed: it was so before";
 
 /// The number of the company's last event, which an accepted command that changes something raises.
-pub(super) async fn version(session: &Session<'_>) -> Option<u64> {
+async fn version(session: &Session<'_>) -> Option<u64> {
     session.engine.actor(&session.company).await.inspect(|company| company.version).await
 }
 
 /// Whether a command has left the company's version as it was before. A repeat tells nothing about that.
-pub(super) fn changed_nothing(accepted: &Accepted, before: Option<u64>) -> bool {
+fn changed_nothing(accepted: &Accepted, before: Option<u64>) -> bool {
     !accepted.is_repeat()
         && before.is_some_and(|before| accepted.document.get("version") == Some(&before.into()))
 }

@@ -10,9 +10,12 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::output::plain;
+
 /// The environment variable of the log filter.
 const FILTER: &str = "BOARDING_LOG";
-/// What a verb other than `serve` logs. It says itself what a run and other mails wait for.
+/// What a verb other than `serve` logs. The lines about waiting mails (`WAITS` of the engine) are left out, because the
+/// verb prints what they say.
 const OF_A_VERB: &str = "warn,boarding_core::waits=error";
 
 /// Logs to stderr, because stdout is for results. `serve` logs more by default, because it prints nothing else.
@@ -72,7 +75,8 @@ impl Words {
             true => String::new(),
             false => format!(" ({})", self.fields),
         };
-        format!("{kind}: {}{fields}", self.message)
+        // A field may hold text of an imported file.
+        plain(&format!("{kind}: {}{fields}", self.message))
     }
 }
 
@@ -114,5 +118,11 @@ mod tests {
         assert_eq!(words.sentence(Level::WARN), format!("warning: {sentence}"));
         let alone = Words { fields: String::new(), ..words };
         assert_eq!(alone.sentence(Level::ERROR), "error: append failed, retrying reports");
+    }
+
+    #[test]
+    fn sentence_does_not_control_the_terminal() {
+        let words = Words { message: "a\u{1b}[2Jb".to_owned(), fields: String::new() };
+        assert_eq!(words.sentence(Level::WARN), "warning: a\u{fffd}[2Jb");
     }
 }

@@ -1,7 +1,9 @@
 //! Remarks on a new name that is almost the name of another thing: it may be a typing error.
 
+use std::collections::BTreeMap;
+
 use boarding_commands::company::Company;
-use boarding_csv::same_name;
+use boarding_csv::{differ_by_one_letter, same_name};
 
 use super::definition::present;
 use super::failure::Failure;
@@ -47,12 +49,9 @@ impl Defines {
 
     fn near(self, company: &Company, name: &str) -> Option<String> {
         match self {
-            Self::OrgUnit if company.org_units.contains_key(name) => None,
-            Self::OrgUnit => first_near(name, company.org_units.keys()),
-            Self::Role if company.roles.contains_key(name) => None,
-            Self::Role => first_near(name, company.roles.keys()),
-            Self::PermissionGroup if company.permission_groups.contains_key(name) => None,
-            Self::PermissionGroup => first_near(name, company.permission_groups.keys()),
+            Self::OrgUnit => first_near(name, &company.org_units),
+            Self::Role => first_near(name, &company.roles),
+            Self::PermissionGroup => first_near(name, &company.permission_groups),
             Self::User if company.users.created(name).is_some() => None,
             Self::User => {
                 let created = company.users.iter().filter(|(_, user)| user.is_created());
@@ -64,8 +63,12 @@ impl Defines {
     }
 }
 
-fn first_near<'n>(name: &str, mut known: impl Iterator<Item = &'n String>) -> Option<String> {
-    known.find(|known| is_near(name, known)).cloned()
+/// The first name that is near to a new one; none if the name itself is known.
+fn first_near<T>(name: &str, known: &BTreeMap<String, T>) -> Option<String> {
+    if known.contains_key(name) {
+        return None;
+    }
+    known.keys().find(|known| is_near(name, known)).cloned()
 }
 
 /// Whether two names differ only in case, blanks and punctuation, or in one letter. Names with other digits are meant
@@ -74,27 +77,12 @@ fn is_near(name: &str, known: &str) -> bool {
     if same_name(name, known) {
         return true;
     }
-    let folded = |text: &str| text.to_lowercase().chars().collect::<Vec<char>>();
-    let (name, known) = (folded(name), folded(known));
-    if name.len().min(known.len()) < COMPARED_MIN_CHARS {
+    let (name, known) = (name.to_lowercase(), known.to_lowercase());
+    if name.chars().count().min(known.chars().count()) < COMPARED_MIN_CHARS {
         return false;
     }
-    let digits =
-        |chars: &[char]| chars.iter().copied().filter(char::is_ascii_digit).collect::<String>();
-    digits(&name) == digits(&known) && differ_by_one(&name, &known)
-}
-
-/// Whether one letter is missing, added or another one, or two neighbours are exchanged.
-fn differ_by_one(one: &[char], other: &[char]) -> bool {
-    let start = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    let (one, other) = (one.get(start..).unwrap_or(&[]), other.get(start..).unwrap_or(&[]));
-    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
-    let rest = |chars: &[char]| chars.len().saturating_sub(end);
-    match (rest(one), rest(other)) {
-        (0 | 1, 0 | 1) => true,
-        (2, 2) => one.first() == other.get(1) && one.get(1) == other.first(),
-        _ => false,
-    }
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    digits(&name) == digits(&known) && differ_by_one_letter(&name, &known)
 }
 
 #[cfg(test)]

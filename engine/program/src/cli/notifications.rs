@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::columns;
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, set, text};
+use super::fields::{id_in_key, is_unfinished, number, set, text};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 use super::watch;
@@ -127,7 +127,7 @@ async fn add_runs(session: &Session<'_>, mails: &mut [Value]) {
             continue;
         }
         // The run that an import requests has the id of the import.
-        let Some(run) = text(mail, "key").split('.').nth(1).map(str::to_owned) else { continue };
+        let Some(run) = id_in_key(mail).map(str::to_owned) else { continue };
         if !known.contains_key(&run) {
             let row = session.row("run", json!({"run": run})).await.ok();
             let reason = row.as_ref().and_then(|row| end_of(session, row));
@@ -142,7 +142,7 @@ async fn add_runs(session: &Session<'_>, mails: &mut [Value]) {
 /// What a mail waits for that is sent after the end of this run. None if the run has ended.
 fn end_of(session: &Session<'_>, run: &Value) -> Option<String> {
     let (id, state) = (text(run, "run"), text(run, "state"));
-    if !matches!(state, "scheduled" | "pending" | "running") {
+    if !is_unfinished(run) {
         return None;
     }
     let is = match watch::awaited(session, run) {

@@ -20,7 +20,7 @@ mod plain;
 mod progress;
 mod table;
 
-use plain::plain;
+pub(super) use plain::plain;
 pub(super) use progress::Progress;
 
 /// The output of the program: plain text on a pipe, tables and progress bars on a terminal, or JSON.

@@ -10,6 +10,7 @@ use super::definition::{ChangeWords, present, submit_and_print_changes};
 use super::failure::{CliResult, Failure};
 use super::list::{self, Limit};
 use super::session::Session;
+use super::words::did_you_mean;
 
 /// Lists who may do what, and grants and revokes permissions
 #[derive(Debug, Args)]
@@ -93,8 +94,7 @@ impl Change {
         else {
             return Ok(());
         };
-        let near = nearest(name, known);
-        let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+        let near = did_you_mean(nearest(name, known));
         let known = known.join(", ");
         let words = format!("There is no permission {name}{near}; the permissions are {known}.");
         Err(Refusal::new(Code::EnvelopeMalformed).worded(words).into())

@@ -1,4 +1,4 @@
-//! Says which runs of the company come before a new one, or may come between.
+//! Prints the runs that a new run would wait for, and the scheduled runs.
 
 use serde_json::{Value, json};
 
@@ -14,26 +14,20 @@ const SHOWN_RUNS: usize = 5;
 pub(super) async fn print(session: &Session<'_>) -> Result<(), Failure> {
     let queue = session.rows("queue", json!({}), None).await?;
     let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
-    for run in first(&queue) {
-        session.out.line(&before(run));
-    }
-    print_rest(session, queue.len(), "boarding runs queue");
-    for run in first(&scheduled) {
-        session.out.line(&session.out.placed(&later(run)));
-    }
-    print_rest(session, scheduled.len(), "boarding runs list --state scheduled");
+    print_runs(session, &queue, before, "boarding runs queue");
+    print_runs(session, &scheduled, later, "boarding runs list --state scheduled");
     Ok(())
 }
 
-fn first(runs: &[Value]) -> &[Value] {
-    runs.get(..shown_of(runs.len() as u64, SHOWN_RUNS)).unwrap_or(runs)
-}
-
-fn print_rest(session: &Session<'_>, count: usize, list: &str) {
-    let rest = count.saturating_sub(shown_of(count as u64, SHOWN_RUNS));
+/// Prints a line for each of the first runs, and how many more there are with the verb that lists them.
+fn print_runs(session: &Session<'_>, runs: &[Value], line: fn(&Value) -> String, list: &str) {
+    let print = |line: &str| session.out.line(&session.out.placed(line));
+    let shown = shown_of(runs.len() as u64, SHOWN_RUNS);
+    runs.iter().take(shown).for_each(|run| print(&line(run)));
+    let rest = runs.len().saturating_sub(shown);
     if rest > 0 {
         let more = counted(rest as u64, "more run", "more runs");
-        session.out.line(&session.out.placed(&format!("… and {more}: {list}")));
+        print(&format!("… and {more}: {list}"));
     }
 }
 

@@ -85,7 +85,7 @@ struct Source {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
-    /// The people of an import without a working invitation, by the link in the administrator's mail, or by its token
+    /// The people of an import who have no working invitation: the link in the administrator's mail, or its token
     #[arg(long, value_name = "LINK")]
     link: Option<String>,
 }
@@ -167,8 +167,10 @@ impl Request {
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
         let mut body = self.body();
         self.options.consent.add_to(&mut body);
-        let preview = previewed(session, "StartBulkIntegration", body.clone()).await?;
-        say_import_of_link(session, &body, &preview).await?;
+        let preview = previewed(session, "StartBulkIntegration", body).await?;
+        if self.source.get("token").is_some() {
+            say_import_of_link(session, &preview).await?;
+        }
         if !agreed(session, self.verb, self.options.consent, &preview).await? {
             return Ok(None);
         }
@@ -225,15 +227,8 @@ pub(super) async fn previewed(
 }
 
 /// Names the import whose people an administrator's link invites: the link does not.
-async fn say_import_of_link(
-    session: &Session<'_>,
-    body: &Value,
-    preview: &Accepted,
-) -> Result<(), Failure> {
-    match body.pointer("/source/token") {
-        Some(_) => latest::say_import(session, &preview.id("import")).await,
-        None => Ok(()),
-    }
+async fn say_import_of_link(session: &Session<'_>, preview: &Accepted) -> Result<(), Failure> {
+    latest::say_import(session, &preview.id("import")).await
 }
 
 /// Shows what a command that requests a run would send, and why it would be refused. Sends nothing.
@@ -244,13 +239,16 @@ pub(super) async fn show_preview(
     mut body: Value,
 ) -> CliResult {
     consent.add_to(&mut body);
-    let preview = previewed(session, command, body.clone()).await?;
+    let by_link = body.pointer("/source/token").is_some();
+    let preview = previewed(session, command, body).await?;
     let out = session.out;
     if out.is_json() {
         out.document(&preview.document);
         return Ok(Done::Completely);
     }
-    say_import_of_link(session, &body, &preview).await?;
+    if by_link {
+        say_import_of_link(session, &preview).await?;
+    }
     out.line(&announcement::text(&preview.result));
     runs_ahead::print(session).await?;
     let refusals = preview.result.get("refusals").and_then(Value::as_array);

@@ -20,6 +20,7 @@ use super::fields::{self, text};
 use super::input;
 use super::list::{self, Limit};
 use super::session::Session;
+use super::words::did_you_mean;
 use boarding_commands::values::nearest;
 
 /// The start of a text file: its first line is the subject.
@@ -162,8 +163,7 @@ impl Mail {
         let found = MailKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
         found.ok_or_else(|| {
             let known: Vec<_> = MailKind::ALL.into_iter().map(MailKind::as_str).collect();
-            let near = nearest(&self.kind, known.iter().copied());
-            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            let near = did_you_mean(nearest(&self.kind, known.iter().copied()));
             let (kind, known) = (&self.kind, known.join(", "));
             Failure::Usage(format!("there is no mail {kind}{near}; the mails are {known}"))
         })

@@ -1,4 +1,4 @@
-//! Names the runs in which people failed before an invitation was made: no invitation shows them.
+//! Names the runs in which people failed before an invitation was made. The list of invitations lacks these people.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -15,7 +15,8 @@ use super::words::counted;
 /// The most runs that are named: they fit on a screen.
 const SHOWN_RUNS: usize = 5;
 
-/// Says in which runs people failed whose last invitation was never made, and how to list them. `user` means one person.
+/// Says in which runs people failed before an invitation was made, and how to list them. With `user`, only that person
+/// counts.
 pub(super) async fn note(session: &Session<'_>, user: Option<&str>) -> Result<(), Failure> {
     let user = user.map(|user| UserKey::new(user).folded());
     let failed = present(session, move |company| by_run(company, user.as_deref())).await?;
@@ -29,9 +30,9 @@ pub(super) async fn note(session: &Session<'_>, user: Option<&str>) -> Result<()
     Ok(())
 }
 
-/// The runs in which people failed without a claim who are in no later run, the newest first, and how many they are.
+/// The runs, newest first, each with the number of people who failed in it without a claim and are in no later run.
 fn by_run(company: &Company, user: Option<&str>) -> Vec<(RunId, u64)> {
-    let mut open: BTreeSet<(Channel, UserId)> = BTreeSet::new();
+    let mut unreached: BTreeSet<(Channel, UserId)> = BTreeSet::new();
     for (id, one) in company.users.iter() {
         if user.is_some_and(|user| one.key().folded() != user) {
             continue;
@@ -40,12 +41,12 @@ fn by_run(company: &Company, user: Option<&str>) -> Vec<(RunId, u64)> {
             let link = one.link(**channel);
             link.last == LastMail::Failed && !link.linked
         };
-        open.extend(Channel::ALL.iter().filter(fails).map(|channel| (*channel, id)));
+        unreached.extend(Channel::ALL.iter().filter(fails).map(|channel| (*channel, id)));
     }
     let mut runs: Vec<_> = company.runs.iter().collect();
     runs.sort_unstable_by_key(|(_, run)| Reverse(run.number));
     let count = |(id, run): (&RunId, &Run)| {
-        let last = run.recipients.iter().filter(|one| open.remove(&(run.channel, one.user)));
+        let last = run.recipients.iter().filter(|one| unreached.remove(&(run.channel, one.user)));
         let failed = |one: &&Recipient| one.state == RecipientState::Failed && one.attempt == 0;
         (*id, last.filter(failed).count() as u64)
     };

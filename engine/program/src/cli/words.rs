@@ -7,6 +7,11 @@ pub(super) fn counted(count: u64, singular: &str, plural: &str) -> String {
     format!("{count} {}", if count == 1 { singular } else { plural })
 }
 
+/// The end of a sentence about an unknown name, with the one that is near to it.
+pub(super) fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
+}
+
 /// How many of `count` things a short list shows. A list that would leave out one thing shows it instead.
 pub(super) fn shown_of(count: u64, most: usize) -> usize {
     match usize::try_from(count) {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::fields::text;
+use crate::cli::fields::{id_in_key, text};
 use crate::cli::session::Session;
 use crate::cli::watch;
 use crate::cli::words::counted;
 
-/// The newest mails among which those about an import are searched for a link. Mails of its run may be newer.
+/// How many of the newest mails are searched for mails about the import. Mails of its run may be newer.
 const MAILS_COMPARED: usize = 1_000;
 
 /// Says that mails about an import show a placeholder, and how many have failed.
@@ -35,7 +35,7 @@ pub(super) async fn note(session: &Session<'_>, row: &Value) -> Result<(), Failu
     Ok(())
 }
 
-/// How many mails about an import have failed. It may have welcomed many people.
+/// How many mails about an import have failed. Reads all pages: a large import may have many welcome mails.
 async fn failed(session: &Session<'_>, import: &str) -> Result<u64, Failure> {
     let mut failed = 0;
     let count = |mails: Vec<Value>| {
@@ -47,5 +47,5 @@ async fn failed(session: &Session<'_>, import: &str) -> Result<u64, Failure> {
 
 /// Whether the key of a mail names the import, as in `welcome.01J….2`.
 fn is_about(mail: &Value, import: &str) -> bool {
-    text(mail, "key").split('.').nth(1) == Some(import)
+    id_in_key(mail) == Some(import)
 }

@@ -20,9 +20,7 @@ pub(super) async fn kept_back(
     done: &str,
 ) -> CliResult {
     let wanted = text(&body, "number").to_owned();
-    let before = list::version(session).await;
-    let accepted = session.submit(command, body).await?;
-    session.settle().await?;
+    let (accepted, is_unchanged) = list::settled(session, command, body).await?;
     if session.out.is_json() {
         session.out.document(&accepted.document);
         return Ok(Done::Completely);
@@ -33,13 +31,13 @@ pub(super) async fn kept_back(
         session.out.warn(&session.out.placed(&warning));
     }
     list::print_receipt(session.out, &accepted);
-    if list::changed_nothing(&accepted, before) {
+    if is_unchanged {
         session.out.note(list::UNCHANGED);
     }
     Ok(Done::Completely)
 }
 
-/// How many invited accounts lack a number in the organization of this number. None if there are enough.
+/// The warning that invited accounts lack a number in the organization of this number. None if there are enough.
 async fn shortage(session: &Session<'_>, wanted: &str) -> Result<Option<String>, Failure> {
     let Ok(phone) = Phone::parse(wanted) else { return Ok(None) };
     let params = json!({"search": phone.to_string()});

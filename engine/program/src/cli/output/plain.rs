@@ -1,7 +1,7 @@
 //! Text without control characters.
 
 /// The text without control characters: text from imported files must not control the terminal.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::cli) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
