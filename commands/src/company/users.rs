@@ -5,12 +5,14 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::link::Link;
 use super::user_id::UserId;
 use crate::event::{Channel, Person};
-use crate::values::{Phone, UserKey, fold};
+use crate::values::{Phone, UserKey, folded};
+
+mod snapshot;
 
 /// Everybody the company's events have named by a key, created or not.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +51,7 @@ impl Names {
 }
 
 /// One person. What is personal is packed into one string, since there may be a million.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The key, then the packed values: one piece of memory for both.
     text: Box<str>,
@@ -215,7 +217,7 @@ impl Users {
 
     /// The person with this key, in any spelling, created or not.
     pub fn find(&self, key: &str) -> Option<(UserId, &User)> {
-        let folded = fold(key);
+        let folded = folded(key);
         let slot = *self.index.find(hash(&folded), |&slot| self.is(slot, &folded))?;
         Some((UserId(slot), self.slots.get(slot as usize)?))
     }
@@ -264,14 +266,14 @@ impl Users {
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(User::new(key));
         let slots = &self.slots;
-        self.index.insert_unique(hash(&fold(key)), slot, |&slot| hash_of(slots, slot));
+        self.index.insert_unique(hash(&folded(key)), slot, |&slot| hash_of(slots, slot));
         UserId(slot)
     }
 
-    fn is(&self, slot: u32, folded: &str) -> bool {
+    fn is(&self, slot: u32, key: &str) -> bool {
         self.slots
             .get(slot as usize)
-            .is_some_and(|user| user.halves().0 == folded || fold(user.halves().0) == folded)
+            .is_some_and(|user| user.halves().0 == key || folded(user.halves().0) == key)
     }
 }
 
@@ -283,34 +285,12 @@ fn hash(folded: &str) -> u64 {
 }
 
 fn hash_of(slots: &[User], slot: u32) -> u64 {
-    slots.get(slot as usize).map_or(0, |user| hash(&fold(user.halves().0)))
+    slots.get(slot as usize).map_or(0, |user| hash(&folded(user.halves().0)))
 }
 
 impl PartialEq for Users {
     fn eq(&self, other: &Self) -> bool {
         self.slots == other.slots
-    }
-}
-
-impl Serialize for Users {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.slots.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Users {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut slots = Vec::<User>::deserialize(deserializer)?;
-        let mut names = Names::default();
-        for user in &mut slots {
-            user.org_unit = user.org_unit.as_deref().map(|name| names.org_unit(name));
-            user.roles = names.roles(&user.roles);
-        }
-        let mut index = HashTable::with_capacity(slots.len());
-        for slot in 0..u32::try_from(slots.len()).unwrap_or(u32::MAX) {
-            index.insert_unique(hash_of(&slots, slot), slot, |&slot| hash_of(&slots, slot));
-        }
-        Ok(Self { slots, index, names })
     }
 }
 

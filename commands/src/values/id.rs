@@ -1,5 +1,6 @@
 //! Ids: a newtype for each thing that can be named, parsed once and trusted afterwards.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -170,7 +171,16 @@ impl fmt::Debug for UserKey {
 
 /// Folds a key, e-mail address or name for comparison: trimmed, lower case.
 pub fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
+    folded(text).into_owned()
+}
+
+/// The folded form of a text. It is not copied if it is folded already, as most keys are.
+pub fn folded(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.to_lowercase())
 }
 
 scalar! {

@@ -4,6 +4,8 @@ mod batch;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use boarding_commands::company::Company;
 use boarding_commands::step::CommandRequest;
@@ -11,9 +13,8 @@ use boarding_commands::values::{Code, CompanyId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::context::EngineContext;
-use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
+use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX, SNAPSHOT_REST_SECONDS};
 use crate::pending_work::PendingWork;
-use crate::read::snapshots;
 use crate::reply::Reply;
 use batch::{Batch, BatchedCommand, BatchedOutcome, answer_all};
 use boarding_log::AppendError;
@@ -54,6 +55,7 @@ impl ActorHandle {
             state: None,
             requeued: VecDeque::new(),
             conflicts: 0,
+            carries_runs: false,
         };
         tokio::spawn(actor.run(messages));
         Self { inbox, pending, _lease: None }
@@ -147,6 +149,8 @@ struct CompanyActor {
     requeued: VecDeque<Message>,
     /// The number of consecutive conflicts with another writer.
     conflicts: usize,
+    /// Whether the published work is that of an engine that carries runs on.
+    carries_runs: bool,
 }
 
 impl CompanyActor {
@@ -154,7 +158,7 @@ impl CompanyActor {
         loop {
             let first = match self.requeued.pop_front() {
                 Some(message) => message,
-                None => match messages.recv().await {
+                None => match self.next(&mut messages).await {
                     Some(message) => message,
                     None => break,
                 },
@@ -167,8 +171,25 @@ impl CompanyActor {
             let batch = self.decide_all(first, &mut messages);
             self.append(batch).await;
             self.publish_pending();
+            if self.state.as_ref().is_some_and(State::needs_snapshot_while_busy) {
+                self.snapshot().await;
+            }
         }
-        self.snapshot();
+        if self.state.as_ref().is_some_and(State::needs_snapshot_at_rest) {
+            self.snapshot().await;
+        }
+    }
+
+    /// The next message of the inbox. None if there will be no more. A company at rest gets a snapshot meanwhile.
+    async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        if self.state.as_ref().is_some_and(State::needs_snapshot_at_rest) {
+            let rest = Duration::from_secs(SNAPSHOT_REST_SECONDS);
+            match tokio::time::timeout(rest, messages.recv()).await {
+                Ok(message) => return message,
+                Err(_) => self.snapshot().await,
+            }
+        }
+        messages.recv().await
     }
 
     /// Decides waiting commands until the batch is full or a message must wait for it.
@@ -197,7 +218,7 @@ impl CompanyActor {
         let (context, id, known) = (Arc::clone(&self.context), self.id.clone(), self.state.take());
         let load = move || match known {
             Some(state) => state.caught_up(&*context.log),
-            None => snapshots::load(&*context.log, Some(&context.store), &id).map(State::of),
+            None => context.snapshots.load(&*context.log, &id).map(State::of),
         };
         let loaded = match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded.map_err(|error| boarding_log::error_chain(&error))?,
@@ -210,6 +231,13 @@ impl CompanyActor {
 
     /// Handles one message. Returns it if it must wait until the batch is durable.
     fn decide_one(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
+        // Who reads the company after runs are carried on finds their work published.
+        if matches!(message, Message::Inspect(_))
+            && batch.commits.is_empty()
+            && self.carries_runs != self.context.carries_runs.load(Ordering::Acquire)
+        {
+            self.publish_pending();
+        }
         let state = self.state.as_mut()?;
         let (request, reply) = match message {
             Message::Inspect(_) if !batch.commits.is_empty() => return Some(message),
@@ -283,13 +311,14 @@ impl CompanyActor {
         }
     }
 
-    fn publish_pending(&self) {
+    fn publish_pending(&mut self) {
+        let context = &self.context;
+        self.carries_runs = context.carries_runs.load(Ordering::Acquire);
         if let Some(state) = &self.state {
-            let context = &self.context;
             let pending = PendingWork::of(
                 &state.company,
                 &context.blocked,
-                context.carries_runs,
+                self.carries_runs,
                 context.transport.name(),
                 |transport| context.continues_runs_of(transport),
             );
@@ -301,15 +330,20 @@ impl CompanyActor {
         }
     }
 
-    /// Writes a snapshot if loading the state again would take long.
-    fn snapshot(&mut self) {
-        let Some(state) = self.state.take() else { return };
-        if !snapshots::worth_it(&state.company, state.tail) {
-            return;
-        }
-        if let Err(error) = snapshots::write(&self.context.store, &state.company, state.hash) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "writing the snapshot failed");
-        }
+    /// Writes a snapshot, so that loading the state again takes less long.
+    async fn snapshot(&mut self) {
+        let Some(mut state) = self.state.take() else { return };
+        let context = Arc::clone(&self.context);
+        let write = move || {
+            if let Err(error) = context.snapshots.write(&state.company, state.hash) {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "writing the snapshot of a company failed");
+            }
+            // Also after a failure, for example on a full disk: the next try comes with the next events.
+            state.tail = 0;
+            state
+        };
+        self.state = tokio::task::spawn_blocking(write).await.ok();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine context: log, read models, clock, files and transport, shared by all tasks.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::decide::MailSetup;
@@ -17,6 +18,7 @@ use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
+use crate::read::snapshots::Snapshots;
 use crate::read::store::Store;
 use crate::refused_commands::RefusedCommands;
 use crate::reply::Reply;
@@ -32,6 +34,7 @@ pub(crate) struct EngineContext {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) store: Store,
     pub(crate) read_models: ReadModels,
+    pub(crate) snapshots: Snapshots,
     pub(crate) clock: Clock,
     pub(crate) files: Files,
     pub(crate) tokens: Tokens,
@@ -40,8 +43,8 @@ pub(crate) struct EngineContext {
     pub(crate) former_outbox: Option<Outbox>,
     /// Whether a run that started with another transport continues with this one.
     pub(crate) adopt_runs: bool,
-    /// Whether runs are carried on at all. Without it they stay as they are.
-    pub(crate) carries_runs: bool,
+    /// Whether runs are carried on at all. Until then they stay as they are.
+    pub(crate) carries_runs: AtomicBool,
     /// Runs that wait until their mails can be sent again.
     pub(crate) waiting: WaitingMails,
     /// Imports that are blocked by an error.

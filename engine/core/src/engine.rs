@@ -36,6 +36,7 @@ use crate::submission::Submission;
 mod earlier_commands;
 mod link_secrets;
 mod opening;
+mod resumption;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
@@ -299,14 +300,6 @@ impl Engine {
         self.companies.actor(company).await
     }
 
-    /// Resumes the interrupted background work of all companies.
-    pub async fn resume(&self) {
-        for company in self.companies() {
-            let handle = self.actor(&company).await;
-            handle.inspect(|_| ()).await;
-        }
-    }
-
     /// Shares the companies with other engines from now on. Call this once, before the first command, and call
     /// [`Engine::ownership_changed`] after each change of an owner.
     pub fn share(&self, ownership: Arc<dyn Ownership>) {
@@ -331,16 +324,6 @@ impl Engine {
     /// it has lost.
     pub async fn ownership_changed(&self) {
         self.companies.follow_ownership().await;
-    }
-
-    /// Loads the company and resumes what was interrupted. Returns whether anything is left to do, now or at a
-    /// later time.
-    pub async fn resume_company(&self, company: &CompanyId) -> bool {
-        let handle = self.actor(company).await;
-        handle.inspect(|_| ()).await;
-        let pending = handle.pending_work();
-        let pending = pending.borrow();
-        !pending.is_idle() || pending.tick_at.is_some()
     }
 
     /// Waits until the imports, runs and mails of the company are done.

@@ -23,15 +23,20 @@ pub const CONFLICTS_MAX: usize = 5;
 /// The companies in memory from which on idle ones are evicted: a million users need about 200 MB, so few are kept.
 pub const LOADED_COMPANIES_MAX: usize = 64;
 
-/// A company gets a new snapshot after this many events. Replaying them takes about 50 ms.
+/// A company at rest gets a new snapshot after this many events. Replaying them takes about 0.1 s.
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 
-/// The size of one snapshot part, in bytes: sled stores small rows well and large ones badly.
-pub const SNAPSHOT_PART_BYTES: usize = 4 * 1024;
+/// A large company at rest gets a new snapshot when its people divided by this number are fewer than its new events.
+pub const SNAPSHOT_PEOPLE_PER_EVENT: u64 = 20;
 
-/// How often a snapshot is flushed while it is written, in parts: unflushed parts use memory, and a snapshot of
-/// a million people has 200 MB.
-pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
+/// A busy company gets a new snapshot after this many events, or as many as it has people.
+pub const SNAPSHOT_BUSY_EVENTS: u64 = 200_000;
+
+/// How long a company gets no command before it is at rest, in seconds.
+pub const SNAPSHOT_REST_SECONDS: u64 = 3;
+
+/// The buffer for writing a snapshot, in bytes.
+pub const SNAPSHOT_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The most events that read models apply in one batch: few batches, of a few MB in memory.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;

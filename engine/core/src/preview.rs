@@ -99,7 +99,7 @@ impl ImportPlanner {
         import: &ImportFile,
         files: &[FileRef],
     ) -> Result<(ImportPlan, FileContents), Reply> {
-        // The held actor prevents eviction, which would write the snapshot that is read here.
+        // The held actor keeps the company in memory, so the command that follows is fast.
         let _handle = self.companies.actor(&submission.company).await;
         let _turn = self.permits.acquire().await.map_err(|_| Reply::stopped())?;
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
@@ -119,7 +119,7 @@ impl ImportPlanner {
         if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
             return asked;
         }
-        // The held actor prevents eviction, which would write the snapshot that is read here.
+        // The held actor keeps the company in memory, so the command that follows is fast.
         let _handle = self.companies.actor(&submission.company).await;
         let Ok(_turn) = self.permits.acquire().await else { return Reply::stopped() };
         let (context, submission) = (Arc::clone(&self.context), submission.clone());

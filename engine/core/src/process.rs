@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_commands::decide::{ListRecipients, Tick};
+use boarding_commands::mail_kinds::AT_ONCE;
 use boarding_commands::values::CompanyId;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -100,8 +101,15 @@ async fn list_recipients(manager: ManagerContext) {
 /// Submits `Tick` when a timer is due. The command carries the time, so a replay needs no clock.
 async fn tick(manager: ManagerContext, recovered: watch::Receiver<bool>) {
     let mut pending = manager.handle.pending_work();
-    wait_for_recovery(&manager, &mut pending, recovered).await;
+    let mut recovered = Some(recovered);
     while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
+        // While runs rest, only `AT_ONCE` is due, and the claims wait for the recovery until the runs are carried on.
+        if due != AT_ONCE
+            && let Some(recovered) = recovered.take()
+        {
+            wait_for_recovery(&manager, &mut pending, recovered).await;
+            continue;
+        }
         let now = manager.context.clock.now();
         if due > now {
             manager.wait_until(&mut pending, Some(due)).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use boarding_core::clock::Clock;
 use serde_json::{Value, json};
 
 use super::crashes;
@@ -14,6 +15,9 @@ use crate::support::random::SeededRandom;
 
 /// Enough people that the run lasts longer than opening the folder.
 const PEOPLE: usize = 300;
+
+/// The shortest time that a company may give a recipient, in seconds.
+const DEADLINE: u64 = 1;
 
 /// The arguments that start a run of all people under this id, even while another run has them. A repeat is the
 /// same run.
@@ -81,6 +85,28 @@ fn mail_server_continues_a_killed_run_of_the_outbox() {
         assert!(!server.received().is_empty(), "{written} mails in the outbox, none by the server");
         check_all_are_invited(&folder, &[run], &mails);
     }
+}
+
+/// P7, P27: The claims of a killed run are looked up in the outbox before their time is over, also if another run is
+/// started first.
+#[test]
+fn next_run_knows_the_mails_of_a_killed_run() {
+    let sample = SampleFolder::with_people(PEOPLE);
+    sample.command_accepted("SetCompanyConfig", &json!({"recipient_deadline_seconds": DEADLINE}));
+    sample.command_accepted("AddUser", &json!({"user": "zoe", "email": "zoe@acme.example"}));
+    sample.command_accepted("AddCorporatePhone", &json!({"user": "zoe", "phone": "+41791234567"}));
+    let run = id();
+    let outbox = sample.data().join("outbox/acme").join(&run);
+    let is_time = || fs::read_dir(&outbox).is_ok_and(|files| files.count() >= 20);
+    assert!(sample.start(&start(&run)).kill_when(is_time).was_killed());
+    let clock = Clock::system();
+    let over = clock.now().plus_seconds(DEADLINE + 1);
+    while clock.now() < over {
+        std::thread::yield_now();
+    }
+    sample.lines(&["runs", "start", "--channel", "whatsapp", "--user", "zoe", "--yes"], 0);
+    check_runs_are_completed(&sample);
+    check_all_are_invited(&sample, &[run], &in_outbox(&sample));
 }
 
 /// Continues interrupted runs, sometimes after a verb that leaves them.

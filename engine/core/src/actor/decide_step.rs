@@ -18,7 +18,7 @@ pub(crate) struct State {
     pub company: Company,
     /// The hash of the last commit.
     pub hash: Digest,
-    /// The number of events since the last snapshot.
+    /// The number of events since the last snapshot, or since the last that failed.
     pub tail: u64,
     /// Plans made at this version or later are valid. Earlier ones are stale. After
     /// loading it is the loaded version, because the exact one is unknown.
@@ -29,6 +29,14 @@ impl State {
     pub(crate) fn of(loaded: Loaded) -> Self {
         let Loaded { company, hash, replayed } = loaded;
         Self { plans_valid_from: company.version, company, hash, tail: replayed }
+    }
+
+    pub(crate) fn needs_snapshot_at_rest(&self) -> bool {
+        snapshots::worth_at_rest(&self.company, self.tail)
+    }
+
+    pub(crate) fn needs_snapshot_while_busy(&self) -> bool {
+        snapshots::worth_while_busy(&self.company, self.tail)
     }
 
     /// Whether the state contains all commits up to this head.

@@ -6,7 +6,6 @@ use boarding_commands::values::CompanyId;
 use boarding_log::ReadError;
 
 use super::Engine;
-use crate::read::snapshots;
 
 impl Engine {
     /// The fingerprint of the link secret that this engine uses.
@@ -24,7 +23,7 @@ impl Engine {
             let mut recorded = Vec::new();
             for id in context.log.companies() {
                 // Without an actor, because that would begin to work for the company.
-                let company = snapshots::load(&*context.log, Some(&context.store), &id)?.company;
+                let company = context.snapshots.load(&*context.log, &id)?.company;
                 recorded.extend(company.settings.link_secret.map(|fingerprint| (id, fingerprint)));
             }
             Ok(recorded)

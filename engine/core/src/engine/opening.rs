@@ -15,6 +15,7 @@ use crate::delivery::token::Tokens;
 use crate::files::{self, Files};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
+use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
 use crate::waiting::WaitingMails;
 use boarding_log::EventLog;
@@ -155,13 +156,14 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         log,
         store,
         read_models,
+        snapshots: Snapshots::inside(&folder.derived()),
         clock: options.clock,
         files: Files::new(files),
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
         transport,
         former_outbox,
         adopt_runs: options.adopt_runs,
-        carries_runs: options.carries_runs,
+        carries_runs: options.carries_runs.into(),
         waiting: WaitingMails::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),

@@ -26,7 +26,6 @@ use crate::context::{ENGINE, EngineContext};
 use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
 use crate::intake::{self, CompanySays};
 use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
-use crate::read::snapshots;
 use crate::reply::Reply;
 use crate::submission::Submission;
 use boarding_log::codec::Encoded;
@@ -43,7 +42,9 @@ pub(super) fn plan(
     import: ImportFile,
     files: Vec<FileRef>,
 ) -> Result<(ImportPlan, FileContents), Reply> {
-    let loaded = snapshots::load(&*context.log, Some(&context.store), &submission.company)
+    let loaded = context
+        .snapshots
+        .load(&*context.log, &submission.company)
         .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);

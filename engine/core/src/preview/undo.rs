@@ -15,7 +15,6 @@ use boarding_commands::values::{Code, ImportId};
 use crate::actor::decide_step::State;
 use crate::context::{ENGINE, EngineContext};
 use crate::read::effects::read_effects;
-use crate::read::snapshots;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
@@ -26,7 +25,7 @@ pub(super) fn preview(
     undo: UndoImport,
 ) -> Result<Reply, Reply> {
     let (company, import) = (submission.company.clone(), undo.import);
-    let loaded = snapshots::load(&*context.log, Some(&context.store), &company);
+    let loaded = context.snapshots.load(&*context.log, &company);
     let mut state = State::of(loaded.map_err(|error| failed(&error))?);
     let version = state.company.version;
     let facts = Facts::None;

@@ -242,6 +242,7 @@ impl Follower {
         for (table, build) in self.shared.store.forgotten_builds(&self.meta)? {
             self.shared.store.remove_build(table, build)?;
         }
+        self.shared.store.remove_former_snapshots()?;
         let outdated = self.meta.outdated();
         if !outdated.is_empty() {
             self.rebuild(&outdated)?;

@@ -27,9 +27,7 @@ use meta::StoredMeta;
 use tree::StoreCause;
 use unwritten::Unwritten;
 
-pub(crate) use keys::{
-    command as command_key, snapshot as snapshot_key, snapshots as snapshots_prefix,
-};
+pub(crate) use keys::command as command_key;
 pub use meta::{Build, Meta};
 pub use tree::Remedy;
 pub(crate) use unwritten::Change;

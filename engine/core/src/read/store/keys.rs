@@ -8,8 +8,8 @@ pub(crate) const META: &[u8] = b"\0meta";
 
 /// The first byte of the command index, above all table numbers.
 const COMMANDS: u8 = 0xf0;
-/// The first byte of snapshots.
-const SNAPSHOTS: u8 = 0xf1;
+/// The first byte of the snapshots of earlier programs.
+const FORMER_SNAPSHOTS: u8 = 0xf1;
 /// The first byte of changes that are stored before they are merged into the blocks.
 const REDO: u8 = 0xf2;
 
@@ -50,14 +50,9 @@ pub(crate) fn redos() -> [u8; 1] {
     [REDO]
 }
 
-/// One part of the snapshot of a company.
-pub(crate) fn snapshot(company: &CompanyId, part: u32) -> Vec<u8> {
-    of_company(&[SNAPSHOTS], company, &part.to_be_bytes())
-}
-
-/// The prefix of all snapshot parts of a company.
-pub(crate) fn snapshots(company: &CompanyId) -> Vec<u8> {
-    of_company(&[SNAPSHOTS], company, &[])
+/// The prefix of the snapshots of companies, which earlier programs kept here.
+pub(crate) fn former_snapshots() -> [u8; 1] {
+    [FORMER_SNAPSHOTS]
 }
 
 fn of_company(head: &[u8], company: &CompanyId, rest: &[u8]) -> Vec<u8> {

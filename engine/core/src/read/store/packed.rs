@@ -178,6 +178,11 @@ impl Store {
         self.remove_prefix(&prefix)
     }
 
+    /// Removes the snapshots of companies that an earlier program has written: now they are files.
+    pub(crate) fn remove_former_snapshots(&self) -> Result<(), StoreError> {
+        self.remove_prefix(&keys::former_snapshots())
+    }
+
     /// Removes the values of the tree under a prefix.
     fn remove_prefix(&self, prefix: &[u8]) -> Result<(), StoreError> {
         let mut all = Vec::new();
