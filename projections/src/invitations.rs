@@ -1,7 +1,7 @@
 //! Invitations of users to channels, in their newest generation (query `invitations`).
 
 use boarding_commands::event::{Channel, Permission, Who};
-use boarding_commands::values::{Code, InvitationId, Time, UserKey};
+use boarding_commands::values::{Code, InvitationId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
+use crate::tables::accounts;
 use crate::tables::invitations::{InvitationProjection, InvitationStatus, LatestInvitation};
 use crate::tables::runs::RunChannels;
 
@@ -138,7 +139,8 @@ struct InvitationShown<'a> {
 
 fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let state = request.one_of::<StateFilter>("state")?;
-    let user = request.text("user")?.map(|user| UserKey::new(user).folded());
+    let user = request.text("user")?;
+    let user = user.map(|user| accounts::user_key_of(rows, request.company, user)).transpose()?;
     let mut channels = RunChannels::new(rows, request.company);
     let prefix = user.as_deref().unwrap_or_default().as_bytes();
     page::<InvitationProjection, _>(request, rows, prefix, |key, invited| {

@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time, UserKey};
+use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
+use crate::tables::accounts;
 use crate::tables::links::Links;
 use crate::tables::runs::RunChannels;
 use crate::tables::users::{self, UserRow};
@@ -131,7 +132,9 @@ pub(crate) fn find(
 fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
     let import = request.id::<ImportId>("import")?;
-    let of_user = request.text("user")?.map(|user| UserKey::new(user).folded());
+    let of_user = request.text("user")?;
+    let of_user = of_user.map(|user| accounts::user_key_of(rows, request.company, user));
+    let of_user = of_user.transpose()?;
     let mut channels = RunChannels::new(rows, request.company);
     page::<PhoneListProjection, _>(request, rows, &[], |_, phone| {
         if !phone.listed || import.is_some_and(|import| phone.import != Some(import)) {

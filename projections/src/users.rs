@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::event::{Person, Who};
-use boarding_commands::values::{Personal, Phone, UserKey, fold};
+use boarding_commands::values::{Personal, Phone, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
+use crate::tables::accounts;
 use crate::tables::links::{LinkEndCodes, Links};
 use crate::tables::runs::RunChannels;
 use crate::tables::users::{self, UserProjection, UserRow, UserStatus};
@@ -136,7 +137,7 @@ fn attributes(request: &QueryRequest<'_>) -> Result<Vec<(&'static str, String)>,
 }
 
 fn user(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let key = UserKey::new(request.required("user")?).folded();
+    let key = accounts::user_key_of(rows, request.company, request.required("user")?)?;
     let user = users::find(rows, request.company, &key)?.ok_or_else(|| not_found("user", &key))?;
     let mut channels = RunChannels::new(rows, request.company);
     let links = Links::load(rows, request.company, &key, request.now, &mut channels)?;

@@ -12,6 +12,11 @@ fn address(user: &User) -> Option<String> {
     email.or_else(|| user.phone.map(|phone| phone.to_string()))
 }
 
+/// The usual spelling of a phone number. None if the text is no number.
+fn number(given: &str) -> Option<String> {
+    Phone::parse(given).ok().map(|phone| phone.to_string())
+}
+
 impl Company {
     /// The account that has this address now, other than the named one. An archived account has released its address.
     pub fn account_at(&self, address: &str, but: UserId) -> Option<&User> {
@@ -22,11 +27,28 @@ impl Company {
     /// The account that is meant: by its key, by the number of a device in any spelling, or by the address that it has
     /// now.
     pub fn account_meant(&self, given: &str) -> Option<(UserId, &User)> {
-        let of_key =
-            |key: &str| self.users.created(key).filter(|(id, _)| self.numbers.is_account(*id));
-        let number = || Phone::parse(given).ok().map(|phone| phone.to_string());
-        let of_address = || self.accounts_at(&number().unwrap_or_else(|| given.to_owned())).next();
-        of_key(given).or_else(|| of_key(&number()?)).or_else(of_address)
+        let found = self.user_meant(given);
+        found.filter(|(id, _)| self.numbers.is_account(*id)).or_else(|| self.at_address(given))
+    }
+
+    /// The user that is meant: by the key, by a key that is a number in any spelling, or an account by the address that
+    /// it has now. An archived account has released its address, so its key gives way to an account that has it now.
+    pub fn user_meant(&self, given: &str) -> Option<(UserId, &User)> {
+        let by_number = || self.users.created(&number(given)?);
+        let of_key = self.users.created(given).or_else(by_number);
+        let is_archived = |(_, user): &(UserId, &User)| user.state == UserState::Archived;
+        of_key.filter(|one| !is_archived(one)).or_else(|| self.at_address(given)).or(of_key)
+    }
+
+    /// The account that has this address now, a number in any spelling.
+    fn at_address(&self, given: &str) -> Option<(UserId, &User)> {
+        self.accounts_at(&number(given).unwrap_or_else(|| given.to_owned())).next()
+    }
+
+    /// The key of the user that is meant. What is given, if there is no such user.
+    pub(crate) fn key_meant(&self, given: &str) -> String {
+        let known = self.user_meant(given);
+        known.map_or_else(|| given.to_owned(), |(_, user)| user.key().as_str().to_owned())
     }
 
     /// Another account that has the address of this account now.

@@ -239,7 +239,7 @@ impl Context<'_> {
         users: &[String],
     ) -> Result<(), Refusal> {
         let is_account = |key: &String| {
-            company.users.created(key).is_some_and(|(id, _)| company.numbers.is_account(id))
+            company.user_meant(key).is_some_and(|(id, _)| company.numbers.is_account(id))
         };
         let only_accounts = !users.is_empty() && users.iter().all(is_account);
         if only_accounts && self.require(company, Permission::Accounts).is_ok() {

@@ -19,7 +19,7 @@ use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, schema_of, wire_enum,
 };
 use crate::rows::Rows;
-use crate::tables::accounts::AccountStatus;
+use crate::tables::accounts::{AccountStatus, keys_of};
 use crate::tables::runs::RunChannels;
 use crate::tables::settings::settings;
 use crate::tables::{org_units, permission_groups, users};
@@ -122,8 +122,11 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
         code = code.or(Some(Code::PermissionGroupNotFound));
     }
     let default = unit.and_then(|unit| unit.default_permission_group);
-    let distinct: BTreeMap<String, &str> =
-        accounts.iter().rev().map(|key| (fold(key), *key)).collect();
+    let folded: Vec<String> = accounts.iter().map(|given| fold(given)).collect();
+    let folded: Vec<&str> = folded.iter().map(String::as_str).collect();
+    let keys = keys_of(rows, company, &folded)?.into_iter().zip(&folded);
+    let keys = keys.map(|(key, given)| key.unwrap_or_else(|| (*given).to_owned()));
+    let distinct: BTreeMap<String, &str> = keys.zip(accounts.iter().copied()).rev().collect();
     let mut channels = RunChannels::new(rows, company);
     for (key, given) in &distinct {
         let user = users::find(rows, company, key)?;

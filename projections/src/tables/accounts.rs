@@ -1,11 +1,12 @@
 //! Accounts: users who get a number from the pool.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::decide::numbers::not_pending::NotPending;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{CompanyId, Personal, Phone, fold};
+use boarding_commands::values::{CompanyId, Personal, Phone, UserKey, fold};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, scan};
@@ -66,32 +67,100 @@ pub(crate) fn find(
     load::<AccountProjection>(rows, company, folded.as_bytes())
 }
 
-/// The folded key of the account with this name: its key, the number of a device in any spelling, or its current
-/// address.
+/// The folded key of the user with this name: the key, or an account's as in [`keys_of`]. What is given, if there is no
+/// such user.
+pub(crate) fn user_key_of(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    given: &str,
+) -> Result<String, RowsError> {
+    let given = UserKey::new(given).folded();
+    let user = users::find(rows, company, &given)?;
+    if user.is_some_and(|user| user.state != UserStatus::Archived) {
+        return Ok(given);
+    }
+    Ok(key_of(rows, company, &given)?.unwrap_or(given))
+}
+
+/// The folded key of the account with this name, as in [`keys_of`].
 pub(crate) fn key_of(
     rows: &dyn Rows,
     company: &CompanyId,
     given: &str,
 ) -> Result<Option<String>, RowsError> {
-    if find(rows, company, given)?.is_some() {
-        return Ok(Some(given.to_owned()));
+    Ok(keys_of(rows, company, &[given])?.pop().flatten())
+}
+
+/// The folded key of the account with each folded name: its key, the number of a device in any spelling, or its current
+/// address. An archived account has released its address, so its key gives way to an account that has it now.
+pub(crate) fn keys_of(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    given: &[&str],
+) -> Result<Vec<Option<String>>, RowsError> {
+    let mut known = Vec::with_capacity(given.len());
+    let mut addresses = BTreeSet::new();
+    for given in given {
+        let (key, is_in_use) = own_key(rows, company, given)?;
+        if !is_in_use {
+            addresses.insert(address_meant(given));
+        }
+        known.push((key, is_in_use));
     }
-    let phone = Phone::parse(given).ok();
-    if let Some(number) = phone.map(|phone| phone.to_string())
-        && find(rows, company, &number)?.is_some()
-    {
-        return Ok(Some(number));
+    let at = keys_at(rows, company, &addresses)?;
+    let keys = given.iter().zip(known).map(|(given, (key, is_in_use))| {
+        if is_in_use {
+            return key;
+        }
+        at.get(&address_meant(given)).cloned().or(key)
+    });
+    Ok(keys.collect())
+}
+
+/// The name as an address: a phone number in its usual spelling, any other name as it is.
+fn address_meant(given: &str) -> String {
+    Phone::parse(given).map_or_else(|_| given.to_owned(), |phone| phone.to_string())
+}
+
+/// The account with this name as its key, and whether it is not archived.
+fn own_key(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    given: &str,
+) -> Result<(Option<String>, bool), RowsError> {
+    for key in [given.to_owned(), address_meant(given)] {
+        if find(rows, company, &key)?.is_some() {
+            let user = users::find(rows, company, &key)?;
+            let is_in_use = user.is_some_and(|user| user.state != UserStatus::Archived);
+            return Ok((Some(key), is_in_use));
+        }
     }
-    let mut found = None;
+    Ok((None, false))
+}
+
+/// The keys of the accounts that have these addresses now, by address.
+fn keys_at(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    addresses: &BTreeSet<String>,
+) -> Result<BTreeMap<String, String>, RowsError> {
+    let mut found = BTreeMap::new();
+    if addresses.is_empty() {
+        return Ok(found);
+    }
     scan::<AccountProjection>(rows, company, &[], &[], |_, account| {
         let key = account.user.folded();
         let user = users::find(rows, company, &key)?;
-        let has_it = user.filter(|user| user.state != UserStatus::Archived).is_some_and(|user| {
+        let user = user.filter(|user| user.state != UserStatus::Archived);
+        let address = user.and_then(|user| {
             let email = user.person.email.as_deref().map(fold);
-            email.as_deref() == Some(given) || (phone.is_some() && user.person.phone == phone)
+            email.or_else(|| user.person.phone.map(|phone| phone.to_string()))
         });
-        found = has_it.then_some(key);
-        Ok(if has_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        if let Some(address) = address.filter(|address| addresses.contains(address)) {
+            found.entry(address).or_insert(key);
+        }
+        let is_complete = found.len() == addresses.len();
+        Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(found)
 }

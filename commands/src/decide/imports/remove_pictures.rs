@@ -44,7 +44,7 @@ impl Decide for RemovePictures {
         let mut found = Vec::new();
         for given in &self.users {
             let unknown = || Refusal::new(Code::UserNotFound).with(json!({"user": given}));
-            let (id, user) = company.users.created(given).ok_or_else(unknown)?;
+            let (id, user) = company.user_meant(given).ok_or_else(unknown)?;
             if !found.iter().any(|(known, _)| *known == id) {
                 found.push((id, Personal(user.key())));
             }

@@ -65,7 +65,7 @@ fn by_token(company: &Company, context: &Context<'_>) -> Result<Decision, Refusa
 
 fn by_name(company: &Company, user: &str, channel: &str) -> Result<Decision, Refusal> {
     let channel = Channel::read(channel).ok_or(Code::ChannelUnknown)?;
-    let (id, user) = company.users.created(user).ok_or(Code::UserNotFound)?;
+    let (id, user) = company.user_meant(user).ok_or(Code::UserNotFound)?;
     linked(company, id, user, channel)
 }
 

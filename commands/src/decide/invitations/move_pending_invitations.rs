@@ -115,9 +115,8 @@ impl MovePendingInvitations {
     fn movers<'a>(&self, company: &'a Company) -> Result<Vec<(UserId, &'a User)>, Refusal> {
         let (mut movers, mut named) = (Vec::new(), BTreeSet::new());
         for (key, place) in self.accounts.iter().zip(1..) {
-            let known =
-                company.users.created(key).filter(|(id, _)| company.numbers.is_account(*id));
-            let (id, user) = known.ok_or_else(|| at(place, Code::UserNotFound.into()))?;
+            let (id, user) =
+                company.account_meant(key).ok_or_else(|| at(place, Code::UserNotFound.into()))?;
             if let Some(refusal) = not_pending(user) {
                 return Err(at(place, refusal));
             }

@@ -16,7 +16,7 @@ use crate::decide::runs::unfinished;
 use crate::event::{Channel, ChannelName};
 use crate::event::{Permission, ResendFilter, Source};
 use crate::schema::exactly_one_of;
-use crate::values::{Code, Phone, Refusal, RunId, Time};
+use crate::values::{Code, Refusal, RunId, Time};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -198,15 +198,10 @@ impl ResendInvitation {
         Ok(Source::Resend { users: keys(&people), filter: None })
     }
 
-    /// The keys of the people who are named. A device may be named by its number in any spelling.
+    /// The keys of the people who are named. An account may be named by its address, a device by its number in any
+    /// spelling.
     fn named(&self, company: &Company) -> Vec<String> {
-        let key = |given: &String| {
-            let number = || Phone::parse(given).ok().map(|number| number.to_string());
-            let is_known = |key: &String| company.users.created(key).is_some();
-            let spelled = if is_known(given) { None } else { number().filter(is_known) };
-            spelled.unwrap_or_else(|| given.clone())
-        };
-        self.users.iter().flatten().map(key).collect()
+        self.users.iter().flatten().map(|given| company.key_meant(given)).collect()
     }
 }
 

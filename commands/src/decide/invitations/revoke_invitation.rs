@@ -29,7 +29,7 @@ impl Decide for RevokeInvitation {
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         context.require_to_invite(company, std::slice::from_ref(&self.user))?;
         let channel = read_channel(company, &self.channel)?;
-        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (id, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         let link = user.link(channel);
         let newest = link.invitation.ok_or(Code::InvitationNotFound)?;
         let dead = |one: &Invitation| company.why_link_is_dead(id, channel, one, context.at);

@@ -26,7 +26,7 @@ impl Decide for UnlinkUser {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let channel = Channel::read(&self.channel).ok_or(Code::ChannelUnknown)?;
-        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (id, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         if !user.link(channel).linked {
             return Err(Code::UserInvalidTransition.into());
         }

@@ -25,7 +25,7 @@ impl Decide for AssignNumber {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let number = read_one(company, &self.number)?;
-        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (id, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         if user.state == UserState::Archived {
             return Err(Code::UserArchived.into());
         }

@@ -20,7 +20,7 @@ impl Decide for ArchiveUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (id, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
             UserState::Active | UserState::Deactivated => {
                 let archived = Event::UserArchived { user: Personal(user.key()) };

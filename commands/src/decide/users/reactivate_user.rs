@@ -19,7 +19,7 @@ impl Decide for ReactivateUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
-        let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (_, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
             UserState::Deactivated => Ok(Decision::append(vec![Event::UserActivated {
                 user: Personal(user.key()),

@@ -73,7 +73,10 @@ impl SourceBody {
                     .saying("too many users are named")
                     .with(details))
             }
-            (None, None, Some(users)) => Ok(Source::Users(keys(users))),
+            (None, None, Some(users)) => {
+                let meant: Vec<String> = users.iter().map(|user| company.key_meant(user)).collect();
+                Ok(Source::Users(keys(&meant)))
+            }
             (None, Some(_), None) => Err(Code::RunEmptySelection.into()),
             _ => Err(one_of_them()),
         }
