@@ -111,7 +111,9 @@ impl<'a> ReportShown<'a> {
             success,
             failed,
             invited: sent.map(|(invited, _)| invited),
-            not_invited: sent.map(|(invited, failed)| success.saturating_sub(invited + failed)),
+            not_invited: sent.map(|(invited, failed)| {
+                (success + import.existing).saturating_sub(invited + failed)
+            }),
             invitation_failed: sent.map(|(_, failed)| failed),
             organization: import.organization.as_deref(),
             permission_group: import.permission_group.as_deref(),
@@ -134,7 +136,8 @@ struct AccountShown<'a> {
     reason: Option<String>,
     /// The number that the file gave the account.
     number: Option<Personal<Phone>>,
-    /// The account's invitation; null if the import sends no invitations or the row failed.
+    /// The account's invitation; null if the import sends no invitations, or the row failed and names no account that
+    /// existed.
     invitation: Option<WireName<AccountInvitation>>,
     /// Why the account was not invited, or why the invitation failed.
     invitation_code: Option<Code>,
@@ -175,7 +178,13 @@ impl Invited {
     ) -> Result<Option<Self>, RowsError> {
         use AccountInvitation as A;
         if failed(row) {
-            return Ok(None);
+            let is_asked = run.is_some() || import.not_invited.is_some();
+            let existing = row.problems.iter().find(|one| one.code == Code::RowUserExists);
+            return Ok(existing.filter(|_| is_asked).map(|problem| Self {
+                invitation: A::NotInvited,
+                code: Some(problem.code),
+                reason: Some(problem.message.clone()),
+            }));
         }
         let Some(run) = run else {
             let refused = import.not_invited.as_ref();

@@ -53,6 +53,7 @@ impl ImportRow {
             state: WireName(self.state),
             counts: self.counts,
             archived: self.archived,
+            existing: self.existing,
             undo: self.undo.map(|counts| UndoShown {
                 counts,
                 unsupervised: Some(&self.unsupervised).filter(|left| !left.is_none()),
@@ -79,6 +80,10 @@ struct ImportShown<'a> {
     /// How many rows archived their users; absent if none did. They are counted as `deactivated` too.
     #[serde(skip_serializing_if = "is_none")]
     archived: u64,
+    /// How many rows changed nothing because their users existed; absent if none did. They are counted as `skipped` or
+    /// `duplicate` too.
+    #[serde(skip_serializing_if = "is_none")]
+    existing: u64,
     /// The counts of undone rows; null until an undo starts.
     undo: Option<UndoShown<'a>>,
     requested_by: &'a Personal<String>,

@@ -8,7 +8,7 @@ use super::run::{Recipient, RecipientState, Run, RunState};
 use super::selection::lacks_invitation;
 use super::state::Company;
 use super::user_id::UserId;
-use crate::event::{Channel, MailKind};
+use crate::event::{Channel, Existing, MailKind};
 use crate::values::{Code, ImportId, RunId};
 
 /// Who of an import's people was invited, and why the others were not.
@@ -21,7 +21,7 @@ pub struct ImportInvites {
     pub not_invited: u64,
     /// The first of the people who were invited.
     pub first_invited: Vec<UserId>,
-    /// The first of the others with a known reason.
+    /// The first of the others with a known reason: those whose invitation failed, then those who were left out.
     pub first_others: Vec<(UserId, Code)>,
     /// How many others have a known reason.
     pub with_reason: u64,
@@ -51,6 +51,15 @@ impl Company {
         let import = self.imports.get(&id)?;
         let own_channel = self.runs.get(&RunId(id.0)).map(|run| run.channel);
         let last_runs = self.last_runs(import);
+        // The run of an import that invites only new people leaves out those who existed. Rows that may not update them
+        // are refused for it.
+        let existed = (import.options.existing == Existing::Skip).then_some(Code::RowUserExists);
+        let left_out = match import.invites_refused {
+            None if own_channel.is_some() => existed,
+            Some(Code::RunEmptySelection) => existed,
+            refused => refused,
+        };
+        let mut first_left = Vec::new();
         let mut found = ImportInvites::default();
         for member in &import.members {
             let last = last_runs.get(member);
@@ -61,9 +70,10 @@ impl Company {
             let links = self.created_links(*member, &channels);
             found.can_invite |=
                 links.as_ref().is_some_and(|links| links.iter().all(lacks_invitation));
-            let Some(invited) = invited(links, last, import.invites_refused) else {
+            let Some(invited) = invited(links, last, left_out) else {
                 continue;
             };
+            let mut first = &mut first_left;
             let reason = match invited {
                 Invited::Yes => {
                     found.invited += 1;
@@ -74,6 +84,7 @@ impl Company {
                 }
                 Invited::Failed(code) => {
                     found.failed += 1;
+                    first = &mut found.first_others;
                     Some(code)
                 }
                 Invited::No(code) => {
@@ -83,10 +94,12 @@ impl Company {
             };
             let Some(code) = reason else { continue };
             found.with_reason += 1;
-            if found.first_others.len() < named {
-                found.first_others.push((*member, code));
+            if first.len() < named {
+                first.push((*member, code));
             }
         }
+        let left = named.saturating_sub(found.first_others.len());
+        found.first_others.extend(first_left.into_iter().take(left));
         Some(found)
     }
 
@@ -135,11 +148,12 @@ fn why_ended(link: &Link) -> Option<Code> {
     }
 }
 
-/// The result for a person. `None` for a row that created no person and was not a recipient of a run.
+/// The result for a person; `left_out` is why the run of the import did not list the person. `None` for a row that
+/// created no person and was not a recipient of a run.
 fn invited(
     links: Option<Vec<Link>>,
     last: Option<&LastRun>,
-    refused: Option<Code>,
+    left_out: Option<Code>,
 ) -> Option<Invited> {
     let is_user = links.is_some();
     let links = links.unwrap_or_default();
@@ -164,6 +178,6 @@ fn invited(
         (Some(code), _, _) => Some(Invited::Failed(code)),
         (None, Some(code), _) => Some(Invited::No(Some(code))),
         (None, None, Some(_)) => Some(Invited::No(None)),
-        (None, None, None) => is_user.then_some(Invited::No(refused)),
+        (None, None, None) => is_user.then_some(Invited::No(left_out)),
     }
 }

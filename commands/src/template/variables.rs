@@ -103,6 +103,10 @@ fn add_app(
         let value = known.get(ours).cloned().unwrap_or_default();
         known.insert(name, value);
     }
+    // The product's own templates cannot ask whether there is a name: without one they greet by the user name.
+    if !["f_name", "l_name"].iter().any(|name| known.get(name).is_some_and(Value::is_true)) {
+        known.insert("f_name", known.get("full_name").cloned().unwrap_or_default());
+    }
     known.insert("app_download_link", own(part, values.app.download_link));
     known.insert("web_app_link", own(part, values.app.web_link));
     known.insert("market_code", own(part, values.app.market_code));

@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts, Unsupervised};
-use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
+use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Problem, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, newest_first};
@@ -30,6 +30,8 @@ pub(crate) struct ImportRow {
     pub counts: Counts,
     /// The rows that archived their users, who are counted as deactivated too.
     pub archived: u64,
+    /// The rows that changed nothing because their users existed.
+    pub existing: u64,
     /// Updated with every undone row; none until an undo starts.
     pub undo: Option<UndoCounts>,
     /// The people that the undo left without a supervisor.
@@ -52,7 +54,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     type Row = ImportRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
@@ -83,6 +85,7 @@ impl Projection for ImportProjection {
                 state: ImportStatus::Processing,
                 counts: Counts::of_file(*total, *ignored, warnings.len()),
                 archived: 0,
+                existing: 0,
                 undo: None,
                 unsupervised: Unsupervised::default(),
                 requested_by: recorded.commit.actor.clone(),
@@ -98,6 +101,7 @@ impl Projection for ImportProjection {
         if let Some((outcome, row)) = recorded.event.row() {
             import.counts.add(outcome, row);
             import.archived += u64::from(archives(recorded));
+            import.existing += u64::from(names_existing(recorded));
         }
         match recorded.event {
             Event::ImportCompleted { counts, .. } => {
@@ -157,6 +161,12 @@ pub(crate) fn archives(recorded: &RecordedEvent<'_>) -> bool {
     let Event::UserDeactivated { user, row: Some(_) } = recorded.event else { return false };
     let next = following(recorded).next();
     matches!(next, Some(Event::UserArchived { user: archived }) if archived == user)
+}
+
+/// Whether the row of this event changed nothing because its user existed.
+fn names_existing(recorded: &RecordedEvent<'_>) -> bool {
+    let Event::RowRefused { problems, .. } = recorded.event else { return false };
+    problems.iter().any(|problem| problem.code == Code::RowUserExists)
 }
 
 /// The events of the commit after this one.

@@ -9,12 +9,12 @@ use super::import_preview::{InvitesForecast, NumbersForecast};
 use super::import_run::run_of;
 use crate::company::selection::{Pick, Selection};
 use crate::company::{Company, User};
-use crate::decide::runs::expected::ExpectedOutcomes;
+use crate::decide::runs::expected::{EarlierMails, ExpectedOutcomes};
 use crate::decide::runs::recipients::InviteRules;
 use crate::dialect::Dialect;
 use crate::event::{Event, Person};
 use crate::user_file::ParsedRow;
-use crate::values::{ImportId, Time};
+use crate::values::{Code, ImportId, Problem, Time};
 
 /// The most people that a forecast names. They fit on a few screens.
 const NAMED_MAX: usize = 100;
@@ -78,9 +78,10 @@ pub fn invites(
     let people = Selection { picks, duplicates_removed: 0 };
     let rules = InviteRules { channel: run.channel, resend: false, sends_texts };
     let (outcomes, invited) = ExpectedOutcomes::of(company, &people, &rules, now);
+    let earlier = EarlierMails::of(company, &people, run.channel, now);
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();
-    Some(InvitesForecast { channel: run.channel.as_str(), outcomes, people })
+    Some(InvitesForecast { channel: run.channel.as_str(), outcomes, earlier, people })
 }
 
 /// Whether the numbers suffice. The company has the whole import. None if the import opens no accounts.
@@ -94,6 +95,15 @@ pub fn numbers(company: &Company, import: ImportId) -> Option<NumbersForecast> {
     let needed = state.members.iter().filter(lacks).count() as u64;
     let available = stock.spare(company.settings.number_overbooking);
     Some(NumbersForecast { organization, needed, available })
+}
+
+impl NumbersForecast {
+    /// A warning if the accounts need more numbers than the organization has.
+    pub fn shortage(&self) -> Option<Problem> {
+        let Self { organization, needed, available } = self;
+        let words = format!("{organization}: needed {needed}, available {available}");
+        (needed > available).then(|| Problem::new(Code::ImportNumbersShort).saying(&words))
+    }
 }
 
 fn values_of_user(user: &User) -> Values {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::decide::runs::expected::ExpectedOutcomes;
+use crate::decide::runs::expected::{EarlierMails, ExpectedOutcomes};
 use crate::event::Counts;
 use crate::values::{Code, Problem, UserKey};
 
@@ -44,6 +44,8 @@ pub struct InvitesForecast {
     pub channel: &'static str,
     #[serde(flatten)]
     pub outcomes: ExpectedOutcomes,
+    #[serde(flatten)]
+    pub earlier: EarlierMails,
     /// The first people who would be invited.
     pub people: Vec<UserKey>,
 }

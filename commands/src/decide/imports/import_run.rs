@@ -7,7 +7,7 @@ use crate::company::{Company, ImportState, Invites};
 use crate::decide::dialect_rules::run_limit;
 use crate::decide::runs::start_bulk_integration::{RunRequest, read_channel};
 use crate::event::{Counts, Event, Source, Who};
-use crate::values::{ImportId, Problem, Refusal, RunId};
+use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 /// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
@@ -37,6 +37,10 @@ impl Ending<'_> {
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
         let Some(invites) = self.invites else { return Ok(()) };
+        if invites.created_only && people == 0 {
+            let words = "The import created no user, and it invites only new ones.";
+            return Err(Refusal::new(Code::RunEmptySelection).worded(words.to_owned()));
+        }
         // The fold takes the recipients from the import, so the event need not list them.
         let source = Source::Import(import);
         let again = if invites.created_only { 0 } else { counts.duplicate };

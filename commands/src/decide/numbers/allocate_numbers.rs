@@ -93,7 +93,11 @@ fn some(company: &Company, owners: &[NumberOwner], quantity: u64) -> Result<Vec<
     }
     if (found.len() as u64) < quantity {
         let details = json!({"needed": quantity, "available": found.len()});
-        return Err(Refusal::new(Code::NumberNoneAvailable).with(details));
+        let words = format!(
+            "The company's own stock and the organizations above have too few available numbers; add numbers first. (needed {quantity}, available {})",
+            found.len()
+        );
+        return Err(Refusal::new(Code::NumberNoneAvailable).worded(words).with(details));
     }
     Ok(found)
 }

@@ -100,20 +100,53 @@ const RECENT_SECONDS: u64 = 24 * 3600;
 pub(crate) struct Parts {
     #[serde(flatten)]
     outcomes: ExpectedOutcomes,
-    /// How many of the people hold a link to this channel that works. A new mail may end it.
-    live_links: u64,
-    /// How many of the people were mailed an invitation to this channel within the last 24 hours.
-    invited_within_24h: u64,
+    #[serde(flatten)]
+    earlier: EarlierMails,
     /// How many of the people are in a run on this channel that waits.
     in_waiting_runs: u64,
-    /// How many of the people may have got an earlier mail: its delivery is uncertain.
-    uncertain_before: u64,
     /// How many of the people have an account that the invitation activates. The others link a messaging account.
     to_activate: u64,
     /// How many of the people get texts in place of mails: their account is a device.
     by_text: u64,
     /// What would leave now: the invitations of those who would be invited.
     to_send: ToSend,
+}
+
+/// What is known of earlier mails to the people of a run.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct EarlierMails {
+    /// How many of the people hold a link to this channel that works. A new mail may end it.
+    live_links: u64,
+    /// How many of the people were mailed an invitation to this channel within the last 24 hours.
+    invited_within_24h: u64,
+    /// How many of the people may have got an earlier mail: its delivery is uncertain.
+    uncertain_before: u64,
+}
+
+impl EarlierMails {
+    pub(crate) fn of(
+        company: &Company,
+        selection: &Selection,
+        channel: Channel,
+        now: Time,
+    ) -> Self {
+        let mut earlier = Self::default();
+        for pick in &selection.picks {
+            let Pick::Known(id) = *pick else { continue };
+            earlier.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
+            let Some(user) = company.users.get(id) else { continue };
+            let link = user.link(channel);
+            // The link of a mail that never left is known to nobody.
+            let works = |one: &Invitation| {
+                one.was_mailed()
+                    && one.may_be_used()
+                    && company.why_link_is_dead(id, channel, one, now).is_none()
+            };
+            earlier.live_links += u64::from(link.generations().any(works));
+            earlier.uncertain_before += u64::from(link.is_uncertain());
+        }
+        earlier
+    }
 }
 
 /// The invitations that a run would send if it started now.
@@ -154,23 +187,14 @@ impl Parts {
         let channel = rules.channel;
         let (outcomes, invited) = ExpectedOutcomes::of(company, selection, &rules, now);
         let to_send = ToSend::of(company, &invited);
-        let mut parts = Self { outcomes, to_send, ..Self::default() };
+        let earlier = EarlierMails::of(company, selection, channel, now);
+        let mut parts = Self { outcomes, earlier, to_send, ..Self::default() };
         let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
         let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
         for pick in &selection.picks {
             let Pick::Known(id) = *pick else { continue };
-            parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
             parts.in_waiting_runs += u64::from(waiting.contains(&id));
             let Some(user) = company.users.get(id) else { continue };
-            let link = user.link(channel);
-            // The link of a mail that never left is known to nobody.
-            let works = |one: &Invitation| {
-                one.was_mailed()
-                    && one.may_be_used()
-                    && company.why_link_is_dead(id, channel, one, now).is_none()
-            };
-            parts.live_links += u64::from(link.generations().any(works));
-            parts.uncertain_before += u64::from(link.is_uncertain());
             parts.to_activate += u64::from(company.is_to_activate(id, user));
             parts.by_text += u64::from(company.device(id, user).is_some());
         }

@@ -64,7 +64,7 @@ pub(super) fn plan(
     let invites = forecast::invites(&dry_run.state.company, id, sends_texts, request.at);
     let numbers = forecast::numbers(&dry_run.state.company, id);
     let mut plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
-    plan.warnings.extend(numbers.as_ref().and_then(numbers_short));
+    plan.warnings.extend(numbers.as_ref().and_then(NumbersForecast::shortage));
     (plan.invites, plan.numbers) = (invites, numbers);
     Ok((plan, contents))
 }
@@ -171,13 +171,6 @@ impl DryRun {
         }
         Ok(())
     }
-}
-
-/// A warning if the accounts need more numbers than the organization has.
-fn numbers_short(numbers: &NumbersForecast) -> Option<Problem> {
-    let NumbersForecast { organization, needed, available } = numbers;
-    let words = format!("{organization}: needed {needed}, available {available}");
-    (needed > available).then(|| Problem::new(Code::ImportNumbersShort).saying(&words))
 }
 
 /// The results so far. Except for `moves`, their size does not depend on the file.
@@ -291,6 +284,12 @@ impl Tally {
 impl Attention {
     fn note(&mut self, row: &Value) {
         let text = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or_default();
+        let changed = match text("outcome") {
+            "activated" => Some(&mut self.activated),
+            "deactivated" => Some(&mut self.deactivated),
+            _ => None,
+        };
+        changed.into_iter().for_each(|kind| keep(kind, row));
         let kind = match text("outcome") {
             "invalid" => &mut self.invalid,
             "duplicate" => &mut self.duplicate,
@@ -305,10 +304,14 @@ impl Attention {
             }
             _ => return,
         };
-        // One more than is shown: a list that would leave out a single row shows it instead.
-        if kind.len() <= PREVIEW_ATTENTION_ROWS {
-            kind.push(row.clone());
-        }
+        keep(kind, row);
+    }
+}
+
+/// Keeps one row more than is shown: a list that would leave out a single row shows it instead.
+fn keep(kind: &mut Vec<Value>, row: &Value) {
+    if kind.len() <= PREVIEW_ATTENTION_ROWS {
+        kind.push(row.clone());
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Attention {
     pub invalid: Vec<Value>,
     pub duplicate: Vec<Value>,
     pub skipped: Vec<Value>,
+    pub activated: Vec<Value>,
+    /// Rows that would deactivate or archive a person.
+    pub deactivated: Vec<Value>,
     /// Rows whose person would be imported without the phone.
     pub phone_refused: Vec<Value>,
     /// Rows that would be imported with warnings.
