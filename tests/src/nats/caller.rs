@@ -131,8 +131,9 @@ impl Caller {
             let name = words.next().unwrap();
             [words.next().unwrap_or_default(), name]
         };
-        let request = self.client.request_with_headers(subject, headers, bytes.into());
-        let response = Response::of(&request.await.unwrap());
+        let request = async_nats::Request::new().headers(headers).payload(bytes.into());
+        let request = request.timeout(Some(ANSWER_TIMEOUT));
+        let response = Response::of(&self.client.send_request(subject, request).await.unwrap());
         // CSV has no value.
         match kind.as_str() {
             "command" => check_command(&name, &response.value),

@@ -47,7 +47,10 @@ async fn worker_reads_work_and_nothing_else() {
         context.get_consumer_from_stream("acme_whatsapp", "BOARDING_WORK").await.ok()
     })
     .await;
-    let message = consumer.messages().await.unwrap().next().await.unwrap().unwrap();
+    // A server that is slow may know the consumer before it answers requests for messages.
+    let message =
+        eventually("work is given", async || consumer.messages().await.ok()?.next().await?.ok())
+            .await;
     message.double_ack().await.unwrap();
     let item: WorkItem = serde_json::from_slice(&message.payload).unwrap();
     assert_eq!(item.claim.run.to_string(), run);
