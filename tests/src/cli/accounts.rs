@@ -256,7 +256,10 @@ fn check_of_a_move_judges_each_account() {
     let people = ["ann@meridian.example", "bob@meridian.example", "zoe@meridian.example"];
     let words = [&["invitations", "move"][..], &people, &["--to", "APAC", "--check"]].concat();
     let shown = cli.run(&words).expect_status(5).stdout;
-    assert!(shown.starts_with("3 accounts cannot be moved to APAC: "), "{shown}");
+    assert!(
+        shown.starts_with("2 of 3 accounts cannot be moved to APAC, so none is moved: "),
+        "{shown}"
+    );
     let row = cli.run(&[&words[..], &["--json"]].concat()).expect_status(5).json();
     for (at, (person, code)) in people
         .iter()
@@ -352,4 +355,58 @@ fn every_variable_of_the_activation_mail_is_filled() {
         assert!(html.contains(part), "{part}: {html}");
     }
     assert!(!html.contains('{') && !mail.text.contains('{'), "{html}");
+}
+
+/// Wherever an account is named, the address that it has now is as good as its key.
+#[test]
+fn account_is_named_by_its_corrected_address() {
+    let cli = meridian();
+    cli.run(&add("ann@meridian.example", &[])).expect_status(0);
+    let address = "ann.lee@meridian.example";
+    let edit = ["accounts", "edit", "ann@meridian.example", "--address", address];
+    cli.run(&edit).expect_status(0);
+    cli.run(&["numbers", "assign", "+1 212 555 0001", address]).expect_status(0);
+    let resend = ["invitations", "resend", "--channel", "whatsapp", "--user", address, "--yes"];
+    cli.run(&resend).expect_status(0);
+    assert_eq!(cli.rows(&["invitations", "--user", address]).len(), 1);
+    assert_eq!(cli.json(&["users", "show", address])["user"], "ann@meridian.example");
+    cli.run(&["org-units", "define", "APAC"]).expect_status(0);
+    let to = ["invitations", "move", address, "--to", "APAC"];
+    let judged = cli.json(&[&to[..], &["--check"]].concat());
+    assert_eq!(judged["accounts"][0]["account"], "ann@meridian.example");
+    cli.run(&to).expect_status(0);
+    let revoke = ["invitations", "revoke", address, "--channel", "whatsapp"];
+    cli.run(&revoke).expect_status(0);
+    cli.run(&["users", "archive", address]).expect_status(0);
+}
+
+/// ML-06: Import & Invite leaves out an account that existed. Report and mail say so alike, and how to invite it.
+#[test]
+fn existing_account_of_a_file_is_told_as_not_invited() {
+    let cli = meridian();
+    let settings = json!({"designated_admin_emails": ["boss@meridian.example"], "notify": {"batch_report": true}});
+    cli.run(&["command", "SetCompanyConfig", &settings.to_string()]).expect_status(0);
+    cli.run(&add("ann@meridian.example", &[])).expect_status(0);
+    let header = "email address or device,social_messaging,monitor_calls,monitor_sms";
+    let file = cli.file("accounts.csv", &format!("{header}\nann@meridian.example,No,off,off\n"));
+    let place =
+        ["--dialect", "multiline", "--organization", "EMEA", "--permission-group", "Traders"];
+    let import = [&["import", &file], &place[..], &["--invite"]].concat();
+    let output = cli.run(&import).expect_status(0);
+    let said =
+        "no invitations were sent: The import created no user, and it invites only new ones.";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert!(output.stderr.contains("runs start --channel CHANNEL --import"), "{}", output.stderr);
+    assert!(!output.stderr.contains("to correct failed rows"), "{}", output.stderr);
+    assert_eq!(cli.rows(&["reports"])[0]["not_invited"], 1);
+    let row = cli.rows(&["reports", "show", "latest"])[0].clone();
+    assert_eq!(
+        (&row["invitation"], &row["invitation_code"]),
+        (&json!("not_invited"), &json!("row.user_exists"))
+    );
+    let mails = std::fs::read_dir(cli.outbox().join("notices")).unwrap();
+    let mails =
+        mails.map(|mail| read(&std::fs::read_to_string(mail.unwrap().path()).unwrap()).text);
+    let mail = mails.into_iter().find(|mail| mail.contains("Not invited: 1")).unwrap();
+    assert!(mail.contains("(row.user_exists)") && !mail.contains("run.empty_selection"), "{mail}");
 }

@@ -377,3 +377,22 @@ fn filters_of_queries_find_names_with_blanks_around_them() {
         assert_eq!(answer["rows"].as_array().map(Vec::len), Some(1), "{query} {filter}: {answer}");
     }
 }
+
+/// ML-06: an import warns like its preview that the organization has too few numbers. Advice for an empty stock says
+/// which numbers are meant.
+#[test]
+fn import_warns_of_too_few_numbers() {
+    let cli = meridian();
+    let rows: String = (0..5).map(|n| format!("u{n}@meridian.example,No,off,off,\n")).collect();
+    let file = cli.file("five.csv", &format!("{HEADER}\n{rows}"));
+    let place =
+        ["--dialect", "multiline", "--organization", "EMEA", "--permission-group", "Traders"];
+    let import = [&["import", &file], &place[..]].concat();
+    let said = "EMEA: needed 5, available 3";
+    assert!(cli.run(&[&import[..], &["--preview"]].concat()).stdout.contains(said));
+    let output = cli.run(&import).expect_status(0).stdout;
+    assert!(output.contains(said), "{output}");
+    let allocate = ["numbers", "allocate", "EMEA", "--quantity", "1"];
+    let message = cli.refused(&allocate)["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("The company's own stock"), "{message}");
+}

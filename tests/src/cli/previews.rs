@@ -179,3 +179,19 @@ fn preview_shows_invitations_and_numbers() {
         assert!(shown.contains(words), "{words}: {shown}");
     }
 }
+
+/// A preview names the people whom a file would activate or deactivate.
+#[test]
+fn preview_names_people_who_would_be_deactivated() {
+    let cli = Cli::new();
+    let header = "email/login,Enabled";
+    let before = format!("{header}\nann@acme.example,TRUE\nbob@acme.example,TRUE\n");
+    let import = |name: &str, text: &str, more: &[&str]| {
+        let file = cli.file(name, text);
+        cli.run(&[&["import", &file, "--dialect", "officechat"], more].concat()).stdout
+    };
+    import("before.csv", &before, &[]);
+    let after = format!("{header}\nann@acme.example,FALSE\n");
+    let shown = import("after.csv", &after, &["--existing", "update", "--preview"]);
+    assert!(shown.contains("would be deactivated: ann@acme.example\n"), "{shown}");
+}

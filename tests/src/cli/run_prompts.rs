@@ -230,3 +230,46 @@ fn preview_says_which_runs_are_ahead() {
     cli.run(&["runs", "withdraw", id]).expect_status(0);
     assert!(!preview().contains("wait"), "{}", preview());
 }
+
+/// LX-34: a due run rests until the operator has agreed to a new one. The prompt names it, because it starts too.
+#[test]
+fn due_run_rests_until_a_new_run_is_confirmed() {
+    let cli = Cli::with_three_people();
+    let clock = boarding_core::clock::Clock::system();
+    let soon = clock.now().plus_seconds(1);
+    let scheduled = cli.start(&["--user", "bob", "--not-before", &soon.to_string()]);
+    while clock.now() <= soon {
+        std::thread::yield_now();
+    }
+    let start = "runs start --channel whatsapp --user cid";
+    let screen = cli.on_terminal(start, "n\n");
+    let said =
+        format!("run {} for 1 person is due and starts too", scheduled["run"].as_str().unwrap());
+    assert!(screen.contains(&said), "{screen}");
+    cli.run(&["config", "set", "channels.imessage", "false"]).expect_status(0);
+    let refused = ["runs", "start", "--channel", "imessage", "--user", "cid", "--yes"];
+    assert_eq!(cli.refused(&refused)["code"], "channel.not_enabled");
+    assert_eq!(cli.rows(&["runs"])[0]["state"], "scheduled");
+    cli.start(&["--user", "cid"]);
+    assert!(cli.rows(&["runs"]).iter().all(|run| run["passed"] == 1));
+}
+
+/// P5: an import that invites asks on a terminal, with the number of people and of links that work already.
+#[test]
+fn import_that_invites_asks_with_the_number() {
+    let cli = Cli::with_three_people();
+    cli.start(&["--user", "ann"]);
+    let people = [("ann", "+84923448071"), ("eve", "+84923448075")];
+    let file = cli.people("again.csv", &people);
+    let options = "--dialect leapxpert --add-phones --invite --channel whatsapp";
+    let import = format!("import {file} {options}");
+    let screen = cli.on_terminal(&import, "n\n");
+    for words in ["to be invited now: 2 (ann, eve)", "Have a link that works: 1.", "[y/N]"] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert_eq!((cli.rows(&["imports"]).len(), cli.rows(&["runs"]).len()), (1, 1));
+    let screen = cli.on_terminal(&import, "y\n");
+    assert!(screen.contains("2 people: 2 invited"), "{screen}");
+    let screen = cli.on_terminal(&format!("{import} --yes"), "");
+    assert!(!screen.contains("[y/N]"), "{screen}");
+}

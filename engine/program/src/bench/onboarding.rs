@@ -16,6 +16,7 @@ use crate::sample_data;
 use boarding_core::clock::Clock;
 use boarding_core::delivery::Transport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
+use boarding_core::queries::{QueryAnswer, QueryCaller};
 
 /// The parameters of a measurement.
 #[derive(Debug)]
@@ -68,19 +69,8 @@ const SEED: u64 = 20_261_121;
 /// # Errors
 /// If the engine cannot be opened, or refuses a command.
 pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
-    let clock = Clock::system();
-    let engine = Engine::open(Options {
-        data: job.data.to_owned(),
-        log: job.log,
-        transport: job.transport,
-        texts: None,
-        adopt_runs: false,
-        carries_runs: true,
-        secret: None,
-        clock,
-    })?;
-    let company: CompanyId =
-        "bench".parse().map_err(|error| BenchError::Failed(format!("{error}")))?;
+    let engine = open(job.data, job.log, job.transport)?;
+    let company = company()?;
     let sample = job.data.join("sample.csv");
     write_sample(&sample, job.people)
         .map_err(|error| BenchError::SampleFile(sample.clone(), error))?;
@@ -113,6 +103,29 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     engine.close().await;
     let (people, peak_memory_bytes) = (job.people, peak_memory_bytes());
     Ok(Measured { people, import, import_visible, run, run_visible, outcome, peak_memory_bytes })
+}
+
+/// Opens the engine of a measurement.
+pub(super) fn open(
+    data: &Path,
+    log: LogChoice,
+    transport: Option<Arc<dyn Transport>>,
+) -> Result<Engine, EngineError> {
+    Engine::open(Options {
+        data: data.to_owned(),
+        log,
+        transport,
+        texts: None,
+        adopt_runs: false,
+        carries_runs: true,
+        secret: None,
+        clock: Clock::system(),
+    })
+}
+
+/// The company of all measurements.
+pub(super) fn company() -> Result<CompanyId, BenchError> {
+    "bench".parse().map_err(|error| BenchError::Failed(format!("{error}")))
 }
 
 fn write_sample(path: &Path, people: u64) -> io::Result<()> {
@@ -149,7 +162,7 @@ async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<()
     Ok(())
 }
 
-async fn submit(
+pub(super) async fn submit(
     engine: &Engine,
     company: &CompanyId,
     name: &str,
@@ -174,20 +187,20 @@ async fn wait_for_read_models(engine: &Engine) -> Result<(), BenchError> {
 }
 
 async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
-    let caller = boarding_core::queries::QueryCaller {
-        actor: String::new(),
-        authenticated: None,
-        authority: Authority::All,
-    };
     let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
-    match engine.query(company, "run", params, &caller).await.ok()? {
-        boarding_core::queries::QueryAnswer::Json(answer) => answer.get("row").cloned(),
-        boarding_core::queries::QueryAnswer::Csv(_) => None,
+    match engine.query(company, "run", params, &caller()).await.ok()? {
+        QueryAnswer::Json(answer) => answer.get("row").cloned(),
+        QueryAnswer::Csv(_) => None,
     }
 }
 
+/// The caller of the queries of measurements.
+pub(super) fn caller() -> QueryCaller {
+    QueryCaller { actor: String::new(), authenticated: None, authority: Authority::All }
+}
+
 /// The peak memory of this process, as the kernel reports it.
-fn peak_memory_bytes() -> u64 {
+pub(super) fn peak_memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());

@@ -12,6 +12,7 @@ use super::fields::{set, text};
 use super::import;
 use super::known::Known;
 use super::list::{self, CsvExport, Limit};
+use super::runs_ahead;
 use super::session::Session;
 use super::words::quoted;
 
@@ -238,6 +239,9 @@ impl Add {
             if text(&planned, "outcome") != "created" {
                 return Err(refused(&planned, &self.address).into());
             }
+        }
+        if self.invite {
+            runs_ahead::remark(session).await?;
         }
         let accepted = session.submit("ImportFile", body).await?;
         let import = import::wait(session, &accepted).await?;

@@ -160,7 +160,7 @@ fn fixed(code: &str) -> Option<&'static str> {
             "check the number of people again: repeat the command without --id, or with a new id"
         }
         "run.people_in_unfinished_run" => {
-            "go on with that run: boarding runs resume; to send a second mail nevertheless: repeat the command with --yes-again"
+            "go on with that run: boarding runs resume (a scheduled one waits for its time; boarding runs withdraw ID ends it); to send a second mail nevertheless: repeat the command with --yes-again"
         }
         "config.network_admin_email_unset" => {
             "set the address: boarding config set network_admin_email ADDRESS"

@@ -105,7 +105,7 @@ fn sentence(code: &str) -> String {
 }
 
 /// What is known of earlier mails to the people, and of other runs.
-fn earlier(preview: &Value) -> Vec<String> {
+pub(super) fn earlier(preview: &Value) -> Vec<String> {
     let known = [
         ("live_links", "Have a link that works"),
         ("invited_within_24h", "Invited within the last 24 hours"),

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
-use crate::bench::log;
 use crate::bench::onboarding::{self, Job};
+use crate::bench::{log, opening};
 use boarding_core::delivery::Transport;
 use boarding_core::delivery::null::NullTransport;
 use boarding_core::engine::LogChoice;
@@ -26,6 +26,7 @@ Examples:
   boarding bench run
   boarding bench run --people 100000 --channel null
   boarding bench import --rows 1000000
+  boarding bench open --people 1000000 --add-phones
   boarding bench smtp --connections 32
   boarding bench log --events 100000 --data /mnt/fast-disk
   boarding bench nats --nats nats://localhost:4222 --monitor http://localhost:8222")]
@@ -59,6 +60,15 @@ enum Verb {
         #[arg(long, default_value_t = 100_000, value_name = "ROWS")]
         rows: u64,
         /// Also puts the phones on the corporate list
+        #[arg(long)]
+        add_phones: bool,
+    },
+    /// Measures how soon a company answers after the program was started, with and without its snapshot
+    Open {
+        /// The number of people of the company
+        #[arg(long, default_value_t = 100_000, value_name = "PEOPLE")]
+        people: u64,
+        /// Also puts their phones on the corporate list
         #[arg(long)]
         add_phones: bool,
     },
@@ -114,6 +124,9 @@ impl Bench {
                 measure_job(&folder, rows, add_phones, JobRun::None, out).await?;
                 measure_disk(&folder, out)
             }
+            Verb::Open { people, add_phones } => {
+                measure_opening(&folder(common)?, people, add_phones, out).await
+            }
             Verb::Smtp(verb) => verb.run(&folder(common)?, out).await,
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
             Verb::Places(verb) => verb.run(out).await,
@@ -140,6 +153,20 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
         } else {
             out.line(&line.to_string());
         }
+    }
+    Ok(Done::Completely)
+}
+
+async fn measure_opening(folder: &Path, people: u64, add_phones: bool, out: &Out) -> CliResult {
+    let data = folder.join(format!("job-{}", std::process::id()));
+    let measured = opening::measure(&data, people, add_phones).await;
+    // A folder that cannot be removed does not change the result.
+    let _ = std::fs::remove_dir_all(&data);
+    let measured = measured.map_err(|error| unavailable(&error))?;
+    if out.is_json() {
+        out.document(&measured.as_json());
+    } else {
+        out.line(&measured.to_string());
     }
     Ok(Done::Completely)
 }

@@ -189,7 +189,7 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
     minor("LINE", "/line"),
     column("USER", "/key"),
     row_outcome(),
-    minor("PHONE", "/phone"),
+    column("PHONE", "/phone"),
     column("PROBLEMS", "/problems"),
     column("WARNINGS", "/warnings"),
 ];
@@ -216,10 +216,10 @@ pub(super) const UNDONE: &[Column] = &[
 /// The problems of rows, one per line.
 pub(super) const PROBLEMS: &[Column] = &[
     column("ROW", "/row"),
-    column("LINE", "/line"),
+    minor("LINE", "/line"),
     column("USER", "/key"),
     column("COLUMN", "/column"),
-    column("CODE", "/code"),
+    minor("CODE", "/code"),
     column("MESSAGE", "/message"),
 ];
 

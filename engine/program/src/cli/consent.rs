@@ -104,6 +104,9 @@ impl Consent {
         sha256: &str,
     ) -> Result<bool, Failure> {
         let Some(refusal) = self.import_refusal(session, sha256).await? else { return Ok(true) };
+        if self.yes {
+            return Err(refusal.into());
+        }
         let question = format!("{} Send a second mail to them?", refusal.message);
         match session.out.confirm(&question).await {
             Some(answer) => Ok(answer),

@@ -11,15 +11,15 @@ use super::common::one_of_the_dialects;
 use super::consent::Consent;
 use super::exit_counts;
 use super::failure::{CliResult, Done, Failure};
-use super::fields::{number, text};
+use super::fields::text;
 use super::input;
 use super::list;
-use super::run_report;
 use super::session::{Accepted, Session};
 use super::watch;
 use super::words::{pair, quoted};
 
 mod mails;
+mod next_steps;
 mod preview;
 mod report;
 
@@ -82,9 +82,12 @@ pub(super) struct Import {
     /// Invites the people that the import creates
     #[arg(long, conflicts_with = "invite")]
     auto_invite: bool,
-    /// Invites all people of the file after the import
+    /// Invites all people of the file after the import; of a multiline file only the new accounts
     #[arg(long)]
     invite: bool,
+    /// Invites without asking, unless an import or a run of the same file has not ended
+    #[arg(short, long)]
+    yes: bool,
     /// Invites them although a run of the same file has not ended: they get a second mail
     #[arg(long, requires = "invite")]
     yes_again: bool,
@@ -146,7 +149,7 @@ impl Import {
         }
         let digest = stored.first().map(|file| text(file, "sha256").to_owned()).unwrap_or_default();
         let body = self.body(stored)?;
-        let consent = Consent { yes: false, yes_again: self.yes_again };
+        let consent = Consent { yes: self.yes, yes_again: self.yes_again };
         if self.preview {
             let done = preview::show(session, &self.arguments(), body).await?;
             if self.invite
@@ -157,8 +160,8 @@ impl Import {
             }
             return Ok(done);
         }
-        let asks = self.invite && session.given_id().is_none();
-        if asks && !consent.to_import(session, &digest).await? {
+        let agrees = self.agrees(session, consent, &digest, &body).await?;
+        if !agrees {
             session.out.line("nothing was imported");
             kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
             return Ok(Done::Completely);
@@ -170,21 +173,42 @@ impl Import {
             out.document(&row);
         } else {
             report::print(session, &row).await?;
+            if !self.invite {
+                next_steps::print_shortage(session, &accepted.id("import")).await;
+            }
             out.note(&list::receipt(&accepted));
             match self.auto_invite || self.invite {
-                true => print_invitations(session, &row).await?,
-                false if has_addresses(&self.dialect) => {
-                    suggest_run(session, &row, self.lacks_phones()).await?;
+                true => next_steps::print_invitations(session, &row).await?,
+                false if next_steps::has_addresses(&self.dialect) => {
+                    next_steps::suggest_run(session, &row, self.lacks_phones()).await?;
                 }
                 false => {}
             }
         }
         if self.dialect == OFFICE_CHAT {
-            note_missing_admin(session).await?;
+            next_steps::note_missing_admin(session).await?;
         }
         mails::note(session, &row).await?;
         let failed = exit_counts::of_run(session, text(&row, "run")).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
+    }
+
+    /// Whether the operator agrees to the invitations of the import. With --id the import may be a repeat, which gets
+    /// the first answer.
+    async fn agrees(
+        &self,
+        session: &Session<'_>,
+        consent: Consent,
+        sha256: &str,
+        body: &Value,
+    ) -> Result<bool, Failure> {
+        if !self.carries_runs() || session.given_id().is_some() {
+            return Ok(true);
+        }
+        if self.invite && !consent.to_import(session, sha256).await? {
+            return Ok(false);
+        }
+        preview::agreed(session, body.clone(), consent.yes()).await
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {
@@ -293,75 +317,4 @@ pub(super) async fn wait(session: &Session<'_>, accepted: &Accepted) -> Result<V
     }
     session.settle().await?;
     session.row("import", json!({"import": import})).await
-}
-
-/// Whether the dialect has email addresses, without which people cannot be invited.
-fn has_addresses(dialect: &str) -> bool {
-    let known = dialect::find(dialect);
-    known.is_some_and(|one| one.format().columns.iter().any(|column| column.name.contains("mail")))
-}
-
-/// Prints how the run ended that invited the import's people, or why there is none.
-async fn print_invitations(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
-    match row.pointer("/not_invited/message").and_then(Value::as_str) {
-        Some(why) => {
-            let code = row.pointer("/not_invited/code").and_then(Value::as_str);
-            // The words of this code are for a person who selects people. Here the file has selected them.
-            let is_empty = code == Some("run.empty_selection");
-            let why = if is_empty { "the import has no person to invite" } else { why };
-            session.out.note(&format!("no invitations were sent: {why}"));
-            if let Some(advice) = code.and_then(|code| session.out.advice(code, &Value::Null)) {
-                session.out.note(&format!(
-                    "  {advice}; then: boarding runs start --channel CHANNEL --import {} {}",
-                    text(row, "import"),
-                    session.sending_options()
-                ));
-            }
-        }
-        None => {
-            let run = session.row("run", json!({"run": row.get("run")})).await?;
-            // A file of accounts is bounded, other files are not.
-            let shown = match text(row, "dialect") {
-                "multiline" => run_report::SHOWN_PEOPLE_OF_IMPORT,
-                _ => run_report::SHOWN_PEOPLE,
-            };
-            run_report::print(session, &run, Some(shown)).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Says that no administrator is notified of imports, if the company has not set the address.
-async fn note_missing_admin(session: &Session<'_>) -> Result<(), Failure> {
-    let config = session.row("config", json!({})).await?;
-    if text(&config, "network_admin_email").is_empty() {
-        session.out.note(&session.out.placed(
-            "no administrator got a mail about this import: boarding config set network_admin_email ADDRESS",
-        ));
-    }
-    Ok(())
-}
-
-/// Suggests the run that invites the import's people.
-async fn suggest_run(
-    session: &Session<'_>,
-    row: &Value,
-    lacks_phones: bool,
-) -> Result<(), Failure> {
-    // Nobody is new or changed if all rows were skipped, so there is nothing to suggest.
-    if number(row, "created") + number(row, "updated") + number(row, "unchanged") == 0 {
-        return Ok(());
-    }
-    let channel = watch::suggested_channel(session).await?;
-    if lacks_phones {
-        session.out.note(
-            "no phones were added to the corporate phone list; people need one to be invited: import with --add-phones",
-        );
-    }
-    session.out.note(&format!(
-        "to invite these people: boarding runs start --channel {channel} --import {} {}",
-        text(row, "import"),
-        session.sending_options()
-    ));
-    Ok(())
 }

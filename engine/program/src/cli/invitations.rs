@@ -239,7 +239,7 @@ impl Resend {
             let mut shown = body.clone();
             consent.add_to(&mut shown);
             let preview = start::previewed(session, "ResendInvitation", shown).await?;
-            if !start::agreed(session, "invitations resend", consent, &preview).await? {
+            if !start::agreed(session, "invitations resend", consent, &preview, None).await? {
                 session.out.line("no invitations were sent");
                 return Ok(Done::Completely);
             }
@@ -312,7 +312,8 @@ fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bo
     let out = session.out;
     let list = |name: &str| row.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let judged = list("judged");
-    let named = counted(judged.len() as u64, "account", "accounts");
+    let judged_count = judged.len();
+    let named = counted(judged_count as u64, "account", "accounts");
     let [needed, available] = ["needed", "available"].map(|name| number(row, name));
     let numbers = format!("{needed} needed, {available} available");
     if is_allowed && list("accounts").is_empty() {
@@ -331,7 +332,12 @@ fn show_judgement(session: &Session<'_>, row: &Value, dest: &str, is_allowed: bo
         return;
     }
     let (code, message) = (text(row, "code"), text(row, "message"));
-    out.line(&format!("{named} cannot be moved to {dest}: {message} [{code}]"));
+    let refused = list("judged").iter().filter(|one| text(one, "outcome") == "refused").count();
+    let who = match (refused, judged_count - refused) {
+        (0, _) | (_, 0) => format!("{named} cannot be moved to {dest}"),
+        _ => format!("{refused} of {named} cannot be moved to {dest}, so none is moved"),
+    };
+    out.line(&format!("{who}: {message} [{code}]"));
     if code == Code::NumberInsufficientInDestination.as_str() {
         out.line(&format!("numbers in {dest}: {numbers}"));
     }

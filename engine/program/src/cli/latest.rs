@@ -105,6 +105,11 @@ async fn resolve(
     let id = newest.first().map(|row| text(row, field).to_owned());
     let refusal = match none {
         Code::RunNotFound => Refusal::new(none).worded("The company has no run yet.".to_owned()),
+        _ if query == "batch_operation_reports" => Refusal::new(none)
+            .worded("The company has no report; imports of multiline files have one.".to_owned()),
+        _ if query == "picture_imports" => {
+            Refusal::new(none).worded("The company has no archive of pictures yet.".to_owned())
+        }
         _ => Refusal::new(none),
     };
     id.ok_or_else(|| refusal.with(json!({"query": query})).into())

@@ -97,6 +97,8 @@ impl Out {
     /// Prints a table.
     pub(super) fn table(&self, columns: &[Column], rows: &[Value]) {
         let width = if self.terminal && !self.wide { Table::new().width() } else { None };
+        // A terminal that does not know its width says 0.
+        let width = width.filter(|width| *width > 0);
         let (table, hidden) = table::layout(columns, rows, self.terminal, width.map(usize::from));
         self.write(format!("{table}\n").as_bytes());
         if hidden > 0 {

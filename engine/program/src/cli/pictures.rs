@@ -115,6 +115,9 @@ impl Pictures {
             out.line(&format!(
                 "pictures {import} of {name}: {inserted} inserted, {invalid} invalid"
             ));
+            if inserted + invalid == 0 {
+                out.warn("the archive has no picture: put JPEG or PNG files into it");
+            }
             let params = json!({"import": import, "outcome": "invalid"});
             if invalid > 0 {
                 let shown = shown_of(invalid, SHOWN_ROWS);

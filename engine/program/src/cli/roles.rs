@@ -179,7 +179,8 @@ impl Change {
         }
         let (done, changed) = if remove { (removed, "removed") } else { (assigned, "assigned") };
         let would = if self.preview { "nothing was changed; it would be: " } else { "" };
-        let done = format!("{would}{done} {changed}, {skipped} skipped, {failed} failed");
+        let of = if self.roles.len() > 1 { "people: " } else { "" };
+        let done = format!("{would}{of}{done} {changed}, {skipped} skipped, {failed} failed");
         list::print_accepted(session.out, &accepted, &done);
         Ok(Done::with_failures(failed))
     }

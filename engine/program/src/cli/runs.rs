@@ -195,6 +195,7 @@ async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 async fn resume(session: &Session<'_>) -> CliResult {
+    session.carry_runs().await;
     let mails = notifications::retry_deferred(session).await?;
     let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     start_due(session).await?;

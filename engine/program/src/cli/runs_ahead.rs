@@ -1,5 +1,6 @@
-//! Prints the runs that a new run would wait for, and the scheduled runs.
+//! Says which runs a new run would wait for, and which are scheduled.
 
+use boarding_commands::values::Time;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -10,25 +11,47 @@ use super::words::{counted, shown_of};
 /// The most runs that are named: they fit on a screen.
 const SHOWN_RUNS: usize = 5;
 
-/// Prints a line for each run that has not ended: what a new run would wait for, and what is scheduled.
-pub(super) async fn print(session: &Session<'_>) -> Result<(), Failure> {
-    let queue = session.rows("queue", json!({}), None).await?;
-    let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
-    print_runs(session, &queue, before, "boarding runs queue");
-    print_runs(session, &scheduled, later, "boarding runs list --state scheduled");
+/// A line for each run that has not ended: those that a new run would wait for, and those that are scheduled.
+pub(super) async fn all(session: &Session<'_>) -> Result<Vec<String>, Failure> {
+    lines(session, |_| true).await
+}
+
+/// A line for each run that goes on or starts together with a new one.
+pub(super) async fn started(session: &Session<'_>) -> Result<Vec<String>, Failure> {
+    let now = session.engine.clock().now();
+    lines(session, |run| is_due(run, now)).await
+}
+
+/// Says which runs go on or start together with a command that asks nothing.
+pub(super) async fn remark(session: &Session<'_>) -> Result<(), Failure> {
+    started(session).await?.iter().for_each(|line| session.out.remark(line));
     Ok(())
 }
 
-/// Prints a line for each of the first runs, and how many more there are with the verb that lists them.
-fn print_runs(session: &Session<'_>, runs: &[Value], line: fn(&Value) -> String, list: &str) {
-    let print = |line: &str| session.out.line(&session.out.placed(line));
+async fn lines(
+    session: &Session<'_>,
+    shows: impl Fn(&Value) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let now = session.engine.clock().now();
+    let queue = session.rows("queue", json!({}), None).await?;
+    let mut scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
+    scheduled.retain(shows);
+    let mut lines = lines_of(&queue, before, "boarding runs queue");
+    let list = "boarding runs list --state scheduled";
+    lines.extend(lines_of(&scheduled, |run| later(run, now), list));
+    Ok(lines.iter().map(|line| session.out.placed(line)).collect())
+}
+
+/// A line for each of the first runs, and how many more there are with the verb that lists them.
+fn lines_of(runs: &[Value], line: impl Fn(&Value) -> String, list: &str) -> Vec<String> {
     let shown = shown_of(runs.len() as u64, SHOWN_RUNS);
-    runs.iter().take(shown).for_each(|run| print(&line(run)));
+    let mut lines: Vec<String> = runs.iter().take(shown).map(line).collect();
     let rest = runs.len().saturating_sub(shown);
     if rest > 0 {
         let more = counted(rest as u64, "more run", "more runs");
-        print(&format!("… and {more}: {list}"));
+        lines.push(format!("… and {more}: {list}"));
     }
+    lines
 }
 
 /// A run in the queue, which a new run waits for.
@@ -40,9 +63,19 @@ fn before(run: &Value) -> String {
     format!("the run would wait behind run {}, which is {place}", text(run, "run"))
 }
 
-/// A run that is scheduled.
-fn later(run: &Value) -> String {
+fn is_due(run: &Value, now: Time) -> bool {
+    text(run, "not_before").parse().is_ok_and(|at: Time| at <= now)
+}
+
+/// A run that is scheduled, or whose time has come.
+fn later(run: &Value, now: Time) -> String {
     let id = text(run, "run");
+    if is_due(run, now) {
+        return format!(
+            "run {id} for {} is due and starts too; to withdraw it: boarding runs withdraw {id}",
+            counted(number(run, "total"), "person", "people"),
+        );
+    }
     format!(
         "run {id} for {} is scheduled and enters the queue at {}; a run that starts later waits behind it; to withdraw it: boarding runs withdraw {id}",
         counted(number(run, "total"), "person", "people"),

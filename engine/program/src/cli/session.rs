@@ -9,9 +9,8 @@ use std::time::Duration;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CommandId, CompanyId, ImportId};
-use boarding_projections::query::MAX_LIMIT_ROWS;
 use futures_util::FutureExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{self, CliResult, Failure};
@@ -21,7 +20,9 @@ use super::output::Out;
 use super::words::quoted;
 use boarding_core::engine::{Engine, Options};
 use boarding_core::preview::ImportPlan;
-use boarding_core::queries::{QueryAnswer, QueryCaller};
+use boarding_core::queries::QueryCaller;
+
+mod queries;
 
 /// The operator who can open the data folder has all permissions.
 const AUTHORITY: Authority = Authority::All;
@@ -41,6 +42,8 @@ pub(super) struct Session<'a> {
     has_submitted: AtomicBool,
     /// The last command that was accepted and recorded.
     accepted: Mutex<Option<Accepted>>,
+    /// Whether runs are carried on when a command was accepted.
+    carries_runs: bool,
 }
 
 /// A command that was accepted.
@@ -65,8 +68,8 @@ impl Accepted {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder and waits until its read models have reached the end of the log. Runs are carried on, or
-    /// rest as they are.
+    /// Opens the data folder and waits until its read models have reached the end of the log. Runs rest as they are. With
+    /// `carries_runs` they are carried on when a command was accepted.
     pub(super) async fn open(
         common: &Common,
         out: &'a Out,
@@ -78,7 +81,14 @@ impl<'a> Session<'a> {
         if !data.exists() {
             out.note(&format!("creating the data folder {}", data.display()));
         }
-        Self::open_with(Options { carries_runs, ..options(common)? }, common, out).await
+        let options = Options { carries_runs: false, ..options(common)? };
+        let session = Self::open_with(options, common, out).await?;
+        Ok(Self { carries_runs, ..session })
+    }
+
+    /// Carries interrupted and due runs on, without a command.
+    pub(super) async fn carry_runs(&self) {
+        self.engine.carry_runs(&self.company).await;
     }
 
     /// As [`Session::open`], without the note about a new folder.
@@ -98,6 +108,7 @@ impl<'a> Session<'a> {
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),
             accepted: Mutex::new(None),
+            carries_runs: false,
         };
         session.engine.caught_up().await?;
         Ok(session)
@@ -248,6 +259,9 @@ impl<'a> Session<'a> {
                 if records {
                     let known = Some(accepted.clone());
                     *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                    if self.carries_runs {
+                        self.carry_runs().await;
+                    }
                 }
                 Ok(accepted)
             }
@@ -290,82 +304,6 @@ impl<'a> Session<'a> {
     pub(super) async fn settle(&self) -> Result<(), Failure> {
         self.engine.settle(&self.company).await;
         Ok(self.engine.caught_up().await?)
-    }
-
-    /// Sends a query, for the time of `--as-of` if it is given.
-    pub(super) async fn query(&self, name: &str, params: Value) -> Result<QueryAnswer, Failure> {
-        let mut params = match params {
-            Value::Object(params) => params,
-            _ => Map::new(),
-        };
-        params.retain(|_, value| !value.is_null());
-        if let Some(as_of) = &self.as_of {
-            params.entry("as_of").or_insert_with(|| json!(as_of));
-        }
-        Ok(self.engine.query(&self.company, name, params, &self.caller).await?)
-    }
-
-    /// The JSON answer of a query.
-    pub(super) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
-        match self.query(name, params).await? {
-            QueryAnswer::Json(answer) => Ok(answer),
-            QueryAnswer::Csv(bytes) => {
-                Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-            }
-        }
-    }
-
-    /// The row of a one-row query.
-    pub(super) async fn row(&self, name: &str, params: Value) -> Result<Value, Failure> {
-        let mut answer = self.answer(name, params).await?;
-        Ok(answer.get_mut("row").map(Value::take).unwrap_or_default())
-    }
-
-    /// The CSV answer of a query.
-    pub(super) async fn csv(&self, name: &str, params: Value) -> Result<Vec<u8>, Failure> {
-        match self.query(name, params).await? {
-            QueryAnswer::Csv(bytes) => Ok(bytes),
-            QueryAnswer::Json(answer) => Ok(answer.to_string().into_bytes()),
-        }
-    }
-
-    /// Passes the rows of a query to `take`, page by page, up to a limit.
-    pub(super) async fn pages(
-        &self,
-        name: &str,
-        params: Value,
-        limit: Option<usize>,
-        mut take: impl FnMut(Vec<Value>),
-    ) -> Result<(), Failure> {
-        let mut left = limit.unwrap_or(usize::MAX);
-        let mut params = params;
-        while left > 0 {
-            set(&mut params, "limit", left.min(MAX_LIMIT_ROWS));
-            let mut answer = self.answer(name, params.clone()).await?;
-            let rows = match answer.get_mut("rows").map(Value::take) {
-                Some(Value::Array(rows)) => rows,
-                _ => Vec::new(),
-            };
-            left -= rows.len().min(left);
-            take(rows);
-            match answer.get("next") {
-                Some(next) if !next.is_null() => set(&mut params, "cursor", next.clone()),
-                _ => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of a query, up to a limit.
-    pub(super) async fn rows(
-        &self,
-        name: &str,
-        params: Value,
-        limit: Option<usize>,
-    ) -> Result<Vec<Value>, Failure> {
-        let mut all = Vec::new();
-        self.pages(name, params, limit, |rows| all.extend(rows)).await?;
-        Ok(all)
     }
 }
 

@@ -171,7 +171,9 @@ impl Request {
         if self.source.get("token").is_some() {
             say_import_of_link(session, &preview).await?;
         }
-        if !agreed(session, self.verb, self.options.consent, &preview).await? {
+        let options = &self.options;
+        let agrees = agreed(session, self.verb, options.consent, &preview, options.not_before);
+        if !agrees.await? {
             return Ok(None);
         }
         if session.given_id().is_some() {
@@ -250,7 +252,7 @@ pub(super) async fn show_preview(
         say_import_of_link(session, &preview).await?;
     }
     out.line(&announcement::text(&preview.result));
-    runs_ahead::print(session).await?;
+    runs_ahead::all(session).await?.iter().for_each(|line| out.line(line));
     let refusals = preview.result.get("refusals").and_then(Value::as_array);
     for refusal in refusals.into_iter().flatten() {
         let start = match text(refusal, "when") {
@@ -272,8 +274,16 @@ pub(super) async fn agreed(
     verb: &str,
     consent: Consent,
     preview: &Accepted,
+    not_before: Option<Time>,
 ) -> Result<bool, Failure> {
-    let shown = announcement::text(&preview.result);
+    let mut shown = announcement::text(&preview.result);
+    if let Some(at) = not_before {
+        shown.push_str(&format!("\n  The run starts after {at}."));
+    }
+    for line in runs_ahead::started(session).await? {
+        shown.push_str("\n  ");
+        shown.push_str(&line);
+    }
     if consent.yes() {
         session.out.say(&shown);
         return Ok(true);

@@ -239,6 +239,8 @@ impl Preview {
         template::check(facts, &about, subject, text, html)?;
         let config = session.row("config", json!({})).await?;
         let link_url = link_address(fields::text(&config, "link_base_url"), "SAMPLE");
+        let hours = config.pointer("/invitation_ttl_hours/whatsapp").and_then(Value::as_u64);
+        let hours = hours.unwrap_or(SAMPLE_HOURS);
         let values = MailValues {
             first_name: "Jane",
             last_name: "Hudson",
@@ -247,8 +249,8 @@ impl Preview {
             channel: Channel::Whatsapp,
             masked_phone: "********071",
             link_url: &link_url,
-            expires_hours: SAMPLE_HOURS,
-            expires_at: session.engine.clock().now().plus_seconds(3600 * SAMPLE_HOURS),
+            expires_hours: hours,
+            expires_at: session.engine.clock().now().plus_seconds(3600 * hours),
             app: AppAddresses {
                 download_link: fields::text(&config, "app_download_link"),
                 web_link: fields::text(&config, "web_app_link"),

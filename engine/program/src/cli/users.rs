@@ -10,7 +10,7 @@ use super::known::Known;
 use super::list::{self, CsvExport, Limit};
 use super::near_names::Defines;
 use super::session::Session;
-use super::words::counted;
+use super::words::{counted, quoted};
 
 /// Lists, shows, adds, archives, deactivates, links and unlinks users
 #[derive(Debug, Args)]
@@ -230,7 +230,15 @@ impl Users {
             Verb::Add(add) => {
                 let done = format!("{} is added", add.user);
                 let near = Defines::User.remark(session, &add.user).await?;
+                let phone = add.phone.clone().map(|phone| {
+                    format!(
+                        "to put the phone on the corporate phone list: boarding phones add {} {}",
+                        quoted(&phone),
+                        quoted(&add.user)
+                    )
+                });
                 let done = list::submit_and_print(session, "AddUser", add.body(), &done).await?;
+                phone.iter().for_each(|note| session.out.note(&session.out.placed(note)));
                 near.iter().for_each(|near| session.out.remark(near));
                 return Ok(done);
             }

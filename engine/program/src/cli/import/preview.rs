@@ -1,13 +1,16 @@
 //! `boarding import --preview`: prints the outcome of a file, and the command that imports exactly that.
 
-use boarding_commands::values::Code;
+use boarding_commands::values::{Code, Problem};
 use serde_json::{Value, json};
 
 use super::report::{print_phones, print_rows, print_warned};
 use crate::cli::announcement;
 use crate::cli::columns::{CHANGES, COUNTS, text_of};
-use crate::cli::failure::{CliResult, Done};
+use crate::cli::consent;
+use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::fields::text;
 use crate::cli::output::Out;
+use crate::cli::runs_ahead;
 use crate::cli::session::Session;
 use crate::cli::words::{counted, shown_of};
 use boarding_core::limits::PREVIEW_ATTENTION_ROWS;
@@ -36,6 +39,16 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
     Ok(Done::with_failures(plan.counts.invalid + plan.counts.lost))
 }
 
+/// Prints a warning about the file or its numbers.
+pub(super) fn print_warning(out: &Out, warning: &Problem) {
+    out.line(&format!("warning: {}", text_of(&json!(warning))));
+    // The other warnings are about the file, and say themselves what to do.
+    if warning.code == Code::ImportNumbersShort {
+        let advice = out.advice(warning.code.as_str(), &Value::Null);
+        advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
+    }
+}
+
 fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
     let out = session.out;
     out.table(COUNTS, &[json!(plan.counts)]);
@@ -43,12 +56,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         out.line(&format!("lost: {}", plan.losses.text()));
     }
     for warning in &plan.warnings {
-        out.line(&format!("warning: {}", text_of(&json!(warning))));
-        // The other warnings are about the file, and say themselves what to do.
-        if warning.code == Code::ImportNumbersShort {
-            let advice = out.advice(warning.code.as_str(), &Value::Null);
-            advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
-        }
+        print_warning(out, warning);
     }
     let attention = &plan.attention;
     for (outcome, count, rows) in [
@@ -61,6 +69,14 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
             print_rows(out, outcome, count, first(rows, count), &all);
         }
     }
+    for (outcome, count, rows) in [
+        ("activated", plan.counts.activated, &attention.activated),
+        ("deactivated", plan.counts.deactivated, &attention.deactivated),
+    ] {
+        if count > 0 {
+            print_people(out, outcome, count, first(rows, count));
+        }
+    }
     if plan.counts.phones_failed > 0 {
         let title = "imported without a phone:";
         let (count, rows) = (plan.counts.phones_failed, &attention.phone_refused);
@@ -71,7 +87,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
     print_warned(out, warned.get(..PREVIEW_ATTENTION_ROWS).unwrap_or(warned));
     print_changes(out, plan);
     if let Some(invites) = &plan.invites {
-        print_invites(out, &json!(invites));
+        out.line(&format!("\n{}", invites_text(&json!(invites))));
     }
     if let Some(problem) = &plan.not_invited {
         out.line(&format!("no invitations would be sent: {}", problem.message));
@@ -83,6 +99,16 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         plan.hash,
         session.sending_options()
     ));
+}
+
+/// Prints the people whom the import would activate or deactivate.
+fn print_people(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
+    let names: Vec<&str> = rows.iter().map(|row| text(row, "key")).collect();
+    let more = match count.saturating_sub(names.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more: {AFTER_IMPORT} --outcome {outcome}"),
+    };
+    out.line(&format!("would be {outcome}: {}{more}", names.join(", ")));
 }
 
 /// Prints the old and the new value of each cell that the import changes.
@@ -108,8 +134,8 @@ fn print_changes(out: &Out, plan: &ImportPlan) {
     }
 }
 
-/// Prints how many people would be invited, who they are, and why others would not.
-fn print_invites(out: &Out, invites: &Value) {
+/// How many people would be invited, who they are, why others would not, and what is known of their earlier mails.
+fn invites_text(invites: &Value) -> String {
     let invite = invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0);
     let listed = |field: &str| invites.get(field).and_then(Value::as_array).cloned();
     let people = listed("people").unwrap_or_default();
@@ -121,6 +147,27 @@ fn print_invites(out: &Out, invites: &Value) {
     };
     let named =
         if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) };
-    out.line(&format!("\nto be invited now: {invite}{named}"));
-    announcement::others(invites).iter().for_each(|line| out.line(&format!("  {line}")));
+    let mut lines = vec![format!("to be invited now: {invite}{named}")];
+    lines.extend(announcement::others(invites));
+    lines.extend(announcement::earlier(invites));
+    lines.join("\n  ")
+}
+
+/// Asks whether the people of a file may be invited, with their number. Returns the answer; yes with `--yes`, without a
+/// terminal, or if nobody would be invited.
+pub(super) async fn agreed(session: &Session<'_>, body: Value, yes: bool) -> Result<bool, Failure> {
+    if consent::check_can_ask("import", consent::SENDS, false).is_err() || yes {
+        runs_ahead::remark(session).await?;
+        return Ok(true);
+    }
+    let plan = session.preview(body).await?;
+    let invites = plan.invites.map(|invites| json!(invites)).unwrap_or_default();
+    if invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0) == 0 {
+        runs_ahead::remark(session).await?;
+        return Ok(true);
+    }
+    let ahead = runs_ahead::started(session).await?;
+    let ahead: String = ahead.iter().map(|line| format!("\n  {line}")).collect();
+    let question = format!("{}{ahead}\nImport the file and invite them?", invites_text(&invites));
+    Ok(session.out.confirm(&question).await == Some(true))
 }

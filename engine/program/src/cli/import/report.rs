@@ -1,5 +1,7 @@
 //! Prints the result of an import: counts, warnings, the first failed rows, the next commands.
 
+use boarding_commands::dialect;
+use boarding_commands::values::Code;
 use boarding_core::preview::Losses;
 use serde_json::{Value, json};
 
@@ -29,17 +31,24 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
         let rows = session.rows("import_rows", params, Some(SHOWN_ROWS)).await?;
         print_warned(session.out, &rows);
         session.out.note(&format!(
-            "to list all warnings: boarding imports rows {import} --with warnings {}",
+            "to list all rows with warnings: boarding imports rows {import} --with warnings {}",
             session.location_options()
         ));
     }
     let [invalid, duplicate, skipped] =
         ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
     let options = session.location_options();
-    if invalid + duplicate == 0 && skipped > 0 {
-        // A person who exists is no failed row, so there is nothing to correct.
+    let existing = number(row, "existing");
+    // A row is a duplicate of another row, or names a person who exists. Some dialects call the latter skipped.
+    let has_failed = invalid + duplicate > existing.saturating_sub(skipped);
+    if !has_failed && duplicate + skipped > 0 {
+        // A row whose person exists is not wrong, so there is nothing to correct.
         session.out.note(&format!("to list all rows: boarding imports rows {import} {options}"));
-    } else if invalid + duplicate > 0 {
+        let opens = dialect::find(text(row, "dialect")).is_some_and(|one| one.opens_accounts());
+        if skipped > 0 && existing > 0 && !opens {
+            session.out.note("to change people who exist: import the file with --existing update");
+        }
+    } else if has_failed {
         session.out.note(&format!(
             "to list all rows:         boarding imports rows {import} {options}\n\
             to correct failed rows:   boarding imports failed-rows {import} {options} -o failed.csv\n\
@@ -222,7 +231,7 @@ fn phone_problem(row: &Value) -> Value {
         Some(problem) if problem.is_object() => line(row, problem),
         _ => {
             let code = text(row, "phone").trim_start_matches("rejected:");
-            let message = boarding_commands::values::Code::find(code).map(|code| code.text());
+            let message = Code::find(code).map(|code| code.text());
             line(row, &json!({"column": "phone_number", "code": code, "message": message}))
         }
     }
