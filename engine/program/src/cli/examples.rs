@@ -58,6 +58,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("bench log", "bench log"),
     ("bench run", "bench run"),
     ("bench import", "bench import"),
+    ("bench open", "bench open --people 1000000 --add-phones"),
     ("bench smtp", "bench smtp --connections 32"),
     ("bench nats", "bench nats --nats nats://localhost:4222"),
 ];
