@@ -225,7 +225,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             if reads {
                 common.check_data_exists()?;
             }
-            let session = Session::open(&common, out, verb.carries_runs()).await?;
+            let session = Session::open(&common, out).await?;
             let result = session.run(verb.work(&session)).await;
             due::print(&session).await;
             session.end(result).await
@@ -258,18 +258,6 @@ impl OfCompany {
             Self::Imports(verb) => verb.check(),
             Self::Notifications(verb) => verb.check(),
             Self::Log(_) | Self::History(_) => Ok(()),
-        }
-    }
-
-    /// Whether the verb carries on runs that were interrupted or are due: one that starts or resumes runs.
-    fn carries_runs(&self) -> bool {
-        match self {
-            Self::Runs(verb) => verb.carries_runs(),
-            Self::Import(verb) => verb.carries_runs(),
-            Self::Invitations(verb) => verb.carries_runs(),
-            Self::Command(verb) => verb.carries_runs(),
-            Self::Accounts(verb) => verb.carries_runs(),
-            _ => false,
         }
     }
 

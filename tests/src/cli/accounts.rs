@@ -396,7 +396,7 @@ fn existing_account_of_a_file_is_told_as_not_invited() {
     let said =
         "no invitations were sent: The import created no user, and it invites only new ones.";
     assert!(output.stderr.contains(said), "{}", output.stderr);
-    assert!(output.stderr.contains("runs start --channel CHANNEL --import"), "{}", output.stderr);
+    assert!(output.stderr.contains("runs start --channel whatsapp --import"), "{}", output.stderr);
     assert!(!output.stderr.contains("to correct failed rows"), "{}", output.stderr);
     assert_eq!(cli.rows(&["reports"])[0]["not_invited"], 1);
     let row = cli.rows(&["reports", "show", "latest"])[0].clone();

@@ -250,8 +250,39 @@ fn due_run_rests_until_a_new_run_is_confirmed() {
     let refused = ["runs", "start", "--channel", "imessage", "--user", "cid", "--yes"];
     assert_eq!(cli.refused(&refused)["code"], "channel.not_enabled");
     assert_eq!(cli.rows(&["runs"])[0]["state"], "scheduled");
-    cli.start(&["--user", "cid"]);
-    assert!(cli.rows(&["runs"]).iter().all(|run| run["passed"] == 1));
+    // An import that invites nobody leaves it alone too.
+    let file = cli.people("again.csv", &[("ann", "+84923448071")]);
+    let import = ["import", &file, "--dialect", "leapxpert", "--auto-invite"];
+    cli.run(&[&import[..], &["--channel", "whatsapp"]].concat()).expect_status(0);
+    assert_eq!(cli.rows(&["runs"])[0]["state"], "scheduled");
+
+    cli.run(&["phones", "remove", "+84923448072"]).expect_status(0);
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "cid", "--yes"];
+    let told = cli.run(&start).expect_status(5);
+    assert!(told.stdout.contains("1 person: 1 invited"), "{}", told.stdout);
+    let of_due = "is completed: 1 person: 0 invited, 0 skipped, 1 failed";
+    assert!(told.stderr.contains(of_due), "{}", told.stderr);
+}
+
+/// P5: an import invites no person of a run that has not ended, unless a second mail is wanted.
+#[test]
+fn import_invites_no_person_of_an_unfinished_run() {
+    let cli = Cli::with_three_people();
+    cli.start(&["--user", "ann", "--not-before", "2999-01-01T00:00:00Z"]);
+    let import = |people: &[(&str, &str)], more: &[&str]| {
+        let file = cli.people("again.csv", people);
+        let import = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--invite"];
+        cli.run(&[&import[..], &["--channel", "whatsapp"], more].concat())
+    };
+    let both = [("ann", "+84923448071"), ("eve", "+84923448075")];
+    for more in [&[][..], &["--yes"]] {
+        let refused = import(&both, more).expect_status(1).stderr;
+        assert!(refused.contains("1 person of the file is in a run"), "{refused}");
+    }
+    assert_eq!(cli.rows(&["imports"]).len(), 1);
+    import(&both[1..], &[]).expect_status(0);
+    import(&both, &["--yes-again"]).expect_status(0);
+    assert_eq!(cli.rows(&["runs"]).len(), 3);
 }
 
 /// P5: an import that invites asks on a terminal, with the number of people and of links that work already.

@@ -1,6 +1,6 @@
 //! What a preview of an import tells beside its rows: old and new values, invitations, numbers that run short.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::import_preview::{InvitesForecast, NumbersForecast};
 use super::import_run::run_of;
 use crate::company::selection::{Pick, Selection};
-use crate::company::{Company, User};
+use crate::company::{Company, User, UserId};
 use crate::decide::runs::expected::{EarlierMails, ExpectedOutcomes};
 use crate::decide::runs::recipients::InviteRules;
+use crate::decide::runs::unfinished::unfinished;
 use crate::dialect::Dialect;
 use crate::event::{Event, Person};
 use crate::user_file::ParsedRow;
@@ -79,9 +80,20 @@ pub fn invites(
     let rules = InviteRules { channel: run.channel, resend: false, sends_texts };
     let (outcomes, invited) = ExpectedOutcomes::of(company, &people, &rules, now);
     let earlier = EarlierMails::of(company, &people, run.channel, now);
+    let others = unfinished(company)
+        .filter(|(id, other)| *id != run_of(import) && other.channel == run.channel);
+    let others: BTreeSet<UserId> = others.flat_map(|(_, other)| other.people()).collect();
+    let is_in_other = |pick: &&Pick| matches!(pick, Pick::Known(id) if others.contains(id));
+    let in_unfinished_runs = people.picks.iter().filter(is_in_other).count() as u64;
     let people = invited.iter().take(NAMED_MAX);
     let people = people.filter_map(|id| Some(company.users.get(*id)?.key())).collect();
-    Some(InvitesForecast { channel: run.channel.as_str(), outcomes, earlier, people })
+    Some(InvitesForecast {
+        channel: run.channel.as_str(),
+        outcomes,
+        earlier,
+        in_unfinished_runs,
+        people,
+    })
 }
 
 /// Whether the numbers suffice. The company has the whole import. None if the import opens no accounts.
@@ -89,8 +101,11 @@ pub fn numbers(company: &Company, import: ImportId) -> Option<NumbersForecast> {
     let state = company.imports.get(&import)?;
     let organization = state.placing.as_ref()?.organization.clone();
     let stock = company.numbers.stock(&company.numbers.owner(Some(&organization)));
-    let lacks = |id: &&crate::company::UserId| {
-        company.numbers.is_account(**id) && company.numbers.of(**id).is_none()
+    let lacks = |id: &&UserId| {
+        company.numbers.is_account(**id)
+            && company.numbers.of(**id).is_none()
+            // The number of an invited account is kept free already.
+            && !company.numbers.is_waiting(**id)
     };
     let needed = state.members.iter().filter(lacks).count() as u64;
     let available = stock.spare(company.settings.number_overbooking);

@@ -46,6 +46,8 @@ pub struct InvitesForecast {
     pub outcomes: ExpectedOutcomes,
     #[serde(flatten)]
     pub earlier: EarlierMails,
+    /// How many of the people are in another run on the channel that has not ended.
+    pub in_unfinished_runs: u64,
     /// The first people who would be invited.
     pub people: Vec<UserKey>,
 }

@@ -48,7 +48,7 @@ pub(crate) fn check(
 }
 
 /// The run that holds the lock, and those that wait.
-fn unfinished(company: &Company) -> impl Iterator<Item = (RunId, &Run)> {
+pub(crate) fn unfinished(company: &Company) -> impl Iterator<Item = (RunId, &Run)> {
     let holder = company.lock.holder().map(|holder| holder.run);
     let running = holder.and_then(|id| Some((id, company.runs.get(&id)?)));
     running.into_iter().chain(waiting(company))

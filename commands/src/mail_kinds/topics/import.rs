@@ -22,7 +22,8 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
     let asked = has_run || import.invites_refused.is_some();
     let variables = variables(id, file_name, import.counts)
         .flag("invites", asked)
-        .id("show_all", &show_all(id, &import.options.dialect, has_run));
+        .id("show_all", &show_all(id, &import.options.dialect, has_run))
+        .id("show_rows", &show_all(id, &import.options.dialect, false));
     Some(TopicFacts {
         variables: invite_variables(variables, &invites, key),
         link: import.link.map(|link| LinkTarget::Import(id, link.generation)),
@@ -106,5 +107,7 @@ pub(crate) fn sample_of(import: ImportId, file_name: &str, counts: Counts) -> To
         ..ImportInvites::default()
     };
     let variables = variables(import, file_name, counts).flag("invites", true);
-    invite_variables(variables.id("show_all", &"boarding log"), &invites, |_| None)
+    let variables =
+        variables.id("show_all", &"boarding log").id("show_rows", &"boarding reports show");
+    invite_variables(variables, &invites, |_| None)
 }

@@ -12,7 +12,6 @@ use super::fields::{set, text};
 use super::import;
 use super::known::Known;
 use super::list::{self, CsvExport, Limit};
-use super::runs_ahead;
 use super::session::Session;
 use super::words::quoted;
 
@@ -169,11 +168,6 @@ impl Accounts {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
-    /// Whether the verb starts a run.
-    pub(super) fn carries_runs(&self) -> bool {
-        matches!(&self.verb, Some(Verb::Add(add)) if add.invite)
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {
@@ -239,9 +233,6 @@ impl Add {
             if text(&planned, "outcome") != "created" {
                 return Err(refused(&planned, &self.address).into());
             }
-        }
-        if self.invite {
-            runs_ahead::remark(session).await?;
         }
         let accepted = session.submit("ImportFile", body).await?;
         let import = import::wait(session, &accepted).await?;

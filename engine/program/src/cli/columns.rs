@@ -59,6 +59,13 @@ impl Column {
         }
         let name = self.field.trim_start_matches('/');
         let text = row.pointer(self.field).map(|value| text_of_field(name, value));
+        // The problem of a phone may not be seen in the column of the phone.
+        let of_phone = row.get("phone_problem").filter(|one| name == "problems" && !one.is_null());
+        let text = match (text, of_phone) {
+            (Some(text), Some(of_phone)) if text.is_empty() => Some(text_of(of_phone)),
+            (Some(text), Some(of_phone)) => Some(format!("{text}, {}", text_of(of_phone))),
+            (text, _) => text,
+        };
         text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
     }
 }
@@ -189,7 +196,7 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
     minor("LINE", "/line"),
     column("USER", "/key"),
     row_outcome(),
-    column("PHONE", "/phone"),
+    minor("PHONE", "/phone"),
     column("PROBLEMS", "/problems"),
     column("WARNINGS", "/warnings"),
 ];

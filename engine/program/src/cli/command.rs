@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::exit_counts;
 use super::failure::{CliResult, Done, Failure};
+use super::import;
 use super::input::standard_input;
 use super::list;
 use super::run_report;
+use super::runs_ahead;
 use super::session::{Accepted, Session};
 use super::watch;
 
@@ -55,6 +57,12 @@ impl Command {
         };
         // The run of a preview does not exist.
         let is_preview = accepted.result.get("plan_hash").is_some();
+        match self.name.as_str() {
+            _ if is_preview => {}
+            "ImportFile" => drop(import::wait(session, &accepted).await?),
+            _ if self.carries_runs() => runs_ahead::carry(session).await,
+            _ => {}
+        }
         let run = match accepted.result.get("run").and_then(Value::as_str) {
             Some(run) if self.carries_runs() && !is_preview => {
                 Some(watch::run(session, run).await?)

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::fields::{is_unfinished, set, text};
+use super::runs_ahead;
 use super::session::{Accepted, Session};
+use super::words::counted;
 
 /// How many of the newest imports are compared with a file that is imported again.
 const IMPORTS_COMPARED: usize = 100;
@@ -82,16 +84,21 @@ impl Consent {
         }
     }
 
-    /// The refusal to import a file and invite its people while an import or a run of the same file sends mails.
+    /// The refusal to import a file and invite its people while an import of the same file or a run of its people sends
+    /// mails.
     pub(super) async fn import_refusal(
         self,
         session: &Session<'_>,
         sha256: &str,
+        body: &Value,
     ) -> Result<Option<Refusal>, Failure> {
         if self.yes_again {
             return Ok(None);
         }
-        let unfinished = unfinished_import(session, sha256).await?;
+        let unfinished = match unfinished_import(session, sha256).await? {
+            None => people_in_unfinished_runs(session, body).await?,
+            known => known,
+        };
         let refusal = |why: String| Refusal::new(Code::RunPeopleInUnfinishedRun).saying(&why);
         Ok(unfinished.map(refusal))
     }
@@ -102,8 +109,11 @@ impl Consent {
         self,
         session: &Session<'_>,
         sha256: &str,
+        body: &Value,
     ) -> Result<bool, Failure> {
-        let Some(refusal) = self.import_refusal(session, sha256).await? else { return Ok(true) };
+        let Some(refusal) = self.import_refusal(session, sha256, body).await? else {
+            return Ok(true);
+        };
         if self.yes {
             return Err(refusal.into());
         }
@@ -113,6 +123,22 @@ impl Consent {
             None => Err(refusal.into()),
         }
     }
+}
+
+/// How many people of an import are in runs that have not ended, as a text. Only a plan of the import knows its people.
+async fn people_in_unfinished_runs(
+    session: &Session<'_>,
+    body: &Value,
+) -> Result<Option<String>, Failure> {
+    if runs_ahead::all(session).await?.is_empty() {
+        return Ok(None);
+    }
+    let plan = session.preview(body.clone()).await?;
+    let people = plan.invites.map_or(0, |invites| invites.in_unfinished_runs);
+    Ok((people > 0).then(|| {
+        let people = counted(people, "person of the file is", "people of the file are");
+        format!("{people} in a run that has not ended: boarding runs list")
+    }))
 }
 
 /// The import of this file that is not over, or whose run is not, as a text.

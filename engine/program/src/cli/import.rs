@@ -14,6 +14,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::text;
 use super::input;
 use super::list;
+use super::runs_ahead;
 use super::session::{Accepted, Session};
 use super::watch;
 use super::words::{pair, quoted};
@@ -85,7 +86,7 @@ pub(super) struct Import {
     /// Invites all people of the file after the import; of a multiline file only the new accounts
     #[arg(long)]
     invite: bool,
-    /// Invites without asking, unless an import or a run of the same file has not ended
+    /// Invites without asking, unless some people are in a run that has not ended
     #[arg(short, long)]
     yes: bool,
     /// Invites them although a run of the same file has not ended: they get a second mail
@@ -151,9 +152,9 @@ impl Import {
         let body = self.body(stored)?;
         let consent = Consent { yes: self.yes, yes_again: self.yes_again };
         if self.preview {
-            let done = preview::show(session, &self.arguments(), body).await?;
+            let done = preview::show(session, &self.arguments(), body.clone()).await?;
             if self.invite
-                && let Some(refusal) = consent.import_refusal(session, &digest).await?
+                && let Some(refusal) = consent.import_refusal(session, &digest, &body).await?
             {
                 let would = "without --yes-again, the import would be refused";
                 session.out.note(&format!("{would}: {} [{}]", refusal.message, refusal.code));
@@ -189,7 +190,9 @@ impl Import {
             next_steps::note_missing_admin(session).await?;
         }
         mails::note(session, &row).await?;
-        let failed = exit_counts::of_run(session, text(&row, "run")).await?;
+        let run = text(&row, "run");
+        let failed = exit_counts::of_run(session, run).await?
+            + runs_ahead::tell_carried(session, run).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
     }
 
@@ -205,7 +208,7 @@ impl Import {
         if !self.carries_runs() || session.given_id().is_some() {
             return Ok(true);
         }
-        if self.invite && !consent.to_import(session, sha256).await? {
+        if self.invite && !consent.to_import(session, sha256, body).await? {
             return Ok(false);
         }
         preview::agreed(session, body.clone(), consent.yes()).await
@@ -313,6 +316,8 @@ pub(super) async fn wait(session: &Session<'_>, accepted: &Accepted) -> Result<V
     watch::import(session, &import).await?;
     let row = session.row("import", json!({"import": import})).await?;
     if let Some(run) = row.get("run").and_then(Value::as_str) {
+        runs_ahead::remark(session, run).await?;
+        runs_ahead::carry(session).await;
         watch::run(session, run).await?;
     }
     session.settle().await?;

@@ -175,11 +175,6 @@ impl Invitations {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
-    /// Whether the verb starts a run.
-    pub(super) fn carries_runs(&self) -> bool {
-        matches!(&self.verb, Some(Verb::Resend(resend)) if !resend.preview)
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, user, limit }) => {

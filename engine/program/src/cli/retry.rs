@@ -32,10 +32,6 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    pub(super) fn carries_runs(&self) -> bool {
-        self.options.carries_runs()
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let failed_of = latest::run(session, self.id).await?;
         let row = session.row("run", json!({"run": failed_of})).await?;

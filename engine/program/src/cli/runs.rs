@@ -15,7 +15,7 @@ use super::session::Session;
 use super::start::{self, Start};
 use super::watch;
 use super::words::counted;
-use super::{latest, notifications, run_report};
+use super::{latest, notifications, run_report, runs_ahead};
 
 /// Lists, starts, retries, withdraws and resumes runs, which invite many people
 #[derive(Debug, Args)]
@@ -85,23 +85,6 @@ struct List {
 impl Runs {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)
-    }
-
-    /// Whether the verb carries runs on. The others send no mails on the side.
-    pub(super) fn carries_runs(&self) -> bool {
-        match &self.verb {
-            None => false,
-            Some(
-                Verb::List(_)
-                | Verb::Show { .. }
-                | Verb::Queue(_)
-                | Verb::Withdraw { .. }
-                | Verb::GiveUp { .. },
-            ) => false,
-            Some(Verb::Start(start)) => start.carries_runs(),
-            Some(Verb::Retry(retry)) => retry.carries_runs(),
-            Some(Verb::Resume) => true,
-        }
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
@@ -195,7 +178,7 @@ async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 async fn resume(session: &Session<'_>) -> CliResult {
-    session.carry_runs().await;
+    runs_ahead::carry(session).await;
     let mails = notifications::retry_deferred(session).await?;
     let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     start_due(session).await?;

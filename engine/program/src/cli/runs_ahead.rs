@@ -5,53 +5,80 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::fields::{number, text};
+use super::run_report;
 use super::session::Session;
 use super::words::{counted, shown_of};
 
 /// The most runs that are named: they fit on a screen.
 const SHOWN_RUNS: usize = 5;
 
-/// A line for each run that has not ended: those that a new run would wait for, and those that are scheduled.
-pub(super) async fn all(session: &Session<'_>) -> Result<Vec<String>, Failure> {
-    lines(session, |_| true).await
+/// A run that has not ended, and what to say of it.
+pub(super) struct RunAhead {
+    pub(super) id: String,
+    line: String,
 }
 
-/// A line for each run that goes on or starts together with a new one.
-pub(super) async fn started(session: &Session<'_>) -> Result<Vec<String>, Failure> {
+/// The runs that have not ended: those that a new run would wait for, and those that are scheduled.
+pub(super) async fn all(session: &Session<'_>) -> Result<Vec<RunAhead>, Failure> {
+    runs(session, |_| true).await
+}
+
+/// The runs that go on or start together with a new one.
+pub(super) async fn started(session: &Session<'_>) -> Result<Vec<RunAhead>, Failure> {
     let now = session.engine.clock().now();
-    lines(session, |run| is_due(run, now)).await
+    runs(session, |run| is_due(run, now)).await
 }
 
-/// Says which runs go on or start together with a command that asks nothing.
-pub(super) async fn remark(session: &Session<'_>) -> Result<(), Failure> {
-    started(session).await?.iter().for_each(|line| session.out.remark(line));
-    Ok(())
-}
-
-async fn lines(
-    session: &Session<'_>,
-    shows: impl Fn(&Value) -> bool,
-) -> Result<Vec<String>, Failure> {
-    let now = session.engine.clock().now();
-    let queue = session.rows("queue", json!({}), None).await?;
-    let mut scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
-    scheduled.retain(shows);
-    let mut lines = lines_of(&queue, before, "boarding runs queue");
-    let list = "boarding runs list --state scheduled";
-    lines.extend(lines_of(&scheduled, |run| later(run, now), list));
-    Ok(lines.iter().map(|line| session.out.placed(line)).collect())
-}
-
-/// A line for each of the first runs, and how many more there are with the verb that lists them.
-fn lines_of(runs: &[Value], line: impl Fn(&Value) -> String, list: &str) -> Vec<String> {
+/// A line for each of the first runs, and how many more there are.
+pub(super) fn lines(session: &Session<'_>, runs: &[RunAhead]) -> Vec<String> {
     let shown = shown_of(runs.len() as u64, SHOWN_RUNS);
-    let mut lines: Vec<String> = runs.iter().take(shown).map(line).collect();
+    let mut lines: Vec<String> = runs.iter().take(shown).map(|run| run.line.clone()).collect();
     let rest = runs.len().saturating_sub(shown);
     if rest > 0 {
         let more = counted(rest as u64, "more run", "more runs");
-        lines.push(format!("… and {more}: {list}"));
+        lines.push(format!("… and {more}: boarding runs list"));
     }
-    lines
+    lines.iter().map(|line| session.out.placed(line)).collect()
+}
+
+/// Says which runs go on or start together with this one.
+pub(super) async fn remark(session: &Session<'_>, own: &str) -> Result<(), Failure> {
+    let mut started = started(session).await?;
+    started.retain(|run| run.id != own);
+    lines(session, &started).iter().for_each(|line| session.out.remark(line));
+    Ok(())
+}
+
+/// Carries on the runs that have not ended.
+pub(super) async fn carry(session: &Session<'_>) {
+    // On a full disk queries may fail. The runs go on nevertheless.
+    let started = started(session).await.unwrap_or_default();
+    session.carry_runs(started.into_iter().map(|run| run.id)).await;
+}
+
+/// Says how the runs have ended that were carried on beside the verb's own run. Returns how many of their people have
+/// failed.
+pub(super) async fn tell_carried(session: &Session<'_>, own: &str) -> Result<u64, Failure> {
+    let mut failed = 0;
+    for run in session.take_carried().iter().filter(|run| *run != own) {
+        let row = session.row("run", json!({"run": run})).await?;
+        session.out.remark(&run_report::summary(&row));
+        failed += number(&row, "failed");
+    }
+    Ok(failed)
+}
+
+async fn runs(
+    session: &Session<'_>,
+    shows: impl Fn(&Value) -> bool,
+) -> Result<Vec<RunAhead>, Failure> {
+    let now = session.engine.clock().now();
+    let queue = session.rows("queue", json!({}), None).await?;
+    let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
+    let ahead = |run: &Value, line: String| RunAhead { id: text(run, "run").to_owned(), line };
+    let queue = queue.iter().map(|run| ahead(run, before(run)));
+    let scheduled = scheduled.iter().filter(|run| shows(run));
+    Ok(queue.chain(scheduled.map(|run| ahead(run, later(run, now)))).collect())
 }
 
 /// A run in the queue, which a new run waits for.

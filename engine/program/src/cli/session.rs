@@ -1,5 +1,6 @@
 //! An open data folder for one company: submits commands, sends queries, waits, closes.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,8 @@ pub(super) struct Session<'a> {
     has_submitted: AtomicBool,
     /// The last command that was accepted and recorded.
     accepted: Mutex<Option<Accepted>>,
-    /// Whether runs are carried on when a command was accepted.
-    carries_runs: bool,
+    /// The runs that were carried on: interrupted and due ones, and the verb's own.
+    carried: Mutex<BTreeSet<String>>,
 }
 
 /// A command that was accepted.
@@ -68,13 +69,9 @@ impl Accepted {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder and waits until its read models have reached the end of the log. Runs rest as they are. With
-    /// `carries_runs` they are carried on when a command was accepted.
-    pub(super) async fn open(
-        common: &Common,
-        out: &'a Out,
-        carries_runs: bool,
-    ) -> Result<Self, Failure> {
+    /// Opens the data folder and waits until its read models have reached the end of the log. Runs rest as they are until
+    /// [`Session::carry_runs`].
+    pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         common.company()?;
         common.actor()?;
         let data = common.data();
@@ -82,13 +79,18 @@ impl<'a> Session<'a> {
             out.note(&format!("creating the data folder {}", data.display()));
         }
         let options = Options { carries_runs: false, ..options(common)? };
-        let session = Self::open_with(options, common, out).await?;
-        Ok(Self { carries_runs, ..session })
+        Self::open_with(options, common, out).await
     }
 
-    /// Carries interrupted and due runs on, without a command.
-    pub(super) async fn carry_runs(&self) {
+    /// Carries interrupted and due runs on, and remembers these.
+    pub(super) async fn carry_runs(&self, runs: impl Iterator<Item = String>) {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).extend(runs);
         self.engine.carry_runs(&self.company).await;
+    }
+
+    /// The runs that were carried on.
+    pub(super) fn take_carried(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.carried.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// As [`Session::open`], without the note about a new folder.
@@ -108,7 +110,7 @@ impl<'a> Session<'a> {
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),
             accepted: Mutex::new(None),
-            carries_runs: false,
+            carried: Mutex::default(),
         };
         session.engine.caught_up().await?;
         Ok(session)
@@ -259,9 +261,6 @@ impl<'a> Session<'a> {
                 if records {
                     let known = Some(accepted.clone());
                     *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = known;
-                    if self.carries_runs {
-                        self.carry_runs().await;
-                    }
                 }
                 Ok(accepted)
             }

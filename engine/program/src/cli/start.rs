@@ -65,13 +65,6 @@ fn time(text: &str) -> Result<Time, String> {
     text.trim().parse().map_err(|_| example.to_owned())
 }
 
-impl RunOptions {
-    /// Whether the verb starts a run.
-    pub(super) fn carries_runs(&self) -> bool {
-        !self.preview
-    }
-}
-
 /// The people to invite: of an import, of org units, named users, or those of an administrator's link.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -99,10 +92,6 @@ fn token_of(link: &str) -> &str {
 }
 
 impl Start {
-    pub(super) fn carries_runs(&self) -> bool {
-        self.options.carries_runs()
-    }
-
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let mut source = Map::new();
         if let Some(import) = &self.source.import {
@@ -252,7 +241,8 @@ pub(super) async fn show_preview(
         say_import_of_link(session, &preview).await?;
     }
     out.line(&announcement::text(&preview.result));
-    runs_ahead::all(session).await?.iter().for_each(|line| out.line(line));
+    let ahead = runs_ahead::all(session).await?;
+    runs_ahead::lines(session, &ahead).iter().for_each(|line| out.line(line));
     let refusals = preview.result.get("refusals").and_then(Value::as_array);
     for refusal in refusals.into_iter().flatten() {
         let start = match text(refusal, "when") {
@@ -280,7 +270,8 @@ pub(super) async fn agreed(
     if let Some(at) = not_before {
         shown.push_str(&format!("\n  The run starts after {at}."));
     }
-    for line in runs_ahead::started(session).await? {
+    let started = runs_ahead::started(session).await?;
+    for line in runs_ahead::lines(session, &started) {
         shown.push_str("\n  ");
         shown.push_str(&line);
     }
@@ -311,6 +302,7 @@ fn refusal_of_start(preview: &Accepted) -> Option<Failure> {
 /// Waits until a run and the runs before it are completed, and prints the result.
 pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliResult {
     let out = session.out;
+    runs_ahead::carry(session).await;
     let run = accepted.id("run");
     if let Some(place) = accepted.result.get("queue_place").and_then(Value::as_u64) {
         out.note(&format!("run {run} is pending, place {place} in the queue"));
@@ -329,7 +321,8 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliRes
         run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
         out.note(&list::receipt(accepted));
     }
-    Ok(Done::with_failures(number(&row, "failed")))
+    let failed = number(&row, "failed") + runs_ahead::tell_carried(session, &run).await?;
+    Ok(Done::with_failures(failed))
 }
 
 /// The fields of both in one document. Answer and row have no field in common.

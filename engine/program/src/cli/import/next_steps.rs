@@ -39,8 +39,9 @@ pub(super) async fn print_invitations(session: &Session<'_>, row: &Value) -> Res
             let why = if is_general { "the import has no person to invite" } else { why };
             session.out.note(&format!("no invitations were sent: {why}"));
             if is_empty && number(row, "existing") > 0 {
+                let channel = watch::suggested_channel(session).await?;
                 session.out.note(&format!(
-                    "  people who existed are invited by: boarding runs start --channel CHANNEL --import {} {}",
+                    "  people who existed are invited by: boarding runs start --channel {channel} --import {} {}",
                     text(row, "import"),
                     session.sending_options()
                 ));

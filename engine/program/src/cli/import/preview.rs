@@ -34,7 +34,10 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
     if out.is_json() {
         out.document(&plan.result());
     } else {
-        print(session, arguments, &plan);
+        {
+            let started = runs_ahead::started(session).await?;
+            print(session, arguments, &plan, &runs_ahead::lines(session, &started));
+        };
     }
     Ok(Done::with_failures(plan.counts.invalid + plan.counts.lost))
 }
@@ -49,7 +52,7 @@ pub(super) fn print_warning(out: &Out, warning: &Problem) {
     }
 }
 
-fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
+fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan, ahead: &[String]) {
     let out = session.out;
     out.table(COUNTS, &[json!(plan.counts)]);
     if plan.counts.lost > 0 {
@@ -88,6 +91,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
     print_changes(out, plan);
     if let Some(invites) = &plan.invites {
         out.line(&format!("\n{}", invites_text(&json!(invites))));
+        ahead.iter().for_each(|line| out.line(line));
     }
     if let Some(problem) = &plan.not_invited {
         out.line(&format!("no invitations would be sent: {}", problem.message));
@@ -154,20 +158,19 @@ fn invites_text(invites: &Value) -> String {
 }
 
 /// Asks whether the people of a file may be invited, with their number. Returns the answer; yes with `--yes`, without a
-/// terminal, or if nobody would be invited.
+/// terminal, or if nobody would be invited. Then other runs are carried on only if the import requests one.
 pub(super) async fn agreed(session: &Session<'_>, body: Value, yes: bool) -> Result<bool, Failure> {
     if consent::check_can_ask("import", consent::SENDS, false).is_err() || yes {
-        runs_ahead::remark(session).await?;
         return Ok(true);
     }
     let plan = session.preview(body).await?;
     let invites = plan.invites.map(|invites| json!(invites)).unwrap_or_default();
     if invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0) == 0 {
-        runs_ahead::remark(session).await?;
         return Ok(true);
     }
-    let ahead = runs_ahead::started(session).await?;
-    let ahead: String = ahead.iter().map(|line| format!("\n  {line}")).collect();
+    let started = runs_ahead::started(session).await?;
+    let ahead: String =
+        runs_ahead::lines(session, &started).iter().map(|line| format!("\n  {line}")).collect();
     let question = format!("{}{ahead}\nImport the file and invite them?", invites_text(&invites));
     Ok(session.out.confirm(&question).await == Some(true))
 }

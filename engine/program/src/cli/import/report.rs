@@ -44,10 +44,6 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
     if !has_failed && duplicate + skipped > 0 {
         // A row whose person exists is not wrong, so there is nothing to correct.
         session.out.note(&format!("to list all rows: boarding imports rows {import} {options}"));
-        let opens = dialect::find(text(row, "dialect")).is_some_and(|one| one.opens_accounts());
-        if skipped > 0 && existing > 0 && !opens {
-            session.out.note("to change people who exist: import the file with --existing update");
-        }
     } else if has_failed {
         session.out.note(&format!(
             "to list all rows:         boarding imports rows {import} {options}\n\
@@ -55,6 +51,10 @@ pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<
             \x20                         correct failed.csv (columns that begin with _ say what is wrong), then import it\n\
             \x20                         with the same options"
         ));
+    }
+    let opens = dialect::find(text(row, "dialect")).is_some_and(|one| one.opens_accounts());
+    if skipped > 0 && existing > 0 && !opens {
+        session.out.note("to change people who exist: import the file with --existing update");
     }
     Ok(())
 }
