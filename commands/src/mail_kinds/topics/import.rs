@@ -3,7 +3,7 @@
 use ulid::Ulid;
 
 use super::facts::{LinkTarget, TopicFacts};
-use crate::company::{Company, ImportInvites, UserId};
+use crate::company::{Company, ImportInvites, User, UserId};
 use crate::dialect;
 use crate::event::{Counts, Topic};
 use crate::template::TopicVariables;
@@ -24,6 +24,7 @@ pub(super) fn facts(company: &Company, id: ImportId) -> Option<TopicFacts> {
         .flag("invites", asked)
         .id("show_all", &show_all(id, &import.options.dialect, has_run))
         .id("show_rows", &show_all(id, &import.options.dialect, false));
+    let variables = run_variables(variables, company, id, &import.members);
     Some(TopicFacts {
         variables: invite_variables(variables, &invites, key),
         link: import.link.map(|link| LinkTarget::Import(id, link.generation)),
@@ -40,6 +41,32 @@ fn show_all(id: ImportId, dialect: &str, has_run: bool) -> String {
         true => format!("boarding log {id}"),
         false => format!("boarding imports rows {id}"),
     }
+}
+
+/// What the run of the import did, as the report of the import has it. Later runs do not count.
+fn run_variables(
+    variables: TopicVariables,
+    company: &Company,
+    id: ImportId,
+    members: &[UserId],
+) -> TopicVariables {
+    let run = company.runs.get(&RunId(id.0));
+    let (invited, failed) = run.map_or((0, 0), |run| (run.passed, run.failed));
+    let is_user = |id: &&UserId| company.users.get(**id).is_some_and(User::is_created);
+    let users = members.iter().filter(is_user).count() as u64;
+    by_import(variables, invited, failed, users.saturating_sub(invited + failed))
+}
+
+fn by_import(
+    variables: TopicVariables,
+    invited: u64,
+    failed: u64,
+    not_invited: u64,
+) -> TopicVariables {
+    variables
+        .number("invited_by_import", invited)
+        .number("failed_by_import", failed)
+        .number("not_invited_by_import", not_invited)
 }
 
 /// Who was invited, and why the others were not.
@@ -109,5 +136,6 @@ pub(crate) fn sample_of(import: ImportId, file_name: &str, counts: Counts) -> To
     let variables = variables(import, file_name, counts).flag("invites", true);
     let variables =
         variables.id("show_all", &"boarding log").id("show_rows", &"boarding reports show");
+    let variables = by_import(variables, invited, failed, not_invited);
     invite_variables(variables, &invites, |_| None)
 }
