@@ -134,8 +134,9 @@ pub(crate) fn sample_of(import: ImportId, file_name: &str, counts: Counts) -> To
         ..ImportInvites::default()
     };
     let variables = variables(import, file_name, counts).flag("invites", true);
-    let variables =
-        variables.id("show_all", &"boarding log").id("show_rows", &"boarding reports show");
+    let variables = variables
+        .id("show_all", &"boarding log")
+        .id("show_rows", &show_all(import, "multiline", false));
     let variables = by_import(variables, invited, failed, not_invited);
     invite_variables(variables, &invites, |_| None)
 }

@@ -249,10 +249,10 @@ fn batch_report_shows_its_summary() {
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
-        // Imports of every dialect have this notification, so its command works for all of them.
+        // Imports of every dialect have this notification, so each has a command that works for it.
         let whole = mail.text.lines().find(|line| line.contains(&import.to_string()));
         if *language == "en" {
-            let expected = format!("found under the import number {import}.");
+            let expected = format!("row by row: boarding reports show {import}");
             assert!(whole.unwrap().ends_with(&expected), "{}", mail.text);
         }
     }
