@@ -231,7 +231,7 @@ impl CompanyActor {
 
     /// Handles one message. Returns it if it must wait until the batch is durable.
     fn decide_one(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
-        // Who reads the company after runs are carried on finds their work published.
+        // A reader of the company finds the work of its runs published as soon as runs are carried on.
         if matches!(message, Message::Inspect(_))
             && batch.commits.is_empty()
             && self.carries_runs != self.context.carries_runs.load(Ordering::Acquire)

@@ -26,7 +26,8 @@ pub const LOADED_COMPANIES_MAX: usize = 64;
 /// A company at rest gets a new snapshot after this many events. Replaying them takes about 0.1 s.
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 
-/// A large company at rest gets a new snapshot when its people divided by this number are fewer than its new events.
+/// A company at rest with many people gets a new snapshot only if its new events are more than its people divided by
+/// this number.
 pub const SNAPSHOT_PEOPLE_PER_EVENT: u64 = 20;
 
 /// A busy company gets a new snapshot after this many events, or as many as it has people.

@@ -180,7 +180,7 @@ fn preview_shows_invitations_and_numbers() {
     }
 }
 
-/// A preview names the people whom a file would activate or deactivate.
+/// A preview names the people that a file would activate or deactivate.
 #[test]
 fn preview_names_people_who_would_be_deactivated() {
     let cli = Cli::new();

@@ -250,7 +250,7 @@ fn due_run_rests_until_a_new_run_is_confirmed() {
     let refused = ["runs", "start", "--channel", "imessage", "--user", "cid", "--yes"];
     assert_eq!(cli.refused(&refused)["code"], "channel.not_enabled");
     assert_eq!(cli.rows(&["runs"])[0]["state"], "scheduled");
-    // An import that invites nobody leaves it alone too.
+    // It rests beside an import that invites no person, too.
     let file = cli.people("again.csv", &[("ann", "+84923448071")]);
     let import = ["import", &file, "--dialect", "leapxpert", "--auto-invite"];
     cli.run(&[&import[..], &["--channel", "whatsapp"]].concat()).expect_status(0);
@@ -258,10 +258,10 @@ fn due_run_rests_until_a_new_run_is_confirmed() {
 
     cli.run(&["phones", "remove", "+84923448072"]).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--user", "cid", "--yes"];
-    let told = cli.run(&start).expect_status(5);
-    assert!(told.stdout.contains("1 person: 1 invited"), "{}", told.stdout);
+    let output = cli.run(&start).expect_status(5);
+    assert!(output.stdout.contains("1 person: 1 invited"), "{}", output.stdout);
     let of_due = "is completed: 1 person: 0 invited, 0 skipped, 1 failed";
-    assert!(told.stderr.contains(of_due), "{}", told.stderr);
+    assert!(output.stderr.contains(of_due), "{}", output.stderr);
 }
 
 /// P5: an import invites no person of a run that has not ended, unless a second mail is wanted.

@@ -136,7 +136,7 @@ impl EarlierMails {
             earlier.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
             let Some(user) = company.users.get(id) else { continue };
             let link = user.link(channel);
-            // The link of a mail that never left is known to nobody.
+            // A person knows a link only if its mail has left.
             let works = |one: &Invitation| {
                 one.was_mailed()
                     && one.may_be_used()

@@ -42,6 +42,23 @@ pub struct Options {
     pub clock: Clock,
 }
 
+#[cfg(test)]
+impl Options {
+    /// An engine on a folder, with its log in files.
+    pub(crate) fn of_folder(data: &std::path::Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            log: LogChoice::Files,
+            transport: None,
+            texts: None,
+            adopt_runs: false,
+            carries_runs: true,
+            secret: None,
+            clock: Clock::system(),
+        }
+    }
+}
+
 /// The kind of log.
 #[derive(Debug, Clone, Default)]
 pub enum LogChoice {

@@ -145,24 +145,13 @@ pub(super) async fn pause() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::engine::{Engine, LogChoice, Options};
+    use crate::engine::{Engine, Options};
 
     /// P30: reads of a company are retried while its log cannot be read.
     #[tokio::test]
     async fn reading_a_company_is_retried_until_its_log_is_readable() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::open(Options {
-            data: folder.path().to_owned(),
-            log: LogChoice::Files,
-            transport: None,
-            texts: None,
-            adopt_runs: false,
-            carries_runs: true,
-            secret: None,
-            clock: Clock::system(),
-        });
-        let engine = engine.unwrap();
+        let engine = Engine::open(Options::of_folder(folder.path())).unwrap();
         let company: CompanyId = "acme".parse().unwrap();
         let (_stop, stopped) = watch::channel(false);
         let handle = ActorHandle::unreliable(Company::new(company.clone()));

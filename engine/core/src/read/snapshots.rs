@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use blake3::Hasher;
 use boarding_commands::company::Company;
 use boarding_commands::values::{CompanyId, Digest};
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     SNAPSHOT_AFTER_EVENTS, SNAPSHOT_BUFFER_BYTES, SNAPSHOT_BUSY_EVENTS, SNAPSHOT_PEOPLE_PER_EVENT,
 };
-use blake3::Hasher;
 use boarding_log::{EventLog, Head, ReadError};
 
 /// The format of snapshots. Snapshots of another format are ignored. Increase it with any change of `Company`
@@ -200,8 +200,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::engine::{Engine, LogChoice, Options};
+    use crate::engine::{Engine, Options};
 
     fn acme() -> CompanyId {
         "acme".parse().unwrap()
@@ -220,17 +219,7 @@ mod tests {
     }
 
     async fn engine(folder: &Path, people: &[&str]) -> Engine {
-        let engine = Engine::open(Options {
-            data: folder.to_owned(),
-            log: LogChoice::Files,
-            transport: None,
-            texts: None,
-            adopt_runs: false,
-            carries_runs: true,
-            secret: None,
-            clock: Clock::system(),
-        });
-        let engine = engine.unwrap();
+        let engine = Engine::open(Options::of_folder(folder)).unwrap();
         add(&engine, people).await;
         engine
     }

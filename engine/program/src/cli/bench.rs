@@ -1,16 +1,18 @@
 //! `boarding bench`: measures the speed of this program on this machine.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
-use crate::bench::onboarding::{self, Job};
-use crate::bench::{log, opening};
+use crate::bench::log;
+use crate::bench::onboarding::{self, BenchError, Job, Measured};
+use crate::bench::opening::{self, Opened};
 use boarding_core::delivery::Transport;
 use boarding_core::delivery::null::NullTransport;
 use boarding_core::engine::LogChoice;
@@ -159,12 +161,21 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
 
 async fn measure_opening(folder: &Path, people: u64, add_phones: bool, out: &Out) -> CliResult {
     let data = folder.join(format!("job-{}", std::process::id()));
-    let measured = opening::measure(&data, people, add_phones).await;
+    print(&data, opening::measure(&data, people, add_phones).await, Opened::as_json, out)
+}
+
+/// Removes the data folder of a measurement and prints the result.
+fn print<T: Display>(
+    data: &Path,
+    measured: Result<T, BenchError>,
+    as_json: fn(&T) -> Value,
+    out: &Out,
+) -> CliResult {
     // A folder that cannot be removed does not change the result.
-    let _ = std::fs::remove_dir_all(&data);
+    let _ = std::fs::remove_dir_all(data);
     let measured = measured.map_err(|error| unavailable(&error))?;
     if out.is_json() {
-        out.document(&measured.as_json());
+        out.document(&as_json(&measured));
     } else {
         out.line(&measured.to_string());
     }
@@ -203,16 +214,7 @@ async fn measure_job(
     let data = folder.join(format!("job-{}", std::process::id()));
     let (run, transport) = run.options();
     let job = Job { data: &data, log: LogChoice::Files, people, add_phones, run, transport };
-    let measured = onboarding::measure(job).await;
-    // A folder that cannot be removed does not change the result.
-    let _ = std::fs::remove_dir_all(&data);
-    let measured = measured.map_err(|error| unavailable(&error))?;
-    if out.is_json() {
-        out.document(&measured.as_json());
-    } else {
-        out.line(&measured.to_string());
-    }
-    Ok(Done::Completely)
+    print(&data, onboarding::measure(job).await, Measured::as_json, out)
 }
 
 /// Measures plain writes to the same disk. Their ratio to the results varies less than the results.

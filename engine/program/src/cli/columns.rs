@@ -59,14 +59,11 @@ impl Column {
         }
         let name = self.field.trim_start_matches('/');
         let text = row.pointer(self.field).map(|value| text_of_field(name, value));
-        // The problem of a phone may not be seen in the column of the phone.
+        // A narrow terminal hides the column of the phone, so the problems name its problem too.
         let of_phone = row.get("phone_problem").filter(|one| name == "problems" && !one.is_null());
-        let text = match (text, of_phone) {
-            (Some(text), Some(of_phone)) if text.is_empty() => Some(text_of(of_phone)),
-            (Some(text), Some(of_phone)) => Some(format!("{text}, {}", text_of(of_phone))),
-            (text, _) => text,
-        };
-        text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
+        let texts = text.into_iter().chain(of_phone.map(text_of)).filter(|text| !text.is_empty());
+        let texts = texts.collect::<Vec<_>>().join(", ");
+        if texts.is_empty() { "-".to_owned() } else { texts }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Says which runs a new run would wait for, and which are scheduled.
+//! The runs that have not ended: says which of them a new run waits for or starts too, and how they end.
 
 use boarding_commands::values::Time;
 use serde_json::{Value, json};
@@ -20,13 +20,12 @@ pub(super) struct RunAhead {
 
 /// The runs that have not ended: those that a new run would wait for, and those that are scheduled.
 pub(super) async fn all(session: &Session<'_>) -> Result<Vec<RunAhead>, Failure> {
-    runs(session, |_| true).await
+    runs(session, |_, _| true).await
 }
 
 /// The runs that go on or start together with a new one.
 pub(super) async fn started(session: &Session<'_>) -> Result<Vec<RunAhead>, Failure> {
-    let now = session.engine.clock().now();
-    runs(session, |run| is_due(run, now)).await
+    runs(session, is_due).await
 }
 
 /// A line for each of the first runs, and how many more there are.
@@ -70,14 +69,14 @@ pub(super) async fn tell_carried(session: &Session<'_>, own: &str) -> Result<u64
 
 async fn runs(
     session: &Session<'_>,
-    shows: impl Fn(&Value) -> bool,
+    shows: fn(&Value, Time) -> bool,
 ) -> Result<Vec<RunAhead>, Failure> {
     let now = session.engine.clock().now();
     let queue = session.rows("queue", json!({}), None).await?;
     let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     let ahead = |run: &Value, line: String| RunAhead { id: text(run, "run").to_owned(), line };
     let queue = queue.iter().map(|run| ahead(run, before(run)));
-    let scheduled = scheduled.iter().filter(|run| shows(run));
+    let scheduled = scheduled.iter().filter(|run| shows(run, now));
     Ok(queue.chain(scheduled.map(|run| ahead(run, later(run, now)))).collect())
 }
 

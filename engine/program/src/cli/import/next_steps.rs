@@ -84,7 +84,7 @@ pub(super) async fn suggest_run(
     row: &Value,
     lacks_phones: bool,
 ) -> Result<(), Failure> {
-    // Nobody is new or changed if all rows were skipped, so there is nothing to suggest.
+    // If all rows were skipped, no person is new or changed, so there is nothing to suggest.
     if number(row, "created") + number(row, "updated") + number(row, "unchanged") == 0 {
         return Ok(());
     }

@@ -105,7 +105,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan, ahead: &[Str
     ));
 }
 
-/// Prints the people whom the import would activate or deactivate.
+/// Prints the people that the import would activate or deactivate.
 fn print_people(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
     let names: Vec<&str> = rows.iter().map(|row| text(row, "key")).collect();
     let more = match count.saturating_sub(names.len() as u64) {
@@ -157,8 +157,8 @@ fn invites_text(invites: &Value) -> String {
     lines.join("\n  ")
 }
 
-/// Asks whether the people of a file may be invited, with their number. Returns the answer; yes with `--yes`, without a
-/// terminal, or if nobody would be invited. Then other runs are carried on only if the import requests one.
+/// Asks whether the people of a file may be invited, with their number. Returns the answer. It is yes without a question
+/// if `--yes` is given, there is no terminal, or no person would be invited.
 pub(super) async fn agreed(session: &Session<'_>, body: Value, yes: bool) -> Result<bool, Failure> {
     if consent::check_can_ask("import", consent::SENDS, false).is_err() || yes {
         return Ok(true);
