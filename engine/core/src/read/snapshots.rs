@@ -150,6 +150,8 @@ pub(crate) fn catch_up(
     let mut reader = log.read_company(&company.id, from);
     while let Some(entry) = reader.next()? {
         let commit = &entry.recorded.commit;
+        // A commit without events has the version of the commit after it. So only its hash shows whether the state
+        // contains it.
         let is_known = commit.first_version < from
             || (commit.events.is_empty()
                 && commit.first_version == from
@@ -163,16 +165,17 @@ pub(crate) fn catch_up(
     Ok(replayed)
 }
 
-/// Whether a snapshot saves more than it costs when the company is at rest. Loading a person from a snapshot takes
-/// about as long as writing one, and a tenth of the time of an event.
-pub(crate) fn worth_at_rest(company: &Company, tail: u64) -> bool {
-    tail > SNAPSHOT_AFTER_EVENTS.max(company.users.len() as u64 / SNAPSHOT_PEOPLE_PER_EVENT)
+/// Whether a snapshot saves more than it costs when the company is at rest. To write or
+/// to load a person takes a tenth of the time of replaying an event.
+pub(crate) fn worth_at_rest(company: &Company, since_snapshot: u64) -> bool {
+    since_snapshot
+        > SNAPSHOT_AFTER_EVENTS.max(company.users.len() as u64 / SNAPSHOT_PEOPLE_PER_EVENT)
 }
 
 /// Whether a busy company gets a snapshot too: the writing delays its commands, so the events since the last one must
 /// have taken much longer.
-pub(crate) fn worth_while_busy(company: &Company, tail: u64) -> bool {
-    tail > SNAPSHOT_BUSY_EVENTS.max(company.users.len() as u64)
+pub(crate) fn worth_while_busy(company: &Company, since_snapshot: u64) -> bool {
+    since_snapshot > SNAPSHOT_BUSY_EVENTS.max(company.users.len() as u64)
 }
 
 /// Whether the snapshot belongs to this log: the log contains its commit.

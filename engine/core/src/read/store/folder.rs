@@ -1,4 +1,4 @@
-//! The folder of the store: whether it can be trusted, and folders that were set aside.
+//! The folder of the store: whether its content is known to be whole, and folders that were set aside.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,6 +11,9 @@ const MARK: &str = "MARK";
 /// The content of the mark after a clean close by an earlier program.
 const CLOSED: &str = "closed";
 
+/// The first words of the mark of an open store.
+const OPEN: &str = "open since";
+
 /// The file of the library with all pages.
 const PAGES: &str = "db";
 
@@ -20,14 +23,15 @@ pub(super) enum Trust {
     /// There is no store yet, or only the beginning of one.
     New,
     /// It is usable. After a clean close the last applied position is known.
-    Trusted {
-        position: Option<u64>,
-    },
+    Trusted { position: Option<u64> },
+    /// It was not closed, or has lost pages since. Its content shows whether it is whole.
+    Unverified,
+    /// It has failed, or has no mark.
     Distrusted,
 }
 
-/// Whether the store is usable: it was closed cleanly, or the machine has not restarted since. In the latter
-/// case everything that was written is still in the memory of the kernel or on the disk.
+/// What is known of the store. If it was open, and the machine has not restarted since, everything that was written is
+/// still in the memory of the kernel or on the disk.
 pub(super) fn trust(folder: &Path) -> Trust {
     let Ok(pages) = fs::metadata(folder.join(PAGES)) else { return Trust::New };
     let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
@@ -37,8 +41,9 @@ pub(super) fn trust(folder: &Path) -> Trust {
     let mut numbers = mark.strip_prefix(CLOSED).unwrap_or_default().split_whitespace();
     let mut number = || numbers.next()?.parse::<u64>().ok();
     match (number(), number()) {
-        // A shorter file has lost pages.
         (position @ Some(_), Some(bytes)) if pages.len() >= bytes => Trust::Trusted { position },
+        (Some(_), Some(_)) => Trust::Unverified,
+        _ if mark.starts_with(OPEN) => Trust::Unverified,
         _ => Trust::Distrusted,
     }
 }
@@ -54,6 +59,11 @@ pub(super) fn mark_closed(folder: &Path, position: u64) -> io::Result<()> {
     mark(folder, &format!("{CLOSED} {position} {bytes}"))
 }
 
+/// Waits until the disk has all that was written. The library does not do it.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder.join(PAGES))?.sync_data()
+}
+
 /// Marks the store as not usable. It writes nothing, so it works on a full disk.
 pub(super) fn mark_failed(folder: &Path) {
     let _ = fs::File::create(folder.join(MARK));
@@ -67,7 +77,7 @@ fn mark(folder: &Path, text: &str) -> io::Result<()> {
 
 fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("open since {}", id.trim())
+    format!("{OPEN} {}", id.trim())
 }
 
 /// Removes unfinished snapshot files: they are never needed, and opening fails with them.

@@ -50,6 +50,12 @@ pub(crate) fn redos() -> [u8; 1] {
     [REDO]
 }
 
+/// Whether the digest of the tree counts the key. The metadata holds the digest. Snapshots of earlier programs are
+/// only removed.
+pub(crate) fn is_counted(key: &[u8]) -> bool {
+    key != META && key.first() != Some(&FORMER_SNAPSHOTS)
+}
+
 /// The prefix of the snapshots of companies, which earlier programs kept here.
 pub(crate) fn former_snapshots() -> [u8; 1] {
     [FORMER_SNAPSHOTS]

@@ -6,6 +6,9 @@ use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use serde::{Deserialize, Serialize};
 
+use super::content::ContentDigest;
+use super::tree::StoreCause;
+
 /// The metadata is written together with the changes of rows, so each event is applied exactly once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -25,6 +28,9 @@ pub(super) struct StoredMeta {
     pub write: u64,
     /// The number of parts of changes that are to be merged.
     pub redo_parts: u32,
+    /// The digest of the tree that this metadata was written with; none in a tree of an earlier program.
+    #[serde(default)]
+    pub digest: Option<ContentDigest>,
 }
 
 /// Rows are packed in blocks. The first layout, a row in each value, had only the metadata.
@@ -32,7 +38,16 @@ const LAYOUT: u32 = 2;
 
 impl StoredMeta {
     pub(super) fn of(meta: &Meta, write: u64, redo_parts: u32) -> Self {
-        Self { layout: LAYOUT, meta: meta.clone(), write, redo_parts }
+        Self { layout: LAYOUT, meta: meta.clone(), write, redo_parts, digest: None }
+    }
+
+    /// The metadata of an empty tree.
+    pub(super) fn empty() -> Self {
+        Self { digest: Some(ContentDigest::default()), ..Self::of(&Meta::empty(), 0, 0) }
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, StoreCause> {
+        rmp_serde::to_vec(self).map_err(|_| StoreCause::Damaged)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {

@@ -8,9 +8,10 @@ use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 
 use boarding_projections::rows::{Table, Visit};
-use sled::{Batch, IVec};
+use sled::IVec;
 
 use super::block::{self, NewBlock, Packer};
+use super::content::{ContentDigest, CountedBatch};
 use super::meta::StoredMeta;
 use super::unwritten::{self, Change, Changes, Row};
 use super::{Meta, Store, StoreCause, StoreError, keys};
@@ -80,52 +81,61 @@ impl Store {
         let (number, changes) = self.inner.unwritten.begin_writing();
         let bytes: usize =
             changes.iter().map(|(key, row)| unwritten::bytes_of(key.len(), row.as_ref())).sum();
-        let mut last = Batch::default();
-        self.stage_meta(&StoredMeta::of(meta, number, 0), &mut last)?;
+        let mut last = StoredMeta::of(meta, number, 0);
         if bytes <= ONE_STEP_BYTES_MAX {
+            let mut batch = self.new_batch()?;
             self.guard("write", |tree| {
-                merge(tree, &changes, &mut last, usize::MAX)?;
-                Ok(tree.apply_batch(last)?)
+                merge(tree, &changes, &mut batch, &mut |_| Ok(()))?;
+                batch.write(tree, &mut last)
             })?;
         } else {
-            self.store_changes(&changes, meta, number)?;
+            let mut stored = self.store_changes(&changes, meta, number)?;
+            let mut batch = CountedBatch::on(stored.digest.unwrap_or_default());
             self.guard("write", |tree| {
-                let mut batch = Batch::default();
-                merge(tree, &changes, &mut batch, STEP_BYTES)?;
-                Ok(tree.apply_batch(batch)?)
+                merge(tree, &changes, &mut batch, &mut |batch| {
+                    if batch.bytes() < STEP_BYTES { Ok(()) } else { batch.write(tree, &mut stored) }
+                })?;
+                batch.write(tree, &mut last)
             })?;
-            self.apply(last)?;
             self.remove_prefix(&keys::redos())?;
-            self.flush()?;
         }
+        self.flush()?;
         self.inner.unwritten.end_writing(number);
         Ok(())
     }
 
-    /// Stores the changes as they are. From then on a kill does not lose them.
+    /// An empty batch on the tree as it is.
+    pub(super) fn new_batch(&self) -> Result<CountedBatch, StoreError> {
+        Ok(CountedBatch::on(self.read_stored_meta()?.digest.unwrap_or_default()))
+    }
+
+    /// Stores the changes as they are. From then on a kill does not lose them. Returns the metadata of the tree.
     pub(super) fn store_changes(
         &self,
         changes: &Changes,
         meta: &Meta,
         number: u64,
-    ) -> Result<(), StoreError> {
-        let (mut parts, mut bytes, mut batch) = (0u32, Vec::new(), Batch::default());
+    ) -> Result<StoredMeta, StoreError> {
+        let mut before = self.read_stored_meta()?;
+        let mut batch = CountedBatch::on(before.digest.unwrap_or_default());
+        let (mut parts, mut bytes) = (0u32, Vec::new());
         for (key, row) in changes {
             unwritten::encode(key, row.as_deref(), &mut bytes)
                 .map_err(|cause| self.error("write", cause))?;
             // Short values: the library puts a long one into a separate file.
             while bytes.len() >= REDO_PART_BYTES {
                 let rest = bytes.split_off(REDO_PART_BYTES);
-                batch.insert(keys::redo(number, parts), std::mem::replace(&mut bytes, rest));
+                batch.put(keys::redo(number, parts), std::mem::replace(&mut bytes, rest), None);
                 parts += 1;
                 if parts.is_multiple_of(REDO_BATCH_PARTS) {
-                    self.apply(std::mem::take(&mut batch))?;
+                    self.write_batch(&mut batch, &mut before)?;
                 }
             }
         }
-        batch.insert(keys::redo(number, parts), bytes);
-        self.stage_meta(&StoredMeta::of(meta, number, parts + 1), &mut batch)?;
-        self.apply(batch)
+        batch.put(keys::redo(number, parts), bytes, None);
+        let mut stored = StoredMeta::of(meta, number, parts + 1);
+        self.write_batch(&mut batch, &mut stored)?;
+        Ok(stored)
     }
 
     /// Opens the same folder again. If the tree is that of the last write, or of an unfinished one, the changes since
@@ -135,6 +145,7 @@ impl Store {
     /// When the folder cannot be opened or written.
     pub(crate) fn reopen(&self, meta: &Meta) -> Result<Meta, StoreError> {
         self.open_whole_tree()?;
+        self.count_tree()?;
         if self.inner.unwritten.follows(self.read_stored_meta()?.write) {
             self.write(meta)?;
             self.flush()?;
@@ -150,6 +161,7 @@ impl Store {
     /// # Errors
     /// When the tree cannot be read or written.
     pub(super) fn finish_write(&self) -> Result<(), StoreError> {
+        self.count_tree()?;
         let stored = self.read_stored_meta()?;
         self.inner.unwritten.forget(stored.write);
         if stored.redo_parts > 0 {
@@ -183,19 +195,34 @@ impl Store {
         self.remove_prefix(&keys::former_snapshots())
     }
 
+    /// Adds the digest to the metadata of a tree that an earlier program has written.
+    fn count_tree(&self) -> Result<(), StoreError> {
+        let mut stored = self.read_stored_meta()?;
+        if stored.digest.is_some() {
+            return Ok(());
+        }
+        let digest = self.guard("check", ContentDigest::of_tree)?;
+        self.write_batch(&mut CountedBatch::on(digest), &mut stored)
+    }
+
     /// Removes the values of the tree under a prefix.
     fn remove_prefix(&self, prefix: &[u8]) -> Result<(), StoreError> {
-        let mut all = Vec::new();
-        self.scan_raw(prefix, &[], &mut |key, _| {
-            all.push(key.to_vec());
-            ControlFlow::Continue(())
-        })?;
-        for keys in all.chunks(10_000) {
-            let mut batch = Batch::default();
-            keys.iter().for_each(|key| batch.remove(key.as_slice()));
-            self.apply(batch)?;
+        /// The most keys of one step, whose values are in memory together.
+        const KEYS_MAX: usize = 1_000;
+        loop {
+            let mut stored = self.read_stored_meta()?;
+            let mut batch = CountedBatch::on(stored.digest.unwrap_or_default());
+            let mut found = 0;
+            self.scan_raw(prefix, &[], &mut |key, value| {
+                batch.remove(key, value);
+                found += 1;
+                if found < KEYS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            if found == 0 {
+                return Ok(());
+            }
+            self.write_batch(&mut batch, &mut stored)?;
         }
-        Ok(())
     }
 }
 
@@ -281,15 +308,15 @@ impl Merged<'_, '_> {
     }
 }
 
-/// Merges changes into blocks. Adds them to the batch; writes it, and begins another, when it has `step` bytes.
+/// Merges changes into blocks and adds these to the batch. Calls `step` after each block that was merged: it may write
+/// the batch.
 pub(super) fn merge(
     tree: &sled::Db,
     changes: &Changes,
-    batch: &mut Batch,
-    step: usize,
+    batch: &mut CountedBatch,
+    step: &mut dyn FnMut(&mut CountedBatch) -> Result<(), StoreCause>,
 ) -> Result<(), StoreCause> {
     let mut rest = changes.iter().peekable();
-    let mut bytes = 0;
     while let Some((key, _)) = rest.peek() {
         let group = keys::group(key);
         let old = block_of(tree, group, key)?;
@@ -324,26 +351,28 @@ pub(super) fn merge(
             let (key, row) = row?;
             packer.push(key, row)?;
         }
-        let blocks = packer.into_blocks();
-        bytes += blocks.iter().map(|block| block.bytes.len()).sum::<usize>();
-        put_blocks(batch, group, old.map(|(key, _)| key), blocks);
-        if bytes >= step {
-            tree.apply_batch(std::mem::take(batch))?;
-            bytes = 0;
-        }
+        put_blocks(batch, group, old, packer.into_blocks());
+        step(batch)?;
     }
     Ok(())
 }
 
 /// Replaces a block by others, or puts the first ones. The first keeps the key of the old one.
-fn put_blocks(batch: &mut Batch, group: &[u8], mut old: Option<IVec>, blocks: Vec<NewBlock>) {
+fn put_blocks(
+    batch: &mut CountedBatch,
+    group: &[u8],
+    mut old: Option<(IVec, IVec)>,
+    blocks: Vec<NewBlock>,
+) {
     if blocks.is_empty()
-        && let Some(key) = &old
+        && let Some((key, block)) = &old
     {
-        batch.remove(key);
+        batch.remove(key, block);
     }
     for block in blocks {
-        let key = old.take().unwrap_or_else(|| [group, &block.first].concat().into());
-        batch.insert(key, block.bytes);
+        match old.take() {
+            Some((key, before)) => batch.put(key, block.bytes, Some(&before)),
+            None => batch.put([group, &block.first].concat(), block.bytes, None),
+        }
     }
 }

@@ -20,9 +20,12 @@ enum Step {
     Write,
     /// Opens the same folder again and keeps the changes, as after a full disk.
     Reopen,
-    /// Opens the folder after a kill. The changes since the last write are lost. With a number, the kill comes after the
-    /// changes were stored and that many of them were merged.
-    Kill(Option<usize>),
+    /// Opens the folder after a kill, or after a restart of the machine. The changes since the last write are lost. With a
+    /// number, the kill comes after the changes were stored and that many of them were merged.
+    Kill {
+        merged: Option<usize>,
+        has_restarted: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,7 +34,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => vec(change, 1..200).prop_map(Step::Add),
         3 => Just(Step::Write),
         1 => Just(Step::Reopen),
-        2 => prop::option::of(0..200usize).prop_map(Step::Kill),
+        2 => (prop::option::of(0..200usize), any::<bool>())
+            .prop_map(|(merged, has_restarted)| Step::Kill { merged, has_restarted }),
     ]
 }
 
@@ -46,10 +50,19 @@ fn open(folder: &Path) -> Store {
     Store::open(folder).unwrap().0
 }
 
-fn merge_some(store: &Store, changes: &unwritten::Changes) {
-    let mut batch = sled::Batch::default();
-    store.guard("write", |tree| packed::merge(tree, changes, &mut batch, usize::MAX)).unwrap();
-    store.apply(batch).unwrap();
+fn merge_some(store: &Store, changes: &unwritten::Changes, mut stored: StoredMeta) {
+    let mut batch = store.new_batch().unwrap();
+    store
+        .guard("write", |tree| {
+            packed::merge(tree, changes, &mut batch, &mut |_| Ok(()))?;
+            batch.write(tree, &mut stored)
+        })
+        .unwrap();
+}
+
+/// Changes the mark of a folder that is not in use as a restart of the machine does.
+fn restart_machine(folder: &Path) {
+    std::fs::write(folder.join("MARK"), "open since another start").unwrap();
 }
 
 fn scanned(store: &Store, prefix: &[u8], from: &[u8], most: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -116,17 +129,22 @@ proptest! {
                     assert_eq!(store.reopen(&meta).unwrap(), meta);
                     written = live.clone();
                 }
-                Step::Kill(kill) => {
-                    if let Some(merged) = kill {
+                Step::Kill { merged, has_restarted } => {
+                    if let Some(merged) = merged {
                         let (number, changes) = store.inner.unwritten.begin_writing();
-                        store.store_changes(&changes, &meta, number).unwrap();
+                        let stored = store.store_changes(&changes, &meta, number).unwrap();
                         let some = changes.iter().take(merged);
                         let some = some.map(|(key, row)| (key.clone(), row.clone())).collect();
-                        merge_some(&store, &some);
+                        merge_some(&store, &some, stored);
                         written = live.clone();
                     }
                     drop(store);
-                    store = open(&folder);
+                    if has_restarted {
+                        restart_machine(&folder);
+                    }
+                    let (reopened, opened) = Store::open(&folder).unwrap();
+                    assert_eq!(opened, Opened::Kept);
+                    store = reopened;
                     live = written.clone();
                     meta = store.read_meta().unwrap();
                 }
@@ -175,4 +193,52 @@ fn scan_goes_on_while_blocks_are_split() {
     assert!(found.is_sorted_by(|a, b| a < b), "a row came twice");
     let mut old = (0..4_000).step_by(2).map(|n| key_of(false, n));
     assert!(old.all(|key| found.binary_search(&key).is_ok()), "a row was missed");
+}
+
+/// A power cut may take what the disk has not got yet: a value, or its last change.
+#[test]
+fn tree_that_has_lost_a_value_is_set_aside() {
+    for loses_all in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("derived");
+        let store = open(&folder);
+        let rows =
+            |fill: u8| (0..500).map(|n| (key_of(false, n), Some(vec![fill; 90].into()))).collect();
+        store.add(rows(1));
+        store.write(&Meta::empty()).unwrap();
+        let earlier = store.guard("read", |tree| Ok(tree.iter().nth(3).transpose()?)).unwrap();
+        let (key, earlier) = earlier.unwrap();
+        store.add(rows(2));
+        store.write(&Meta::empty()).unwrap();
+        let mut batch = sled::Batch::default();
+        if loses_all {
+            batch.remove(key);
+        } else {
+            batch.insert(key, earlier);
+        }
+        store.apply(batch).unwrap();
+        drop(store);
+        restart_machine(&folder);
+        let opened = Store::open(&folder).unwrap().1;
+        assert!(matches!(opened, Opened::Empty { set_aside: Some(_) }), "{opened:?}");
+    }
+}
+
+/// An earlier program has written no digest.
+#[test]
+fn tree_without_a_digest_gets_it_at_its_first_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("derived");
+    let store = open(&folder);
+    store.add((0..500).map(|n| (key_of(false, n), Some(vec![1; 90].into()))).collect());
+    store.write(&Meta::empty()).unwrap();
+    let mut batch = sled::Batch::default();
+    let mut stored = store.read_stored_meta().unwrap();
+    stored.digest = None;
+    batch.insert(keys::META, stored.encode().unwrap());
+    store.apply(batch).unwrap();
+    drop(store);
+    assert_eq!(Store::open(&folder).unwrap().1, Opened::Kept);
+    restart_machine(&folder);
+    assert_eq!(Store::open(&folder).unwrap().1, Opened::Kept);
 }
