@@ -31,8 +31,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    // A poisoned lock is still usable: a panic cannot leave the view half changed, because the code that changes it
-    // cannot panic.
+    // A poisoned lock is still usable. The code that changes the view cannot panic, so the view is never half changed.
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -43,9 +42,12 @@ impl Inner {
 
     /// Adds a message to the view and publishes the new end.
     pub(super) fn apply(&self, message: &Message) -> Result<(), String> {
-        let mut view = self.view_mut();
-        view.apply(message)?;
-        let end = view.end;
+        // The view is unlocked before the send: code that has borrowed the watched value may call the log.
+        let end = {
+            let mut view = self.view_mut();
+            view.apply(message)?;
+            view.end
+        };
         self.end.send_if_modified(|published| {
             let rises = *published < end;
             *published = end.max(*published);
@@ -56,6 +58,7 @@ impl Inner {
 
     /// The lock that serializes the appends of a company.
     pub(super) fn append_lock(&self, company: &CompanyId) -> Arc<tokio::sync::Mutex<()>> {
+        // Locks are never removed: one per company needs little memory.
         let mut locks = self.append_locks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(locks.entry(company.clone()).or_default())
     }
