@@ -10,9 +10,25 @@ use super::run::Channel;
 use crate::schema::{growing_list, json_schema, scalar};
 use crate::values::{ImportId, InvitationId, Personal, RunId, Time};
 
-/// Declares the kinds of mails with their stored names, in the order of the contract.
+/// Why a mail is sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A run invites its recipients.
+    Invitation,
+    Notification,
+}
+
+/// How a mail is sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    Mail,
+    /// One plain text, without a subject.
+    TextMessage,
+}
+
+/// Declares the kinds of mails in the order of the contract: stored name, purpose, form.
 macro_rules! mail_kinds {
-    ($( $(#[$doc:meta])* $kind:ident $name:literal )*) => {
+    ($( $(#[$doc:meta])* $kind:ident $name:literal $purpose:ident as $form:ident )*) => {
         /// The kinds of mails and text messages. A company may word each itself.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum MailKind {
@@ -27,46 +43,58 @@ macro_rules! mail_kinds {
                     $( Self::$kind => $name, )*
                 }
             }
+
+            fn purpose(self) -> Purpose {
+                match self {
+                    $( Self::$kind => Purpose::$purpose, )*
+                }
+            }
+
+            fn form(self) -> Form {
+                match self {
+                    $( Self::$kind => Form::$form, )*
+                }
+            }
         }
     };
 }
 
 mail_kinds! {
-    ChannelInvitation "channel_invitation"
-    Welcome "welcome"
+    ChannelInvitation "channel_invitation" Invitation as Mail
+    Welcome "welcome" Notification as Mail
     /// To an administrator, with the link that invites the people of an import.
-    ImportCompleted "import_completed"
+    ImportCompleted "import_completed" Notification as Mail
     /// The report of an import, to the designated administrators.
-    BatchReport "batch_report"
+    BatchReport "batch_report" Notification as Mail
     /// A waiting run has started, to the actor who requested it.
-    RunStarted "run_started"
+    RunStarted "run_started" Notification as Mail
     /// A run has completed, to the actor who requested it.
-    RunCompleted "run_completed"
+    RunCompleted "run_completed" Notification as Mail
     /// An organization's numbers are running out, to the designated administrators.
-    NumberThreshold "number_threshold"
+    NumberThreshold "number_threshold" Notification as Mail
     /// Pending invitations need more numbers than there are, to the designated administrators.
-    InvitationsExceedNumbers "invitations_exceed_numbers"
+    InvitationsExceedNumbers "invitations_exceed_numbers" Notification as Mail
     /// An invitation is still open, to the person invited.
-    Reminder "reminder"
+    Reminder "reminder" Notification as Mail
     /// Invitations came to nothing, to the designated administrators.
-    ExpiredDigest "expired_digest"
+    ExpiredDigest "expired_digest" Notification as Mail
     /// The invitation of an account of MultiLine: its link activates the account.
-    AccountInvitation "account_invitation"
+    AccountInvitation "account_invitation" Invitation as Mail
     /// The invitation of an account that is a device, as a text message.
-    TextInvitation "text_invitation"
+    TextInvitation "text_invitation" Invitation as TextMessage
     /// The reminder of an invitation, as a text message to a device.
-    TextReminder "text_reminder"
+    TextReminder "text_reminder" Notification as TextMessage
 }
 
 impl MailKind {
     /// Whether recipients of runs get the mail. All other mails are notifications.
     pub fn is_invitation(self) -> bool {
-        matches!(self, Self::ChannelInvitation | Self::AccountInvitation | Self::TextInvitation)
+        self.purpose() == Purpose::Invitation
     }
 
     /// Whether it is a text message: one plain text, without a subject.
     pub fn is_text_message(self) -> bool {
-        matches!(self, Self::TextInvitation | Self::TextReminder)
+        self.form() == Form::TextMessage
     }
 }
 
