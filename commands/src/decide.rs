@@ -24,4 +24,4 @@ pub use rule::{
     Authority, Context, Decide, Decision, MAX_TEXT_CHARS, MailSetup, check_mail_settings,
     check_text,
 };
-pub use runs::queue::next_turn;
+pub use runs::queue::next_tick_at;

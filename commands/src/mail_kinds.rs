@@ -28,7 +28,7 @@ mod reminders_spec;
 #[cfg(test)]
 mod spec;
 
-pub use kind::{AT_ONCE, MailRules, Turn};
+pub use kind::{AT_ONCE, MailRules, TickRoom};
 pub use topics::{LinkTarget, TopicFacts, invitation_variables, topic_facts};
 
 use crate::company::{Addressee, Company, Notification, NotificationContent};
@@ -79,11 +79,11 @@ pub(crate) fn add_requests(company: &Company, events: &mut Vec<Event>, at: Time)
 }
 
 /// The mails that time alone makes due. Mails to users come before those to administrators.
-pub(crate) fn due(company: &Company, turn: Turn) -> Vec<Event> {
+pub(crate) fn due(company: &Company, turn: TickRoom) -> Vec<Event> {
     let (users, admins): (Vec<_>, Vec<_>) = all().partition(|kind| kind.facts().names_person);
     let mut events = Vec::new();
     for kind in users.into_iter().chain(admins) {
-        events.extend(kind.due(company, Turn { before: turn.before + events.len(), ..turn }));
+        events.extend(kind.due(company, TickRoom { before: turn.before + events.len(), ..turn }));
     }
     events
 }
@@ -98,7 +98,8 @@ pub fn waits(company: &Company, mail: &Notification) -> bool {
     mail.content.as_deref().is_some_and(|content| of(content.kind).waits(company, &content.about))
 }
 
-/// The number of requested mails for which [`waits`] is true. Only mails about the import of an open run wait.
+/// The number of requested mails for which [`waits`] is true. Only mails about an import wait, while its run is
+/// open. That run has the id of its import.
 pub fn waiting(company: &Company) -> usize {
     let holder = company.lock.holder().map(|holder| holder.run);
     let runs = company.lock.queue().chain(holder).filter(|run| {

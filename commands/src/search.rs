@@ -1,28 +1,28 @@
-//! What a search looks for: folded text in names, or digits in phone numbers however they are spaced.
+//! Searches folded text in names, and digits in phone numbers of any spelling.
 
 use crate::values::{Phone, fold};
 
-/// A search, prepared once for many rows.
+/// A search text, prepared once for many rows.
 #[derive(Debug)]
 pub struct Needle {
     text: String,
-    /// The digits, where the search can mean a phone number.
+    /// The digits to find in phone numbers; none if the search text cannot be a phone number.
     digits: Option<String>,
 }
 
 impl Needle {
-    /// None if the search is blank.
+    /// Prepares a search. None if the text is blank.
     pub fn of(search: &str) -> Option<Self> {
         let text = fold(search);
         (!text.is_empty()).then(|| Self { digits: digits(search), text })
     }
 
-    /// Whether a name, key or address contains it.
+    /// Whether a name, key or address contains the search text.
     pub fn is_in(&self, text: &str) -> bool {
         fold(text).contains(&self.text)
     }
 
-    /// Whether a phone number contains its digits.
+    /// Whether a phone number contains the digits of the search text.
     pub fn is_in_phone(&self, phone: Phone) -> bool {
         self.digits.as_ref().is_some_and(|digits| phone.number().to_string().contains(digits))
     }
@@ -32,9 +32,10 @@ fn digits(search: &str) -> Option<String> {
     if let Ok(reading) = Phone::read(search, true) {
         return Some(reading.phone.number().to_string());
     }
-    let of_a_number = |c: char| c.is_ascii_digit() || c.is_whitespace() || "+()-./".contains(c);
+    let may_be_in_a_number =
+        |c: char| c.is_ascii_digit() || c.is_whitespace() || "+()-./".contains(c);
     let digits: String = search.chars().filter(char::is_ascii_digit).collect();
-    (search.chars().all(of_a_number) && !digits.is_empty()).then_some(digits)
+    (search.chars().all(may_be_in_a_number) && !digits.is_empty()).then_some(digits)
 }
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phone_is_found_however_its_digits_are_written() {
+    fn phone_is_found_in_any_spelling() {
         let phone = Phone::parse("+84923448071").unwrap();
         for search in [
             "+84 923",
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_compared_folded_and_a_blank_search_is_none() {
+    fn text_is_compared_folded_and_blank_text_is_no_search() {
         assert!(Needle::of(" ÉLOÏSE").unwrap().is_in("Dr. Éloïse Durand"));
         assert!(Needle::of("  ").is_none());
     }

@@ -3,7 +3,8 @@
 use boarding_csv::{escaped, guarded, is_typographic, joined_list};
 use serde_json::Value;
 
-/// The separators that an import knows within a cell. An item that holds one is quoted.
+/// The separators at which an import splits a cell into items. An item that contains a separator is
+/// quoted.
 const LIST_SEPARATORS: &[char] = &[';', '|'];
 
 /// A column of a CSV export.
@@ -41,7 +42,7 @@ impl CsvLayout {
     }
 }
 
-/// Who reads the file.
+/// The kind of reader that the file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CsvFormat {
     /// A program: values are unchanged.
@@ -87,7 +88,7 @@ impl CsvExport {
         let value = row.pointer(column.field);
         let text = match value {
             Some(Value::Null) if self.layout.dashed == Some(column.field) => "-".to_owned(),
-            // An import reads the items of a list back.
+            // An import of the file must split the cell into the same items.
             Some(Value::Array(items)) if self.layout.importable => {
                 joined_list(items.iter().filter_map(Value::as_str), LIST_SEPARATORS)
             }
@@ -113,7 +114,8 @@ pub fn csv_line(cells: impl Iterator<Item = String>, delimiter: u8) -> Vec<u8> {
         .quote_style(style)
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    // Neither call can fail: the writer is memory, and one record cannot differ in length.
+    // Neither call can fail: the target is memory, and a single record has no other length to
+    // match.
     let _ = writer.write_record(cells);
     writer.into_inner().unwrap_or_default()
 }
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_queries_of_the_contract_have_csv_exports() {
+    fn only_queries_with_a_layout_have_csv_exports() {
         for name in ["integration_log", "import_rows", "phone_list", "users", "runs"] {
             assert!(find_query(name).unwrap().csv_export(CsvFormat::Csv).is_ok(), "{name}");
         }

@@ -14,7 +14,8 @@ pub use staged::{RowChange, StagedRows};
 
 macro_rules! tables {
     ($($variant:ident $id:literal $name:literal)*) => {
-        /// A set of rows. Stored keys contain its number: never reuse the number of a removed table.
+        /// A table of rows. Stored keys contain the number of the table. Never reuse the number of
+        /// a removed table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Table { $($variant = $id),* }
@@ -73,7 +74,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A visitor of rows: gets the key and bytes of each, and may end the scan.
+/// A visitor of rows. Gets the key and the bytes of each row, and may end the scan.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// Rows to read: a snapshot, or live rows that may change between two reads.
@@ -89,7 +90,8 @@ pub trait Rows {
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError>;
 
-    /// Visits the company's rows whose key begins with `prefix` and is not below `from`, in key order.
+    /// Visits the company's rows in key order: each key begins with `prefix` and is not below
+    /// `from`.
     ///
     /// The scan ends when the visitor breaks. `from` may be empty.
     ///
@@ -105,7 +107,7 @@ pub trait Rows {
     ) -> Result<(), RowsError>;
 }
 
-/// Rows to write. A `get` returns what a `put` before it wrote.
+/// Rows to write. `get` also returns rows that an earlier `put` wrote.
 pub trait RowsMut {
     /// The bytes of one row.
     ///

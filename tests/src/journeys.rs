@@ -1,4 +1,4 @@
-//! The steps of each vendor's guide, with its sentences as comments, on a file log and on JetStream.
+//! The steps of each vendor's guide, on a file log and on JetStream. Comments quote the guide.
 
 mod client;
 mod leapxpert;

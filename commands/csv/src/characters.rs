@@ -8,7 +8,8 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 ///
 /// Line breaks stay. A later check rejects them as control characters.
 pub fn trim(text: &str) -> &str {
-    // Most cells have no blanks around them. Their first and last byte show it, without decoding characters.
+    // Most cells have no blanks around them. The first and the last byte show this without
+    // decoding.
     let may_be_blank =
         |b: Option<&u8>| b.is_some_and(|&b| b == b' ' || b == b'\t' || !b.is_ascii());
     if may_be_blank(text.as_bytes().first()) || may_be_blank(text.as_bytes().last()) {
@@ -19,12 +20,13 @@ pub fn trim(text: &str) -> &str {
 }
 
 /// Whether the text holds only blanks and line breaks.
-pub(crate) fn is_empty(text: &str) -> bool {
+pub(crate) fn is_blank_text(text: &str) -> bool {
     text.chars().all(char::is_whitespace)
 }
 
-/// Whether this is a control character or a line separator. No value may hold one: in a mail header it would begin
-/// another header.
+/// Whether this is a control character or a line separator.
+///
+/// No value may have such a character: in a mail header, a line break would begin another header.
 pub fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -38,9 +40,12 @@ pub fn has_control(text: &str) -> bool {
     }
 }
 
-/// Whether the character has no width or changes the writing direction. Two keys that differ only in it look equal.
+/// Whether the character has no width or changes the writing direction.
 ///
-/// These are the characters of Unicode's Default_Ignorable_Code_Point, and the annotation marks U+FFF9 to U+FFFB.
+/// Two keys that differ only in such a character look equal.
+///
+/// These are the characters of Unicode's Default_Ignorable_Code_Point, and the annotation marks
+/// U+FFF9 to U+FFFB.
 pub fn is_invisible(c: char) -> bool {
     matches!(
         u32::from(c),
@@ -62,8 +67,10 @@ pub fn has_invisible(text: &str) -> bool {
     !text.is_ascii() && text.chars().any(is_invisible)
 }
 
-/// The text without invisible characters. Joiners within Persian or Indic words and within pictographs stay, and so do
-/// the marks that choose the form of a pictograph or of a Han character.
+/// The text without invisible characters.
+///
+/// Joiners within Persian or Indic words and within pictographs stay. Marks that choose the form of
+/// a pictograph or of a Han character stay too.
 pub fn without_invisible(text: &str) -> Cow<'_, str> {
     if !has_invisible(text) {
         return Cow::Borrowed(text);
@@ -92,13 +99,15 @@ pub fn composed(text: &str) -> String {
     }
 }
 
-/// Whether the character is a space of any width or a tab, but no line break.
+/// Whether the character is a tab or a space of any width. False for a line break.
 fn is_blank(c: char) -> bool {
     c == '\t' || (c.is_whitespace() && !is_control(c))
 }
 
-/// Whether the character is of a script in which joiners are part of the spelling, as Arabic or Devanagari, or a
-/// pictograph: a joiner makes one family of several.
+/// Whether a joiner beside the character has a meaning.
+///
+/// Joiners are part of the spelling in scripts such as Arabic and Devanagari. Between pictographs,
+/// a joiner makes one picture of several.
 fn takes_joiners(c: char) -> bool {
     matches!(
         u32::from(c),
@@ -111,12 +120,12 @@ fn takes_joiners(c: char) -> bool {
     )
 }
 
-/// Whether the character says that the one before it is shown as text or as a picture.
+/// Whether the mark chooses if the character before it is shown as text or as a picture.
 fn is_emoji_form(c: char) -> bool {
     matches!(c, '\u{fe0e}' | '\u{fe0f}')
 }
 
-/// Whether the character chooses the form of the one before it: of a pictograph, or of a Han character.
+/// Whether `c` chooses the form of the character `before`, a pictograph or a Han character.
 fn is_form_of(c: char, before: char) -> bool {
     if is_emoji_form(c) {
         return is_pictograph(before);
@@ -126,7 +135,7 @@ fn is_form_of(c: char, before: char) -> bool {
         && matches!(u32::from(before), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff)
 }
 
-/// Whether the character may be shown as a picture. Digits may too, as a key of a telephone.
+/// Whether the character may be shown as a picture. A digit may be shown as the key of a telephone.
 fn is_pictograph(c: char) -> bool {
     matches!(
         u32::from(c),
@@ -162,7 +171,7 @@ mod tests {
         assert!(!has_invisible("Zoë Nguyễn 王"));
     }
 
-    /// N97: joiners stay where they are part of a word or of a pictograph, and nowhere else.
+    /// N97: a joiner stays only within a word or a pictograph.
     #[test]
     fn joiners_of_words_and_pictographs_stay() {
         let family = "\u{1f468}\u{1f3fd}\u{200d}\u{1f469}\u{200d}\u{1f467}";
@@ -174,7 +183,7 @@ mod tests {
         assert_eq!(without_invisible("Wi\u{200d}ll \u{1f468}\u{200d}"), "Will \u{1f468}");
     }
 
-    /// N97: the marks that make a picture of a character, or choose its form, stay behind such a character only.
+    /// N97: a mark that chooses a form stays only after a character that has forms.
     #[test]
     fn marks_that_choose_a_form_stay() {
         for name in
@@ -186,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_looking_characters_get_one_form() {
+    fn letter_and_accent_become_one_character() {
         assert_eq!(composed("Jose\u{301}"), "José");
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a file, a row or a cell; and the error that ends reading.
+//! Defects of a file, a row or a cell, and the error that ends reading.
 
 use std::{fmt, io};
 
@@ -23,7 +23,7 @@ pub enum DefectKind {
     MissingHeader,
     MissingColumn,
     DuplicateColumn,
-    /// Unknown columns where the caller allows none.
+    /// The file has unknown columns, and the caller allows none.
     UnknownColumns,
     ColumnNotEnabled,
     WrongDelimiter,
@@ -52,7 +52,8 @@ pub enum DefectKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defect {
     pub kind: DefectKind,
-    /// The column: the format's name, or the file's own. None where the row or file as a whole is meant.
+    /// The column's name in the format, else in the file. None if the whole row or file has the
+    /// defect.
     pub column: Option<String>,
     /// Words that complete the kind's text: the limit, the line, a hint.
     pub words: Option<String>,
@@ -80,12 +81,12 @@ impl Defect {
         Self { details, ..self }
     }
 
-    /// A defect with words, and with the same in `details` for programs.
+    /// A defect with words for people, and the same facts in `details` for programs.
     pub(crate) fn detailed(kind: DefectKind, words: &str, details: Value) -> Self {
         Self::new(kind).saying(words).with(details)
     }
 
-    /// More of something than its limit allows.
+    /// A limit is exceeded. `actual` is the number that was found, if it is known.
     pub(crate) fn over_limit(
         kind: DefectKind,
         limit: u64,
@@ -161,7 +162,7 @@ pub(crate) fn refused(kind: DefectKind, words: &str, details: Value) -> ReadErro
     Defect::detailed(kind, words, details).into()
 }
 
-/// The error for more of something than its limit allows.
+/// The error for an exceeded limit.
 pub(crate) fn over_limit(
     kind: DefectKind,
     limit: u64,

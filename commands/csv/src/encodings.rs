@@ -1,4 +1,4 @@
-//! Judges which encodings turn bytes into words of one script, and finds text that was decoded wrongly before.
+//! Suggests encodings for files that are not UTF-8, and detects wrongly decoded text.
 
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, ISO_8859_2, KOI8_R, MACINTOSH, SHIFT_JIS,
@@ -6,8 +6,8 @@ use encoding_rs::{
     WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
 };
 
-/// The encodings that spreadsheets and old programs write, the most usual first. Of several that fit
-/// equally well, the first is named.
+/// The encodings that spreadsheets and old programs write, the most usual first. Encodings that fit
+/// equally well keep this order.
 static CANDIDATES: [&Encoding; 20] = [
     WINDOWS_1252,
     WINDOWS_1250,
@@ -46,7 +46,7 @@ const CONSONANTS_MAX: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) encoding: &'static str,
-    /// The first cell beyond ASCII, decoded.
+    /// The decoded text of the first cell that is not ASCII, shortened.
     pub(crate) shown: String,
 }
 
@@ -64,7 +64,9 @@ enum Script {
     Hangul,
 }
 
-/// The encodings that the file may have, the most plausible first. `sample` begins with a cell that is not in UTF-8.
+/// The encodings that the file may have, the most plausible first.
+///
+/// `sample` begins with a cell that is not in UTF-8.
 pub(crate) fn plausible(sample: &[u8]) -> Vec<Reading> {
     let cells: Vec<&[u8]> = cells(sample).filter(|cell| !cell.is_ascii()).take(CELLS_MAX).collect();
     let Some(first) = cells.first() else { return Vec::new() };
@@ -82,7 +84,7 @@ pub(crate) fn plausible(sample: &[u8]) -> Vec<Reading> {
     readings.into_iter().map(|(_, reading)| reading).take(NAMED_MAX).collect()
 }
 
-/// The cells of a sample. No supported encoding has these bytes within a letter.
+/// The cells of a sample. No candidate encoding uses the byte of a separator within a letter.
 fn cells(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
     sample.split(|b| matches!(b, b',' | b';' | b'\t' | b'\r' | b'\n' | b'"'))
 }
@@ -92,32 +94,33 @@ fn decoded(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
     Some(text.into_owned())
 }
 
-/// How odd the cells look in an encoding; none if they are not words of one script.
+/// How odd the cells look in an encoding, 0 for ordinary words. None if the cells are not words of
+/// one script.
 fn oddity(encoding: &'static Encoding, cells: &[&[u8]]) -> Option<u32> {
     let mut script = None;
     let mut oddity = 0;
     for cell in cells {
         let text = decoded(encoding, cell)?;
         for word in text.split(|c: char| is_between_words(c)).filter(|word| !word.is_ascii()) {
-            let own = script_of_word(word)?;
-            if *script.get_or_insert(own) != own {
+            let word_script = script_of_word(word)?;
+            if *script.get_or_insert(word_script) != word_script {
                 return None;
             }
-            oddity += oddity_of_word(word, own);
+            oddity += oddity_of_word(word, word_script);
         }
-        if own_bytes_are_rare(encoding, cell) {
+        if characters_are_rare(encoding, cell) {
             oddity += 1;
         }
     }
     script.map(|_| oddity)
 }
 
-/// The one script of a word; none if it has several, or a character that is no letter.
+/// The script of a word. None if the word mixes scripts, or has a character that is no letter.
 fn script_of_word(word: &str) -> Option<Script> {
     let mut script = None;
     for c in word.chars() {
-        let own = if c.is_ascii_alphabetic() { Script::Latin } else { script_of(c)? };
-        if *script.get_or_insert(own) != own {
+        let char_script = if c.is_ascii_alphabetic() { Script::Latin } else { script_of(c)? };
+        if *script.get_or_insert(char_script) != char_script {
             return None;
         }
     }
@@ -144,7 +147,10 @@ fn is_between_words(c: char) -> bool {
         || matches!(c, '’' | '‘' | '–' | '·' | '・' | '　' | 'º' | 'ª' | '°')
 }
 
-/// How unusual a word is: capitals after small letters, words of accents only, half-width syllables.
+/// How unusual a word is, 0 for an ordinary word.
+///
+/// Odd are capitals after small letters, mostly accented letters, half-width syllables and rare
+/// letters. Odd are also more consonants in a row than people can say.
 fn oddity_of_word(word: &str, script: Script) -> u32 {
     let letters: Vec<char> = word.chars().collect();
     let is_mixed = letters.windows(2).any(|pair| match pair {
@@ -152,9 +158,9 @@ fn oddity_of_word(word: &str, script: Script) -> u32 {
         _ => false,
     });
     let accents = letters.iter().filter(|c| !c.is_ascii()).count();
-    let only_accents = script == Script::Latin && accents > 2 && 2 * accents > letters.len();
+    let mostly_accents = script == Script::Latin && accents > 2 && 2 * accents > letters.len();
     let half_width = letters.iter().any(|c| matches!(u32::from(*c), 0xff66..=0xff9f));
-    let foreign = script == Script::Latin && letters.iter().any(|c| "ÐðÞþ×÷".contains(*c));
+    let has_rare_letters = script == Script::Latin && letters.iter().any(|c| "ÐðÞþ×÷".contains(*c));
     let consonants = letters
         .split(|c| VOWELS.contains(c.to_lowercase().next().unwrap_or(*c)))
         .map(<[char]>::len)
@@ -163,15 +169,19 @@ fn oddity_of_word(word: &str, script: Script) -> u32 {
     let hard_to_say = has_vowels && consonants.is_some_and(|run| run > CONSONANTS_MAX);
     u32::from(hard_to_say)
         + 3 * u32::from(is_mixed)
-        + 3 * u32::from(only_accents)
+        + 3 * u32::from(mostly_accents)
         + 3 * u32::from(half_width)
-        + u32::from(foreign)
-        // These scripts have no capitals, so a mistake in capitals cannot show. The point makes up for it.
+        + u32::from(has_rare_letters)
+        // These scripts have no capitals, so a wrong encoding cannot show odd capitals.
+        // This point is added instead.
         + u32::from(matches!(script, Script::Arabic | Script::Hebrew | Script::Thai))
 }
 
-/// Whether most characters of two bytes are rare ones. The common characters of an encoding have its first lead bytes.
-fn own_bytes_are_rare(encoding: &'static Encoding, cell: &[u8]) -> bool {
+/// Whether at least half of the two-byte characters are rare: their first byte is outside of
+/// `common`.
+///
+/// False for encodings of one byte.
+fn characters_are_rare(encoding: &'static Encoding, cell: &[u8]) -> bool {
     let common = if encoding == SHIFT_JIS {
         0x82..=0x97
     } else if encoding == GBK || encoding == EUC_JP {
@@ -200,18 +210,19 @@ pub fn looks_double_encoded(text: &str) -> bool {
     if text.is_ascii() {
         return false;
     }
-    let is_twice = |run: &str| {
+    let is_double_encoded = |run: &str| {
         let chars = run.chars().count();
-        // Words of Cyrillic letters may look like pairs by chance.
+        // Two Cyrillic letters may look like UTF-8 by chance, so windows-1251 needs four
+        // characters.
         let readers = [(WINDOWS_1252, 2), (WINDOWS_1250, 2), (MACINTOSH, 2), (WINDOWS_1251, 4)];
         readers.into_iter().any(|(reader, least)| chars >= least && was_read_as(run, reader))
     };
-    // A final no-break space, the second half of `à`, is trimmed from a cell.
+    // `à` was read as `Ã` and a no-break space. The trim of the cell removed the no-break space.
     let is_cut = text.strip_suffix('Ã').is_some_and(|rest| rest.ends_with(char::is_lowercase));
-    is_cut || text.split(|c: char| c.is_ascii()).any(is_twice)
+    is_cut || text.split(|c: char| c.is_ascii()).any(is_double_encoded)
 }
 
-/// Whether characters are bytes of UTF-8 that were read in an encoding.
+/// Whether the text was UTF-8 and was wrongly decoded in the encoding `reader`.
 fn was_read_as(run: &str, reader: &'static Encoding) -> bool {
     let (bytes, _, has_others) = reader.encode(run);
     !has_others && !bytes.is_ascii() && std::str::from_utf8(&bytes).is_ok()
@@ -227,7 +238,7 @@ mod tests {
         (reading.encoding, reading.shown)
     }
 
-    /// N09: the first encoding of the advice shows the word as it was written.
+    /// N09: the first suggested encoding shows the word as it was written.
     #[test]
     fn encoding_that_gives_words_of_one_script_comes_first() {
         for (encoding, text) in [
@@ -248,7 +259,7 @@ mod tests {
 
     /// N93
     #[test]
-    fn text_that_was_encoded_twice_is_found() {
+    fn double_encoded_text_is_detected() {
         for reader in [WINDOWS_1252, WINDOWS_1250, MACINTOSH] {
             for name in ["José", "Nguyễn", "O’Neil"] {
                 let (twice, ..) = reader.decode(name.as_bytes());

@@ -1,4 +1,4 @@
-//! File names that are safe to show: no folders, no invisible characters, at most 255 characters.
+//! Makes file names safe to show: no folders, no invisible characters, no excess length.
 
 use crate::characters::{composed, is_control, is_invisible, trim};
 

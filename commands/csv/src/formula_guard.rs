@@ -1,19 +1,30 @@
-//! The apostrophe that stops a spreadsheet from running a value as a formula: added on export, removed on import.
+//! The apostrophe that keeps a spreadsheet from running a value as a formula.
 
 /// The characters that begin a formula in a spreadsheet, with their full-width forms.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
+/// An export adds the guard, and an import removes it.
 const GUARD: char = '\'';
 
-/// The value for a spreadsheet: with a guard if it looks like a formula, or like a guarded formula.
+/// The value for a spreadsheet.
+///
+/// A value that looks like a formula or a guarded formula gets a guard. So does a value that begins
+/// with a tab or a line break.
 pub fn guarded(text: String) -> String {
-    let breaks = text.starts_with(['\t', '\r', '\n']);
+    let begins_with_break = text.starts_with(['\t', '\r', '\n']);
     // Exports write "-" for an empty value. It is not a formula.
-    let is_nothing = text == "-";
-    if breaks || (hides_formula(&text) && !is_nothing) { format!("{GUARD}{text}") } else { text }
+    let is_placeholder = text == "-";
+    if begins_with_break || (hides_formula(&text) && !is_placeholder) {
+        format!("{GUARD}{text}")
+    } else {
+        text
+    }
 }
 
-/// The value for a program: with a guard only if it looks like a guarded formula, so that an import reads it back.
+/// The value for a program.
+///
+/// A value that looks like a guarded formula gets a second guard. An import removes only one guard,
+/// so it reads the value back.
 pub fn escaped(text: String) -> String {
     if text.starts_with(GUARD) { guarded(text) } else { text }
 }
@@ -23,7 +34,7 @@ pub(crate) fn unguarded(text: &str) -> &str {
     text.strip_prefix(GUARD).filter(|rest| hides_formula(rest)).unwrap_or(text)
 }
 
-/// Whether a formula follows after blanks and guards.
+/// Whether the text is a formula after any blanks, control characters and guards.
 fn hides_formula(text: &str) -> bool {
     let bare = text.trim_start_matches(|c: char| c == GUARD || c.is_whitespace() || c.is_control());
     bare.starts_with(FORMULA)

@@ -13,9 +13,9 @@ const SHOWN_CHARS_MAX: usize = 64;
 /// A file's header, with its columns matched to those of the format.
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// The names as in the file, without columns at its end that have no name.
+    /// The names as in the file, without unnamed columns at the end of the header.
     pub(crate) names: Vec<String>,
-    /// The number of columns, with those at the end that have no name.
+    /// The number of columns, including unnamed columns at the end.
     pub(crate) fields: usize,
     /// The physical line of the header.
     pub(crate) line: u64,
@@ -23,7 +23,9 @@ pub(crate) struct Header {
     pub(crate) places: Vec<Option<usize>>,
     /// The indexes of the file's columns without a name.
     pub(crate) unnamed: Vec<usize>,
-    /// One warning for each column that is ignored: unknown ones, and those for which the caller chose another.
+    /// Warnings about ignored columns, one for each, but one for all unnamed columns together.
+    ///
+    /// A column is ignored if it is unknown or unnamed, or if the caller chose another column.
     pub(crate) warnings: Vec<Defect>,
 }
 
@@ -51,7 +53,7 @@ impl Header {
             if name.is_empty() {
                 header.unnamed.push(place);
             } else if !name.starts_with('_') {
-                // Columns that begin with `_` were added by an export of this program, so they are ignored.
+                // An export of this program adds columns that begin with `_`. Imports ignore them.
                 let Some(index) = names.find(name) else {
                     unknown.push(name);
                     continue;
@@ -124,7 +126,9 @@ impl Header {
             .with(json!({"columns": found, "line": self.line})))
     }
 
-    /// The name of a file's column in messages: the format's name, or else the file's own name, or else its number.
+    /// The name of a file's column in messages: the format's name, else the file's own name.
+    ///
+    /// A column without a name gets its number.
     pub(crate) fn label(&self, place: usize, columns: &'static [Column]) -> String {
         let index = self.places.iter().position(|found| *found == Some(place));
         if let Some(column) = index.and_then(|index| columns.get(index)) {
@@ -136,9 +140,14 @@ impl Header {
 
     /// Whether the first record is a data row, so that the file has no header.
     ///
-    /// It is one if any text can only be a value. It is also one if three things are true together: the first required
-    /// column is missing, fewer than half of the names are known or similar to a known name, and one text is a number.
-    /// `similar` is how many unknown names are similar to a known name.
+    /// The record is a data row if any text can only be a value. It is also a data row if all of
+    /// these are true:
+    ///
+    /// * The first required column is missing.
+    /// * Fewer than half of the names are known or similar to a known name.
+    /// * One text is a number.
+    ///
+    /// `similar` is the number of unknown names that are similar to a known name.
     fn is_data(&self, names: &ColumnNames, is_value: fn(&str) -> bool, similar: usize) -> bool {
         if self.names.iter().any(|name| is_value(name)) {
             return true;
@@ -169,9 +178,9 @@ impl Header {
         unknown.filter_map(|warning| warning.column.as_deref()).collect()
     }
 
-    /// Each unknown name that means a known column, with the name of that column.
+    /// Each unknown name that probably means a known column, with the name of this column.
     ///
-    /// Other unknown names are left out, because in a file without a header they are personal data.
+    /// Other unknown names are left out: they are personal data if the file has no header.
     fn did_you_mean(&self, unknown: &[&str], names: &ColumnNames) -> Map<String, Value> {
         let suggested = names.suggested(unknown, &self.taken());
         let near = |(name, near): (&&str, Option<&str>)| Some((shown(name), near?.into()));
@@ -184,7 +193,7 @@ impl Header {
         places.map(|(index, _)| index).collect()
     }
 
-    /// The details of a defect of these columns, with suggestions for misspelt names if there are any.
+    /// The details of a defect of these columns, with any suggestions for misspelt names.
     fn details(&self, columns: &[&str], suggestions: Map<String, Value>) -> Value {
         let mut details = Map::new();
         details.insert("columns".to_owned(), json!(columns));
@@ -232,7 +241,8 @@ impl Header {
                 .saying(&format!("{}: {}", columns.join(", "), own.join(", ")))
                 .with(self.details(&columns, Map::new())));
         }
-        // Some formats require no column. Even then a header without any known column is refused.
+        // Some formats require no column. A header without any known column is refused for these
+        // too.
         if missing.is_empty() && !nothing_known {
             return Ok(());
         }
@@ -272,8 +282,10 @@ fn header_names(record: &Record) -> Vec<String> {
     names
 }
 
-/// Each name of a header that means a column although it is not its name, with the name of that column. Empty if
-/// most names mean no column: a file without a header has personal data in its first record.
+/// Each unknown name of a header that probably means a column, with the name of this column.
+///
+/// Empty unless more than half of the names are known or suggested. Without a header, the first
+/// record has personal data.
 pub(crate) fn did_you_mean_all(record: &Record, names: &ColumnNames) -> Map<String, Value> {
     let cells = record.cells().map(characters::trim).filter(|name| !name.is_empty());
     let (known, other): (Vec<_>, Vec<_>) = cells.partition(|name| names.find(name).is_some());

@@ -8,9 +8,11 @@ pub const ROWS_MAX: u64 = 1_000_000;
 /// What the caller says about a file, where the file does not show it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
-    /// The encoding's WHATWG label, such as `windows-1252`; UTF-8 if none. A byte order mark wins.
+    /// The encoding's WHATWG label, such as `windows-1252`; UTF-8 if none. A byte order mark has
+    /// precedence.
     pub encoding: Option<String>,
-    /// The delimiter; a comma if none.
+    /// The delimiter. If none, the first line of the file may name it (`sep=;`), else it is a
+    /// comma.
     pub delimiter: Option<char>,
     /// The mapping of columns: a column's name in the file → the format's name of the column.
     pub columns: BTreeMap<String, String>,
@@ -29,15 +31,17 @@ pub struct Limits {
     pub file_bytes: u64,
     /// One record, in decoded bytes. The limit stops an open quote before it reads the rest of the file.
     pub record_bytes: usize,
-    /// One value, in bytes. Names, addresses and lists of roles are far shorter. Only the row is refused.
+    /// One value, in bytes. Names, addresses and lists of roles are far shorter. A larger value
+    /// makes only its row invalid.
     pub field_bytes: usize,
-    /// Columns of the header or of any row. The widest format has about twenty.
+    /// Named columns of the header, or fields of a row. The widest format has about twenty columns.
     pub columns: usize,
     /// Data rows of one file.
     pub rows: u64,
-    /// How many times larger a gzip file may become. Lists of users pack 5 to 20 times, gzip bombs 1000 times.
+    /// How many times larger a gzip file may become. User lists become 5 to 20 times larger, gzip
+    /// bombs 1000 times.
     pub decompression_ratio: u64,
-    /// The unpacked size that is allowed at any ratio, in bytes: too small to fill the memory.
+    /// The unpacked size that is allowed at any ratio, in bytes. This size cannot fill the memory.
     pub decompression_free_bytes: u64,
 }
 

@@ -5,7 +5,7 @@ use crate::record::Record;
 
 /// The delimiter that the first line names, as Excel writes it: `sep=;`.
 ///
-/// The line has nothing else but the delimiter itself, and quotes.
+/// Quotes and blanks around the line are ignored. A line with any other text names no delimiter.
 pub(crate) fn delimiter(head: &[u8]) -> Option<u8> {
     let end = head.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(head.len());
     let line = std::str::from_utf8(head.get(..end)?).ok()?.trim_matches(['"', ' ']);
@@ -20,7 +20,7 @@ pub(crate) fn after_first_line(head: &[u8]) -> &[u8] {
     let is_break = |b: &u8| *b == b'\n' || *b == b'\r';
     let end = head.iter().position(is_break).unwrap_or(head.len());
     let rest = head.get(end..).unwrap_or_default();
-    // Empty lines are no records, so a second character of the line break does no harm.
+    // After CR LF, the LF stays as an empty line. Empty lines are no records.
     rest.strip_prefix(b"\r").unwrap_or(rest)
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn is_version(record: &Record) -> bool {
 mod tests {
     /// N31
     #[test]
-    fn only_a_separator_line_names_the_delimiter() {
+    fn only_a_sep_line_names_the_delimiter() {
         for (head, delimiter) in [
             ("sep=;\r\nusername;email\r\n", Some(b';')),
             ("SEP=,\n", Some(b',')),

@@ -1,11 +1,11 @@
-//! The data rows of a file: the header is matched, blank and note rows are skipped and counted.
+//! Reads the data rows of a file. Skips and counts blank rows and notes.
 
 use std::fmt;
 use std::io::Read;
 
 use serde_json::json;
 
-use crate::characters::{is_empty, trim};
+use crate::characters::{is_blank_text, trim};
 use crate::column_names::ColumnNames;
 use crate::defect::{Defect, DefectKind, ReadError};
 use crate::delimiter;
@@ -24,7 +24,7 @@ use crate::text::Text;
 pub struct Scan {
     /// Data rows. Blank and note rows are not counted.
     pub rows: u64,
-    /// Rows about no user: notes, repeated headers, lines about the file itself.
+    /// Rows that describe no user: notes, repeated headers, lines about the file itself.
     pub note_rows: u64,
     pub blank_rows: u64,
     /// The format's columns that the file has.
@@ -66,7 +66,7 @@ pub fn scan<R: Read>(
     }
 }
 
-/// Columns that only this program writes: of failed rows, and of users.
+/// Columns that only exports of this program have: of failed rows (`_row`), of users (`_state`).
 const OWN_COLUMNS: [&str; 2] = ["_row", "_state"];
 
 /// An open file whose header is matched. [`Reader::advance`] goes from row to row.
@@ -121,9 +121,9 @@ impl<R: Read> Reader<R> {
                 }
                 Err(defect) => {
                     let used = Used { delimiter, named: named.is_some() };
-                    // A delimiter that the caller has given is not doubted.
-                    let is_open = options.delimiter.is_none();
-                    let other = is_open.then(|| wrong_delimiter(&head, &names, used, limits));
+                    // If the caller chose the delimiter, the message suggests no other one.
+                    let may_suggest = options.delimiter.is_none();
+                    let other = may_suggest.then(|| wrong_delimiter(&head, &names, used, limits));
                     return Err(other.flatten().unwrap_or(defect).into());
                 }
             }
@@ -177,12 +177,12 @@ impl<R: Read> Reader<R> {
         self.row_of(self.records.record())
     }
 
-    /// The number of that row, from 1; 0 before the first.
+    /// The number of the current row, from 1. 0 before the first row.
     pub fn row_number(&self) -> u64 {
         self.rows
     }
 
-    /// What is wrong with the shape of that row.
+    /// What is wrong with the shape of the current row.
     pub fn row_defects(&self) -> RowDefects {
         shape::defects(self.records.record(), &self.header, self.format, &self.limits)
     }
@@ -192,7 +192,7 @@ impl<R: Read> Reader<R> {
         &self.header.names
     }
 
-    /// The file's own name of a column of the format.
+    /// The name that the file has for a column of the format. None if the file lacks the column.
     pub fn own_name(&self, column: &str) -> Option<&str> {
         let place = self.header.places.get(self.format.column(column)?).copied().flatten()?;
         Some(trim(self.header.names.get(place)?))
@@ -219,7 +219,7 @@ impl<R: Read> Reader<R> {
     /// The warnings about the file, as far as it was read.
     fn warnings(&self) -> Vec<Defect> {
         let mut warnings = Vec::new();
-        // A file that this program has written has its mark.
+        // This program writes a byte order mark into its own exports, so these get no warning.
         let is_own = self.header.names.iter().any(|name| OWN_COLUMNS.contains(&name.as_str()));
         if self.records.text().bom() && !is_own {
             warnings.push(Defect::new(DefectKind::BomRemoved));
@@ -241,14 +241,18 @@ impl<R: Read> Reader<R> {
         warnings
     }
 
-    /// Refuses a value in a column without a name. An empty column is allowed: trailing commas make one.
+    /// Refuses a value in an unnamed column. An empty unnamed column is allowed: trailing commas
+    /// make it.
     fn check_unnamed(&self) -> Result<(), Defect> {
         let record = self.records.record();
-        // There may be far more columns without a name than cells in the row.
+        // The header may have many more unnamed columns than the row has cells: stop at the last
+        // cell.
         let mut unnamed = self.header.unnamed.iter().take_while(|place| **place < record.len());
-        let used = unnamed.find(|&&place| !is_empty(record.cell(place)));
+        let used = unnamed.find(|&&place| !is_blank_text(record.cell(place)));
         let Some(place) = used.filter(|_| {
-            // Blank cells at the end are dropped already.
+            // In a row of another length, the value may belong to another column. The row is then
+            // invalid for its length. A dropped blank end makes the row as long as the named
+            // columns.
             record.len() == self.header.fields || record.len() == self.header.names.len()
         }) else {
             return Ok(());
@@ -277,7 +281,8 @@ struct Used {
     named: bool,
 }
 
-/// The defect that explains an unknown header: another delimiter fits the file better.
+/// The defect `WrongDelimiter`, if another delimiter fits the file better and explains the unknown
+/// header.
 fn wrong_delimiter(
     head: &[u8],
     names: &ColumnNames,
@@ -293,7 +298,7 @@ fn wrong_delimiter(
         return Some(Defect::detailed(DefectKind::WrongDelimiter, &words, details));
     };
     let mut details = json!({"found": found});
-    // The header may have a second defect. Both are said at once.
+    // The header may also have misspelt names. The message names both defects at once.
     let header = delimiter::first_record(head, byte, limits);
     let suggested = header.map(|record| did_you_mean_all(&record, names)).unwrap_or_default();
     if let (false, Some(details)) = (suggested.is_empty(), details.as_object_mut()) {

@@ -5,7 +5,7 @@ use std::io::Read;
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use serde_json::json;
 
-use crate::characters::is_empty;
+use crate::characters::is_blank_text;
 use crate::defect::{DefectKind, ReadError, over_limit, refused};
 use crate::options::Limits;
 use crate::quotes::{Normaliser, OddQuote};
@@ -38,9 +38,9 @@ impl Record {
         (0..self.len()).map(|index| self.cell(index))
     }
 
-    /// Whether more fields than this have a text.
+    /// Whether more than `most` fields are not blank.
     pub(crate) fn has_more_than(&self, most: usize) -> bool {
-        self.cells().filter(|cell| !is_empty(cell)).nth(most).is_some()
+        self.cells().filter(|cell| !is_blank_text(cell)).nth(most).is_some()
     }
 
     /// Whether every field is empty or blank.
@@ -56,11 +56,11 @@ pub(crate) struct Records<R> {
     core: csv_core::Reader,
     limits: Limits,
     line: Vec<u8>,
-    /// The lines of the current record with plain quotes: the input of `csv_core`.
+    /// The lines of the current record, with plain quotes. `csv_core` reads them.
     lines: Vec<u8>,
     record: Record,
     blank_lines: u64,
-    /// The most fields of a record. Before the header is known, only the size of a record limits them.
+    /// The most fields of a record. Before the header is known, only the record's size is limited.
     fields_max: usize,
 }
 
@@ -95,8 +95,8 @@ impl<R: Read> Records<R> {
                     Ok(false)
                 };
             };
-            let first = self.lines.is_empty() && !self.normaliser.is_open();
-            if first {
+            let is_first_line = self.lines.is_empty() && !self.normaliser.is_open();
+            if is_first_line {
                 if self.line.is_empty() {
                     self.blank_lines += 1;
                     continue;
@@ -148,8 +148,9 @@ impl<R: Read> Records<R> {
         Err(refused(DefectKind::RecordTooLarge, &words, json!({"limit": limit, "line": line})))
     }
 
-    /// Refuses a header if more columns have a name than the limit allows. To match names takes long, so this check
-    /// comes first.
+    /// Refuses a header if more columns have a name than the limit allows.
+    ///
+    /// Matching names is slow, so this check comes first.
     pub(crate) fn check_names(&self) -> Result<(), ReadError> {
         if self.record.has_more_than(self.limits.columns) {
             return Err(self.too_many_columns());
@@ -157,18 +158,19 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Takes the current record as the header. A later record may have as many fields as it, and as many as the limit
-    /// allows.
+    /// Uses the current record as the header. A header that is wider than the limit raises the
+    /// limit for later records.
     pub(crate) fn begin_rows(&mut self) {
         self.fields_max = self.limits.columns.max(self.record.len());
     }
 
-    /// Drops the fields after the first `kept`, if all of them are blank and the record has at most `most` fields.
+    /// Drops the fields after the first `kept`, if all of them are blank. Does nothing if the
+    /// record has more than `most` fields.
     pub(crate) fn drop_blank_end(&mut self, kept: usize, most: usize) {
         let record = &mut self.record;
         if record.len() > kept
             && record.len() <= most
-            && (kept..record.len()).all(|place| is_empty(record.cell(place)))
+            && (kept..record.len()).all(|place| is_blank_text(record.cell(place)))
         {
             record.ends.truncate(kept);
         }

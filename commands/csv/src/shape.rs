@@ -11,11 +11,13 @@ use crate::record::Record;
 /// What is wrong with the shape of a row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowDefects {
-    /// What makes the row invalid.
+    /// Defects that make the row invalid.
     pub problems: Vec<Defect>,
-    /// What the importing person should see although the row is valid.
+    /// Defects that leave the row valid. The person who imports the file sees them.
     pub warnings: Vec<Defect>,
-    /// Whether no value of the row may be used: it has too few or too many cells, or a cell is too large.
+    /// Whether no value of the row may be used.
+    ///
+    /// The row has too few or too many cells, or a cell is too large.
     pub is_misshapen: bool,
 }
 
@@ -39,7 +41,8 @@ pub(crate) fn defects(
             found.problems.push(defect_of(index, DefectKind::FieldTooLarge).saying(&words));
         }
     }
-    // Quotes are checked after this: a row with odd quotes still has its cells in the right columns.
+    // Set before the check of quotes, because odd quotes do not make a row misshapen. The cells are
+    // still in the right columns.
     found.is_misshapen = !found.problems.is_empty();
     for &(index, quote) in &record.quotes {
         let (kind, rule) = match quote {

@@ -3,7 +3,8 @@
 /// The first bytes of a gzip file.
 pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// First bytes that no CSV file begins with, and the kind of file that does.
+/// The first bytes of other kinds of files, with the name of the kind. No CSV file begins with
+/// these bytes.
 const SIGNATURES: [(&[u8], &str); 17] = [
     (b"PK\x03\x04", "zip or xlsx"),
     (b"PK\x05\x06", "zip or xlsx"),
@@ -30,7 +31,7 @@ pub(crate) fn detect(head: &[u8]) -> Option<&'static str> {
     if let Some((_, kind)) = signature {
         return Some(kind);
     }
-    // These two kinds have their signature after a length, so it is not at the beginning.
+    // HEIC, MP4 and WebP files have a length before their signature.
     if head.get(4..8) == Some(b"ftyp") {
         return Some("heic or mp4");
     }
@@ -46,8 +47,9 @@ pub(crate) fn looks_like_utf16(head: &[u8]) -> bool {
     let nuls_from = |first: usize| head.iter().skip(first).step_by(2).filter(|&&b| b == 0).count();
     let pairs = head.len() / 2;
     let (even, odd) = (nuls_from(0), nuls_from(1));
-    // In Latin text one byte of each pair is NUL; letters of other scripts have none, so more than half is enough.
-    // The other byte is rarely NUL. If it often is, the file is binary.
+    // In Latin text, one byte of each pair is NUL. Letters of other scripts have no NUL byte,
+    // so more than half of the pairs is enough. If the other byte is often NUL too, the file is
+    // binary.
     pairs > 0 && even.max(odd) * 2 > pairs && even.min(odd) * 8 <= pairs
 }
 

@@ -1,4 +1,4 @@
-//! The file as lines of UTF-8: decoded, with line numbers and the position of each bad byte.
+//! Decodes a file into lines of UTF-8, and reports the first bad byte.
 
 use std::io::Read;
 
@@ -55,9 +55,10 @@ pub(crate) struct Text<R> {
     at: usize,
     /// The position of the next undecoded byte in the file.
     offset: u64,
-    /// The size of the text decoded so far and the byte order mark, in bytes. In UTF-8 it is a position in the file.
+    /// The size of the decoded text so far, in bytes, with the byte order mark. In a UTF-8 file,
+    /// this is a position in the file.
     decoded: u64,
-    /// The first bad byte after the decoded text. It is reported when the text before it has been read.
+    /// The first bad byte after the decoded text. Reported when the text before this byte was read.
     bad_byte: Option<BadByte>,
     ended: bool,
     line: u64,
@@ -65,7 +66,8 @@ pub(crate) struct Text<R> {
 
 #[derive(Debug)]
 enum BadByte {
-    /// `byte` is its position in the file. It is known for UTF-8 only, because decoding changes positions.
+    /// `byte` is the position in the file, known for UTF-8 only, because decoding changes
+    /// positions.
     Nul { byte: Option<u64> },
     Malformed {
         byte: u64,
@@ -75,8 +77,10 @@ enum BadByte {
 }
 
 impl<R: Read> Text<R> {
-    /// Opens the file. The byte order mark decides the encoding, otherwise the caller does, otherwise it is UTF-8.
-    /// The encoding is never guessed.
+    /// Opens the file.
+    ///
+    /// The byte order mark decides the encoding. Without a mark, the caller decides; the default is
+    /// UTF-8. The encoding is never guessed.
     pub(crate) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, ReadError> {
         let mut source = Source::open(input, options, limits)?;
         let label = options.encoding.as_deref().map(encoding_by_label).transpose()?;
@@ -117,8 +121,8 @@ impl<R: Read> Text<R> {
         self.line
     }
 
-    /// The beginning of the text, without consuming it. An incomplete last line is left out, unless it is the only
-    /// line.
+    /// Returns the beginning of the text and does not consume it. Leaves out an incomplete last
+    /// line, unless the text has only this line.
     pub(crate) fn head(&mut self) -> Result<Vec<u8>, ReadError> {
         while self.text.len() < HEAD_BYTES && !self.ended && self.bad_byte.is_none() {
             self.fill()?;
@@ -134,7 +138,8 @@ impl<R: Read> Text<R> {
 
     /// Appends the next line to `line`, without the line break. Returns none at the end of the file.
     ///
-    /// Of a line longer than `cap` bytes it appends at most one block more, and returns [`LineEnd::TooLong`].
+    /// If a line is longer than `cap` bytes, appends at most one more block and returns
+    /// [`LineEnd::TooLong`].
     pub(crate) fn next_line(
         &mut self,
         line: &mut Vec<u8>,
@@ -143,7 +148,7 @@ impl<R: Read> Text<R> {
         let before = line.len();
         let line_end = self.read_line(line, cap)?;
         let appended = line.get(before..).unwrap_or_default();
-        // Inside of a file the character is text, so it is removed only at the end.
+        // Ctrl-Z inside a file is text. Only at the end of the file is it a mark.
         let may_be_the_end = !appended.is_empty() && appended.iter().all(|&b| b == CTRL_Z);
         if may_be_the_end && self.nothing_follows()? {
             line.truncate(before);
@@ -153,7 +158,9 @@ impl<R: Read> Text<R> {
         Ok(line_end)
     }
 
-    /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them: more would use memory.
+    /// Whether only line breaks and end-of-file marks follow.
+    ///
+    /// False if more than 16 KiB of them follow: a longer rest would use too much memory.
     fn nothing_follows(&mut self) -> Result<bool, ReadError> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -168,7 +175,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    /// Like [`Text::next_line`], but end-of-file marks before the last line are text.
+    /// Like [`Text::next_line`], but removes end-of-file marks from the last line only.
     fn read_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<LineEnd>, ReadError> {
         let before = line.len();
         loop {
@@ -223,8 +230,8 @@ impl<R: Read> Text<R> {
         let raw = self.block.get(..n).unwrap_or_default();
         let kept = self.text.len();
         let room = self.decoder.max_utf8_buffer_length_without_replacement(n).unwrap_or(n * 3);
-        // Four bytes more than the decoder asks for. It must not stop for lack of room: the rest of the block
-        // would be lost.
+        // The decoder must not stop for lack of room, because the rest of the block would be lost.
+        // So the buffer has four bytes more than the decoder needs.
         self.text.resize(kept + room + 4, 0);
         let out = self.text.get_mut(kept..).unwrap_or_default();
         let (result, read, written) =
@@ -242,7 +249,7 @@ impl<R: Read> Text<R> {
             let distance = u64::from(bad) + u64::from(after);
             let byte = (self.offset + read as u64).saturating_sub(distance);
             let at = read.saturating_sub(usize::try_from(distance).unwrap_or(read));
-            // A letter of UTF-8 that the end of the file cuts is no other encoding.
+            // If the end of the file cuts a letter, the file may still be UTF-8.
             let is_cut = self.ended && raw.is_empty();
             let readings = if self.encoding == UTF_8 && !is_cut {
                 encodings::plausible(sample(raw, at))
@@ -275,7 +282,7 @@ impl<R: Read> Text<R> {
                     fields.insert("readings".to_owned(), all.collect());
                 }
                 let words = format!("line {line}, byte {byte}, read as {encoding}");
-                // Encodings that read the cell alike are named once.
+                // If several encodings give the same text, the message names only the first.
                 let mut texts: Vec<&str> = Vec::new();
                 let mut shown = Vec::new();
                 for one in readings {
@@ -295,7 +302,7 @@ impl<R: Read> Text<R> {
     }
 }
 
-/// The bytes from the cell with a bad byte on, to the last whole line.
+/// The bytes from the cell with the bad byte at `at` to the end of the last whole line.
 fn sample(raw: &[u8], at: usize) -> &[u8] {
     let is_separator = |b: &u8| matches!(b, b',' | b';' | b'\t' | b'"') || is_break(*b);
     let before = raw.get(..at).unwrap_or_default();
@@ -322,8 +329,9 @@ fn encoding_by_label(label: &str) -> Result<&'static Encoding, ReadError> {
     })
 }
 
-/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: the decoder does not know
-/// it.
+/// The encoding of the byte order mark, and the length of the mark in bytes.
+///
+/// Refuses UTF-32: the decoder does not support this encoding.
 fn byte_order_mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
     // This check must be first: the mark of UTF-32 begins like the mark of UTF-16.
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {

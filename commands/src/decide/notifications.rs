@@ -1,4 +1,4 @@
-//! Mails about imports, runs, numbers and invitations.
+//! Commands about notification mails: claim, defer, report and resend them.
 
 pub mod claim_notification;
 pub mod defer_notifications;

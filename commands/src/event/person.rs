@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Personal, Phone, UserKey};
 
-/// The key of the person an event is about.
+/// The key of the user that an event is about.
 pub type Who = Personal<UserKey>;
 
 /// What is kept of a person beside the key: all of it personal.
@@ -22,7 +22,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// First and last name, as far as they are known.
+    /// The first and the last name, joined by a blank. A missing name is left out.
     pub fn full_name(&self) -> String {
         let names = [&self.first_name, &self.last_name];
         names.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")

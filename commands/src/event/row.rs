@@ -1,9 +1,11 @@
-//! The outcome of a row that an event records.
+//! The row outcome that an event records.
 
 use super::{Event, RowOutcome, RowRef};
 
 impl Event {
-    /// The outcome of a row and the row, if the event is one. Each row has exactly one such event.
+    /// The outcome and the row that this event records; none if it records no row outcome.
+    ///
+    /// Each row of a file has exactly one such event.
     pub fn row(&self) -> Option<(RowOutcome, &RowRef)> {
         match self {
             Self::UserCreated { row, .. } => Some((RowOutcome::Created, row.as_ref()?)),

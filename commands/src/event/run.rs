@@ -20,7 +20,7 @@ pub enum Channel {
 impl Channel {
     pub const ALL: [Self; 2] = [Self::Whatsapp, Self::Imessage];
 
-    /// The documented spellings; [`Channel::read`] ignores case and spaces.
+    /// The documented spellings. [`Channel::read`] ignores case, blanks and punctuation.
     pub const SPELLINGS: &[&str] =
         &["whatsapp", "imessage", "WhatsApp", "WhatsApp Native", "iMessage", "iMessage Native"];
 
@@ -31,7 +31,7 @@ impl Channel {
         }
     }
 
-    /// Reads the channel's name in any of the spellings the products use.
+    /// The channel of a name, in any spelling of the products. None if the name is unknown.
     pub fn read(text: &str) -> Option<Self> {
         let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
         match plain.to_ascii_lowercase().as_str() {
@@ -65,12 +65,13 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether its run replaces links that work, independent of the setting.
+    /// Whether a run with this source replaces working links, even if the setting `live_invitation`
+    /// keeps them.
     pub fn replaces_live_links(&self) -> bool {
         matches!(self, Self::Resend { .. } | Self::FailedOf { .. })
     }
 
-    /// The import whose people it names; none for another source.
+    /// The import whose people the run invites; none for another source.
     pub fn import(&self) -> Option<ImportId> {
         match self {
             Self::Import(import) => Some(*import),

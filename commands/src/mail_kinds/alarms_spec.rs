@@ -7,7 +7,7 @@ use crate::decide::numbers::pool::testing::{
     account, assigned, number, number_added, setting, unit,
 };
 use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
-use crate::decide::{ClaimRecipients, next_turn};
+use crate::decide::{ClaimRecipients, next_tick_at};
 use crate::event::{Event, MailKind, Topic};
 use crate::values::Personal;
 
@@ -36,11 +36,11 @@ fn number_threshold_is_notified_once_per_crossing() {
     assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().is_append());
     let without_admins = company(json!({"notify.number_threshold": true}), pool(10, 10));
     assert_eq!(
-        (next_turn(&without_admins.0), tick(&without_admins, 0).0.unwrap().is_append()),
+        (next_tick_at(&without_admins.0), tick(&without_admins, 0).0.unwrap().is_append()),
         (None, false)
     );
     let over = company(alarmed(80), pool(10, 8));
-    assert!(next_turn(&over.0).is_some_and(|next| next <= NOW));
+    assert!(next_tick_at(&over.0).is_some_and(|next| next <= NOW));
     let events = requested_mails(&tick(&over, 0));
     assert_eq!(events.len(), 2);
     let about = Topic::Numbers {
@@ -55,7 +55,7 @@ fn number_threshold_is_notified_once_per_crossing() {
     let first = events[0].1.clone();
     // Told: not again, however much more are used; down and up again: once more.
     let over = ticked(over, 0);
-    assert_eq!(next_turn(&over.0), None);
+    assert_eq!(next_tick_at(&over.0), None);
     let [created, opened] = account("user9", "EMEA");
     let mut over = over;
     over.append(NOW, "jane", &[created, opened, assigned(9, "user9")]);

@@ -1,7 +1,7 @@
 //! `expired_digest`: the invitations that expired, to the designated administrators, once in some hours.
 
 use super::requests::{has_admins, to_admins};
-use super::{MailRules, Turn, topics};
+use super::{MailRules, TickRoom, topics};
 use crate::company::Company;
 use crate::company::notification::Expired;
 use crate::event::{Event, MailKind, Topic};
@@ -21,7 +21,7 @@ impl MailRules for ExpiredDigest {
         topics::expired::sample()
     }
 
-    fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
+    fn due(&self, company: &Company, turn: TickRoom) -> Vec<Event> {
         let Some((_, expired)) = digest_at(company).filter(|(at, _)| *at <= turn.now) else {
             return Vec::new();
         };

@@ -1,7 +1,7 @@
 //! `invitations_exceed_numbers`: pending invitations need more numbers than there are, to the designated administrators.
 
 use super::requests::{next_of_alarm, of_alarm};
-use super::{MailRules, Turn, topics};
+use super::{MailRules, TickRoom, topics};
 use crate::company::Company;
 use crate::company::numbers::Alarm;
 use crate::event::{Event, MailKind};
@@ -22,7 +22,7 @@ impl MailRules for InvitationsExceedNumbers {
         topics::numbers::sample()
     }
 
-    fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
+    fn due(&self, company: &Company, turn: TickRoom) -> Vec<Event> {
         match enabled(company) {
             Some(alarm) => of_alarm(company, MailKind::InvitationsExceedNumbers, alarm, turn),
             None => Vec::new(),

@@ -17,8 +17,8 @@ pub trait MailRules: fmt::Debug + Sync {
     /// What a template of the mail must show, and may show beside its topic.
     fn facts(&self) -> &'static MailFacts;
 
-    /// The variables of the topic, with values for the check of a template. The check finds each sample value in the
-    /// text, so none contains another.
+    /// The variables of the topic, with sample values for the check of a template. The check searches the rendered text
+    /// for each sample value, so no value may contain another.
     fn sample(&self) -> TopicVariables {
         TopicVariables::default()
     }
@@ -29,7 +29,7 @@ pub trait MailRules: fmt::Debug + Sync {
     }
 
     /// The requests that are due at this time.
-    fn due(&self, _company: &Company, _turn: Turn) -> Vec<Event> {
+    fn due(&self, _company: &Company, _turn: TickRoom) -> Vec<Event> {
         Vec::new()
     }
 
@@ -55,9 +55,9 @@ pub trait MailRules: fmt::Debug + Sync {
     }
 }
 
-/// A tick: its time, and the place that is left in its commit.
+/// A tick: its time, and the room that is left in its commit.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn {
+pub struct TickRoom {
     pub now: Time,
     /// The events of the commit so far.
     pub before: usize,
@@ -65,7 +65,7 @@ pub struct Turn {
     pub room: usize,
 }
 
-impl Turn {
+impl TickRoom {
     /// The version that the next event of the commit gets. A key that contains it is unique.
     pub(super) fn next_version(&self, company: &Company) -> u64 {
         company.version + self.before as u64 + 1

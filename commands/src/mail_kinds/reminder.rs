@@ -1,6 +1,6 @@
 //! `reminder`: an invitation is still open, to the person invited, with the same link. A device gets a text.
 
-use super::{MailRules, Turn, topics};
+use super::{MailRules, TickRoom, topics};
 use crate::company::{Addressee, Company, InvitationState};
 use crate::event::{Event, MailKind, MailTo, Topic};
 use crate::template::{Link, MailFacts, TopicVariables};
@@ -24,7 +24,7 @@ impl MailRules for Reminder {
         topics::invitation::sample()
     }
 
-    fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
+    fn due(&self, company: &Company, turn: TickRoom) -> Vec<Event> {
         let due = company.reminders.due(&company.settings, turn.now);
         let reminder = due.filter_map(|id| {
             let (user_id, channel) = company.invitations.get(&id)?;

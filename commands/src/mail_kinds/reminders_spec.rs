@@ -5,7 +5,7 @@ use serde_json::json;
 use super::spec::{DAY_SECONDS, company, kinds, requested_mails, sent, tick, ticked};
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
-use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
+use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_tick_at};
 use crate::event::{Channel, Delivery, Event, MailKind, MailTo, Topic};
 use crate::values::{Code, InvitationId};
 
@@ -46,7 +46,7 @@ fn reminders_repeat_the_live_link_up_to_their_limit() {
         }
         company = ticked(company, day);
     }
-    let expiry = next_turn(&company.0).unwrap();
+    let expiry = next_tick_at(&company.0).unwrap();
     assert_eq!(expiry, NOW.plus_seconds(9 * DAY_SECONDS), "nothing but the links' end is left");
     assert!(kinds(&tick(&company, 9)).is_empty(), "there is no reminder of a link that has ended");
 }
@@ -180,7 +180,7 @@ fn reminders_are_off_unless_a_company_wants_them() {
     assert_eq!(kinds(&tick(&company, 3)), [MailKind::Reminder; 2]);
     company.append(NOW, "jane", &[setting("reminder_after_days", json!(0))]);
     assert!(kinds(&tick(&company, 5)).is_empty());
-    assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
+    assert_eq!(next_tick_at(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
 }
 
 /// The invitations that expired in a day are in one mail to each administrator.
@@ -190,7 +190,7 @@ fn expired_digest_is_requested_after_a_day() {
         json!({"notify.expired_digest": true, "designated_admin_emails": ["una@acme.example"]});
     let company = ticked(sent(company(settings, a_running_run())), 1);
     assert_eq!(company.0.expired.as_ref().unwrap().whatsapp, 2);
-    assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(2 * DAY_SECONDS)));
+    assert_eq!(next_tick_at(&company.0), Some(NOW.plus_seconds(2 * DAY_SECONDS)));
     let events = requested_mails(&tick(&company, 2));
     let [(MailKind::ExpiredDigest, key, _, about)] = events.as_slice() else {
         panic!("{events:?}")
@@ -200,10 +200,10 @@ fn expired_digest_is_requested_after_a_day() {
     let people = vec![who("ann"), who("bob")];
     assert_eq!(*about, Topic::Expired { since, until, whatsapp: 2, imessage: 0, people });
     let company = ticked(company, 2);
-    assert_eq!((next_turn(&company.0), company.0.expired.is_none()), (None, true));
+    assert_eq!((next_tick_at(&company.0), company.0.expired.is_none()), (None, true));
     // Switched off, nothing is gathered.
     let silent = ticked(sent(given(a_running_run())), 1);
-    assert_eq!((silent.0.expired, next_turn(&company.0)), (None, None));
+    assert_eq!((silent.0.expired, next_tick_at(&company.0)), (None, None));
 }
 
 /// A44: a device is reminded by a text message with the same link.

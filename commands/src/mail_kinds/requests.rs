@@ -1,6 +1,6 @@
 //! Requests of mails to administrators and to the actor who requested a run.
 
-use super::kind::{AT_ONCE, Turn};
+use super::kind::{AT_ONCE, TickRoom};
 use super::topics::numbers;
 use crate::company::Company;
 use crate::company::numbers::Alarm;
@@ -34,10 +34,15 @@ pub(super) fn to_starter(company: &Company, kind: MailKind, id: RunId) -> Option
 }
 
 /// The mails about owners with few free numbers, to the designated administrators.
-pub(super) fn of_alarm(company: &Company, kind: MailKind, alarm: &Alarm, turn: Turn) -> Vec<Event> {
+pub(super) fn of_alarm(
+    company: &Company,
+    kind: MailKind,
+    alarm: &Alarm,
+    turn: TickRoom,
+) -> Vec<Event> {
     let mut events = Vec::new();
     for owner in alarm.due().take(MAX_OWNERS) {
-        let turn = Turn { before: turn.before + events.len(), ..turn };
+        let turn = TickRoom { before: turn.before + events.len(), ..turn };
         let key = format!("{}.{}", kind.as_str(), turn.next_version(company));
         events.extend(to_admins(company, kind, &key, &numbers::topic(company, owner)));
     }

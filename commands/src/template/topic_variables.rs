@@ -1,4 +1,4 @@
-//! The variables of the thing that a mail is about, with their values.
+//! Template variables for the topic of a mail, with their values.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use minijinja::Value;
 use super::text::{shown_time, unlinked, value};
 use crate::values::Time;
 
-/// The variables of the thing that a mail is about. A text is shown in one line and isolated, a time in UTC.
+/// Template variables for the topic of a mail. Texts have one line and no links, times are in UTC.
 #[derive(Debug, Clone, Default)]
 pub struct TopicVariables(BTreeMap<&'static str, Value>);
 
@@ -17,7 +17,7 @@ impl TopicVariables {
         self.with(name, unlinked(text).into())
     }
 
-    /// An id that the engine has made.
+    /// Adds an id. The engine made the id, so a mail shows it without escaping.
     #[must_use]
     pub fn id(self, name: &'static str, id: &impl ToString) -> Self {
         self.with(name, Value::from_safe_string(id.to_string()))
@@ -39,7 +39,7 @@ impl TopicVariables {
         self.with(name, texts.into())
     }
 
-    /// People, each with a reason: a list of `person` and `reason`.
+    /// Adds a list of people with reasons. Each item has the fields `person` and `reason`.
     #[must_use]
     pub fn people(
         self,

@@ -1,4 +1,4 @@
-//! Earlier rows of a row's key, and the columns in which they differ.
+//! Earlier rows of a row's key, and the columns in which they differ: for the words of the problem only.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};

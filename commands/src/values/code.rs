@@ -305,7 +305,8 @@ impl Code {
     }
 }
 
-/// A problem or a warning about one row or one file. The message never contains the value.
+/// A problem or a warning about one row or one file. The message never contains the value of the cell. It may name
+/// another user by key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// The dialect's name of the column; none if the problem concerns the whole row or file.

@@ -1,9 +1,9 @@
-//! E-mail addresses: one plain address, or the reason why not, in words that never repeat it.
+//! Checks e-mail addresses. A message about an address never repeats it.
 
 use boarding_csv::has_control;
 use email_address::{EmailAddress, Options};
 
-/// The longest address, in bytes (RFC 5321: a path of 256 with its angle brackets).
+/// The longest address, in bytes. RFC 5321 allows 256 with the two angle brackets.
 const MAX_BYTES: usize = 254;
 /// Templates use addresses of this domain, which no person can have.
 const EXAMPLE_DOMAIN: &str = "example.invalid";
@@ -14,7 +14,7 @@ const SHAPE: Options =
 /// Whether the text is one plain address.
 ///
 /// # Errors
-/// What is wrong with it, in words fit for a message.
+/// Says what is wrong with the address, as text for a message.
 pub fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_BYTES {
         return Err("it is longer than 254 bytes");
@@ -60,13 +60,17 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A domain as DNS knows it: in A-labels (RFC 5890) and lower case. A text that is no domain is only put in lower case.
+/// A domain as DNS knows it: in A-labels (RFC 5890) and lower case.
+///
+/// Other text is only changed to lower case.
 pub fn ascii_domain(domain: &str) -> String {
     idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
 }
 
-/// The address with its domain in A-labels, which every mail server accepts. An address with other letters than ASCII
-/// before the `@` stays as it is: a mail server accepts it as a whole or not at all.
+/// The address with its domain in A-labels, which every mail server accepts.
+///
+/// An address with non-ASCII letters before the `@` stays unchanged. A mail server that rejects
+/// such letters would reject the address with A-labels, too.
 pub fn with_ascii_domain(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((local, domain)) if local.is_ascii() && !domain.is_ascii() => {
@@ -76,18 +80,19 @@ pub fn with_ascii_domain(address: &str) -> String {
     }
 }
 
-/// Whether the text is one sender: an address, or a name and the address in angle brackets. A name with a comma or
-/// another mark must be in quotes.
+/// Whether the text is one sender: an address, or a name and the address in angle brackets.
+///
+/// A name with a comma or another mark must be in quotes.
 pub fn is_mailbox(text: &str) -> bool {
     let Some((name, rest)) = text.rsplit_once('<') else { return check(text).is_ok() };
-    let address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
+    let is_address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
     let name = name.trim();
     let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    let readable = match quoted {
+    let is_valid_name = match quoted {
         Some(inside) => !inside.contains(['"', '\\']),
         None => !name.starts_with('.') && name.chars().all(in_plain_name),
     };
-    address && readable && !has_control(name)
+    is_address && is_valid_name && !has_control(name)
 }
 
 /// Whether a name without quotes may contain the character (RFC 5322, 3.2.3).
@@ -154,10 +159,10 @@ mod tests {
     fn several_or_decorated_addresses_get_a_hint() {
         assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
         assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
-        for mark in ["a@x.com,", "a@x.com;", "a@x，com"] {
+        for address in ["a@x.com,", "a@x.com;", "a@x，com"] {
             assert!(
-                check(mark).unwrap_err().starts_with("remove the comma or semicolon"),
-                "{mark}"
+                check(address).unwrap_err().starts_with("remove the comma or semicolon"),
+                "{address}"
             );
         }
         for text in ["kim＠acme.example", "kim@acme。example", "kim@acme．example"] {

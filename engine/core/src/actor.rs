@@ -37,8 +37,8 @@ enum Message {
 pub struct ActorHandle {
     inbox: mpsc::Sender<Message>,
     pending: watch::Receiver<PendingWork>,
-    /// Counts the existing handles.
-    _lease: Option<Arc<()>>,
+    /// The registry counts the handles in use by the strong count. A handle with `None` does not count.
+    _in_use: Option<Arc<()>>,
 }
 
 impl ActorHandle {
@@ -58,15 +58,15 @@ impl ActorHandle {
             carries_runs: false,
         };
         tokio::spawn(actor.run(messages));
-        Self { inbox, pending, _lease: None }
+        Self { inbox, pending, _in_use: None }
     }
 
     /// A handle that counts as in use until it is dropped.
-    pub(crate) fn leased(&self, handles: &Arc<()>) -> Self {
-        Self { _lease: Some(Arc::clone(handles)), ..self.clone() }
+    pub(crate) fn in_use(&self, handles: &Arc<()>) -> Self {
+        Self { _in_use: Some(Arc::clone(handles)), ..self.clone() }
     }
 
-    /// Submits a command. Returns when its events are durable, or `overloaded` if the inbox is full.
+    /// Submits a command. Returns the reply after its events are durable, or `overloaded` if the inbox is full.
     pub async fn submit(&self, request: CommandRequest) -> Reply {
         let (reply, answer) = oneshot::channel();
         match self.inbox.try_send(Message::Submit(Box::new(request), reply)) {
@@ -88,7 +88,7 @@ impl ActorHandle {
         answer.await.unwrap_or_else(|_| Reply::stopped())
     }
 
-    /// Reads the company after its last durable commit. `None` if the actor stopped or could not load it.
+    /// Reads the company as of its last durable commit. `None` if the actor stopped or could not load the company.
     pub async fn inspect<T: Send + 'static>(
         &self,
         inspect: impl FnOnce(&Company) -> T + Send + 'static,
@@ -110,6 +110,7 @@ impl ActorHandle {
     pub async fn end(self) {
         let Self { inbox, mut pending, .. } = self;
         drop(inbox);
+        // The actor owns the sender, so an error shows that the actor has ended.
         while pending.changed().await.is_ok() {}
     }
 
@@ -133,7 +134,7 @@ impl ActorHandle {
             }
             drop(published);
         });
-        Self { inbox, pending, _lease: None }
+        Self { inbox, pending, _in_use: None }
     }
 }
 
@@ -149,7 +150,7 @@ struct CompanyActor {
     requeued: VecDeque<Message>,
     /// The number of consecutive conflicts with another writer.
     conflicts: usize,
-    /// Whether the published work is that of an engine that carries runs on.
+    /// The value of `carries_runs` of the engine when the pending work was last published.
     carries_runs: bool,
 }
 
@@ -163,9 +164,10 @@ impl CompanyActor {
                     None => break,
                 },
             };
+            // All waiting callers get the error at once. The next message tries to load the company again.
             if let Err(why) = self.load().await {
                 let requeued = std::mem::take(&mut self.requeued);
-                refuse_all([first].into_iter().chain(requeued), &mut messages, &why);
+                fail_waiting([first].into_iter().chain(requeued), &mut messages, &why);
                 continue;
             }
             let batch = self.decide_all(first, &mut messages);
@@ -180,7 +182,8 @@ impl CompanyActor {
         }
     }
 
-    /// The next message of the inbox. None if there will be no more. A company at rest gets a snapshot meanwhile.
+    /// Returns the next message of the inbox, or `None` after all senders are dropped. Writes a snapshot if the company
+    /// comes to rest meanwhile.
     async fn next(&mut self, messages: &mut mpsc::Receiver<Message>) -> Option<Message> {
         if self.state.as_ref().is_some_and(State::needs_snapshot_at_rest) {
             let rest = Duration::from_secs(SNAPSHOT_REST_SECONDS);
@@ -192,7 +195,7 @@ impl CompanyActor {
         messages.recv().await
     }
 
-    /// Decides waiting commands until the batch is full or a message must wait for it.
+    /// Decides waiting commands until the batch is full, or until a message must wait for the batch.
     fn decide_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Batch {
         let mut batch = Batch::default();
         let mut next = Some(first);
@@ -209,7 +212,7 @@ impl CompanyActor {
         batch
     }
 
-    /// Loads the company, or the commits that other engines have appended since.
+    /// Loads the company. If the company is loaded already, reads only the later commits of other engines.
     async fn load(&mut self) -> Result<(), String> {
         let head = self.context.log.head(&self.id);
         if self.state.as_ref().is_some_and(|state| state.has_seen(head)) {
@@ -231,13 +234,15 @@ impl CompanyActor {
 
     /// Handles one message. Returns it if it must wait until the batch is durable.
     fn decide_one(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
-        // A reader of the company finds the work of its runs published as soon as runs are carried on.
+        // The engine may have started to continue runs since the last publish. The new work is published before the
+        // caller reads the company.
         if matches!(message, Message::Inspect(_))
             && batch.commits.is_empty()
             && self.carries_runs != self.context.carries_runs.load(Ordering::Acquire)
         {
             self.publish_pending();
         }
+        // `run` has loaded the state, so no message is dropped here.
         let state = self.state.as_mut()?;
         let (request, reply) = match message {
             Message::Inspect(_) if !batch.commits.is_empty() => return Some(message),
@@ -245,6 +250,7 @@ impl CompanyActor {
                 inspect(&state.company);
                 return None;
             }
+            // A repeated command waits for its first commit, and then gets the reply of that commit.
             Message::Submit(request, reply) if batch.ids.contains(&request.id) => {
                 return Some(Message::Submit(request, reply));
             }
@@ -260,7 +266,7 @@ impl CompanyActor {
                 batch.commits.push(*encoded);
                 BatchedOutcome::Commit { result, events }
             }
-            // The refusal may depend on an earlier command of this batch, so it is sent when that is durable.
+            // The reply may depend on an earlier command of this batch. It is sent after that command is durable.
             decide_step::Decided::Reply(reply) => BatchedOutcome::Reply(reply),
         };
         batch.decided.push(BatchedCommand { request, reply, outcome });
@@ -278,7 +284,7 @@ impl CompanyActor {
             self.state = None;
             self.conflicts = 0;
             let failed = Reply::Failed { code: Code::Unavailable, why };
-            // The outcomes of mails that were sent are appended without the others.
+            // The reports of sent mails are decided again and appended without the other commands.
             let (reports, others): (Vec<_>, Vec<_>) =
                 decided.into_iter().partition(BatchedCommand::reports_mails);
             self.decide_again(reports);
@@ -293,6 +299,7 @@ impl CompanyActor {
             Err(error) => {
                 // The state contains events that were not appended, so it is loaded again.
                 self.state = None;
+                // No pause before the retry: after a conflict, the log already returns the commit of the other writer.
                 if matches!(error, AppendError::Conflict { .. }) && self.conflicts < CONFLICTS_MAX {
                     self.conflicts += 1;
                     self.decide_again(decided);
@@ -304,13 +311,14 @@ impl CompanyActor {
         }
     }
 
-    /// Puts commands back after a conflict with another writer. Callers do not notice it.
+    /// Requeues commands before all other messages, so that they are decided again. Their callers do not notice it.
     fn decide_again(&mut self, decided: Vec<BatchedCommand>) {
         for BatchedCommand { request, reply, .. } in decided.into_iter().rev() {
             self.requeued.push_front(Message::Submit(request, reply));
         }
     }
 
+    /// Publishes the pending work if it has changed.
     fn publish_pending(&mut self) {
         let context = &self.context;
         self.carries_runs = context.carries_runs.load(Ordering::Acquire);
@@ -330,7 +338,7 @@ impl CompanyActor {
         }
     }
 
-    /// Writes a snapshot, so that loading the state again takes less long.
+    /// Writes a snapshot, so that the company loads faster next time.
     async fn snapshot(&mut self) {
         let Some(mut state) = self.state.take() else { return };
         let context = Arc::clone(&self.context);
@@ -339,8 +347,8 @@ impl CompanyActor {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "writing the snapshot of a company failed");
             }
-            // Also after a failure, for example on a full disk: the next try comes with the next events.
-            state.tail = 0;
+            // Also reset after a failure, for example on a full disk. Later events then lead to the next attempt.
+            state.since_snapshot = 0;
             state
         };
         self.state = tokio::task::spawn_blocking(write).await.ok();
@@ -355,7 +363,8 @@ fn failed(error: &AppendError) -> Reply {
     Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
-fn refuse_all(
+/// Answers all waiting commands with this error. Waiting reads get `None`.
+fn fail_waiting(
     waiting: impl Iterator<Item = Message>,
     messages: &mut mpsc::Receiver<Message>,
     why: &str,

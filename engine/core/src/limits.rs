@@ -30,7 +30,7 @@ pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 /// this number.
 pub const SNAPSHOT_PEOPLE_PER_EVENT: u64 = 20;
 
-/// A busy company gets a new snapshot after this many events, or as many as it has people.
+/// A busy company gets a new snapshot after this many events, or as many as it has people, whichever is more.
 pub const SNAPSHOT_BUSY_EVENTS: u64 = 200_000;
 
 /// How long a company gets no command before it is at rest, in seconds.
@@ -89,7 +89,8 @@ pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The flush interval of the store, in milliseconds. The store frees disk space only when it flushes.
 pub const STORE_FLUSH_MILLIS: u64 = 500;
 
-/// The longest wait of a query for `min_position`, in seconds.
+/// The longest wait of a query for `min_position`, in seconds. Before it, a query may wait as long for the rows after a
+/// start of the engine.
 pub const VISIBLE_SECONDS_MAX: u64 = 5;
 
 /// How far `min_position` may be ahead of the end of the log, in positions: more than an engine can be behind the
@@ -165,7 +166,7 @@ pub const PLANS_PER_COMMAND: usize = 4;
 pub const CLAIM_MAX: usize = 500;
 
 /// The most notifications of one claim.
-pub const WELCOME_CLAIM_MAX: usize = 64;
+pub const NOTIFICATION_CLAIM_MAX: usize = 64;
 
 /// How long a closing engine waits for mails in flight, in seconds. A stop may take ten seconds, and open requests
 /// are answered before.

@@ -1,4 +1,4 @@
-//! The object store: files that commands only name are fetched from there.
+//! The object store: the source of files that commands name but do not contain.
 
 use std::fmt;
 use std::future::Future;
@@ -19,12 +19,13 @@ pub type FetchFuture<'a> =
 /// A fetched file.
 #[derive(Debug)]
 pub struct FetchedObject {
+    /// The stored file.
     pub kept: FileRef,
     /// The digest according to the object store, in its notation.
     pub digest: Option<String>,
 }
 
-/// The source of files that commands only name.
+/// The source of files that commands name but do not contain.
 ///
 /// * A file is stored completely or not at all.
 /// * Errors: `import.object_not_found`, `import.too_large`, or `unavailable` for a temporary fault.

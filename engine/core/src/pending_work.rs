@@ -3,7 +3,7 @@
 mod blocked_imports;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::next_turn;
+use boarding_commands::decide::next_tick_at;
 use boarding_commands::mail_kinds::{AT_ONCE, waiting, waits};
 use boarding_commands::values::{ImportId, RunId, Time};
 
@@ -71,7 +71,7 @@ impl PendingWork {
         let carried = given_up || (carries_runs && other_transport.is_none());
         let holder = held.filter(|_| carried);
         let remaining = running.map_or(0, |run| run.remaining());
-        let tick_at = next_turn(company).filter(|at| carries_runs || *at == AT_ONCE);
+        let tick_at = next_tick_at(company).filter(|at| carries_runs || *at == AT_ONCE);
         Self {
             imports: company.open_imports.iter().copied().collect(),
             blocked: blocked.among(&company.id, &company.open_imports),

@@ -79,9 +79,9 @@ impl Queries {
         prepared.answer().await
     }
 
-    /// Reads a query, and checks the permission of its caller. If the permission depends on the newest import or run, it is
-    /// checked later, when that is known. After a start it waits, at most five seconds, until the rows have reached the
-    /// end that the log had at the start.
+    /// Parses a query, checks the permission of its caller, and refuses a `min_position` far beyond the log. If the
+    /// permission depends on the newest import or run, it is checked later, when that is known. Before the first answers
+    /// it waits, at most five seconds, until the rows have reached the end that the log had when the engine started.
     ///
     /// # Errors
     /// `query.*`, `auth.*`, `not_yet_visible`, `unavailable`.
@@ -138,7 +138,7 @@ impl Queries {
         answering.await.map_err(|error| unavailable(&error))?
     }
 
-    /// Waits until the read models have applied the log as it was at the start. Until then they would show old rows as
+    /// Waits until the read models have applied the log as it was when the engine started. Until then they would show old rows as
     /// the current ones. Waits at most five seconds.
     ///
     /// # Errors

@@ -15,10 +15,10 @@ use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
 use crate::metrics::WorkMetrics;
 use crate::process::ProcessManagers;
 
-/// The companies of an engine: their actors, and the timer that loads evicted ones when they are due.
+/// The companies of an engine: their actors, and a task that loads evicted companies when their timers are due.
 pub(crate) struct Companies {
     registry: Arc<CompanyRegistry>,
-    /// The first use of a company starts it.
+    /// Started by the first use of any company.
     timer: OnceLock<AbortHandle>,
 }
 
@@ -36,7 +36,7 @@ impl Companies {
         self.registry.actor(company).await
     }
 
-    /// Starts process managers of acquired companies and stops those of lost ones.
+    /// Starts process managers of acquired companies and stops those of lost companies.
     pub(crate) async fn follow_ownership(&self) {
         self.registry.follow_ownership().await;
     }
@@ -47,7 +47,7 @@ impl Companies {
         self.registry.close().await;
     }
 
-    /// The runs of the companies that this engine works for. It loads no company.
+    /// The metrics of the companies that this engine works for. It loads no company.
     pub(crate) async fn metrics(&self) -> BTreeMap<CompanyId, WorkMetrics> {
         self.registry.metrics().await
     }
@@ -59,7 +59,8 @@ impl Companies {
     }
 }
 
-// The timer holds the registry, which holds the folder: without this, a dropped engine would keep the folder locked.
+// The timer holds the registry, and the registry holds the data folder. Without this `drop`, the folder of a dropped
+// engine would stay locked.
 impl Drop for Companies {
     fn drop(&mut self) {
         self.stop_timer();
@@ -77,9 +78,11 @@ struct CompanyRegistry {
 #[derive(Default)]
 struct Registered {
     loaded: HashMap<CompanyId, LoadedCompany>,
+    /// When the next timers of evicted companies are due.
     evicted: HashMap<CompanyId, Time>,
     /// The last metrics of evicted companies.
     metrics: HashMap<CompanyId, WorkMetrics>,
+    /// Counts the uses of all companies.
     uses: u64,
 }
 
@@ -90,7 +93,7 @@ struct LoadedCompany {
     managers: Option<ProcessManagers>,
     /// The strong count is one more than the handles in use. A company with handles in use is not evicted.
     handles: Arc<()>,
-    /// The counter of its last use: the lowest is evicted first.
+    /// The value of [`Registered::uses`] at its last use. The company with the lowest value is evicted first.
     used: u64,
 }
 
@@ -99,7 +102,8 @@ impl CompanyRegistry {
         Self { context, all: Mutex::default(), evictions: Notify::new() }
     }
 
-    /// Returns the actor of the company; starts it on demand. At the limit it evicts an idle company.
+    /// Returns the actor of the company; starts it on demand. At the limit it evicts an idle company. If no company is
+    /// idle, the limit is exceeded.
     async fn actor(&self, company: &CompanyId) -> ActorHandle {
         let mut all = self.all.lock().await;
         all.uses += 1;
@@ -108,7 +112,7 @@ impl CompanyRegistry {
             && !known.handle.has_stopped()
         {
             known.used = used;
-            return known.handle.leased(&known.handles);
+            return known.handle.in_use(&known.handles);
         }
         if all.loaded.len() >= LOADED_COMPANIES_MAX {
             self.evict_idle(&mut all);
@@ -119,13 +123,13 @@ impl CompanyRegistry {
         let mine = self.context.works_for(company);
         let managers = mine.then(|| ProcessManagers::start(&self.context, &handle, company));
         let handles = Arc::new(());
-        let lent = handle.leased(&handles);
+        let lent = handle.in_use(&handles);
         all.loaded.insert(company.clone(), LoadedCompany { handle, managers, handles, used });
         lent
     }
 
-    /// Starts process managers of acquired companies and stops those of lost ones. Stopped managers must end
-    /// before new ones of the same company start.
+    /// Starts process managers of acquired companies and stops those of lost companies. Stopped managers must end
+    /// before new managers of the same company start, so a later call starts these. Calls follow several times per lease.
     async fn follow_ownership(&self) {
         let mut all = self.all.lock().await;
         for (company, loaded) in &mut all.loaded {
@@ -147,12 +151,12 @@ impl CompanyRegistry {
         }
     }
 
-    /// Evicts the least recently used idle company. Remembers the time of its next timer.
+    /// Evicts the least recently used idle company. Stores when its next timer is due.
     fn evict_idle(&self, all: &mut Registered) {
-        let free = |one: &LoadedCompany| {
+        let is_idle = |one: &LoadedCompany| {
             Arc::strong_count(&one.handles) == 1 && one.handle.pending_work().borrow().is_idle()
         };
-        let idle = all.loaded.iter().filter(|(_, one)| free(one));
+        let idle = all.loaded.iter().filter(|(_, one)| is_idle(one));
         let Some(oldest) = idle.min_by_key(|(_, one)| one.used).map(|(id, _)| id.clone()) else {
             return;
         };
@@ -194,7 +198,7 @@ impl CompanyRegistry {
             }
             let evicted = self.all.lock().await.evicted.clone();
             for (company, _) in evicted.into_iter().filter(|(_, due)| *due <= now) {
-                // Loading starts the process managers, which handle the due timer.
+                // Any message makes the actor load the company. Then the process managers handle the due timer.
                 self.actor(&company).await.inspect(|_| ()).await;
             }
         }

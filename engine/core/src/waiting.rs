@@ -1,4 +1,4 @@
-//! What waits for a transport: runs and notifications.
+//! Runs and notifications that wait for a transport.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,24 +6,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use boarding_commands::values::{CompanyId, RunId, Time};
 use serde_json::{Value, json};
 
-/// What waits for a transport: the latest try of each company's run, and since when its notifications wait.
+/// The runs and notifications that wait for a transport, by company. Notifications are all mails but invitations.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingMails {
-    /// The log has the start of a wait only: each try would be an event otherwise.
+    /// The latest try of each waiting run. The log has only the start of a wait, because each try would need an event.
     runs: Mutex<BTreeMap<CompanyId, LatestTry>>,
-    /// Since when mails that are no invitations wait.
+    /// When the wait of the notifications began.
     notifications: Mutex<BTreeMap<CompanyId, Time>>,
 }
 
+/// The latest try of a run to use its transport.
 #[derive(Debug)]
 pub(crate) struct LatestTry {
     pub(crate) run: RunId,
+    /// The last answer of the server, or the cause.
     pub(crate) last_words: String,
     pub(crate) next_try: Time,
 }
 
 impl WaitingMails {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<CompanyId, LatestTry>> {
+    fn lock_runs(&self) -> MutexGuard<'_, BTreeMap<CompanyId, LatestTry>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -31,32 +33,34 @@ impl WaitingMails {
         self.notifications.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that mails that are no invitations wait now. The start of a wait stays.
-    pub(crate) fn notifications_wait(&self, company: &CompanyId, now: Time) {
+    /// Records that the notifications of a company wait. An earlier start of the wait is kept.
+    pub(crate) fn begin_notifications_wait(&self, company: &CompanyId, now: Time) {
         self.lock_notifications().entry(company.clone()).or_insert(now);
     }
 
-    /// Notes that such mails wait no longer. Returns whether they did.
-    pub(crate) fn notifications_go_on(&self, company: &CompanyId) -> bool {
+    /// Records that the notifications of a company no longer wait. Returns whether they waited before.
+    pub(crate) fn end_notifications_wait(&self, company: &CompanyId) -> bool {
         self.lock_notifications().remove(company).is_some()
     }
 
-    /// Since when mails that are no invitations wait, while they do.
+    /// When the wait of the notifications began; `None` if they do not wait.
     pub(crate) fn notifications_wait_since(&self, company: &CompanyId) -> Option<Time> {
         self.lock_notifications().get(company).copied()
     }
 
+    /// Stores the latest try of the company's waiting run.
     pub(crate) fn set(&self, company: &CompanyId, latest: LatestTry) {
-        self.lock().insert(company.clone(), latest);
+        self.lock_runs().insert(company.clone(), latest);
     }
 
+    /// Records that no run of the company waits.
     pub(crate) fn clear(&self, company: &CompanyId) {
-        self.lock().remove(company);
+        self.lock_runs().remove(company);
     }
 
     /// Updates a row of the queries `run` and `runs` with the latest try, if its run waits.
     pub(crate) fn show(&self, company: &CompanyId, row: &mut Value) {
-        let all = self.lock();
+        let all = self.lock_runs();
         let Some(latest) = all.get(company) else { return };
         let Some(row) = row.as_object_mut() else { return };
         if row.get("run") != Some(&json!(latest.run)) {
@@ -71,8 +75,8 @@ impl WaitingMails {
     }
 }
 
-/// Moves a person's next try to the next try of the run, and the end of the tries by the same time. No person is
-/// tried while the run waits.
+/// Postpones a person's next try to the next try of the run. The end of the person's tries is postponed by the same
+/// time, because no person is tried while the run waits.
 fn postpone(person: &mut Value, next_try: Time) {
     let Some(person) = person.as_object_mut() else { return };
     let time = |name: &str| person.get(name)?.as_str()?.parse::<Time>().ok();

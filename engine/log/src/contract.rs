@@ -1,6 +1,6 @@
 //! The contract of [`EventLog`] as one test suite that every backend runs.
 //!
-//! A backend's tests implement [`Backend`] and name it in [`crate::event_log_contract!`]. Nothing here
+//! A backend's tests implement [`Backend`] and pass it to [`crate::event_log_contract!`]. No test here
 //! waits for time to pass.
 #![allow(
     clippy::unwrap_used,
@@ -31,8 +31,8 @@ pub trait Backend {
     fn open(&self) -> impl Future<Output = Arc<dyn EventLog>>;
 }
 
-/// Generates one test per part of the contract, each with a new backend. With `run` before the backend it
-/// runs all parts in sequence instead.
+/// Generates one test per part of the contract, each with a new backend. With `run` before the backend, the
+/// macro runs all parts in sequence instead.
 #[macro_export]
 macro_rules! event_log_contract {
     ($backend:expr) => { $crate::event_log_contract!(@parts tests $backend); };
@@ -51,15 +51,15 @@ macro_rules! event_log_contract {
             a_commit_without_events_takes_a_position_and_no_version,
             an_empty_append_changes_nothing,
             an_append_of_too_many_commits_is_refused_whole,
-            an_append_may_have_as_many_bytes_as_the_log_says,
+            an_append_is_accepted_up_to_the_byte_limit,
             the_hash_chain_verifies,
-            a_reader_goes_on_at_the_tail,
+            a_reader_at_the_end_returns_later_commits,
             reading_starts_at_any_position,
             a_company_is_read_from_any_version,
-            the_watch_moves_with_the_end,
-            a_place_is_read_again,
+            the_watch_publishes_each_new_end,
+            a_commit_is_read_again_at_its_location,
             a_command_is_found_until_it_is_forgotten,
-            opened_again_the_log_is_the_same,
+            a_reopened_log_is_the_same,
         );
     };
     (@tests $backend:expr, $($test:ident),* $(,)?) => {
@@ -85,7 +85,7 @@ fn encoded(commit: boarding_commands::commit::Commit) -> Encoded {
     Encoded::of(commit).unwrap()
 }
 
-/// All entries of the reader up to the end.
+/// Returns all further entries of the reader up to the end.
 pub fn drain(reader: &mut dyn Reader) -> Vec<Entry> {
     std::iter::from_fn(|| reader.next().unwrap()).collect()
 }

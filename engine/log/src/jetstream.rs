@@ -1,7 +1,7 @@
 //! The log in NATS JetStream: one stream, one subject per company, one message per append.
 //!
 //! `FORMAT.md` describes the messages, decision 0010 gives the reasons. The log has its own thread and its
-//! own connection, so a caller that blocks on it cannot block the log itself.
+//! own connection. So a caller that blocks until a read completes does not block the log.
 
 mod api;
 mod error;
@@ -43,16 +43,16 @@ pub use options::Options;
 #[derive(Debug)]
 pub struct JetStreamLog {
     inner: Arc<Inner>,
-    /// `Some` until the log is dropped: `drop` must own it to shut it down.
+    /// `Some` until the log is dropped: `drop` must own the runtime to shut it down.
     runtime: Option<Runtime>,
 }
 
 impl JetStreamLog {
-    /// Opens the log: reads the whole stream and checks every hash. It blocks.
+    /// Opens the log. Blocks until the whole stream is read and every hash is checked.
     ///
     /// # Errors
-    /// When there is no connection, or when the server or the stream may lose acknowledged appends or has
-    /// lost some. The message says what to do.
+    /// When no server can be reached. When the server or the stream has lost acknowledged appends, or may lose
+    /// them. The message of the error says what to do.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -66,7 +66,7 @@ impl JetStreamLog {
         match wait_on(&handle, opening).ok_or_else(stopped).flatten() {
             Ok(inner) => Ok(Self { inner, runtime: Some(runtime) }),
             Err(error) => {
-                // The caller may be async code. There, dropping a runtime panics, because it waits for the threads.
+                // The caller may be async code. Dropping a runtime waits for its threads, so it panics in async code.
                 runtime.shutdown_background();
                 Err(error)
             }
@@ -147,7 +147,7 @@ impl EventLog for JetStreamLog {
         let Some(location) = found else { return Ok(None) };
         reader::stored_at(&self.inner, location, |stored| {
             let Stored { position, envelope, .. } = stored;
-            // The index holds only hashes, so the commit may be that of another command.
+            // The index holds only hashes, so the commit may belong to another command.
             let is_same = envelope.company == company.as_str() && envelope.command == command;
             let (first_version, body) = (envelope.first_version, envelope.body);
             Ok(is_same.then_some(CommandLocation {

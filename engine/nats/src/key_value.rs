@@ -1,4 +1,4 @@
-//! Buckets of keys and values: they are opened or created, and written only over the revision that was read.
+//! Key-value buckets: opens or creates them, and writes entries by expected revision.
 
 use std::time::Duration;
 
@@ -38,15 +38,16 @@ pub(crate) async fn bucket(
     }
 }
 
-/// Limits a request to the time that a live leader needs. A write that is timed out may be stored nevertheless: the caller
-/// reads again.
+/// Limits a request to the time that a live leader needs. A write that timed out may be stored nevertheless, so the
+/// caller must read the entry again.
 pub(crate) async fn with_time_limit<T>(
-    asking: impl Future<Output = Result<T, async_nats::Error>>,
+    request: impl Future<Output = Result<T, async_nats::Error>>,
 ) -> Result<T, async_nats::Error> {
-    tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
+    tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(request)).await?
 }
 
-/// Writes the entry if it has this revision, or if it is free. Returns its new revision, or `None` if it has changed.
+/// Writes the entry if it still has this revision. With `None`, writes only if the key has no value. Returns the new
+/// revision, or `None` if another writer was first.
 pub(crate) async fn write_expecting(
     store: &kv::Store,
     key: &str,

@@ -1,10 +1,10 @@
-//! The lease on serving: on one NATS, one engine serves its own log, or engines serve the one log that they share.
+//! The lease on serving: one NATS serves one log, of one engine or of engines that share the log.
 //!
-//! The lease is one entry of a bucket, changed by its expected revision. Its holder renews it, and works only as
-//! long as its last renewal is valid by its own clock, from the moment when it sent the renewal. Another engine
-//! acquires the lease after it has seen the same revision for the whole lease by its own clock. So no two clocks
-//! have to agree, and the server's time plays no role. An engine that was paused, cut off or had its clock set
-//! stops before another one starts.
+//! The lease is one entry of a bucket, changed by its expected revision. Its holder renews the lease, and works only
+//! while the last renewal is valid. The holder measures this by its own clock, from the moment when it sends the
+//! renewal. Another engine acquires the lease after it has seen the same revision for the whole lease by its own
+//! clock. So no two clocks have to agree, and the server's time plays no role. An engine that was paused, cut off or
+//! had its clock set stops before another one starts.
 
 mod holder;
 mod validity;
@@ -187,13 +187,13 @@ async fn acquire(store: &kv::Store, me: &LeaseHolder) -> Result<Renewal, LeaseEr
         let revision = match read(store).await? {
             Entry::Absent | Entry::Released => None,
             Entry::Held { holder, revision }
-                if me.is_with(&holder) || me.has_folder_of(&holder) =>
+                if me.shares_lease_with(&holder) || me.has_folder_of(&holder) =>
             {
                 Some(revision)
             }
             // It has renewed the lease meanwhile.
             Entry::Held { holder, .. }
-                if seen.as_ref().is_some_and(|seen| seen.is_with(&holder)) =>
+                if seen.as_ref().is_some_and(|seen| seen.shares_lease_with(&holder)) =>
             {
                 return Err(holder.into());
             }
@@ -360,7 +360,9 @@ impl Shared {
                 Entry::Absent => None,
                 // Only another engine releases what this one holds: its log may have commands that this one has not.
                 Entry::Released => return Err(LeaseError::Released),
-                Entry::Held { holder, revision } if self.me.is_with(&holder) => Some(revision),
+                Entry::Held { holder, revision } if self.me.shares_lease_with(&holder) => {
+                    Some(revision)
+                }
                 Entry::Held { holder, .. } => return Err(holder.into()),
             };
         }

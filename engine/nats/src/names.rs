@@ -6,8 +6,8 @@ use ulid::Ulid;
 /// The prefix of all subjects of this version of the contract.
 pub const ROOT: &str = "boarding.v1";
 
-/// The prefix of subjects that the NATS server itself fills in: what the user of another account publishes as
-/// `boarding.v1.<company>.…` arrives as `boarding.by.<user>.v1.<company>.…`. See `nats.conf`.
+/// The prefix of subjects that the NATS server writes. A user of another account publishes to
+/// `boarding.v1.<company>.…`, and the message arrives as `boarding.by.<user>.v1.<company>.…`. See `nats.conf`.
 const BY_ROOT: &str = "boarding.by";
 
 /// The company token of a user who belongs to no company.
@@ -16,7 +16,7 @@ pub const NO_COMPANY: &str = "_";
 /// The stream of events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
-/// The stream with the last event only, used when old events are removed.
+/// The stream with a copy of the last event. It is needed if old events are removed from the event stream.
 pub const LAST_EVENT_STREAM: &str = "BOARDING_EVENTS_LAST";
 
 /// The stream of queued commands.
@@ -51,7 +51,7 @@ pub fn forwarded(engine: Ulid) -> String {
 }
 
 /// Whether only engines may use the subject.
-pub fn is_inside(subject: &str) -> bool {
+pub fn is_for_engines(subject: &str) -> bool {
     subject.starts_with("boarding.engine.")
 }
 
@@ -70,7 +70,8 @@ pub fn queue(company: &CompanyId, name: &str) -> String {
     format!("{ROOT}.{company}.queue.{name}")
 }
 
-/// The patterns of all subjects of a kind (`command`, `query`, `queue`): without and with the server's user.
+/// The patterns of all subjects of a kind: `command`, `query` or `queue`. The first pattern has no user, the second has
+/// the user that the server has written.
 pub fn all(kind: &str) -> [String; 2] {
     [format!("{ROOT}.*.{kind}.*"), format!("{BY_ROOT}.*.v1.*.{kind}.*")]
 }
@@ -81,12 +82,13 @@ pub fn all_api_calls() -> String {
     format!("{BY_ROOT}.*.v1.*.api.>")
 }
 
-/// Where the server expects an answer for an inbox of another account's user: `boarding.answer.<user>.<inbox>`.
+/// The subject of an answer to a user of another account: `boarding.answer.<user>.<inbox>`. The server delivers the
+/// answer to the inbox of the user.
 pub fn answer(user: &str, inbox: &str) -> String {
     format!("boarding.answer.{user}.{inbox}")
 }
 
-/// What the subject of a request says. Each part may be empty or malformed.
+/// The parts of the subject of a request. Each part may be empty or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestSubject<'a> {
     /// The user in the subject. Clients can forge it unless no other user shares the engine's account; see
@@ -94,7 +96,7 @@ pub struct RequestSubject<'a> {
     pub user: Option<&'a str>,
     pub company: &'a str,
     pub kind: &'a str,
-    /// All words after the kind.
+    /// All tokens after the kind, with the dots between them.
     pub name: &'a str,
 }
 
@@ -112,12 +114,12 @@ impl<'a> RequestSubject<'a> {
     }
 }
 
-/// The bucket of a company's own users. They see it as `BOARDING_FILES`.
+/// The bucket of files for a company's own users. These users see the bucket as `BOARDING_FILES`.
 pub fn files_bucket(company: &CompanyId) -> String {
     format!("{FILES_BUCKET}_{company}")
 }
 
-/// The durable consumer of a company's auditor. That of its other programs has the name of the company.
+/// The durable consumer of a company's auditor. Other programs of the company use the consumer with the company's name.
 pub fn auditor(company: &str) -> String {
     format!("{company}_auditor")
 }
@@ -150,7 +152,7 @@ pub fn work(company: &CompanyId, channel: &str) -> String {
     format!("{ROOT}.{company}.work.{channel}")
 }
 
-/// The last part of the subject of text messages, beside the channels of [`work`].
+/// The last token of the [`work`] subject of text messages. Other work has its channel there.
 pub const TEXT_LANE: &str = "text";
 
 /// The subject pattern of all work of all companies.

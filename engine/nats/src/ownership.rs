@@ -1,11 +1,13 @@
 //! Company ownership among engines, by leases in two key-value buckets of NATS.
 //!
-//! The lease belongs to an engine, not to a company: an engine that loses it loses all its companies.
+//! An engine has one lease for all its companies. If the lease ends, the engine loses all of them.
 //!
-//! The bucket of engines has one entry for each engine. It expires, so an engine is alive while it renews its entry. The
-//! bucket of owners has one entry for each company. It names an engine, and counts only while that engine is alive. It
-//! changes by expected revision, so only one of two engines can acquire a company. Ownership
-//! decides which engine works, not which may append: the expected version in the log protects appends, also
+//! The bucket of engines has one entry for each engine. The entry expires if the engine does not renew it, so an entry
+//! shows that its engine is alive. The bucket of owners has one entry for each company. The entry names an engine, and
+//! counts only while that engine is alive. It is written by expected revision, so only one of two engines can acquire a
+//! company.
+//!
+//! Ownership decides which engine works, not which engine may append. The expected version protects appends, even
 //! against an engine that was paused for longer than its lease.
 //!
 //! A bucket without a leader accepts no writes until the cluster has elected one. Meanwhile no company changes
@@ -41,7 +43,7 @@ pub enum Owner {
     Other(EngineId),
 }
 
-/// The membership of this engine; cheap to clone. The lease expires after the last clone is dropped.
+/// Which engine owns which company, as this engine sees it, and its own lease; cheap to clone. The lease expires after the last clone is dropped.
 /// [`CompanyOwners::leave`] ends it at once.
 #[derive(Debug, Clone)]
 pub struct CompanyOwners(Arc<Member>);
@@ -65,7 +67,7 @@ struct Shared {
 /// The last known content of both buckets.
 #[derive(Debug, Default)]
 struct ClusterView {
-    /// Whether the own lease is valid.
+    /// Whether the lease of this engine is valid.
     alive: bool,
     engines: BTreeSet<EngineId>,
     owners: BTreeMap<CompanyId, Entry>,
@@ -119,19 +121,19 @@ impl CompanyOwners {
         self.0.shared.me
     }
 
-    /// Changes whenever an engine or an owner appears or disappears.
+    /// Changes after each change of the known engines and owners, and of the own lease.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.shared.changed.subscribe()
     }
 
-    /// The known owner of the company; `None` if it has none or its engine is not alive.
+    /// The known owner of the company; `None` if the company has no owner, or the owner is not alive.
     pub fn owner(&self, company: &CompanyId) -> Option<Owner> {
         let view = self.0.shared.read();
         let entry = view.owners.get(company)?;
         view.is_alive(self.me(), entry.engine).then(|| self.as_owner(entry.engine))
     }
 
-    /// The companies whose engine is not alive: another engine must acquire them.
+    /// The companies of other engines that are not alive: another engine must acquire these companies.
     pub fn orphans(&self) -> Vec<CompanyId> {
         let view = self.0.shared.read();
         let gone =
@@ -166,9 +168,9 @@ impl CompanyOwners {
         let shared = &self.0.shared;
         let entry = shared.read().owners.get(company).copied();
         if let Some(entry) = entry.filter(|entry| entry.engine == shared.me) {
-            let given =
+            let released =
                 shared.owners.delete_expect_revision(company.as_str(), Some(entry.revision)).await;
-            if given.is_ok() {
+            if released.is_ok() {
                 shared.forget(company);
             }
         }
@@ -230,7 +232,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Renews the own lease and reads the leases of others, several times per lease, without end.
+    /// Renews the own lease and reads the leases of other engines. Repeats this several times per lease, without end.
     async fn keep_alive(self: Arc<Self>) {
         let interval = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
         let mut renewals = tokio::time::interval(interval);
@@ -268,7 +270,7 @@ impl Shared {
     }
 
     /// Adds new engines to the view. Only `keep_alive` removes engines, because it alone knows whether
-    /// the bucket has a leader. Without a leader no engine can renew, and none may be called dead.
+    /// the bucket has a leader. Without a leader no engine can renew, so no engine may count as dead.
     async fn read_engines(&self) {
         let Some(living) = self.living().await else { return };
         if !living.is_subset(&self.read().engines) {
@@ -321,10 +323,11 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes this engine as owner if the entry is unchanged. Returns whether it is the owner now.
+    /// Writes this engine as owner if the entry is unchanged. Returns whether this engine is the owner now.
     async fn acquire(&self, company: &CompanyId) -> Result<bool, async_nats::Error> {
         let (key, me) = (company.as_str(), bytes::Bytes::from(self.me.to_string()));
         let old = self.read().owners.get(company).copied();
+        // The view may be old, so the lease of the former owner is read from the bucket.
         if let Some(old) = old
             && old.engine != self.me
             && self

@@ -28,7 +28,7 @@ pub(super) struct RefusedStream {
 }
 
 impl RefusedStream {
-    /// The stream on this server. Call it in the runtime.
+    /// The stream on this server. Must be called inside a Tokio runtime.
     pub(super) fn new(client: &Client, copies: usize) -> Self {
         let jetstream = ContextBuilder::new()
             .timeout(Duration::from_secs(REFUSED_WAIT_SECONDS))
@@ -38,8 +38,8 @@ impl RefusedStream {
 
     /// Creates the stream if it is missing.
     async fn open(&self) -> Result<(), async_nats::Error> {
-        // Each company has its own subject with its own limit. Beyond the limits of the whole stream, the oldest messages of
-        // all companies go first.
+        // Each company has its own subject with its own limit. Beyond the limits of the whole stream, the server removes
+        // the oldest messages of all companies first.
         let config = Config {
             name: REFUSED_STREAM.to_owned(),
             description: Some("Queued commands that were refused or given up".to_owned()),
@@ -58,8 +58,8 @@ impl RefusedStream {
         Ok(())
     }
 
-    /// Keeps a refused command. `number` is its place in the queue: a command that is delivered again within two minutes,
-    /// which is how long the server remembers ids, is kept once.
+    /// Stores a refused command. `number` is the sequence of the command in the queue, and part of the message id. The
+    /// server remembers ids for two minutes. So a command that is delivered again within that time is stored once.
     pub(super) async fn keep(
         &self,
         company: &CompanyId,
@@ -90,7 +90,7 @@ impl RefusedStream {
         Ok(())
     }
 
-    /// All refused commands of a company before a number, oldest first.
+    /// Reads the refused commands of a company before this sequence of the stream, oldest first.
     async fn read(
         &self,
         company: &CompanyId,

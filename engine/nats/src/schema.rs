@@ -1,9 +1,14 @@
-//! The contract in machine-readable form, made from the types that are read and written: JSON Schema and AsyncAPI.
+//! The contract as JSON Schema and AsyncAPI, generated from the types of the messages.
 //!
-//! Names of parts: `ImportFile` (a command's body), `ImportFile.result`, `ImportFile.answer`; `command` (the
-//! envelope), `answer.accepted`, `answer.refused`, `answer.failed`; `query.runs` (its parameters),
-//! `query.runs.row`, `query.runs.answer`; `event.InviteSent` (as published); `work`. What several of them
-//! share is `asked.…` as it is read and `told.…` as it is written.
+//! Names of parts:
+//! - commands: `command` (the envelope), `ImportFile` (a body), `ImportFile.result`, `ImportFile.answer`,
+//! - answers: `answer.accepted`, `answer.refused`, `answer.failed`,
+//! - queries: `query.runs` (the parameters), `query.runs.row`, `query.runs.answer`,
+//! - events as they are published: `event.InviteSent`,
+//! - work items: `work`, `work.text`.
+//!
+//! Several parts may share a type. Its name begins with `asked.` in what the engine reads, and with `told.` in what the
+//! engine writes.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +21,7 @@ mod plain;
 pub use asyncapi::asyncapi;
 pub use part::{names, part};
 
-/// The dialect of JSON Schema that is used.
+/// The dialect of JSON Schema of all documents.
 pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Every part of the contract as one document of definitions.

@@ -362,8 +362,8 @@ impl ServerState {
 fn request(message: &Message) -> Request<'_> {
     let headers = message.headers.as_ref();
     // Only engines may forward commands. On public subjects the header is ignored, since clients could forge it.
-    let inside = names::is_inside(&message.subject);
-    let forwarded = inside.then(|| forward::original_subject(headers)).flatten();
+    let is_for_engines = names::is_for_engines(&message.subject);
+    let forwarded = is_for_engines.then(|| forward::original_subject(headers)).flatten();
     Request {
         subject: forwarded.unwrap_or(&message.subject),
         headers,

@@ -39,7 +39,7 @@ pub(super) struct ServerState {
     pub(super) client: Client,
     pub(super) bucket: Arc<ObjectBucket>,
     pub(super) refused: Arc<RefusedStream>,
-    /// How often queued commands failed by a fault of this engine, by their numbers in the queue.
+    /// How often each queued command failed by a fault of this engine. The key is its sequence in the queue.
     pub(super) faults: Mutex<HashMap<u64, u32>>,
     /// The number of replicas of a new queue.
     pub(super) copies: usize,
@@ -49,14 +49,14 @@ pub(super) struct ServerState {
     pub(super) commands: usize,
     pub(super) admission: Admission,
     pub(super) isolation: Isolation,
-    /// The ownership of companies; none if this is the only engine of the log.
+    /// The ownership of companies; `None` if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
-    /// The lease on serving; none if only the start checks that no other engine serves here.
+    /// The lease on serving. `None` if the engine checks only at its start that no other engine serves here.
     pub(super) lease: Option<LogLease>,
 }
 
 impl ServerState {
-    /// Counts a fault of this queued command. Returns how many there were.
+    /// Counts a fault of this queued command. Returns the number of its faults so far.
     pub(super) fn count_fault(&self, number: u64) -> u32 {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let count = faults.entry(number).or_default();
@@ -64,6 +64,7 @@ impl ServerState {
         *count
     }
 
+    /// Removes the count of a queued command that is finished.
     pub(super) fn forget_faults(&self, number: u64) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
     }
@@ -81,7 +82,8 @@ impl ServerState {
                 Err(response) => return response,
             };
             if request.forwarded {
-                // It is executed here in any case: two engines must not forward it to each other without end.
+                // A forwarded command is executed here in any case. Otherwise two engines could forward it to each other
+                // without end.
                 self.guarded(request, requests::command(&self.engine, request)).await
             } else {
                 let owners = self.owners.as_ref();
@@ -109,8 +111,8 @@ impl ServerState {
         }
     }
 
-    /// Runs `work` while this engine has the lease on serving. Otherwise, and if the lease ended meanwhile, the response
-    /// is a failure: another engine may have answered other requests by its own log.
+    /// Runs `work` while this engine has the lease on serving. Returns a failure without the lease, also if the lease
+    /// ended during `work`. Another engine may have answered requests from its own log meanwhile.
     pub(super) async fn while_leased(
         &self,
         request: Request<'_>,

@@ -35,7 +35,7 @@ pub enum SharedError {
 /// The key of the link secret in the bucket.
 const LINK_SECRET_KEY: &str = "links";
 
-/// The link secret of all engines on this NATS; none if no engine has stored one.
+/// Reads the link secret of all engines on this NATS. Returns `None` if no engine has stored one.
 ///
 /// # Errors
 /// When NATS does not answer, or the stored secret has a wrong length.
@@ -51,7 +51,7 @@ pub async fn secret(
     known.await?.map(|bytes| read_secret(&bytes)).transpose()
 }
 
-/// Stores the link secret of all engines, and returns the stored one: another engine may have been first.
+/// Stores the link secret of all engines. Returns the stored secret, because another engine may have been first.
 ///
 /// # Errors
 /// When NATS does not answer, or the stored secret has a wrong length.
@@ -120,6 +120,7 @@ impl fmt::Debug for KeptFiles {
 impl SharedFiles for KeptFiles {
     fn put(&self, sha256: &str, file: File) -> io::Result<()> {
         let putting = async {
+            // The name is the digest of the content, so a stored object of this name is the same file.
             if self.store.info(sha256).await.is_ok() {
                 return Ok(());
             }

@@ -1,5 +1,7 @@
-//! Takeover, when several engines share one log: acquires companies without an owner. `run` calls
-//! `Engine::ownership_changed` after each change, which stops the work for companies that the engine has lost.
+//! Takeover among engines that share one log: acquires companies without an owner.
+//!
+//! `run` calls `Engine::ownership_changed` after each change of owners. That call also stops the work for companies that
+//! this engine has lost.
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use boarding_core::engine::Engine;
 use crate::limits::{LEASE_SECONDS, RENEWALS_PER_LEASE};
 use crate::ownership::{CompanyOwners, Owner, OwnershipError};
 
-/// The owner of a company. Acquires it for this engine if it has none.
+/// Returns the owner of a company. If the company has no owner, acquires the company for this engine.
 ///
 /// # Errors
 /// When NATS does not answer.
@@ -30,14 +32,15 @@ pub(crate) async fn owner(
 /// Acquires companies without an owner, without end.
 pub(crate) async fn run(engine: &Engine, owners: &CompanyOwners) {
     let mut changes = owners.changes();
-    let mut again = tokio::time::interval(Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE);
+    let mut retries =
+        tokio::time::interval(Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE);
     acquire_orphans(engine, owners, engine.companies()).await;
     loop {
         engine.ownership_changed().await;
         acquire_orphans(engine, owners, owners.orphans()).await;
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
-            _ = again.tick() => {}
+            _ = retries.tick() => {}
         }
     }
 }
@@ -59,6 +62,7 @@ async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec
     }
 }
 
+/// Resumes the pending work of an acquired company. Releases the company if it has none.
 async fn resume(engine: &Engine, owners: &CompanyOwners, company: &CompanyId) {
     if engine.resume_company(company).await {
         tracing::info!(%company, engine = %owners.me(), "company acquired");

@@ -93,7 +93,7 @@ impl TextQueue {
     async fn hand_over(&self, mail: Mail) -> TransportAnswer {
         let is_invitation = matches!(mail.purpose, Purpose::Run(_));
         if is_invitation && mail.invitation.is_none() {
-            // The attempt has ended, so it needs no work.
+            // The attempt has ended, so the text is not queued.
             return TransportAnswer::HandedOver;
         }
         let Some(item) = TextItem::of(mail) else {
@@ -110,9 +110,12 @@ impl TextQueue {
             deadline: item.deadline,
             payload,
         };
+        // An invitation is retried until its deadline. A reminder gives up earlier, because it has another attempt.
         let wait = (!is_invitation).then_some(TEXT_REMINDER_WAIT_SECONDS);
         match self.0.queue(&queued, wait).await {
+            // The gateway reports on an invitation, or the deadline ends the attempt.
             HandOver::Done | HandOver::TooLate if is_invitation => TransportAnswer::HandedOver,
+            // A reminder has no report, so it counts as sent once it is queued.
             HandOver::Done => TransportAnswer::SENT,
             // A repeat is safe: the queue records each Message-ID.
             HandOver::TooLate => {

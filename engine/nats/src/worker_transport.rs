@@ -1,4 +1,4 @@
-//! The transport `nats`: queues invitations for external workers, and sends other mails by mail.
+//! The transport `nats`: queues invitations for external workers, passes other mails to another transport.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::{DeliveryFuture, Transport, TransportAnswer};
 
-/// Queues invitations for external workers. Each attempt is queued once, also after retries.
+/// Queues invitations for external workers. Each attempt is queued once, even after retries.
 #[derive(Debug)]
 pub struct WorkerTransport {
     work: WorkQueue,

@@ -166,8 +166,8 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let too_few = too_few(needed, stock, settings.number_overbooking);
     let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
     if let Some((code, message)) = &too_few {
-        let short = judged.iter_mut().filter(|one| one.needs_number && one.code.is_none());
-        short.for_each(|one| one.refuse(*code, message));
+        let needing_number = judged.iter_mut().filter(|one| one.needs_number && one.code.is_none());
+        needing_number.for_each(|one| one.refuse(*code, message));
     }
     let (code, message) = refused.or(too_few).unzip();
     let available = stock.spare(settings.number_overbooking);
@@ -186,7 +186,8 @@ mod tests {
     };
     use serde_json::Value;
 
-    /// Ann and Bob are pending without a number, Cid with one; Dan is not invited; APAC has one number.
+    /// Ann, Bob and Cid are pending, and only Cid has a number. Dan is not invited. APAC has one
+    /// number.
     fn company() -> TestCompany {
         let people = ["ann", "bob", "cid", "dan"];
         TestCompany::new("acme")
@@ -197,34 +198,34 @@ mod tests {
             .commit(["ann", "bob", "cid"].map(|key| dispatched(1, key, 1, 1)))
     }
 
-    fn asked(accounts: &Value, dest: &str) -> Value {
+    fn answer_to(accounts: &Value, dest: &str) -> Value {
         company().query_row("can_move", &json!({"accounts": accounts, "dest": dest}))
     }
 
-    /// ML-18: the message is the product's own.
+    /// ML-18: the message is the text of the product.
     #[test]
     fn move_without_enough_numbers_is_not_allowed() {
-        let mut no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
-        assert_eq!(no["accounts"].take().as_array().map(Vec::len), Some(3));
+        let mut refused = answer_to(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
+        assert_eq!(refused["accounts"].take().as_array().map(Vec::len), Some(3));
         assert_eq!(
-            outcomes(&no.as_object_mut().unwrap().remove("judged").unwrap()),
+            outcomes(&refused.as_object_mut().unwrap().remove("judged").unwrap()),
             json!([["ann", "refused", true], ["bob", "refused", true], ["cid", "moves", false]])
         );
         assert_eq!(
-            no,
+            refused,
             json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1, "accounts": null,
                 "message": "Unable to move account(s). You do not have enough numbers available in the selected organization"})
         );
         let moving = ["ann", "cid"].map(|account| {
             json!({"account": account, "permission_group": null, "permission_group_from": "kept"})
         });
-        let yes = json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1,
-            "accounts": moving});
+        let accepted = json!({"allowed": true, "code": null, "message": null, "needed": 1,
+            "available": 1, "accounts": moving});
         for accounts in [json!(["ann", "cid"]), json!("ann, cid")] {
-            let mut answer = asked(&accounts, "APAC");
+            let mut answer = answer_to(&accounts, "APAC");
             let judged = answer.as_object_mut().unwrap().remove("judged").unwrap();
             assert_eq!(outcomes(&judged), json!([["ann", "moves", true], ["cid", "moves", false]]));
-            assert_eq!(answer, yes);
+            assert_eq!(answer, accepted);
         }
     }
 
@@ -233,10 +234,10 @@ mod tests {
         judged.map(|one| json!([one["account"], one["outcome"], one["needs_number"]])).collect()
     }
 
-    /// ML-17: each account is judged by itself, so that the answer says which of them cannot move.
+    /// ML-17: each account is judged alone, so the answer names each account that cannot move.
     #[test]
     fn every_named_account_is_judged() {
-        let judged = asked(&json!(["ann", "Zoe", "dan"]), "APAC")["judged"].clone();
+        let judged = answer_to(&json!(["ann", "Zoe", "dan"]), "APAC")["judged"].clone();
         let row = |one: &Value| json!([one["account"], one["outcome"], one["code"]]);
         let rows: Value = judged.as_array().unwrap().iter().map(row).collect();
         let expected = json!([
@@ -245,14 +246,14 @@ mod tests {
             ["Zoe", "refused", "user.not_found"],
         ]);
         assert_eq!(rows, expected);
-        let stays = asked(&json!(["ann"]), "Sales")["judged"].clone();
+        let stays = answer_to(&json!(["ann"]), "Sales")["judged"].clone();
         assert_eq!(outcomes(&stays), json!([["ann", "stays", false]]));
     }
 
-    /// ML-17: every refusal of the command is shown before.
+    /// ML-17: the query shows each reason for which the command would be refused.
     #[test]
     fn account_that_cannot_be_moved_shows_its_code() {
-        let code = |accounts: Value, dest: &str| asked(&accounts, dest)["code"].clone();
+        let code = |accounts: Value, dest: &str| answer_to(&accounts, dest)["code"].clone();
         assert_eq!(code(json!(["ann", "zoe"]), "APAC"), "user.not_found");
         assert_eq!(code(json!(["dan"]), "APAC"), "invitation.not_found");
         let removed =
@@ -266,7 +267,7 @@ mod tests {
         let group = json!({"accounts": ["ann"], "dest": "APAC", "permission_group": "Pirates"});
         let judged = company().query_row("can_move", &group)["code"].clone();
         assert_eq!(judged, "permission_group.not_found");
-        assert_eq!(asked(&json!(["ann", "bob"]), "Sales")["allowed"], true);
+        assert_eq!(answer_to(&json!(["ann", "bob"]), "Sales")["allowed"], true);
     }
 
     #[test]

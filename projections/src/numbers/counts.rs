@@ -16,15 +16,18 @@ use crate::tables::org_units;
 /// The numbers of one owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct OwnerCounts {
+    /// Free numbers, and pending invitations without a number. `total` and `used` are always 0
+    /// here.
     pub stock: Stock,
     pub assigned: u64,
     pub registered: u64,
     pub cooling: u64,
-    /// The total of all organizations below this one.
+    /// The numbers of all organizations below this one.
     pub below: u64,
 }
 
 impl OwnerCounts {
+    /// The owner's own numbers, without numbers of organizations below.
     pub(super) fn total(self) -> u64 {
         self.stock.free() + self.assigned + self.registered + self.cooling
     }
@@ -61,7 +64,7 @@ impl PoolCounts {
         Ok(counts)
     }
 
-    /// The counts of one owner; zero for an owner without numbers.
+    /// The counts of one owner. All counts are 0 for an unknown owner.
     pub(super) fn of(&self, org_unit: Option<&str>) -> OwnerCounts {
         self.0.get(&org_unit.map(str::to_owned)).copied().unwrap_or_default()
     }

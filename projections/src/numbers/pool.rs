@@ -39,13 +39,15 @@ pub(crate) struct NumberRow {
 }
 
 impl NumberRow {
-    /// Sets a state and clears the tag, the user and the cooling time of the state before.
+    /// Sets a state. Clears the tag, the user and the cooling time of the previous state.
     fn set(&mut self, state: NumberStatus) {
         self.state = state;
         (self.tag, self.user, self.cooling_until) = (None, None, None);
     }
 
-    /// The number at a time: available once its cooling time is over, also before the event of it.
+    /// The row as it is at the time `now`.
+    ///
+    /// A number is available when its cooling time is over, even before an event says so.
     pub(super) fn at(mut self, now: Option<Time>) -> Self {
         if self.cooling_until.is_some_and(|until| now.is_some_and(|now| until <= now)) {
             self.set(NumberStatus::Available);
@@ -139,7 +141,7 @@ fn key(number: Phone) -> Vec<u8> {
     number.number().to_be_bytes().into()
 }
 
-/// The number; none if the pool does not have it.
+/// The row of a number; none if the number is not in the pool.
 pub(crate) fn find(
     rows: &dyn Rows,
     company: &CompanyId,

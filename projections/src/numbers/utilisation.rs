@@ -23,13 +23,14 @@ pub(super) const UTILISATION: Query = Query {
     answer: utilisation,
 };
 
-/// An organization that has numbers or accounts; none is the company's own stock.
+/// An organization that ever got numbers, or that an import of accounts named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct NumberOwnerRow {
+    /// None for the company's own stock.
     org_unit: Option<String>,
 }
 
-/// Owners by name. The company's own stock is first, because its key is empty.
+/// Owners of numbers by name. The company's own stock is first, because its key is empty.
 #[derive(Debug)]
 pub(super) struct NumberOwnerProjection;
 
@@ -130,7 +131,7 @@ mod tests {
     };
     use serde_json::Value;
 
-    /// `created` puts people into Sales, which hangs below EMEA.
+    /// `created` adds users to Sales. EMEA is the parent of Sales.
     fn company() -> TestCompany {
         TestCompany::new("acme")
             .commit([org_unit_defined("EMEA", None), org_unit_defined("Sales", Some("EMEA"))])
@@ -146,11 +147,12 @@ mod tests {
             .commit([Event::NumberReserved { number: number(5), tag: "VIP".to_owned() }])
     }
 
-    fn of(company: &TestCompany, org_unit: &str) -> Value {
+    fn row_of(company: &TestCompany, org_unit: &str) -> Value {
         company.query("number_utilisation", &json!({"org_unit": org_unit}))[0].clone()
     }
 
-    /// ML-06, P18: every number is counted once; numbers of organizations below are counted apart.
+    /// ML-06, P18: each number is counted once. Numbers of organizations below have their own
+    /// count.
     #[test]
     fn states_of_an_owner_add_up_to_its_total() {
         let cooling_until = Some(crate::testing::at(99));
@@ -179,17 +181,17 @@ mod tests {
     fn pending_invitations_without_a_number_are_counted() {
         let run = [requested(1, 3), recipient(1, "ann"), recipient(1, "bob"), recipient(1, "cid")];
         let company = company().commit(run);
-        assert_eq!(of(&company, "Sales")["pending_without_number"], 0);
+        assert_eq!(row_of(&company, "Sales")["pending_without_number"], 0);
         let company = company.commit([dispatched(1, "ann", 1, 1), sent(1, "ann", 1)]).commit([
             dispatched(1, "bob", 1, 1),
             sent(1, "bob", 1),
             dispatched(1, "cid", 1, 1),
         ]);
-        let sales = of(&company, "Sales");
+        let sales = row_of(&company, "Sales");
         assert_eq!((&sales["pending_without_number"], &sales["spare"]), (&json!(2), &json!(1)));
-        let left = company.clone().commit([Event::UserArchived { user: who("cid") }]);
+        let archived = company.clone().commit([Event::UserArchived { user: who("cid") }]);
         assert_eq!(
-            of(&left, "Sales")["pending_without_number"],
+            row_of(&archived, "Sales")["pending_without_number"],
             1,
             "an archived user needs no number"
         );
@@ -198,7 +200,7 @@ mod tests {
             channel: boarding_commands::event::Channel::Whatsapp,
             invitation: None,
         };
-        assert_eq!(of(&company.commit([linked]), "Sales")["pending_without_number"], 1);
+        assert_eq!(row_of(&company.commit([linked]), "Sales")["pending_without_number"], 1);
     }
 
     /// The figures of the product's alerts: the threshold in percent, and more invitations than numbers.
@@ -209,15 +211,16 @@ mod tests {
             value,
         };
         let company = company().commit([set("number_threshold_percent", json!(40))]);
-        let sales = of(&company, "Sales");
+        let sales = row_of(&company, "Sales");
         assert_eq!(
             (&sales["used_percent"], &sales["threshold_exceeded"]),
             (&json!(40), &json!(true))
         );
-        let bob = |n| [dispatched(n, "bob", 1, 1), dispatched(n, "cid", 1, 1)];
-        let taken = (5..8).map(|n| Event::NumberWithdrawn { number: number(n), org_unit: None });
-        let company = company.commit([requested(1, 2)]).commit(bob(1)).commit(taken);
-        let sales = of(&company, "Sales");
+        let invited = [dispatched(1, "bob", 1, 1), dispatched(1, "cid", 1, 1)];
+        let withdrawn =
+            (5..8).map(|n| Event::NumberWithdrawn { number: number(n), org_unit: None });
+        let company = company.commit([requested(1, 2)]).commit(invited).commit(withdrawn);
+        let sales = row_of(&company, "Sales");
         assert_eq!(
             (&sales["invitations_exceed_numbers"], &sales["spare"]),
             (&json!(true), &json!(0))
@@ -232,6 +235,6 @@ mod tests {
             permission_group: "Traders".to_owned(),
         };
         let company = TestCompany::new("acme").commit([placed]);
-        assert_eq!(of(&company, "Paris")["total"], 0);
+        assert_eq!(row_of(&company, "Paris")["total"], 0);
     }
 }

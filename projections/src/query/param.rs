@@ -70,12 +70,13 @@ impl Param {
         Self::new(name, ParamKind::Id)
     }
 
-    /// A ULID, or `latest`, which the engine replaces before the rows are queried.
+    /// A ULID or `latest`. The engine replaces `latest` by an id before the query runs.
     pub const fn id_or_latest(name: &'static str, newest: Newest) -> Self {
         Self::new(name, ParamKind::IdOrLatest(newest))
     }
 
-    /// The entity that `latest` means in this parameter; none if the parameter does not take the word.
+    /// The entity that `latest` means in this parameter; none if the parameter does not accept
+    /// `latest`.
     pub fn newest(&self) -> Option<Newest> {
         match self.kind {
             ParamKind::IdOrLatest(newest) => Some(newest),
@@ -130,8 +131,9 @@ impl Param {
         Ok(given)
     }
 
-    /// The JSON schema of the values. An optional parameter also accepts null. If it has no pattern, it also accepts
-    /// the empty text.
+    /// The JSON schema of the values.
+    ///
+    /// An optional parameter also accepts null and, if it has no pattern, the empty text.
     pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         let null = (!self.required).then_some("null");
         let text: Vec<_> = std::iter::once("string").chain(null).collect();

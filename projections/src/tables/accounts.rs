@@ -15,7 +15,7 @@ use crate::tables::runs::RunChannels;
 use crate::tables::users::UserStatus;
 use crate::tables::{invitations, users};
 
-/// An account and its number. Its organization and invitations are in the tables of the user.
+/// An account and its number. The organization and the invitations are in the tables of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AccountRow {
     pub user: Who,
@@ -58,7 +58,7 @@ impl Projection for AccountProjection {
     }
 }
 
-/// The account of that folded key; none if the user has no account.
+/// The account of the user with this folded key; none if the user has no account.
 pub(crate) fn find(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -67,8 +67,10 @@ pub(crate) fn find(
     load::<AccountProjection>(rows, company, folded.as_bytes())
 }
 
-/// The folded key of the user with this name: the key, or an account's as in [`keys_of`]. What is given, if there is no
-/// such user.
+/// The folded key of the user with this name. The name is a key, or names an account as in
+/// [`keys_of`].
+///
+/// Returns the folded name if there is no such user.
 pub(crate) fn user_key_of(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -82,7 +84,7 @@ pub(crate) fn user_key_of(
     Ok(key_of(rows, company, &given)?.unwrap_or(given))
 }
 
-/// The folded key of the account with this name, as in [`keys_of`].
+/// The folded key of the account that this folded name means, as in [`keys_of`].
 pub(crate) fn key_of(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -91,8 +93,11 @@ pub(crate) fn key_of(
     Ok(keys_of(rows, company, &[given])?.pop().flatten())
 }
 
-/// The folded key of the account with each folded name: its key, the number of a device in any spelling, or its current
-/// address. An archived account has released its address, so its key gives way to an account that has it now.
+/// The folded key of the account that each folded name means; none if the name means no account.
+///
+/// A name is the account's key, its current address, or the phone number of a device in any
+/// spelling. An archived account has released its address. The name means the account that has the
+/// address now, else the archived account.
 pub(crate) fn keys_of(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -107,22 +112,22 @@ pub(crate) fn keys_of(
         }
         known.push((key, is_in_use));
     }
-    let at = keys_at(rows, company, &addresses)?;
+    let by_address = keys_at(rows, company, &addresses)?;
     let keys = given.iter().zip(known).map(|(given, (key, is_in_use))| {
         if is_in_use {
             return key;
         }
-        at.get(&address_meant(given)).cloned().or(key)
+        by_address.get(&address_meant(given)).cloned().or(key)
     });
     Ok(keys.collect())
 }
 
-/// The name as an address: a phone number in its usual spelling, any other name as it is.
+/// The name as an address: a phone number as `+digits`, any other name unchanged.
 fn address_meant(given: &str) -> String {
     Phone::parse(given).map_or_else(|_| given.to_owned(), |phone| phone.to_string())
 }
 
-/// The account with this name as its key, and whether it is not archived.
+/// The key of the account whose key is this name, and whether the account is in use (not archived).
 fn own_key(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -138,7 +143,7 @@ fn own_key(
     Ok((None, false))
 }
 
-/// The keys of the accounts that have these addresses now, by address.
+/// The keys of the accounts that have these addresses now, by address. Archived accounts have none.
 fn keys_at(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -170,12 +175,12 @@ fn keys_at(
 pub(crate) struct AccountStatus {
     pub org_unit: Option<String>,
     pub has_number: bool,
-    /// Why the account has no pending invitation. None if it has an open invitation and no link.
+    /// Why the account has no pending invitation; none if the account has one.
     pub not_pending: Option<NotPending>,
 }
 
 impl AccountStatus {
-    /// The account of that folded key; none if the user has no account.
+    /// The status of the account with this folded key; none if the user has no account.
     pub(crate) fn find(
         rows: &dyn Rows,
         company: &CompanyId,

@@ -19,12 +19,14 @@ wire_enum! {
     }
 }
 
-/// The state of a user's link to every channel, and why the newest invitation link does not work.
+/// The state of a user's link to each channel, and why the channel's newest invitation link does
+/// not work.
 #[derive(Debug)]
 pub(crate) struct Links([(Channel, LinkStatus, Option<Code>); Channel::ALL.len()]);
 
 impl Links {
-    /// The links of the user of that folded key, at this time.
+    /// The links of the user with this folded key. Without `now`, the expiry of links is not
+    /// checked.
     pub(crate) fn load(
         rows: &dyn Rows,
         company: &CompanyId,
@@ -40,7 +42,7 @@ impl Links {
         for invitation in &user.invitations {
             links.set_end(channels.of(invitation.run)?, invitation.at(now).why_dead());
         }
-        // After the invitations: a link wins over an invitation to the same channel.
+        // Links are set after invitations: a link replaces an invitation to the same channel.
         for channel in user.linked {
             links.set(Some(channel), LinkStatus::Linked);
         }
@@ -65,7 +67,7 @@ impl Links {
     }
 }
 
-/// An object: channel → code, or null.
+/// Serializes as an object: channel → code or null.
 #[derive(Debug)]
 pub(crate) struct LinkEndCodes<'a>(&'a Links);
 
@@ -98,7 +100,7 @@ impl JsonSchema for LinkEndCodes<'_> {
     }
 }
 
-/// An object: channel → state.
+/// Serializes as an object: channel → state.
 impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(links) = self;
@@ -140,13 +142,13 @@ mod tests {
         let (user, channel) = (who("ANN"), Channel::Whatsapp);
         let linked = Event::UserLinked { user, channel, invitation: None };
         let company = TestCompany::new("acme").commit([requested(1, 2)]).commit([linked]);
-        assert_eq!(link(&company), "linked");
+        assert_eq!(whatsapp_link_of_ann(&company), "linked");
         assert!(company.query("invitations", &json!({})).is_empty());
         let unlinked = Event::UserUnlinked { user: who("ann"), channel: Channel::Whatsapp };
-        assert_eq!(link(&company.commit([unlinked])), "not_linked");
+        assert_eq!(whatsapp_link_of_ann(&company.commit([unlinked])), "not_linked");
     }
 
-    fn link(company: &TestCompany) -> serde_json::Value {
+    fn whatsapp_link_of_ann(company: &TestCompany) -> serde_json::Value {
         let rows = company.rows();
         let mut channels = RunChannels::new(&rows, company.id());
         let links = Links::load(&rows, company.id(), "ann", None, &mut channels).unwrap();

@@ -43,11 +43,11 @@ pub(crate) struct RunRow {
     pub withdrawn: Option<Withdrawal>,
     /// Set while the mails of the run cannot be sent.
     pub waiting_for: Option<WaitingFor>,
-    /// People whose mail was refused for now, at most [`TRIED_AGAIN_MAX`].
+    /// People whose mail was refused for now, but is tried again. At most [`TRIED_AGAIN_MAX`].
     pub tried_again: Vec<TriedAgain>,
 }
 
-/// A person whose mail was refused for now.
+/// A person whose mail was refused for now, but is tried again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TriedAgain {
     pub user: Who,
@@ -75,9 +75,12 @@ pub(crate) struct Withdrawal {
     pub at: Time,
 }
 
-/// The most names in the source of a run, of people or org units. The row is written again for each recipient, so it stays small.
+/// The most people or org units that a run's row names as its source.
+///
+/// The row is written again for each recipient, so it must stay small.
 pub(crate) const SOURCE_NAMES_MAX: usize = 20;
-/// The most people in the row of a run who are tried again, for the same reason.
+/// The most people in `tried_again` of a run's row. The row must stay small, as for
+/// [`SOURCE_NAMES_MAX`].
 pub(crate) const TRIED_AGAIN_MAX: usize = 20;
 
 impl RunRow {
@@ -108,7 +111,7 @@ impl RunRow {
         }
     }
 
-    /// Notes that a person's mail was refused for now.
+    /// Records that a person's mail was refused for now. Ignores new people if the list is full.
     fn deferred(&mut self, again: TriedAgain) {
         let has_room = self.tried_again.len() < TRIED_AGAIN_MAX;
         match self.known(&again.user) {
@@ -118,7 +121,9 @@ impl RunRow {
         }
     }
 
-    /// Notes that the mail server could not be used for a person. A person who was refused before is still tried again.
+    /// Changes the next try of a person, because the mail server could not be used.
+    ///
+    /// Adds no person to the list: the mail server did not refuse the person.
     fn postponed(&mut self, user: &Who, retry_at: Time) {
         if let Some(known) = self.known(user) {
             known.next_try = retry_at;
@@ -130,7 +135,7 @@ impl RunRow {
         self.tried_again.iter_mut().find(|known| known.user.folded() == folded)
     }
 
-    /// Ends a wait of the run. People whose next try has passed meanwhile are tried at once.
+    /// Ends the wait of the run. A next try that is in the past becomes `now`.
     fn resumed(&mut self, now: Time) {
         self.waiting_for = None;
         for known in &mut self.tried_again {
@@ -138,7 +143,7 @@ impl RunRow {
         }
     }
 
-    /// Notes the outcome of a person, who is tried no more.
+    /// Removes a person who got an outcome from the list: there is no next try.
     fn ended(&mut self, user: &Who) {
         if !self.tried_again.is_empty() {
             let folded = user.folded();
@@ -202,7 +207,7 @@ impl Projection for RunProjection {
             Event::RunCompleted { .. } => {
                 run.state = RunStatus::Completed;
                 run.ended_at = Some(now);
-                // The mail that ends the run may be the one that shows that the transport works again.
+                // A completed run never gets `RunResumed`, even if it waited until its last mail.
                 run.waiting_for = None;
             }
             Event::RunWaiting { what, last_words, next_try, .. } => {
@@ -211,7 +216,7 @@ impl Projection for RunProjection {
                     Some(WaitingFor { what, since: now, next_try: *next_try, last_words });
             }
             Event::RunResumed { .. } | Event::RunGivenUp { .. } => run.resumed(now),
-            // The run as a whole waits for its mail server. This costs no person any time.
+            // The whole run waits for the mail server. No person uses up the time for retries.
             Event::InviteDeferred {
                 user, code: Code::DeliveryServerUnavailable, retry_at, ..
             } => run.postponed(user, *retry_at),
@@ -249,7 +254,8 @@ fn shortened(source: &Source) -> Source {
     source
 }
 
-/// Run ids, newest first. Ids cannot give this order, because clients may choose them.
+/// Run ids, newest first. The ids themselves have no order in time, because clients may choose
+/// them.
 #[derive(Debug)]
 pub(crate) struct RunOrderProjection;
 
@@ -276,15 +282,15 @@ pub(crate) fn key(run: RunId) -> [u8; 16] {
     run.0.0.to_be_bytes()
 }
 
-/// The run of that id; none if the company has no such run.
+/// The run with this id; none if the company has no such run.
 pub(crate) fn find(
     rows: &dyn Rows,
     company: &CompanyId,
     id: RunId,
 ) -> Result<Option<RunRow>, RowsError> {
     let Some(mut run) = load::<RunProjection>(rows, company, &key(id))? else { return Ok(None) };
-    // The engine requests the run of an import when the last row is applied. Show the person who
-    // requested the import instead.
+    // The engine itself requests the run of an import, after the last row. The row shows the person
+    // who requested the import instead.
     let import = imports::find(rows, company, ImportId(id.0))?;
     if let Some(import) = import.filter(|import| import.run == Some(id)) {
         run.requested_by = import.requested_by;
@@ -292,7 +298,7 @@ pub(crate) fn find(
     Ok(Some(run))
 }
 
-/// The channels of runs. Each run is read once for one answer.
+/// The channels of runs, for one answer. Reads each run only once.
 pub(crate) struct RunChannels<'a> {
     rows: &'a dyn Rows,
     company: &'a CompanyId,
@@ -304,7 +310,7 @@ impl<'a> RunChannels<'a> {
         Self { rows, company, known: BTreeMap::new() }
     }
 
-    /// The channel of that run; none if the company has no such run.
+    /// The channel of this run; none if the company has no such run.
     pub(crate) fn of(&mut self, run: RunId) -> Result<Option<Channel>, RowsError> {
         if let Some(channel) = self.known.get(&run) {
             return Ok(*channel);

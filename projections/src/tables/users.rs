@@ -30,13 +30,13 @@ pub(crate) struct UserRow {
     pub removed: bool,
     /// The versions of the user's creation, removal and phones, for `history`.
     ///
-    /// Only these events, so that the list stays short: each row of a first import appends a
-    /// creation and a phone. The other events of a user have rows of their own.
+    /// A first import appends a creation and a phone for each user: the list saves two rows in
+    /// `HistoryPeople`. The list must stay short, so the user's other events have rows there.
     pub versions: Vec<u64>,
 }
 
 impl UserRow {
-    /// Whether the text is a part of the key, the name, the address or the phone.
+    /// Whether the key, the name, the address or the phone contains the search text.
     pub(crate) fn matches(&self, needle: &Needle) -> bool {
         needle.is_in(self.user.as_str())
             || needle.is_in(&self.person.full_name())
@@ -115,7 +115,7 @@ impl Projection for UserProjection {
     }
 }
 
-/// The user of that folded key; none if there is no such user or an undo has removed them.
+/// The user with this folded key. None if there is no such user, or if an undo removed the user.
 pub(crate) fn find(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -124,7 +124,7 @@ pub(crate) fn find(
     Ok(load::<UserProjection>(rows, company, folded.as_bytes())?.filter(|user| !user.removed))
 }
 
-/// The versions that the user's row lists, also of a removed user.
+/// The versions in the user's row. The row of a removed user still has them.
 pub(crate) fn versions(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestCompany, created};
 
-    /// P31: what a log line of ours could show of a row.
+    /// P31: a log line that shows a row shows no personal data.
     #[test]
     fn debug_output_hides_the_person() {
         let company = TestCompany::new("acme").commit([created("Ann")]);

@@ -12,6 +12,7 @@ const TEAM: &str = "Wealth Advisors Hanoi";
 const HEADER: &str =
     "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n";
 
+/// The path of a fixture of OCM. An absolute path stays as it is.
 fn path(file: &str) -> String {
     if Path::new(file).is_absolute() { file.to_owned() } else { fixture(&format!("ocm/{file}")) }
 }
@@ -38,7 +39,8 @@ fn user(cli: &Cli, key: &str) -> Value {
     cli.json(&["query", "user", &format!("user={key}")])["row"].clone()
 }
 
-const THREE: [&str; 3] = ["userdetails.csv", "featuredetails.csv", "channelcountdetails.csv"];
+/// The fixtures of the three files that every import needs.
+const FILES: [&str; 3] = ["userdetails.csv", "featuredetails.csv", "channelcountdetails.csv"];
 
 fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
@@ -115,21 +117,21 @@ fn three_templates_are_filled_in_and_imported() {
 #[test]
 fn import_needs_all_three_files_and_no_other() {
     let cli = Cli::with_company();
-    let missing = refused(&cli, &THREE[..2]);
+    let missing = refused(&cli, &FILES[..2]);
     assert_eq!(missing["code"], "import.missing_companion_file");
     assert_eq!(missing["details"], json!({"which": ["channelcountdetails"]}));
     let notes = cli.file("notes.csv", "Name,Remark\nJane,on leave\n");
-    let unexpected = refused(&cli, &[&THREE[..], &[notes.as_str()]].concat());
+    let unexpected = refused(&cli, &[&FILES[..], &[notes.as_str()]].concat());
     assert_eq!(unexpected["code"], "import.unexpected_file");
     assert_eq!(unexpected["details"], json!({"file": "notes.csv"}));
     let empty = cli.file("userdetails.csv", "");
-    let nothing = refused(&cli, &[&empty, THREE[1], THREE[2]]);
+    let nothing = refused(&cli, &[&empty, FILES[1], FILES[2]]);
     assert_eq!(nothing["code"], "import.empty_file");
     assert_eq!(nothing["details"], json!({"file": "userdetails.csv"}));
     let misspelled = cli.file("userdetails.csv", "LAN ID,Name\njohn,John\n");
-    assert_eq!(refused(&cli, &[THREE[1], &misspelled, THREE[2]])["code"], "csv.missing_column");
+    assert_eq!(refused(&cli, &[FILES[1], &misspelled, FILES[2]])["code"], "csv.missing_column");
     let alone = fixture("ocm/userdetails.csv");
-    let other = cli.refused(&["import", &alone, &path(THREE[1]), "--dialect", "leapxpert"]);
+    let other = cli.refused(&["import", &alone, &path(FILES[1]), "--dialect", "leapxpert"]);
     assert_eq!(other["code"], "import.unexpected_file");
     assert!(cli.rows(&["users"]).is_empty() && cli.rows(&["imports"]).is_empty());
 }
@@ -139,7 +141,7 @@ fn import_needs_all_three_files_and_no_other() {
 fn companion_file_with_another_header_gives_a_warning() {
     let cli = Cli::with_company();
     let features = cli.file("featuredetails.csv", "hello\n");
-    let row = import(&cli, &[THREE[0], &features, THREE[2]]);
+    let row = import(&cli, &[FILES[0], &features, FILES[2]]);
     let id = format!("import:{}", row["import"].as_str().unwrap());
     let warnings = cli.rows(&["history", &id, "--limit", "1"])[0]["data"]["warnings"].clone();
     let of_header = |one: &&Value| one["code"] == "ocm.companion_header";
@@ -160,7 +162,7 @@ fn fault_in_the_file_of_users_names_the_file() {
         ("LAN ID,Name\njohn,John\n".to_owned(), "csv.missing_column"),
     ] {
         let people = cli.file("people.csv", &text);
-        let refusal = refused(&cli, &[THREE[1], &people, THREE[2]]);
+        let refusal = refused(&cli, &[FILES[1], &people, FILES[2]]);
         assert_eq!(refusal["code"], code);
         assert_eq!(refusal["details"]["file"], json!("people.csv"));
     }
@@ -174,7 +176,7 @@ fn companion_files_may_have_another_delimiter_and_encoding() {
     let row = format!("jane1;Jane;Doe;;2002;supervisor;;{TEAM};Team Lead");
     let people = cli.file("people.csv", &format!("{}{row}\n", HEADER.replace(',', ";")));
     let with = |words: &[&str]| {
-        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let (features, channels) = (path(FILES[1]), path(FILES[2]));
         let files = ["import", &people, &features, &channels, "--dialect", "ocm", "--json"];
         cli.run(&[&files[..], words].concat()).expect_status(0).json()
     };
@@ -188,9 +190,9 @@ fn companion_files_may_have_another_delimiter_and_encoding() {
 #[test]
 fn rows_of_each_of_the_three_counts_are_listed() {
     let cli = Cli::with_company();
-    import(&cli, &THREE);
+    import(&cli, &FILES);
     let before = user(&cli, "johndoe22");
-    let row = import(&cli, &["hard.csv", THREE[1], THREE[2]]);
+    let row = import(&cli, &["hard.csv", FILES[1], FILES[2]]);
     let mut rows = 0;
     for outcome in ["duplicate", "created", "invalid"] {
         let words = ["imports", "rows", row["import"].as_str().unwrap(), "--outcome", outcome];
@@ -216,15 +218,15 @@ fn long_file_of_users_is_imported_at_any_position() {
     let people = cli.file("people.csv", &text);
     let preview = cli.run(&[
         "import",
-        &path(THREE[2]),
+        &path(FILES[2]),
         &people,
-        &path(THREE[1]),
+        &path(FILES[1]),
         "--dialect",
         "ocm",
         "--preview",
         "--json",
     ]);
-    let row = import(&cli, &[THREE[2], &people, THREE[1]]);
+    let row = import(&cli, &[FILES[2], &people, FILES[1]]);
     assert_eq!(
         (&row["created"], &row["invalid"], &row["total"]),
         (&json!(1_200), &json!(1), &json!(1_201))
@@ -237,8 +239,8 @@ fn long_file_of_users_is_imported_at_any_position() {
     assert_eq!(columns, ["Org Unit", "Supervisor", "PBX ID"]);
 }
 
-/// A23, OCM-08: A setting says whether a supervisor may be in the same file, and in which rows. It applies to
-/// files of several commits, and the preview shows it.
+/// A23, OCM-08: A setting says whether a supervisor may be in the same file, and in which rows. The setting also
+/// applies to files of several commits. The preview has the same counts as the import.
 #[test]
 fn setting_says_where_a_supervisor_may_be() {
     const AGENTS: u64 = 600;
@@ -258,10 +260,10 @@ fn setting_says_where_a_supervisor_may_be() {
         let setting = json!({"reference_resolution": setting}).to_string();
         cli.json(&["command", "SetCompanyConfig", &setting]);
         let people = cli.file("people.csv", &text);
-        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let (features, channels) = (path(FILES[1]), path(FILES[2]));
         let words = ["import", &features, &people, &channels, "--dialect", "ocm"];
         let preview = cli.run(&[&words[..], &["--preview", "--json"]].concat()).json();
-        let row = import(&cli, &[THREE[1], &people, THREE[2]]);
+        let row = import(&cli, &[FILES[1], &people, FILES[2]]);
         let invalid = 1 + 2 * AGENTS - created;
         assert_eq!(
             (&row["created"], &row["invalid"]),
@@ -280,7 +282,7 @@ fn setting_says_where_a_supervisor_may_be() {
 #[test]
 fn roles_are_assigned_and_removed_in_bulk() {
     let cli = Cli::with_company();
-    import(&cli, &THREE);
+    import(&cli, &FILES);
     let assign = |body: &Value| {
         let words = ["command", "AssignRoles", &body.to_string(), "--json"];
         let output = cli.run(&words);
@@ -320,7 +322,7 @@ fn profile_pictures_are_imported_after_the_users() {
     assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
     let files = std::fs::read_dir(cli.data().join("files")).unwrap().count();
     assert_eq!(files, 1, "pictures of unknown people are not kept, only their archive is");
-    import(&cli, &THREE);
+    import(&cli, &FILES);
     let output = cli.run(&["pictures", &archive]).expect_status(5);
     assert!(output.stdout.contains("2 inserted, 4 invalid"), "{}", output.stdout);
     let second = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
@@ -353,21 +355,21 @@ fn profile_pictures_are_imported_after_the_users() {
     let digest = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
     let bytes = std::fs::read(cli.data().join("files").join(digest)).unwrap();
     assert!(bytes.starts_with(b"\x89PNG"), "the picture is stored unchanged");
-    // `--match` accepts the attribute's name in the product. The archive may come from the standard input.
+    // `--match` accepts the product's name of the attribute. The archive may come from the standard input.
     let empty = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
     let piped = ["pictures", "-", "--match", "Agent ID", "--json"];
     let piped = cli.run_with_input(&piped, &empty).expect_status(0).json();
     assert_eq!((&piped["file_name"], &piped["total"]), (&json!("stdin.zip"), &json!(0)));
-    let refusal = cli.refused(&["pictures", &path(THREE[0])]);
+    let refusal = cli.refused(&["pictures", &path(FILES[0])]);
     assert_eq!(refusal["code"], "import.unsupported_file_type");
     let history = cli.rows(&["history", "user:johndoe22"]);
     let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
     assert_eq!(pictures, 2);
 }
 
-/// A list of refused pictures that is cut says so, with the command that shows the others.
+/// A shortened list of refused pictures shows how many are missing, and the command that lists them.
 #[test]
-fn cut_list_of_pictures_names_the_rest() {
+fn shortened_list_of_pictures_names_the_command_for_all() {
     let cli = Cli::with_company();
     let names: Vec<String> = (1..=12).map(|n| format!("unknown{n}.png")).collect();
     names.iter().for_each(|name| drop(cli.file(name, "no picture")));
@@ -378,7 +380,8 @@ fn cut_list_of_pictures_names_the_rest() {
     assert!(output.contains("… and 2 more: boarding pictures --rows "), "{output}");
 }
 
-/// A41: A leaver releases the PBX ID. Restoring the leaver is refused while another person has it, and names her.
+/// A41: An archived person, the leaver, releases the PBX ID. While another person has this ID, restoring the leaver is
+/// refused. The refusal names the other person.
 #[test]
 fn leaver_releases_the_pbx_id_until_restored() {
     let (cli, [features, channels]) = dealing_floor();
@@ -398,7 +401,7 @@ fn leaver_releases_the_pbx_id_until_restored() {
     assert_eq!(cli.refused(&["users", "restore", "newbie1"])["details"]["holder"], "leaver1");
 }
 
-/// A company with a department and a team, and the two files that go with every file of people.
+/// A company with a department and a team, and the two companion files of every import.
 fn dealing_floor() -> (Cli, [String; 2]) {
     let cli = Cli::with_company_of("company/field.json");
     cli.run(&["org-units", "define", "Desk", "--level", "department"]).expect_status(0);
@@ -409,7 +412,7 @@ fn dealing_floor() -> (Cli, [String; 2]) {
     (cli, others)
 }
 
-/// OCM-08: With two passes no person is created under a supervisor whose own row, a later one, fails.
+/// OCM-08: With two passes, no person is created under a supervisor whose row fails, even if that row is later.
 #[test]
 fn person_is_not_created_under_a_supervisor_whose_row_fails() {
     let (cli, [features, channels]) = dealing_floor();
@@ -425,9 +428,9 @@ fn person_is_not_created_under_a_supervisor_whose_row_fails() {
     assert_eq!(rows[0]["problems"][0]["code"], "reference.supervisor_not_found");
 }
 
-/// P23: The undo of a file names the people that it leaves without a supervisor, before and after.
+/// P23: The preview and the result of an undo name the people who are left without a supervisor.
 #[test]
-fn undo_names_who_is_left_without_a_supervisor() {
+fn undo_names_people_left_without_a_supervisor() {
     let (cli, [features, channels]) = dealing_floor();
     let import = |name: &str, row: &str| {
         let people = cli.file(name, &format!("{HEADER}{row}\n"));
@@ -451,20 +454,20 @@ fn undo_names_who_is_left_without_a_supervisor() {
 #[test]
 fn crm_name_and_greeting_template_are_checked_once_defined() {
     let cli = Cli::with_company();
-    let names = ["crm_names", "[\"Salesforce\"]", "greeting_templates", "[\"Welcome Hanoi\"]"];
+    let settings = ["crm_names", "[\"Salesforce\"]", "greeting_templates", "[\"Welcome Hanoi\"]"];
     let people = |crm: &str, greeting: &str| {
         let header =
             HEADER.replace('\n', ",Access Role,CRM Name,Text Chat Greeting Template Name\n");
         let row = format!("boss,B,B,,9001,supervisor,,{TEAM},Team Lead,,{crm},{greeting}\n");
         let file = cli.file("people.csv", &(header + &row));
-        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let (features, channels) = (path(FILES[1]), path(FILES[2]));
         let words = ["import", &features, &file, &channels, "--dialect", "ocm", "--preview"];
         let preview = cli.run(&[&words[..], &["--json"]].concat()).json();
         let problems = preview["rows"][0]["problems"].as_array().unwrap().clone();
         problems.iter().map(|one| json!([one["column"], one["code"]])).collect::<Vec<_>>()
     };
     assert_eq!(people("Pipedrive", "Any"), Vec::<Value>::new());
-    cli.run(&[&["config", "set"][..], &names].concat()).expect_status(0);
+    cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);
     assert_eq!(people("Salesforce", "Welcome Hanoi"), Vec::<Value>::new());
     assert_eq!(people("", ""), Vec::<Value>::new());
     let crm = json!(["CRM Name", "reference.crm_name_not_found"]);

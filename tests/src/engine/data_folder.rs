@@ -41,7 +41,8 @@ async fn folder_of_a_newer_format_is_refused() {
     assert!(error.to_string().contains("use a newer program"), "{error}");
 }
 
-fn last_segment(harness: &EngineHarness) -> std::path::PathBuf {
+/// The largest file of the log: its only segment.
+fn log_segment(harness: &EngineHarness) -> std::path::PathBuf {
     files_under(&harness.data().join("log"))
         .into_iter()
         .max_by_key(|path| fs::metadata(path).unwrap().len())
@@ -54,7 +55,7 @@ async fn interrupted_write_is_cut_off_and_reported() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     harness.crash().await;
-    let segment = last_segment(&harness);
+    let segment = log_segment(&harness);
     fs::OpenOptions::new().append(true).open(&segment).unwrap().write_all(&[1, 2, 3]).unwrap();
     harness.open().await;
     assert!(harness.engine().opening_report().torn_tail.is_some());
@@ -65,18 +66,18 @@ async fn interrupted_write_is_cut_off_and_reported() {
 
 /// Read models with a later position than the log show that the log has lost its end.
 #[tokio::test]
-async fn rows_ahead_of_the_log_are_refused() {
+async fn read_models_ahead_of_the_log_are_refused() {
     let mut harness = EngineHarness::acme(None).await;
     let short = harness.json("users", json!({})).await["position"].clone();
     harness.close().await;
     let (log, kept) = (harness.data().join("log"), harness.folder.path().join("kept"));
-    copy(&log, &kept);
+    copy_folder(&log, &kept);
     harness.open().await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let long = harness.json("users", json!({})).await["position"].clone();
     harness.close().await;
     fs::remove_dir_all(&log).unwrap();
-    copy(&kept, &log);
+    copy_folder(&kept, &log);
     let error = Engine::open(harness.options()).unwrap_err();
     assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
     assert!(error.is_damage());
@@ -87,7 +88,7 @@ async fn rows_ahead_of_the_log_are_refused() {
     );
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     for path in files_under(from) {
         let target = to.join(path.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! How long an invitation link works, and who says why it ended.
+//! How long an invitation link works, and which answers say why the link ended.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn invite_ann(harness: &EngineHarness) {
     harness.settle().await;
 }
 
-/// Invites Ann again by a transport that answers every mail so, and returns the token of the mail.
+/// Invites Ann again through a transport that gives this answer to every mail. Returns the token of the new link.
 async fn invite_again(harness: &mut EngineHarness, answer: TransportAnswer) -> String {
     let transport = HeldTransport::answering(false, answer);
     transport.release_all();
@@ -39,7 +39,8 @@ async fn follow(harness: &EngineHarness, token: &str) -> boarding_commands::enve
     harness.submit("LinkCompleted", json!({"token": token})).await
 }
 
-async fn shown(harness: &EngineHarness) -> Value {
+/// The generation, state and code of Ann's invitation.
+async fn shown_invitation(harness: &EngineHarness) -> Value {
     let row = harness.rows("invitations", json!({"user": "ann"})).await.remove(0);
     json!([row["generation"], row["state"], row["code"]])
 }
@@ -50,11 +51,11 @@ async fn failed_mail_leaves_the_older_link_alive() {
     let (mut harness, first) = invited().await;
     let refusal = TransportAnswer::Outcome(MailOutcome::failed(Code::DeliveryRefused));
     invite_again(&mut harness, refusal).await;
-    assert_eq!(shown(&harness).await, json!([1, "sent", null]));
+    assert_eq!(shown_invitation(&harness).await, json!([1, "sent", null]));
     assert_eq!(harness.rows("phone_list", json!({})).await[0]["channels"]["whatsapp"], "invited");
     let third = invite_again(&mut harness, TransportAnswer::SENT).await;
     refused(&follow(&harness, &first).await, Code::InvitationSuperseded);
-    assert_eq!(shown(&harness).await, json!([3, "sent", null]));
+    assert_eq!(shown_invitation(&harness).await, json!([3, "sent", null]));
     ok(&follow(&harness, &third).await);
 }
 
@@ -72,9 +73,10 @@ async fn uncertain_mail_leaves_both_links_alive() {
     }
 }
 
-/// A37: whatever takes away what a link was sent on ends it. The answer, the person and the history say why.
+/// A37: a link ends when its person becomes inactive, or when its phone, address or channel changes. The answer, the
+/// person's row and the history say why.
 #[tokio::test]
-async fn link_ends_with_its_reason_and_says_why() {
+async fn link_ends_after_a_change_and_says_why() {
     let phone = "+84912345000";
     let update = |email: &str, phone: &str| {
         let row = format!("ann,Ann,Doe,{email},{phone},,\n");
@@ -99,13 +101,13 @@ async fn link_ends_with_its_reason_and_says_why() {
         ok(&harness.submit(command, body).await);
         harness.settle().await;
         refused(&follow(&harness, &token).await, code);
-        assert_eq!(shown(&harness).await, json!([1, "revoked", code]), "{command}");
+        assert_eq!(shown_invitation(&harness).await, json!([1, "revoked", code]), "{command}");
         let user = harness.row("user", json!({"user": "ann"})).await;
         assert_eq!(user["link_ends"]["whatsapp"], json!(code), "{command}");
         let history = harness.rows("history", json!({"entity": "user:ann"})).await;
         let ended = history.iter().find(|row| row["event"] == "InvitationEnded").unwrap();
         assert_eq!(ended["data"]["code"], json!(code), "{command}");
-        // What has ended stays so, also when its reason comes back.
+        // An ended link does not work again, even if the change is reversed.
         for again in [
             ("ReactivateUser", json!({"user": "ann"})),
             ("RestoreUser", json!({"user": "ann"})),

@@ -9,7 +9,7 @@ use super::{EngineHarness, ok, refused};
 /// The columns of the vendor's guide, in its order.
 const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,\
     monitor_sms,forwarding_number,restrict_incoming_social_messaging,Language";
-const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
+const NOT_ENOUGH_NUMBERS: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
 /// The body of an import of these rows.
 fn upload(rows: &[&str], organization: &str) -> Value {
@@ -66,7 +66,7 @@ async fn users_are_invited_only_while_numbers_are_free() {
     );
     let apac = utilisation(&harness, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(2), &json!(0)));
-    // A19: a pending invitation may be sent again also without free numbers.
+    // A19: a pending invitation may be sent again even if no number is free.
     let again = invite(&harness, &users).await;
     assert_eq!(
         again.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
@@ -87,13 +87,16 @@ async fn pending_invitations_move_only_with_enough_numbers() {
     let body = |count: usize| json!({"accounts": keys[..count], "dest": "APAC"});
     let before = harness.log_bytes();
     let denied = harness.row("can_move", body(3)).await;
-    assert_eq!((&denied["allowed"], &denied["message"]), (&json!(false), &json!(MESSAGE)));
+    assert_eq!(
+        (&denied["allowed"], &denied["message"]),
+        (&json!(false), &json!(NOT_ENOUGH_NUMBERS))
+    );
     assert_eq!(denied["code"], "number.insufficient_in_destination");
     let answer = harness.submit("MovePendingInvitations", body(3)).await;
     let details = refused(&answer, Code::NumberInsufficientInDestination);
     assert_eq!(details, json!({"needed": 3, "available": 2}));
     let Answer::Refused { message, .. } = answer else { panic!() };
-    assert_eq!((message.as_str(), harness.log_bytes()), (MESSAGE, before));
+    assert_eq!((message.as_str(), harness.log_bytes()), (NOT_ENOUGH_NUMBERS, before));
     let allowed = harness.row("can_move", body(2)).await;
     assert_eq!((&allowed["allowed"], &allowed["message"]), (&json!(true), &Value::Null));
     let moved = ok(&harness.submit("MovePendingInvitations", body(2)).await);
@@ -171,9 +174,9 @@ async fn plan_is_refused_for_another_organization_or_group() {
     let many: Vec<_> =
         (0..=1000).map(|n| format!(",,u{n}@meridian.example,No,,off,off,,,")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
-    for extra in [("mode", "preview"), ("on_error", "reject_file")] {
+    for (field, value) in [("mode", "preview"), ("on_error", "reject_file")] {
         let mut body = upload(&many, "EMEA");
-        body[extra.0] = json!(extra.1);
+        body[field] = json!(value);
         let why = refused(&harness.submit("ImportFile", body).await, Code::ImportTooManyRows);
         assert_eq!(why, json!({"limit": 1000, "actual": 1001}));
     }
@@ -236,7 +239,7 @@ async fn template_depends_on_the_company_settings() {
     );
 }
 
-/// P16: invitations that need the last number change the result of the file, so the plan is refused.
+/// P16: a plan is refused after its result has changed, because invitations need the last number.
 #[tokio::test]
 async fn plan_is_refused_after_invitations_took_the_last_number() {
     let harness = EngineHarness::meridian().await;
@@ -259,9 +262,9 @@ async fn plan_is_refused_after_invitations_took_the_last_number() {
     assert_eq!(details["counts"]["invalid"], 1);
 }
 
-/// A43: a reminder of an account that is not activated yet speaks of the activation, in the person's language.
+/// A43: before the activation of an account, its reminder asks to activate it, in the person's language.
 #[tokio::test]
-async fn reminder_of_an_account_speaks_of_activation() {
+async fn reminder_asks_to_activate_the_account() {
     let harness = EngineHarness::meridian().await;
     let on = json!({"reminder_after_days": 1, "invitation_ttl_hours.whatsapp": 72});
     ok(&harness.submit("SetCompanyConfig", on).await);
@@ -285,9 +288,9 @@ async fn reminder_of_an_account_speaks_of_activation() {
     assert!(!mails.concat().contains("WhatsApp"));
 }
 
-/// A35: a resend and a run of accounts have at most a thousand people, however many files the accounts came in.
+/// A35: a resend or a run of accounts has at most 1,000 people, also if several files created the accounts.
 #[tokio::test]
-async fn run_of_accounts_is_bounded_by_a_thousand() {
+async fn run_of_accounts_has_at_most_1000_people() {
     let harness = EngineHarness::meridian().await;
     let keys: Vec<_> = (0..=1_000).map(|n| format!("u{n}@meridian.example")).collect();
     let rows: Vec<_> = keys.iter().map(|key| format!(",,{key},No,,off,off,,,")).collect();
@@ -316,8 +319,8 @@ async fn run_of_accounts_is_bounded_by_a_thousand() {
     assert_eq!(shown["recipient_count"], 1_000);
 }
 
-/// ML-01, ML-10: the privilege "Accounts" alone is enough to invite named accounts, from the preview to the mail. It is
-/// not enough for other people, also among accounts.
+/// ML-01, ML-10: an actor with only the privilege "Accounts" can preview and send invitations of named accounts. Other
+/// people cannot be invited so, even together with accounts.
 #[tokio::test]
 async fn accounts_privilege_is_enough_to_invite_named_accounts() {
     let harness = EngineHarness::meridian().await;

@@ -54,7 +54,7 @@ fn people_file(name: &str) -> Value {
     import_body("people.csv", &people_rows(&[name]))
 }
 
-/// Root becomes the administrator, if she is not yet, and grants a permission.
+/// Makes `root` an administrator, then grants the permission as `root`.
 async fn grant_as_root(harness: &EngineHarness, actor: &str, permission: &str) {
     for (actor, permission) in [("root", "administer"), (actor, permission)] {
         let body = json!({"actor": actor, "permissions": [permission]});
@@ -119,7 +119,7 @@ async fn permissions_apply_from_the_first_grant_on() {
     ok(&harness.submit_as("only-bulk_import_users", "ImportFile", people_file("bob")).await);
 }
 
-/// LX-01, LX-02, LX-03: people, phones and settings are shown to actors with a permission only.
+/// LX-01, LX-02, LX-03: after the first grant, only actors with some permission see people, phones and settings.
 #[tokio::test]
 async fn people_and_settings_need_a_permission_once_granted() {
     let harness = EngineHarness::acme(None).await;
@@ -157,7 +157,7 @@ async fn file_without_import_permission_is_not_stored() {
     assert_eq!(std::fs::read_dir(harness.data().join("files")).unwrap().count(), 0);
 }
 
-/// A repeat gets the first answer, although the actor has lost the permission since.
+/// A repeated command gets the first answer, even if the actor has lost the permission since.
 #[tokio::test]
 async fn repeat_is_answered_after_the_permission_is_lost() {
     let harness = EngineHarness::acme(None).await;
@@ -176,10 +176,10 @@ async fn repeat_is_answered_after_the_permission_is_lost() {
     );
 }
 
-/// A41: Who takes the value of another person learns who has it, because she may see that person. Without a permission
-/// nothing is said.
+/// A41: an answer about a value that another person has names this person. The actor has a permission to see people.
+/// An actor without a permission learns nothing.
 #[tokio::test]
-async fn holder_is_named_only_to_those_who_may_see_her() {
+async fn holder_of_a_value_is_named_only_to_permitted_actors() {
     let harness = EngineHarness::acme(None).await;
     let phone = "+84912345000";
     for (name, body) in [
@@ -200,11 +200,14 @@ async fn holder_is_named_only_to_those_who_may_see_her() {
     for (name, body, permission) in commands {
         let actor = format!("with {permission}");
         grant_as_root(&harness, &actor, permission).await;
-        let said = json!(harness.submit_as(&actor, name, body.clone()).await).to_string();
-        assert!(said.contains("zoe"), "{name}: {said}");
+        let answer = json!(harness.submit_as(&actor, name, body.clone()).await).to_string();
+        assert!(answer.contains("zoe"), "{name}: {answer}");
         assert_eq!(denied(&harness, &actor, "user", json!({"user": "zoe"})).await, None);
-        let said = json!(harness.submit_as("guest", name, body).await).to_string();
-        assert!(said.contains("permission_denied") && !said.contains("zoe"), "{name}: {said}");
+        let answer = json!(harness.submit_as("guest", name, body).await).to_string();
+        assert!(
+            answer.contains("permission_denied") && !answer.contains("zoe"),
+            "{name}: {answer}"
+        );
         assert!(denied(&harness, "guest", "user", json!({"user": "zoe"})).await.is_some());
     }
     let rows = "dee,A,B,dee@people.example,+84912345000,,\n";

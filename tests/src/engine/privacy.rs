@@ -1,4 +1,4 @@
-//! P31: logs, refusals and `Debug` texts contain no phone, address, token or file content.
+//! P31: log lines of the program, refusals and `Debug` texts contain no phone, address, token or file content.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use super::held_transport::HeldTransport;
 use super::{EngineHarness, import_body, ok};
 use crate::support::mail_text::link_token;
 
-/// A buffer for the log.
+/// A buffer for the log lines of the program.
 #[derive(Clone, Default)]
 struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
@@ -35,7 +35,7 @@ impl<'a> MakeWriter<'a> for LogBuffer {
     }
 }
 
-/// Parts of the personal data in this test. User names are not secret.
+/// Parts of the personal data in this test. The user names of this test's product are not secret.
 const SECRETS: [&str; 5] = ["912345678", "912345679", "Geheimrat", "people.example", "SECRETNOTE"];
 
 #[track_caller]

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
 use crate::support::random::SeededRandom;
 
-/// A query for an accepted position waits for it. A query for a later position fails with `not_yet_visible`.
+/// A query with the position of an accepted command waits until the rows have reached this position. A query with a
+/// later position fails with `not_yet_visible`.
 #[tokio::test]
 async fn query_waits_for_min_position_or_fails() {
     let harness = EngineHarness::acme(None).await;
@@ -64,7 +65,7 @@ async fn answers(harness: &EngineHarness, as_of: Value) -> Vec<Value> {
     answers
 }
 
-/// `as_of` with a position or a time gives the same rows as the query gave then.
+/// A query with `as_of` returns the rows of that time: the same as the query returned then.
 #[tokio::test]
 async fn as_of_gives_the_rows_of_that_position_or_time() {
     let harness = EngineHarness::acme(None).await;
@@ -133,7 +134,7 @@ async fn csv_contains_the_rows_of_all_pages() {
     assert_eq!(text.lines().count(), 1201);
 }
 
-/// The history of an entity contains all of its events and no others.
+/// The history of an entity contains all its events, in order, and no others. The size of the pages does not matter.
 #[tokio::test]
 async fn history_of_an_entity_is_paged_in_order() {
     let harness = EngineHarness::acme(None).await;
@@ -199,7 +200,7 @@ async fn failed_rows_are_imported_after_correction() {
         matches!(&none, QueryFailure::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
-    // Unknown and invalid parameters are refused, also by queries with an answer of their own kind.
+    // Unknown and invalid parameters are refused, also by queries that the engine answers without read models.
     for (query, params, parameter) in [
         ("failed_rows", json!({"import": import, "nope": 1}), "nope"),
         ("failed_rows", json!({"import": import, "limit": 0}), "limit"),
@@ -219,7 +220,7 @@ async fn failed_rows_are_imported_after_correction() {
     }
 }
 
-/// LX-08: the template can be imported. A file with the name of another type is refused.
+/// LX-08: the template can be imported. A file whose name ends with another type, such as `.xlsx`, is refused.
 #[tokio::test]
 async fn template_can_be_imported() {
     let harness = EngineHarness::acme(None).await;
@@ -242,7 +243,7 @@ async fn template_can_be_imported() {
     );
 }
 
-/// P25, N65: in the formats `csv` and `spreadsheet`.
+/// P25, N65: an import of exported users changes none of them, in the formats `csv` and `spreadsheet`.
 #[tokio::test]
 async fn exported_users_are_unchanged_by_their_import() {
     let harness = EngineHarness::acme(None).await;
@@ -268,7 +269,8 @@ async fn exported_users_are_unchanged_by_their_import() {
     }
 }
 
-/// P25: Names of roles and org units, and names of people, with any separator or quote come back unchanged.
+/// P25: names with any separator or quote are unchanged after export and import. This is true for roles, org units and
+/// people.
 #[tokio::test]
 async fn exported_names_of_any_spelling_are_imported_unchanged() {
     const MARKS: [&str; 16] = [
@@ -278,7 +280,7 @@ async fn exported_names_of_any_spelling_are_imported_unchanged() {
     let mut rng = SeededRandom::new(11);
     let mut name = move |n: usize| {
         let marks: String = (0..=rng.below(5)).map(|_| rng.pick(&MARKS)).collect();
-        // A name has no blanks around it.
+        // Trims the name, because names have no blanks at their ends.
         let name = format!("{}{n}{}", marks.trim(), rng.pick(&MARKS));
         name.trim().to_owned()
     };

@@ -14,14 +14,14 @@ async fn harness() -> EngineHarness {
     harness
 }
 
-/// Rows of new users with these org units, numbered from 1.
+/// Rows of new users `u1`, `u2` and so on. Each has the org unit that `unit_of` returns for its number.
 fn rows(count: usize, unit_of: impl Fn(usize) -> &'static str) -> String {
     let row = |n: usize| format!("u{n},F,L,u{n}@people.example,,{},\n", unit_of(n));
     (1..=count).map(row).collect()
 }
 
-/// An import of these rows with `on_error: reject_file`.
-fn rejecting(rows: &str) -> Value {
+/// The body of an import of these rows with `on_error: reject_file`.
+fn reject_file_body(rows: &str) -> Value {
     let mut body = import_body("people.csv", rows);
     body["on_error"] = json!("reject_file");
     body
@@ -33,26 +33,28 @@ async fn long_file_with_one_invalid_row_is_refused() {
     let harness = harness().await;
     let text = rows(MANY, |n| if n == MANY { "Nowhere" } else { "" });
     let before = harness.log_bytes();
-    let details =
-        refused(&harness.submit("ImportFile", rejecting(&text)).await, Code::ImportInvalidRows);
+    let details = refused(
+        &harness.submit("ImportFile", reject_file_body(&text)).await,
+        Code::ImportInvalidRows,
+    );
     let problem = json!({"row": MANY, "line": MANY + 1, "column": "org_unit",
         "code": "reference.org_unit_not_found"});
     assert_eq!(details, json!({"invalid": 1, "total": MANY, "problems": [problem]}));
     assert!(harness.log_bytes() == before, "a refused file changed the log");
 
     ok(&harness.submit("DefineOrgUnit", json!({"org_unit": "Nowhere"})).await);
-    let import = ok(&harness.submit("ImportFile", rejecting(&text)).await)["import"].clone();
+    let import = ok(&harness.submit("ImportFile", reject_file_body(&text)).await)["import"].clone();
     harness.settle().await;
     let row = harness.row("import", json!({"import": import})).await;
     assert_eq!((&row["state"], &row["created"]), (&json!("completed"), &json!(MANY)));
 }
 
-/// P11, P16: the preview is refused too, and a plan hash from another preview does not help.
+/// P11, P16: the import and its preview are refused, also with the plan hash of a preview with `on_error: continue`.
 #[tokio::test]
 async fn preview_of_an_invalid_file_is_refused() {
     let harness = harness().await;
     let text = rows(3, |n| if n == 2 { "Nowhere" } else { "" });
-    let mut body = rejecting(&text);
+    let mut body = reject_file_body(&text);
     let code = Code::ImportInvalidRows;
     refused(&harness.submit("ImportFile", body.clone()).await, code);
     body["mode"] = json!("preview");
@@ -66,11 +68,11 @@ async fn preview_of_an_invalid_file_is_refused() {
     assert!(harness.rows("users", json!({})).await.is_empty());
 }
 
-/// N34, N35: an unknown column is an error with `reject_file` only.
+/// N34, N35: an unknown column is an error only with `reject_file`.
 #[tokio::test]
 async fn file_with_unknown_column_is_refused() {
     let harness = harness().await;
-    let mut body = rejecting("");
+    let mut body = reject_file_body("");
     body["files"][0]["text"] = json!("username,shoe size\nann,9\n");
     let details =
         refused(&harness.submit("ImportFile", body.clone()).await, Code::CsvUnknownColumn);
@@ -79,12 +81,12 @@ async fn file_with_unknown_column_is_refused() {
     assert_eq!(ok(&harness.submit("ImportFile", body).await)["created"], 1);
 }
 
-/// P10: skipped and duplicate rows do not make the file invalid. A repeat gets the first answer.
+/// P10: skipped and duplicate rows do not make the file invalid. A repeated command gets the first answer.
 #[tokio::test]
 async fn skipped_and_duplicate_rows_do_not_refuse_the_file() {
     let harness = harness().await;
     ok(&harness.submit("AddUser", json!({"user": "u1"})).await);
-    let body = rejecting(&(rows(2, |_| "") + "u2,,,,,,\n"));
+    let body = reject_file_body(&(rows(2, |_| "") + "u2,,,,,,\n"));
     let command = harness.engine().clock().id();
     let first = ok(&harness.submit_with_id("acme", command, "ImportFile", body.clone()).await);
     let counts = ["created", "skipped", "duplicate"].map(|name| first[name].clone());

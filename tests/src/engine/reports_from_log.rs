@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use boarding_core::queries::QueryAnswer as Found;
+use boarding_core::queries::QueryAnswer;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::csv_export::CsvFormat;
@@ -27,7 +27,7 @@ struct RecordedAnswer {
 struct RecordedAnswers(Vec<RecordedAnswer>);
 
 impl RecordedAnswers {
-    /// Queries until the position does not change during the query, so that the answer belongs to the position.
+    /// Repeats the query until the position is the same before and after it. Then the answer belongs to this position.
     async fn record(
         &mut self,
         harness: &EngineHarness,
@@ -37,15 +37,15 @@ impl RecordedAnswers {
         let (position, bytes) = loop {
             let before = position_of(harness).await;
             let bytes = match harness.query(query, params.clone()).await {
-                Ok(Found::Json(answer)) => bytes_of(&answer),
-                Ok(Found::Csv(bytes)) => bytes,
+                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer),
+                Ok(QueryAnswer::Csv(bytes)) => bytes,
                 other => panic!("{query}: {other:?}"),
             };
             if position_of(harness).await == before {
                 break (before, bytes);
             }
         };
-        // Each recorded answer is replayed twice; a second one of the same position would prove nothing new.
+        // `check` compares each recorded answer twice. A second answer of the same position would prove nothing new.
         let same = |old: &RecordedAnswer| {
             old.position == position && old.query == query && old.params == params
         };
@@ -87,7 +87,8 @@ impl RecordedAnswers {
         }
     }
 
-    /// Compares each answer with the query as of its position, before and after a rebuild, and with a replay.
+    /// Compares each answer with the same query as of its position, and with a replay of the log. `failed_rows` is
+    /// compared before and after a rebuild instead.
     async fn check(self, mut harness: EngineHarness) {
         self.check_as_of(&harness, |_| true).await;
         harness.close().await;
@@ -103,8 +104,8 @@ impl RecordedAnswers {
             let mut params = recorded.params.clone();
             params["as_of"] = json!(recorded.position);
             let bytes = match harness.query(recorded.query, params).await {
-                Ok(Found::Json(answer)) => bytes_of(&answer),
-                Ok(Found::Csv(bytes)) => bytes,
+                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer),
+                Ok(QueryAnswer::Csv(bytes)) => bytes,
                 other => panic!("{}: {other:?}", recorded.query),
             };
             recorded.assert_equals(&bytes, "as of its position");
@@ -201,7 +202,7 @@ async fn import_and_record(
     import
 }
 
-/// Changes users of the import, imports another file and undoes the import.
+/// Changes users of the import, imports another file, and undoes the first import.
 async fn change_afterwards(harness: &EngineHarness, generator: &FileGenerator, import: &Value) {
     let rows = harness.rows("import_rows", json!({"import": import, "outcome": "created"})).await;
     for (row, n) in rows.iter().zip(0..12) {
@@ -220,7 +221,8 @@ async fn change_afterwards(harness: &EngineHarness, generator: &FileGenerator, i
     harness.settle().await;
 }
 
-/// LX-11, LX-21, LX-22: the counts of an import, the summary of a run and its integration log, during and after.
+/// LX-11, LX-21, LX-22: the counts of an import, the summary of a run and its integration log. They are compared while
+/// the import and the run are active, and after their ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leapxpert_counters_are_recalculated_from_the_log() {
     let transport = HeldTransport::new(true);
@@ -236,7 +238,7 @@ async fn leapxpert_counters_are_recalculated_from_the_log() {
     let run = ok(&harness.submit("StartBulkIntegration", body).await)["run"].clone();
     let second = ok(&harness.submit("StartBulkIntegration", waiting).await)["run"].clone();
     for turn in 0..2 {
-        // A batch has two recipients, and fewer mails if one of them cannot be invited.
+        // A batch has two recipients. It has fewer mails if a recipient cannot be invited.
         transport.wait_for_mails(4 * turn + 1).await;
         answers.record_run(&harness, &run).await;
         transport.release(4);
@@ -253,7 +255,7 @@ async fn leapxpert_counters_are_recalculated_from_the_log() {
     answers.check(harness).await;
 }
 
-/// OC-08 … OC-14, OC-12: the counts of an import, and the run of the created users.
+/// OC-08, OC-12, OC-14: the counts of an import, and the run of the created users.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn office_chat_counters_are_recalculated_from_the_log() {
     let transport = HeldTransport::new(true);
@@ -282,7 +284,7 @@ async fn office_chat_counters_are_recalculated_from_the_log() {
     answers.check(harness).await;
 }
 
-/// ML-12, ML-13: the Batch Operation Report is the same to the byte, and every batch has a record.
+/// ML-12, ML-13: the Batch Operation Report is byte for byte the same, and every batch has a record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batch_operation_reports_are_recalculated_from_the_log() {
     let generator = generators::for_dialect("multiline");

@@ -16,7 +16,7 @@ async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
     ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].as_u64().unwrap())
 }
 
-/// A run of ten users whose engine crashed with mails in flight, restarted and finished the run.
+/// An engine that crashed with four mails of a run of ten users in flight. The restarted engine has finished the run.
 async fn crashed_with_mails_in_flight(
     deduplicates: bool,
 ) -> (Arc<HeldTransport>, EngineHarness, String) {
@@ -57,7 +57,7 @@ async fn crash_with_deduplicating_transport_changes_no_outcome() {
     }
 }
 
-/// P27.
+/// P27: each recipient of a long run has one mail, although the engine crashed three times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outbox_has_one_mail_per_recipient_after_crashes() {
     let mut harness = EngineHarness::acme(None).await;
@@ -72,7 +72,7 @@ async fn outbox_has_one_mail_per_recipient_after_crashes() {
     assert_eq!(harness.outbox().len(), 1500);
 }
 
-/// P7: a run keeps its transport. With `adopt_runs` another transport continues it without second mails.
+/// P7: a run keeps its transport. With `adopt_runs` another transport continues the run without second mails.
 #[tokio::test]
 async fn run_waits_for_the_transport_it_was_started_with() {
     let transport = HeldTransport::new(true);
@@ -119,8 +119,8 @@ async fn open_claim_is_checked_again_before_its_repeat() {
     assert_eq!(transport.mails().len(), 3, "not exactly one mail was sent again");
 }
 
-/// An engine that crashed when the outbox had the mails of user0, user2 and user4, and not those of three others.
-/// Then user0 and user1 were archived, and the deadline of all claims has passed.
+/// An engine that crashed during a run of six users. The outbox has the mails of user0, user2 and user4 only. Before
+/// the crash user0 and user1 were archived. The deadline of all claims has passed.
 async fn crashed_outbox() -> (EngineHarness, String) {
     let mut harness = EngineHarness::acme(None).await;
     harness.crash().await;
@@ -139,10 +139,10 @@ async fn crashed_outbox() -> (EngineHarness, String) {
     (harness, run)
 }
 
-/// P7, P27: after a crash the outbox says which mails it has. No mail is uncertain, even after the deadline of the claims
-/// and after the person was archived, and no person gets a second mail.
+/// P7, P27: after a crash the outbox knows which mails it has. No mail is uncertain, even if its person is archived or
+/// the deadline of its claim has passed. No person gets a second mail.
 #[tokio::test]
-async fn outbox_says_which_mails_were_sent() {
+async fn outbox_knows_which_mails_were_sent() {
     let (mut harness, run) = crashed_outbox().await;
     harness.transport = None;
     harness.open().await;
@@ -172,10 +172,11 @@ async fn adopted_run_knows_the_mails_of_its_outbox() {
     assert_eq!(harness.outbox().len(), 3);
 }
 
-/// P7: another outbox does not know which mails were sent. Those stay uncertain.
+/// P7: another outbox does not know which mails were sent. All of them become uncertain.
 #[tokio::test]
 async fn other_outbox_sends_no_mail_again() {
     let (mut harness, run) = crashed_outbox().await;
+    // A folder without its id counts as another outbox.
     std::fs::remove_file(harness.data().join("outbox/.id")).unwrap();
     harness.transport = None;
     harness.open().await;
@@ -231,10 +232,10 @@ async fn large_import_continues_after_crashes() {
     assert_eq!(numbers, (1..=3000).collect::<Vec<_>>());
 }
 
-/// Fault 11: after a restart no query shows the past as the present. It waits until the rows have reached the end that the
-/// log had, or says how far they are.
+/// After a restart no query shows old rows. A query waits until the rows have reached the end that the log had at the
+/// start. If the rows need too long, the query fails and says how far they are.
 #[tokio::test]
-async fn query_after_a_restart_shows_no_past() {
+async fn query_after_a_restart_shows_no_old_rows() {
     const PEOPLE: usize = 3_000;
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": PEOPLE})).await);
@@ -244,14 +245,14 @@ async fn query_after_a_restart_shows_no_past() {
     std::fs::remove_dir_all(harness.data().join("derived")).unwrap();
     let engine = harness.try_open().await.unwrap();
     let (acme, actor) = (company_id("acme"), "admin".to_owned());
-    let asker = QueryCaller { actor, authenticated: None, authority: Authority::All };
-    let query = |name, params| engine.query(&acme, name, object(params), &asker);
+    let caller = QueryCaller { actor, authenticated: None, authority: Authority::All };
+    let query = |name, params| engine.query(&acme, name, object(params), &caller);
     let import = json!({"import": import["import"]});
     let last = json!({"user": format!("user{}", PEOPLE - 1)});
-    let mut behind = 0;
+    let mut refusals = 0;
     loop {
         let answers = [query("import", import.clone()).await, query("user", last.clone()).await];
-        let waits = answers.iter().any(Result::is_err);
+        let is_behind = answers.iter().any(Result::is_err);
         for answer in answers {
             match answer {
                 Ok(QueryAnswer::Json(answer)) => {
@@ -262,15 +263,15 @@ async fn query_after_a_restart_shows_no_past() {
                 }
                 Err(QueryFailure::Failed { code: Code::NotYetVisible, why }) => {
                     assert!(why.contains(&format!(" of {end}, ")) && why.contains(" %"), "{why}");
-                    behind += 1;
+                    refusals += 1;
                 }
                 other => panic!("{other:?}"),
             }
         }
-        if !waits {
+        if !is_behind {
             break;
         }
     }
-    println!("{behind} answers said how far the rows are");
+    println!("{refusals} answers said how far the rows are");
     engine.close().await;
 }

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::client::{File, JourneyClient, column, counts};
 use crate::support::mail_text::link_token;
 
-const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
+const NOT_ENOUGH_NUMBERS: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 const ANN: &str = "ann@meridian.example";
 const BOB: &str = "bob@meridian.example";
 const DEVICE: &str = "+84923448071";
 
-/// From "Before you Start" to the moving of pending invitations.
+/// All steps of the guide, from "Before you Start" to the largest file.
 pub(super) async fn journey(client: &JourneyClient) {
     client.run_fixture_commands("multiline.json").await;
     before_you_start(client).await;
@@ -39,13 +39,13 @@ async fn utilisation(client: &JourneyClient, organization: &str) -> Value {
     client.rows("number_utilisation", json!({"org_unit": organization})).await[0].clone()
 }
 
-/// ML-01 … ML-06.
+/// ML-01 … ML-06: what an administrator prepares before an import.
 async fn before_you_start(client: &JourneyClient) {
     // "An admin must have Accounts Privilege in their Role in the organization to do these instructions."
     if client.checks_permissions() {
         client.grant_all().await;
-        let may = json!({"actor": "kim", "permissions": ["bulk_import_users"]});
-        client.accepted("GrantPermissions", may).await;
+        let grant = json!({"actor": "kim", "permissions": ["bulk_import_users"]});
+        client.accepted("GrantPermissions", grant).await;
         let mut body = options_for("EMEA", "Traders");
         body["dialect"] = json!("multiline");
         body["files"] = json!([{"name": "accounts.csv", "text": "device\n"}]);
@@ -54,12 +54,12 @@ async fn before_you_start(client: &JourneyClient) {
         assert_eq!(denied["details"], json!({"permission": "accounts"}));
     }
     // "If you would like to customize the email invitation, you should do this prior to inviting users."
-    let own = json!({"kind": "channel_invitation", "language": "en", "subject": "MultiLine at Meridian",
+    let wording = json!({"kind": "channel_invitation", "language": "en", "subject": "MultiLine at Meridian",
         "text": "{{ full_name }}: {{ masked_phone }} {{ link_url }}", "html": "{{ link_button }} {{ link_url }}"});
-    let mut without_link = own.clone();
+    let mut without_link = wording.clone();
     without_link["text"] = json!("Welcome!");
     client.refused("SetTemplate", without_link, "template.missing_required_variable").await;
-    client.accepted("SetTemplate", own).await;
+    client.accepted("SetTemplate", wording).await;
     // "If your users need custom permissions, you should create those prior to this step."
     let group = json!({"permission_group": "Brokers", "permissions": ["voice"]});
     client.accepted("DefinePermissionGroup", group.clone()).await;
@@ -71,7 +71,7 @@ async fn before_you_start(client: &JourneyClient) {
     assert_eq!(counts(&emea, ["total", "available", "reserved", "spare"]), [10, 9, 1, 10]);
 }
 
-/// ML-07, ML-08: "download the .CSV template from the instructions"; its header.
+/// ML-07, ML-08: "download the .CSV template from the instructions". Returns the header of the template.
 async fn template(client: &JourneyClient) -> String {
     let template = client.row("template", json!({"dialect": "multiline"})).await;
     let text = template["text"].as_str().unwrap();
@@ -187,9 +187,9 @@ async fn resend_invitation(client: &JourneyClient) {
     ];
     assert_eq!(outcomes, expected);
     client.wait_for_mail(BOB, "Subject: MultiLine at Meridian").await;
-    // Ann's mail is in German and contains the number of her account.
+    // Ann's mail shows the last digits of the number of her account.
     client.wait_for_mail(ANN, "********001").await;
-    // A pending invitation is sent again also without available numbers.
+    // A pending invitation can be sent again.
     assert_eq!(resend(client, &[BOB]).await, [json!([BOB, "success", null])]);
     assert_eq!(client.mails_to(BOB).len(), 2);
 }
@@ -247,10 +247,13 @@ async fn moving(client: &JourneyClient, header: &str) {
     let to = |dest: &str| json!({"accounts": accounts, "dest": dest});
     // "the Move button gets disabled. … an error message … appears on mouse hover"
     let denied = client.row("can_move", to("APAC")).await;
-    assert_eq!((&denied["allowed"], &denied["message"]), (&json!(false), &json!(MESSAGE)));
+    assert_eq!(
+        (&denied["allowed"], &denied["message"]),
+        (&json!(false), &json!(NOT_ENOUGH_NUMBERS))
+    );
     let code = "number.insufficient_in_destination";
     let refused = client.refused("MovePendingInvitations", to("APAC"), code).await;
-    assert_eq!(refused["message"], MESSAGE);
+    assert_eq!(refused["message"], NOT_ENOUGH_NUMBERS);
     assert_eq!(refused["details"], json!({"needed": 2, "available": 0}));
     let org_unit = async || {
         client.row("user", json!({"user": "q0@meridian.example"})).await["org_unit"].clone()
@@ -280,7 +283,7 @@ async fn up_to_1000_accounts(client: &JourneyClient) {
     let entity = format!("import:{}", import["import"].as_str().unwrap());
     let first = client.query("history", json!({"entity": entity, "limit": 1})).await;
     let accepted = first["rows"][0]["position"].as_u64().unwrap();
-    // The answer of a command: a query right after the import may name a position before its end.
+    // The answer of a command has a position after the import. A query right now may report an earlier position.
     let answer = client.submit("SetCompanyConfig", json!({"max_pending_runs": 9})).await;
     let end = answer["position"].as_u64().unwrap();
     // "Progress on the import will be displayed in a window": the progress at five positions.

@@ -8,7 +8,7 @@ use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::own_message_id;
 use boarding_commands::decide::{
     ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
-    ReportRecipients, Tick, UndoRows, next_turn,
+    ReportRecipients, Tick, UndoRows, next_tick_at,
 };
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{Code, CommandId, ImportId, Personal, Time};
@@ -277,7 +277,7 @@ impl SimulatedCompany {
     fn next_due_time(&self, now: Time) -> Time {
         let run = self.state.lock.holder().and_then(|holder| self.state.runs.get(&holder.run));
         let retry = run.and_then(|run| run.deferred.values().min().copied());
-        let next = [retry, next_turn(&self.state)].into_iter().flatten().min();
+        let next = [retry, next_tick_at(&self.state)].into_iter().flatten().min();
         next.map_or(now, |next| next.max(now))
     }
 }

@@ -1,8 +1,8 @@
-//! Arrows between modules: one way inside each folder, as its table in `layers.toml` says.
+//! Modules of one folder use each other one way only, as the crate's `layers.toml` says.
 //!
-//! A module uses another where its product code names a path into it. Seen from a folder, `foo.rs` and all of
-//! `foo/` are one module. Inside `foo/`, the file `foo.rs` is the module `self`: `mod x;` and `pub use x::Y`
-//! are no arrows of it, and `super::Y` means the module that defines `Y`.
+//! A module uses another module if its product code names a path into the other one. For the folder around them,
+//! `foo.rs` and all files of `foo/` are one module. Inside `foo/`, the file `foo.rs` is the module `self`. Its lines
+//! `mod x;` and `pub use x::Y` are no uses. The path `super::Y` is a use of the module that defines `Y`.
 
 mod graph;
 mod layers;
@@ -29,10 +29,10 @@ fn check(folder: &str) -> Vec<Breach> {
     let tables = root().join(folder).join("layers.toml");
     let tables = fs::read_to_string(tables).unwrap_or_default();
     let tables = toml::from_str::<Tables>(&tables).map_err(|error| error.to_string());
-    let broken = |advice| vec![Breach { place: format!("{folder}/layers.toml"), advice }];
+    let one_breach = |advice| vec![Breach { place: format!("{folder}/layers.toml"), advice }];
     match (Tree::read(folder, &files), tables) {
         (Ok(tree), Ok(tables)) => rules::breaches(&tree, &tables),
-        (Err(advice), _) | (_, Err(advice)) => broken(advice),
+        (Err(advice), _) | (_, Err(advice)) => one_breach(advice),
     }
 }
 

@@ -35,18 +35,18 @@ impl Decide for SetCompanyConfig {
         if self.0.is_empty() {
             return Err(Refusal::new(Code::EnvelopeMalformed).saying("name at least one setting"));
         }
-        let today = company.settings.flat();
+        let current = company.settings.flat();
         let changes = company.settings.check(&self.0)?;
-        let differs = |change: &(String, Value)| !today.contains(change);
+        let differs = |change: &(String, Value)| !current.contains(change);
         let changes: Vec<_> = changes.into_iter().filter(differs).collect();
         let requires_binding = |(name, value): &(String, Value)| {
             name == "require_bound_users" && value == &Value::Bool(true)
         };
         if changes.iter().any(requires_binding) {
-            check_gets_in(company, context)?;
+            check_keeps_access(company, context)?;
         }
         let before = |name: &str| {
-            let found = today.iter().find(|(known, _)| known == name);
+            let found = current.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
         let change = |(field, new): &(String, Value)| ValueChange {
@@ -65,17 +65,18 @@ impl Decide for SetCompanyConfig {
     }
 }
 
-/// Refuses to require bindings while that would shut out the sender or every administrator.
+/// Refuses `require_bound_users` if the sender or every administrator would lose access.
 ///
 /// # Errors
 /// `auth.administrator_not_bound`.
-fn check_gets_in(company: &Company, context: &Context<'_>) -> Result<(), Refusal> {
-    // Bindings do not limit the command line. Over NATS the sender must get in afterwards too: the name of another user
-    // may be misspelt, and a server without accounts tells no user.
+fn check_keeps_access(company: &Company, context: &Context<'_>) -> Result<(), Refusal> {
+    // Bindings do not limit the command line. Over NATS, the sender must keep access, because a
+    // binding of another user may have a misspelt name. A NATS server without accounts names no
+    // user, so the sender would lose access.
     let sender = context.authenticated.and_then(|user| company.bindings.of(user));
-    let gets_in = context.authority == Authority::All
+    let keeps_access = context.authority == Authority::All
         || sender.is_some_and(|binding| binding.allows(context.actor));
-    if gets_in && company.bindings.reach_administrator(&company.grants) {
+    if keeps_access && company.bindings.reach_administrator(&company.grants) {
         return Ok(());
     }
     Err(Code::AuthAdministratorNotBound.into())
@@ -88,9 +89,9 @@ mod tests {
     use super::*;
     use crate::decide::testing::given;
 
-    /// LX-05, LX-06: a channel is enabled and the limit set; what is set already is not set again.
+    /// LX-05, LX-06: a command enables a channel and sets the limit. An equal value gives no event.
     #[test]
-    fn settings_change_one_by_one() {
+    fn only_changed_settings_give_events() {
         let body = json!({"bulk_integration_max_records": 100, "channels": {"whatsapp": true}});
         let changed = Event::CompanyConfigChanged {
             setting: "channels.whatsapp".to_owned(),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_setting_refuses_them_all() {
+    fn one_invalid_setting_refuses_all_settings() {
         let body = json!({"bulk_integration_max_records": 0, "assume_plus": true});
         given([]).when_json("SetCompanyConfig", body).then_refused(Code::ConfigInvalidValue);
     }

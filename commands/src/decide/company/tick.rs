@@ -11,10 +11,10 @@ use crate::decide::end_links;
 use crate::decide::numbers::pool::{cooled, released_with};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Authority, Context, Decide, Decision};
-use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
+use crate::decide::runs::queue::{end_if_done, enter_queue, next_tick_at};
 use crate::decide::runs::recipients::{Found, report_events};
 use crate::event::{Event, Permission};
-use crate::mail_kinds::{self, Turn};
+use crate::mail_kinds::{self, TickRoom};
 use crate::values::{Code, InvitationId, Personal, Refusal, Time};
 
 /// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
@@ -52,7 +52,7 @@ impl Decide for Tick {
         self.end_links(company, &mut events);
         self.cool(company, &mut events);
         self.request_mails(company, &mut events);
-        let due = next_turn(company).is_some_and(|next| next <= self.now);
+        let due = next_tick_at(company).is_some_and(|next| next <= self.now);
         Ok(Decision::append_if_any(events).with_result(json!(Ticked { due })))
     }
 }
@@ -110,7 +110,7 @@ impl Tick {
         // What does not fit now waits for the next tick.
         let room = MAX_EVENTS.saturating_sub(before);
         if room > 0 {
-            events.extend(mail_kinds::due(company, Turn { now: self.now, before, room }));
+            events.extend(mail_kinds::due(company, TickRoom { now: self.now, before, room }));
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let company =
             company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
         let deadline = NOW.plus_seconds(company.0.settings.recipient_deadline_seconds);
-        assert_eq!(next_turn(&company.0), Some(deadline));
+        assert_eq!(next_tick_at(&company.0), Some(deadline));
         assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().is_append());
         let then = company.when(Tick { now: deadline });
         assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);

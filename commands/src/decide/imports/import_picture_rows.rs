@@ -9,12 +9,14 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{ImportId, Refusal};
 
-/// Decides about the next pictures of an accepted archive. It skips pictures that have an outcome, so it can be
-/// repeated. The last picture completes the import.
+/// Decides about the next pictures of an accepted archive.
+///
+/// The command can be repeated, because it skips pictures that have an outcome. The last picture
+/// completes the import.
 #[derive(Debug, Clone)]
 pub struct ImportPictureRows {
     pub import: ImportId,
-    /// The number of the first of these pictures in the archive, from 1.
+    /// The number in the archive of the first picture in `pictures`, from 1.
     pub first: u64,
     pub pictures: Vec<ArchivePicture>,
 }
@@ -27,7 +29,8 @@ impl Decide for ImportPictureRows {
         let Some(open) = company.open_pictures.get(&import) else {
             return Ok(Decision::Answer { result: json!({}) });
         };
-        // Pictures between these and the last outcome would never get one.
+        // After a gap, the pictures between the last outcome and `first` would never get an
+        // outcome.
         if self.first > open.done + 1 {
             return Ok(Decision::Answer { result: json!({}) });
         }
@@ -63,7 +66,8 @@ mod tests {
         ArchivePicture { name: Personal(name.to_owned()), content }
     }
 
-    /// A repeated or overlapping command decides about no picture twice, and the last picture ends the import.
+    /// A repeated or overlapping command decides about no picture twice. The last picture ends the
+    /// import.
     #[test]
     fn each_picture_has_one_outcome() {
         let import = ImportId(ulid::Ulid(8));

@@ -36,7 +36,7 @@ pub(crate) struct Rows<'a> {
     dialect: Option<&'static dyn Dialect>,
     /// The import; none if this commit accepts it.
     accepted: Option<&'a ImportState>,
-    /// The folded keys in the rows of this commit, each with its first row.
+    /// The folded keys in the rows of this commit, each with its first row that was not invalid.
     pub(super) seen: HashMap<String, u64>,
     /// The folded keys of the users that this commit creates, each with whether the user may be a supervisor.
     pub(super) created: HashMap<String, bool>,
@@ -203,7 +203,8 @@ impl<'a> Rows<'a> {
         outcome: RowOutcome,
         problems: Vec<Problem>,
     ) {
-        // The outcome says that the row was not applied. So its cells do not count as lost as well.
+        // The outcome says that the row was not applied, so the cells of the row are not counted as lost. Only a duplicate
+        // counts, as one.
         let lost =
             problems.iter().filter(|one| one.code == Code::RowDuplicateInFile).count() as u64;
         let row = RowRef { lost, ..row };

@@ -49,7 +49,7 @@ mod tests {
     use crate::decide::numbers::pool::testing::{
         assigned, number, number_added, setting, unit, user_of,
     };
-    use crate::decide::runs::queue::next_turn;
+    use crate::decide::runs::queue::next_tick_at;
     use crate::decide::testing::{NOW, given, user_created, who};
     use crate::decide::{Authority, Command, Tick};
     use crate::values::Time;
@@ -83,14 +83,14 @@ mod tests {
         let rest = setting("number_cooling_seconds", json!(60));
         let company = given(held().into_iter().chain([rest])).after(release());
         let until = NOW.plus_seconds(60);
-        assert_eq!(next_turn(&company.0), Some(until));
+        assert_eq!(next_tick_at(&company.0), Some(until));
         assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
         assert!(!company.when(Tick { now: NOW }).0.unwrap().is_append());
         company
             .when(Tick { now: until })
             .then([Event::NumberCooled { number: Personal(number(1)) }]);
         let company = company.after(Tick { now: until });
-        assert_eq!((company.0.numbers.stock(&None).available, next_turn(&company.0)), (1, None));
+        assert_eq!((company.0.numbers.stock(&None).available, next_tick_at(&company.0)), (1, None));
     }
 
     /// P18, ML-06, ML-15: after its rest time a number is available to commands before the next tick. Their commit

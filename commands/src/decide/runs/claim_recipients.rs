@@ -11,8 +11,8 @@ use crate::decide::runs::recipients::{
 use crate::event::{Event, Permission};
 use crate::values::{Refusal, RunId, Time};
 
-/// Claims are durable before a mail is sent. A claimed recipient is claimed again only
-/// after a report that asks for a retry.
+/// Claims recipients. The run worker sends only after the commit of its claims is durable. A claimed recipient is
+/// claimed again only after a report that asks for a retry.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRecipients {
     pub run: RunId,

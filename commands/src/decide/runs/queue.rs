@@ -1,4 +1,4 @@
-//! Whose turn it is: the end of a run and the start of the next belong to one commit.
+//! Which run starts next: the end of a run and the start of the next belong to one commit.
 
 use crate::company::{Company, Run, RunState};
 use crate::event::{Channel, Event};
@@ -25,7 +25,7 @@ pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut 
 }
 
 /// Adds a run to the queue. If the lock is free, the run starts at once and overtakes no other run: the end of a run
-/// starts the next one in the same commit, so no run waits while the lock is free.
+/// starts the next one in the same commit, so no run waits while the lock is free. The lock is free too if an event of this commit ended its holder.
 pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>) {
     let started = events.iter().any(|event| matches!(event, Event::RunStarted { .. }));
     let ended = events.iter().any(|event| matches!(event, Event::RunCompleted { .. }));
@@ -36,7 +36,7 @@ pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>
 }
 
 /// The time of the next `Tick` that the company needs.
-pub fn next_turn(company: &Company) -> Option<Time> {
+pub fn next_tick_at(company: &Company) -> Option<Time> {
     let scheduled = company.scheduled.iter().filter_map(|run| company.runs.get(run)?.not_before);
     let running = company.lock.holder().and_then(|holder| company.runs.get(&holder.run));
     let deadline = company.settings.recipient_deadline_seconds;

@@ -19,7 +19,7 @@ pub(crate) struct State {
     /// The hash of the last commit.
     pub hash: Digest,
     /// The number of events since the last snapshot, or since the last that failed.
-    pub tail: u64,
+    pub since_snapshot: u64,
     /// Plans made at this version or later are valid. Earlier ones are stale. After
     /// loading it is the loaded version, because the exact one is unknown.
     plans_valid_from: u64,
@@ -28,15 +28,15 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn of(loaded: Loaded) -> Self {
         let Loaded { company, hash, replayed } = loaded;
-        Self { plans_valid_from: company.version, company, hash, tail: replayed }
+        Self { plans_valid_from: company.version, company, hash, since_snapshot: replayed }
     }
 
     pub(crate) fn needs_snapshot_at_rest(&self) -> bool {
-        snapshots::worth_at_rest(&self.company, self.tail)
+        snapshots::worth_at_rest(&self.company, self.since_snapshot)
     }
 
     pub(crate) fn needs_snapshot_while_busy(&self) -> bool {
-        snapshots::worth_while_busy(&self.company, self.tail)
+        snapshots::worth_while_busy(&self.company, self.since_snapshot)
     }
 
     /// Whether the state contains all commits up to this head.
@@ -50,7 +50,7 @@ impl State {
     /// # Errors
     /// When the log cannot be read.
     pub(crate) fn caught_up(mut self, log: &dyn EventLog) -> Result<Self, ReadError> {
-        self.tail += snapshots::catch_up(log, &mut self.company, &mut self.hash)?;
+        self.since_snapshot += snapshots::catch_up(log, &mut self.company, &mut self.hash)?;
         self.plans_valid_from = self.company.version;
         Ok(self)
     }
@@ -66,7 +66,7 @@ impl State {
         if let StepOutcome::Commit(encoded) = &outcome {
             let events = &encoded.commit().events;
             self.hash = encoded.hash();
-            self.tail += events.len() as u64;
+            self.since_snapshot += events.len() as u64;
             // An import may get other numbers when a person starts or stops waiting for one.
             let waiting_changed = self.company.numbers.waiting_changes() != waiting_changes;
             if waiting_changed || events.iter().any(Event::affects_imports) {

@@ -5,13 +5,14 @@ use std::io::ErrorKind;
 
 use super::{DataDir, DataDirError, failed, has_entries, make_folder, sync, write_once};
 
-/// The file with the place of the log.
+/// The file that marks the log as moved. It names the new place of the log.
 const NAME: &str = "MOVED";
 
+/// The text before the place.
 const LINE: &str = "the log is in ";
 
 impl DataDir {
-    /// The place of the log, if it is not in this folder.
+    /// The new place of a log that was moved out of this folder; `None` if the log was not moved.
     ///
     /// # Errors
     /// When the mark cannot be read.
@@ -28,10 +29,10 @@ impl DataDir {
         }
     }
 
-    /// Marks the log as moved. Removes derived data first, because it has positions of the old log.
+    /// Marks the log as moved. Removes derived data first, because its positions are those of the old log.
     ///
     /// # Errors
-    /// When the mark cannot be written. Then only derived data is removed.
+    /// When derived data cannot be removed or the mark cannot be written. Derived data may be removed then.
     pub fn mark_moved(&self, to: &str) -> Result<(), DataDirError> {
         self.remove_derived()?;
         write_once(&self.path.join(NAME), format!("{LINE}{to}\n").as_bytes())?;
@@ -41,7 +42,7 @@ impl DataDir {
     /// Removes the mark: the files of this folder are the log again.
     ///
     /// # Errors
-    /// When the mark cannot be removed. Then the log still counts as moved.
+    /// When derived data or the mark cannot be removed. Then the log still counts as moved.
     pub fn mark_returned(&self) -> Result<(), DataDirError> {
         self.remove_derived()?;
         let path = self.path.join(NAME);
@@ -57,18 +58,18 @@ impl DataDir {
         has_entries(&self.log())
     }
 
-    /// Removes derived data. It is renamed first, because a partly removed folder could look complete.
+    /// Removes derived data. The folder is renamed first, because a partly removed folder could look complete.
     fn remove_derived(&self) -> Result<(), DataDirError> {
         let (derived, aside) = (self.derived(), self.path.join("derived.removed"));
-        let gone = |error: std::io::Error| match error.kind() {
+        let ignore_missing = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound => Ok(()),
             _ => Err(failed("remove", &aside, error)),
         };
-        fs::remove_dir_all(&aside).or_else(gone)?;
-        fs::rename(&derived, &aside).or_else(gone)?;
+        fs::remove_dir_all(&aside).or_else(ignore_missing)?;
+        fs::rename(&derived, &aside).or_else(ignore_missing)?;
         make_folder(&derived)?;
         sync(&self.path)?;
-        fs::remove_dir_all(&aside).or_else(gone)
+        fs::remove_dir_all(&aside).or_else(ignore_missing)
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(data.moved_to().unwrap().as_deref(), Some("stream A"));
         assert!(!data.derived().join("db").exists());
         derive();
-        // The rest of an interrupted removal.
+        // An earlier removal was interrupted and left this folder.
         fs::create_dir_all(folder.path().join("derived.removed/x")).unwrap();
         data.mark_returned().unwrap();
         assert_eq!(data.moved_to().unwrap(), None);
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_cannot_be_understood_is_a_mark() {
+    fn mark_with_unknown_content_means_moved() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         fs::write(folder.path().join(NAME), "").unwrap();

@@ -1,4 +1,4 @@
-//! The imports that a worker cannot continue now. It tries them again later, and meanwhile continues others.
+//! Imports that a worker cannot continue now. The worker continues other imports and retries these later.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,8 +10,9 @@ use super::manager::ManagerContext;
 use crate::limits::TIMER_SECONDS_MAX;
 use crate::pending_work::PendingWork;
 
-/// The blocked imports of one worker, and the open ones that it works on.
+/// The blocked imports of one worker, and the selection of its open imports.
 pub(super) struct Blocked {
+    /// Selects the open imports of this worker from the pending work.
     open: fn(&PendingWork) -> &[ImportId],
     blocked: BTreeSet<ImportId>,
 }
@@ -21,8 +22,8 @@ impl Blocked {
         Self { open, blocked: BTreeSet::new() }
     }
 
-    /// The next import that is not blocked. Blocked ones are retried after [`TIMER_SECONDS_MAX`], because the file may be
-    /// back or the disk may have room. `None` when closing.
+    /// Waits for an import that is not blocked. Returns `None` when closing. After [`TIMER_SECONDS_MAX`] blocked imports
+    /// are retried, because a lost file may exist again or a full disk may have space.
     pub(super) async fn next(
         &mut self,
         manager: &ManagerContext,

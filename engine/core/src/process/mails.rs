@@ -17,8 +17,8 @@ use crate::delivery::{Lookup, Transport, TransportAnswer};
 #[derive(Debug, Default)]
 struct Renderers(BTreeMap<(MailKind, String), (MailTemplate, Renderer)>);
 
-/// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
-/// external worker will report.
+/// Renders and sends the mails of the claims in these events. Returns one report per claim, in order. A report is
+/// `None` if an external worker will report later.
 pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Option<MailOutcome>> {
     let claims: Vec<Event> = events.iter().filter(|event| is_claim(event)).cloned().collect();
     let drafts = drafts(manager, claims).await;
@@ -60,11 +60,11 @@ pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Opti
     reports.into_iter().map(answered).collect()
 }
 
-/// Checks that the secret has made the links mailed before, and that it is on disk. A claim of an earlier process may
-/// belong to another secret.
+/// Checks that the links mailed before were made with the present secret, and stores the secret on disk. A claim of an
+/// earlier process may belong to another secret.
 ///
 /// # Errors
-/// Why no link can be mailed, for people.
+/// Why no link can be mailed, as a text for people.
 pub(super) async fn check_secret(manager: &ManagerContext) -> Result<(), String> {
     if has_other_secret(manager).await {
         return Err("the secret of the links is missing or was changed".to_owned());
@@ -73,7 +73,7 @@ pub(super) async fn check_secret(manager: &ManagerContext) -> Result<(), String>
     kept.map_err(|error| format!("the secret of the links cannot be written: {error}"))
 }
 
-/// Whether the links mailed before were made with another secret.
+/// Whether the links mailed before were made with a secret other than the present one.
 pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
     let known = manager.inspect(|company| company.settings.link_secret.clone()).await.flatten();
     known.is_some_and(|known| known != manager.context.tokens.fingerprint())
@@ -82,8 +82,8 @@ pub(super) async fn has_other_secret(manager: &ManagerContext) -> bool {
 /// Why a mail of an earlier process is tried again.
 pub(super) const NOT_WRITTEN: &str = "sending was interrupted before the mail was written";
 
-/// Whether the transport that got a mail may get it again, without a new claim. `own` is the outbox of that transport now, and
-/// `repeats` says that the transport sends a mail once however often it gets it.
+/// Whether a mail may be sent again through its transport, without a new claim. `own` is the present outbox of that
+/// transport. `repeats` says that the transport still recognizes a repeated mail and delivers it once.
 pub(super) fn is_safe_again(
     found: Lookup,
     handed_to: Option<OutboxId>,
@@ -97,8 +97,8 @@ pub(super) fn is_safe_again(
     }
 }
 
-/// Looks up mails of an earlier process, each in the outbox that got it. `purpose` selects the transport. The answers are
-/// in the order of the mails.
+/// Looks up mails of an earlier process, each mail in the outbox that received it. `purpose` selects the transport. The
+/// answers are in the order of the mails.
 pub(super) async fn look_up(
     manager: &ManagerContext,
     purpose: Purpose,
@@ -106,15 +106,15 @@ pub(super) async fn look_up(
 ) -> Vec<Lookup> {
     let mut found = vec![Lookup::Unknown; mails.len()];
     let mut groups = BTreeMap::<_, (Vec<usize>, Vec<MailId>)>::new();
-    for (place, (outbox, mail)) in mails.into_iter().enumerate() {
-        let (places, mails) = groups.entry((outbox, mail.is_text)).or_default();
-        places.push(place);
+    for (index, (outbox, mail)) in mails.into_iter().enumerate() {
+        let (indexes, mails) = groups.entry((outbox, mail.is_text)).or_default();
+        indexes.push(index);
         mails.push(mail);
     }
-    for ((outbox, is_text), (places, mails)) in groups {
+    for ((outbox, is_text), (indexes, mails)) in groups {
         let answers = manager.context.look_up(outbox, purpose, is_text, mails).await;
-        for (place, answer) in places.into_iter().zip(answers) {
-            if let Some(found) = found.get_mut(place) {
+        for (index, answer) in indexes.into_iter().zip(answers) {
+            if let Some(found) = found.get_mut(index) {
                 *found = answer;
             }
         }
@@ -136,8 +136,8 @@ pub(super) fn is_text(event: &Event) -> bool {
     )
 }
 
-/// Sends the mails by the transport, and the text messages by its transport of texts. The answers are in the order of the
-/// mails.
+/// Sends mails through the transport, and text messages through its transport of texts. The answers are in the order of
+/// `mails`.
 async fn send_all(transport: &dyn Transport, mails: Vec<Mail>) -> Vec<TransportAnswer> {
     let is_text: Vec<bool> = mails.iter().map(|mail| mail.text_message.is_some()).collect();
     let (texts, mails): (Vec<_>, Vec<_>) =
@@ -204,6 +204,7 @@ fn render(
 }
 
 impl Renderers {
+    /// Returns the cached renderer of the draft's template. Creates one if the template is new or has changed.
     fn of(&mut self, draft: &Draft) -> Result<&Renderer, String> {
         let key = (draft.kind, draft.template.language.clone());
         let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);

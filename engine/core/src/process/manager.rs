@@ -16,8 +16,8 @@ use crate::limits::{RETRY_MILLIS, TIMER_SECONDS_MAX};
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 
-/// The log target of lines about waiting mails. `serve` logs them; other verbs leave them out (`cli/logs.rs`) and print
-/// the wait themselves.
+/// The log target of lines about waiting mails. `serve` logs these lines. Other verbs of the CLI print the wait
+/// themselves, so `cli/logs.rs` leaves the lines out.
 pub(super) const WAITS: &str = "boarding_core::waits";
 
 /// The actor and the shared context of a process manager.
@@ -26,7 +26,7 @@ pub(super) struct ManagerContext {
     pub(super) context: Arc<EngineContext>,
     pub(super) handle: ActorHandle,
     pub(super) company: CompanyId,
-    /// Signals that no new work may start.
+    /// Becomes true when no new work of this company may start.
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -100,7 +100,8 @@ impl ManagerContext {
         }
     }
 
-    /// Sleeps until the time is over, the pending work changes, or no new work may start.
+    /// Sleeps for this time, but at most [`TIMER_SECONDS_MAX`]. A change of the pending work or a stop ends the sleep
+    /// earlier.
     async fn wait(&self, pending: &mut watch::Receiver<PendingWork>, wait_millis: u64) {
         let wait = Duration::from_millis(wait_millis.min(TIMER_SECONDS_MAX * 1000));
         tokio::select! {
@@ -110,8 +111,8 @@ impl ManagerContext {
         }
     }
 
-    /// Sleeps until this time, until the pending work changes, or until no new work may start. Without a time, only the
-    /// other two end the sleep.
+    /// Sleeps until this time, until the pending work changes, or until no new work may start. The sleep also ends after
+    /// [`TIMER_SECONDS_MAX`], with or without a time. So callers read the clock and the pending work again.
     pub(super) async fn wait_until(
         &self,
         pending: &mut watch::Receiver<PendingWork>,
@@ -122,7 +123,7 @@ impl ManagerContext {
         self.wait(pending, millis).await;
     }
 
-    /// Sleeps until the time is over, until `ends` is true for the pending work, or until no new work may start.
+    /// Sleeps for this time. The sleep ends earlier if `ends` is true for the pending work, or no new work may start.
     pub(super) async fn rest(
         &self,
         pending: &mut watch::Receiver<PendingWork>,

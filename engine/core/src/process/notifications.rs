@@ -14,7 +14,7 @@ use super::manager::{ManagerContext, WAITS, pause};
 use super::transport_health::pause_seconds;
 use crate::delivery::Lookup;
 use crate::delivery::mail::{MailId, Purpose};
-use crate::limits::{CLAIM_MAX, WELCOME_CLAIM_MAX};
+use crate::limits::{CLAIM_MAX, NOTIFICATION_CLAIM_MAX};
 use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
@@ -36,7 +36,7 @@ pub(super) async fn manage(manager: ManagerContext) {
         match manager.context.transport_for(Purpose::Notification, false).ready().await {
             Ok(()) => {
                 tries = 0;
-                if manager.context.waiting.notifications_go_on(&manager.company) {
+                if manager.context.waiting.end_notifications_wait(&manager.company) {
                     tracing::info!(company = %manager.company, "notifications go on");
                 }
                 if !claim_and_send(&manager, since, claim(&manager)).await {
@@ -44,7 +44,7 @@ pub(super) async fn manage(manager: ManagerContext) {
                 }
             }
             Err(last_words) if !manager.is_closing() => {
-                manager.context.waiting.notifications_wait(&manager.company, now);
+                manager.context.waiting.begin_notifications_wait(&manager.company, now);
                 let texts_go_on = send_texts(&manager, since).await;
                 defer(&manager, since, last_words, tries == 0, texts_go_on).await;
                 manager
@@ -55,7 +55,7 @@ pub(super) async fn manage(manager: ManagerContext) {
             Err(_) => break,
         }
     }
-    manager.context.waiting.notifications_go_on(&manager.company);
+    manager.context.waiting.end_notifications_wait(&manager.company);
 }
 
 /// Logs that no link of earlier mails works, because the secret is another one.
@@ -66,7 +66,7 @@ async fn warn_of_secret(manager: &ManagerContext) {
 }
 
 fn claim(manager: &ManagerContext) -> ClaimNotification {
-    ClaimNotification { most: WELCOME_CLAIM_MAX, via: manager.context.transport.name() }
+    ClaimNotification { most: NOTIFICATION_CLAIM_MAX, via: manager.context.transport.name() }
 }
 
 /// Claims mails and sends them. Returns whether the claim had events.

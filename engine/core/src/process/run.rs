@@ -24,7 +24,8 @@ use crate::reply::Reply;
 /// The most batches in flight: one is claimed while another is sent.
 const BATCHES: usize = 2;
 
-/// `recovered` becomes true once the claims of an earlier process are decided.
+/// Works on the running run of a company until no new work may start. Sets `recovered` to true after each claim of an
+/// earlier process has its outcome, or is sent again.
 pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<bool>) {
     let mut pending = manager.handle.pending_work();
     let mut current: Option<RunWork> = None;
@@ -60,19 +61,21 @@ pub(super) async fn manage(manager: ManagerContext, recovered: watch::Sender<boo
     manager.context.waiting.clear(&manager.company);
 }
 
-/// The answer to a claim.
+/// The outcome of a claim.
 enum Claimed {
     Events(Vec<Event>),
     /// No recipient is due now, or this worker has lost the run.
     Nothing,
+    /// An operator must change the settings or the link secret first.
     Refused(Obstacle),
     /// The claim may be in the log or not.
     Unknown,
+    /// The events of the claim do not fit in one commit.
     TooLarge,
 }
 
 impl RunWork {
-    /// Logs that the mails of the run show a placeholder as link or sender.
+    /// Logs a line if the mails of the run show a placeholder as link or sender.
     async fn report_placeholders(&self) {
         let checked = self.manager.inspect(check_mail_settings).await;
         if let Some(Err(refusal)) = checked {
@@ -80,10 +83,11 @@ impl RunWork {
         }
     }
 
-    /// Claims and sends until no recipient can be claimed now.
+    /// Claims recipients and sends their mails until no recipient can be claimed now. A run that waits tries with few
+    /// recipients first.
     ///
     /// # Errors
-    /// Why no mail can be sent now. A run that waits tries with few recipients first.
+    /// Why no mail can be sent now.
     async fn claim_and_send(&mut self) -> Result<(), Obstacle> {
         let given_up = self.manager.handle.pending_work().borrow().given_up;
         if !given_up && !self.is_first_try {
@@ -110,7 +114,8 @@ impl RunWork {
                 Claimed::Nothing => break,
                 Claimed::Refused(obstacle) => result = Err(obstacle),
                 Claimed::Unknown => {
-                    // The claim may be in the log although it failed. Then only the recovery finds it.
+                    // The claim may be in the log although its append failed: only the recovery finds such a claim.
+                    // Batches in flight end first, because the recovery decides about all open claims.
                     while sending.join_next().await.is_some() {}
                     pause().await;
                     if !self.manager.is_closing() {
@@ -123,7 +128,7 @@ impl RunWork {
                     break;
                 }
             }
-            // A run that waits knows more only after its mail was tried.
+            // The outcome of a trial decides about the next claim, so a trial has one batch in flight.
             let batches = if trial.is_some() { 1 } else { BATCHES };
             while sending.len() >= batches && result.is_ok() {
                 result = sending.join_next().await.and_then(Result::ok).unwrap_or(Ok(()));
@@ -166,8 +171,8 @@ impl RunWork {
         }
     }
 
-    /// How many more claims may be open. Only a transport with external workers has this limit; other transports are
-    /// limited by the batches in flight.
+    /// How many more claims may be open. Only a transport with external workers has this limit. For other transports
+    /// the batches in flight are the limit.
     async fn room(&self) -> usize {
         let transport = &self.manager.context.transport;
         if !transport.hands_over() {
@@ -207,12 +212,13 @@ impl RunWork {
         let (texts, mails): (Vec<_>, Vec<_>) = reports.partition(|(is_text, _)| *is_text);
         let reports = |all: Vec<(bool, _)>| all.into_iter().map(|(_, one)| one).collect();
         let (texts, mails): (Vec<_>, Vec<_>) = (reports(texts), reports(mails));
-        // While the program stops, mails are refused by the program and not by the transport.
+        // An engine that stops returns mails unsent. These outcomes say nothing about the transport.
         let closing = self.manager.is_closing();
         let only_texts = mails.is_empty();
         let judged = if closing { Ok(()) } else { self.judge(&mails, &texts).await };
-        // Mails go on while texts cannot be sent. Such texts pause like refused ones: else they were due again at once.
+        // Mails continue while texts cannot be sent. These texts pause like refused texts, or they would be due at once.
         let mails_go_on = judged.is_err() && only_texts && self.has_mails_left().await;
+        // Whether a refusal counts against the retry time of its recipient.
         let counts = (judged.is_ok() || mails_go_on) && !closing;
         let reports = mails.into_iter().chain(texts).map(|(user, attempt, outcome)| {
             (user, attempt, transport_health::counted(outcome, counts))
@@ -224,8 +230,8 @@ impl RunWork {
         if mails_go_on { Ok(()) } else { judged }
     }
 
-    /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do
-    /// not fit in one commit are split, and a single one loses its detail text.
+    /// Appends reports. Retries until the actor stops, because the outcome of a sent mail must not be lost. Reports
+    /// that do not fit in one commit are split. A single report that does not fit loses its detail text.
     async fn report(&self, reports: Vec<(Who, u32, MailOutcome)>) {
         let mut waiting = vec![reports];
         while let Some(mut reports) = waiting.pop() {

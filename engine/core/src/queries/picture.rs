@@ -18,7 +18,7 @@ use super::query_schema::{QuerySchema, ResponseKind};
 use crate::context::EngineContext;
 use crate::limits::PICTURE_PART_BYTES;
 
-/// The most digits of an offset: far more than a picture has bytes, and it fits in 64 bits.
+/// The most digits of an offset. No picture has so many bytes, and a number of twelve digits fits in 64 bits.
 const OFFSET_DIGITS_MAX: usize = 12;
 
 /// The picture of a user. With an `offset` it has a part of the bytes.
@@ -69,7 +69,7 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
     Ok(QueryAnswer::Json(json!({"position": position, "row": part})))
 }
 
-/// The refusal, if the user has another picture now, or none: the bytes of earlier pictures are removed.
+/// Returns a refusal if the user's picture was replaced or removed: the bytes of earlier pictures are deleted.
 fn no_longer_kept(
     context: &EngineContext,
     company: &CompanyId,
@@ -82,7 +82,7 @@ fn no_longer_kept(
     now.is_none_or(|now| now.sha256 != sha256).then(|| refusal.into())
 }
 
-/// The offset in its text.
+/// Parses an offset, which is a text of decimal digits.
 fn as_offset(value: &Value) -> Result<u64, Refusal> {
     let digits = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let offset =
@@ -90,7 +90,7 @@ fn as_offset(value: &Value) -> Result<u64, Refusal> {
     offset.ok_or_else(|| malformed("offset", "expected a number of bytes"))
 }
 
-/// The bytes of a part.
+/// Reads the part of a picture that begins at the offset, at most [`PICTURE_PART_BYTES`].
 fn read(context: &EngineContext, sha256: &str, offset: u64) -> Result<Vec<u8>, QueryFailure> {
     let lost = |error: std::io::Error| QueryFailure::Failed {
         code: Code::ImportFileLost,

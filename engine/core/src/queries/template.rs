@@ -47,7 +47,7 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
     Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }
 
-/// The template of a dialect for a company with these settings, or of one of its companion files.
+/// The template of a dialect for a company with these settings. With `file`, the template of that file of the dialect.
 ///
 /// # Errors
 /// `import.unknown_dialect` or `query.malformed`, with the known names.

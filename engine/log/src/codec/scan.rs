@@ -2,11 +2,12 @@
 
 use boarding_commands::values::Digest;
 
-/// The deepest nesting that is skipped: much more than a result of a command has, and safe for the
-/// stack.
+/// The deepest nesting that [`Scan::skip`] accepts, in levels. The result of a command has far fewer levels, and
+/// the stack is large enough.
 const DEPTH_MAX: u32 = 64;
 
-/// A cursor in MessagePack bytes. Each method reads one value. After a `None` the cursor must not be used.
+/// A cursor in MessagePack bytes. Each method reads one value, or returns `None` if the bytes hold no such value.
+/// After a `None` the caller must not use the cursor any more.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     rest: &'a [u8],
@@ -17,7 +18,7 @@ impl<'a> Scan<'a> {
         Self { rest: bytes }
     }
 
-    /// The number of elements of an array; the elements follow.
+    /// Reads the start of an array and returns its number of elements. The caller then reads each element.
     pub(super) fn array(&mut self) -> Option<u64> {
         match self.byte()? {
             marker @ 0x90..=0x9f => Some(u64::from(marker & 0x0f)),
@@ -120,7 +121,7 @@ impl<'a> Scan<'a> {
         Some(*first)
     }
 
-    /// A big-endian number of this many bytes.
+    /// Reads a big-endian number of this many bytes.
     fn number(&mut self, bytes: u64) -> Option<u64> {
         let taken = self.take(bytes)?;
         Some(taken.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
@@ -140,7 +141,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_kind_of_value_is_walked_over_whole() {
+    fn skip_passes_over_a_whole_value_of_any_type() {
         let long = "x".repeat(70_000);
         let values = json!([
             null, true, 1, 200, 70_000, 5_000_000_000_u64, -1, -200, -70_000, -5_000_000_000_i64, 1.5,
@@ -148,6 +149,7 @@ mod tests {
             (0..20).collect::<Vec<_>>(), (0..70_000).collect::<Vec<u32>>(),
         ]);
         let mut bytes = rmp_serde::to_vec(&values).unwrap();
+        // The number after the value shows where `skip` has stopped.
         bytes.push(0x2a);
         let mut scan = Scan::new(&bytes);
         scan.skip().unwrap();
@@ -164,9 +166,9 @@ mod tests {
             prop_assert_eq!(scan.unsigned(), Some(unsigned));
         }
 
-        /// P26 for the stored form: no bytes make it panic or recurse without end.
+        /// P26 for stored bytes: no input makes `skip` panic or recurse without end.
         #[test]
-        fn any_bytes_are_walked_over_or_refused(bytes: Vec<u8>) {
+        fn skip_never_panics_on_any_bytes(bytes: Vec<u8>) {
             let _ = Scan::new(&bytes).skip();
         }
     }

@@ -225,7 +225,7 @@ pub async fn an_append_of_too_many_commits_is_refused_whole(backend: &impl Backe
     assert_eq!(log.end(), appended.last().unwrap().last_position);
 }
 
-pub async fn an_append_may_have_as_many_bytes_as_the_log_says(backend: &impl Backend) {
+pub async fn an_append_is_accepted_up_to_the_byte_limit(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
     assert!(log.append_bytes_max() >= codec::COMMIT_BYTES_MAX);

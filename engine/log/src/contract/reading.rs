@@ -6,7 +6,7 @@ use ulid::Ulid;
 use super::{Backend, append, drain, sample};
 use crate::{Location, ReadError};
 
-pub async fn a_reader_goes_on_at_the_tail(backend: &impl Backend) {
+pub async fn a_reader_at_the_end_returns_later_commits(backend: &impl Backend) {
     let log = backend.open().await;
     let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
     let mut all = log.read_all(1);
@@ -72,7 +72,7 @@ pub async fn a_company_is_read_from_any_version(backend: &impl Backend) {
     assert_eq!(log.read_company(&sample::company("nobody"), 1).next().unwrap(), None);
 }
 
-pub async fn the_watch_moves_with_the_end(backend: &impl Backend) {
+pub async fn the_watch_publishes_each_new_end(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
     let mut watch = log.watch();
@@ -86,7 +86,7 @@ pub async fn the_watch_moves_with_the_end(backend: &impl Backend) {
     assert_eq!(*log.watch().borrow(), log.end());
 }
 
-pub async fn a_place_is_read_again(backend: &impl Backend) {
+pub async fn a_commit_is_read_again_at_its_location(backend: &impl Backend) {
     let log = backend.open().await;
     let mut appended = Vec::new();
     for name in ["acme", "zeta", "acme"] {
@@ -117,7 +117,7 @@ pub async fn a_command_is_found_until_it_is_forgotten(backend: &impl Backend) {
     assert!(log.find_command(&acme, commit.command).unwrap().is_some());
 }
 
-pub async fn opened_again_the_log_is_the_same(backend: &impl Backend) {
+pub async fn a_reopened_log_is_the_same(backend: &impl Backend) {
     let mut seen = Vec::new();
     let companies = [sample::company("acme"), sample::company("zeta")];
     for round in 0..5 {

@@ -1,4 +1,4 @@
-//! Errors of opening a log; each names the file and the byte.
+//! Errors of opening a log in files: each names the file, and damage also the byte.
 
 use std::fmt;
 use std::io;
@@ -9,17 +9,17 @@ use boarding_commands::values::CompanyId;
 use super::frame::FORMAT;
 use crate::codec::DecodeError;
 
-/// The log was not opened, and no file was changed.
+/// The log was not opened. A damaged, shortened or newer log was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{operation} {}", path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
-    /// Bytes differ from the written ones. The log never drops them silently: restore a backup.
+    /// Bytes differ from the written ones. The log never skips damaged bytes: restore a backup.
     #[error("open the log: {spot} is damaged: {what}")]
     Damaged { spot: DamageLocation, what: String },
     #[error("open the log: {spot} cannot be read")]
     Unreadable { spot: DamageLocation, source: DecodeError },
-    /// The log differs from the heads file.
+    /// The log lacks commits that the heads file names, or the file is of another log.
     #[error(
         "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup", heads.display()
     )]

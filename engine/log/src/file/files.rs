@@ -5,8 +5,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The most open segments: 2 GiB of the newest history, far below the limit of open files of a
-/// process.
+/// The most open segment files. They cover 2 GiB of history, and a process may open far more files.
 const OPEN_FILES_MAX: usize = 32;
 
 #[derive(Debug, Default)]
@@ -20,11 +19,13 @@ impl Files {
         open: impl FnOnce() -> io::Result<File>,
     ) -> io::Result<Arc<File>> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // `open` of a reader locks the index while the cache is locked. No code may lock the two in the other order.
         let found = files.iter().position(|(held, _)| *held == segment);
         let entry = match found.and_then(|at| files.remove(at)) {
             Some(entry) => entry,
             None => (segment, Arc::new(open()?)),
         };
+        // One file fewer than the limit, because this file is added next.
         files.truncate(OPEN_FILES_MAX - 1);
         let file = Arc::clone(&entry.1);
         files.push_front(entry);

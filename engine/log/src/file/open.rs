@@ -19,11 +19,11 @@ use super::shared::Inner;
 use super::writer::Writer;
 use crate::random::random_bytes;
 
-/// The most appends that wait for the writer: as many as one frame holds, so that a full frame can
-/// wait while another is written.
+/// The most appends that wait for the writer. If each has one commit, they fill the next frame while the writer
+/// writes one.
 const QUEUED_APPENDS_MAX: usize = 1_024;
 
-/// The most copies of torn tails at one offset.
+/// The most copies of torn tails at one offset. An opening that fails after its copy makes another copy next time.
 const TORN_COPIES_MAX: usize = 1_000;
 
 /// An opened log, and what recovery found.
@@ -137,8 +137,8 @@ fn begin(folder: &Path, options: &Options) -> Result<Ready, OpenError> {
     Ok((Recovered { index, log, previous: 0, last }, file, None))
 }
 
-/// Prepares the last segment for appending: cuts off a torn tail and makes the rest durable, since
-/// commits that readers see now must not be lost later.
+/// Prepares the last segment for appending: cuts off a torn tail and makes the rest durable. Commits that readers
+/// see now must not be lost later.
 fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
     let path = found.last.path.clone();
     let torn = match found.last.torn.take() {
@@ -153,8 +153,8 @@ fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
         let cut = file.cut(found.last.end as u64);
         cut.map_err(io_error("cut the torn tail off segment", &path))?;
     }
-    // The last frame is written again: after a failed sync the kernel may regard its pages as clean
-    // although they never reached the disk.
+    // The last frame is written again. After a failed sync, the kernel may treat its pages as clean although they
+    // never reached the disk.
     if let Some((offset, frame)) = found.last.frame.take() {
         let written = file.write(&frame, offset as u64);
         written.map_err(io_error("write the last frame of segment", &path))?;

@@ -20,9 +20,10 @@ pub(super) fn is_unused(bytes: &[u8], at: usize) -> bool {
     rest.chunks(ZEROS.len()).all(|block| Some(block) == ZEROS.get(..block.len()))
 }
 
-/// Whether the bytes at `at`, where the next frame must begin, are an interrupted write.
-pub(super) fn is_torn(bytes: &[u8], at: usize, log: &LogId, end: u64) -> bool {
-    !is_followed(bytes, at, log, end) && is_partial(bytes, at, log)
+/// Whether the bytes at `at`, where the next frame must begin, are an interrupted write. `last_position` is that of the
+/// frame before.
+pub(super) fn is_torn(bytes: &[u8], at: usize, log: &LogId, last_position: u64) -> bool {
+    !is_followed(bytes, at, log, last_position) && is_partial(bytes, at, log)
 }
 
 /// The offset after the last byte that is not zero.
@@ -31,14 +32,14 @@ pub(super) fn last_used(bytes: &[u8]) -> usize {
 }
 
 /// Whether a later frame of this log follows after this offset.
-fn is_followed(bytes: &[u8], at: usize, log: &LogId, end: u64) -> bool {
+fn is_followed(bytes: &[u8], at: usize, log: &LogId, last_position: u64) -> bool {
     let rest = bytes.get(at + 1..).unwrap_or_default();
     rest.windows(FRAME_MAGIC.len()).enumerate().any(|(from, window)| {
         window == FRAME_MAGIC
             && rest
                 .get(from..)
                 .and_then(|bytes| FrameHeader::parse(bytes, log))
-                .is_some_and(|header| header.first_position > end)
+                .is_some_and(|header| header.first_position > last_position)
     })
 }
 

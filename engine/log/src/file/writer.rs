@@ -16,10 +16,11 @@ use super::shared::Inner;
 use crate::check::{check_chain, follow};
 use crate::{AppendError, Appended, Encoded, Head};
 
-/// The most commits in one frame. It holds all of 256 appends in flight, and bounds how long the first
-/// append waits while the others are copied.
+/// Draining stops at this number of commits, so that the first append does not wait long while others are copied.
+/// An append is not split, so a frame may hold more commits.
 const FRAME_COMMITS_MAX: usize = 1_024;
-/// Draining stops at this size, in bytes: a disk needs about as long to write them as to sync at all.
+/// Draining stops at this size, in bytes: a disk writes so many bytes in about the time of a sync. The last
+/// append may exceed this size.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
 type Outcome = Result<Vec<Appended>, AppendError>;
@@ -65,11 +66,13 @@ impl Writer {
             let batch = drain(first, &mut calls);
             self.serve(batch);
         }
+        // After a fault the folder may belong to another log. The heads file of that log must not be overwritten.
         if self.broken.is_none() {
             self.write_heads();
         }
     }
 
+    /// Writes a batch and answers each of its callers.
     fn serve(&mut self, batch: Vec<Call>) {
         let outcomes = match self.write(&batch) {
             Ok(outcomes) => outcomes,
@@ -85,12 +88,14 @@ impl Writer {
         drop(spent);
     }
 
-    /// Appends those calls of the batch that match the heads of their companies.
+    /// Writes the calls of a batch as one frame. A call that does not match the head of its company is rejected
+    /// alone. Returns one outcome per call.
     fn write(&mut self, batch: &[Call]) -> Result<Vec<Outcome>, AppendError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         let bytes = batch.iter().flat_map(|call| &call.commits).map(stored_bytes).sum();
+        // Room comes first: the locations in the draft depend on the segment and its offset.
         self.make_room(bytes, batch)?;
         let mut draft = FrameDraft {
             frame: FrameBuilder::new(FRAME_HEADER + bytes + FRAME_TRAILER.len()),
@@ -107,11 +112,12 @@ impl Writer {
 
     /// Adds an append to the draft, or returns why it is rejected.
     fn add(&self, draft: &mut FrameDraft, commits: &[Encoded]) -> Outcome {
+        // The index is unlocked again after each head. Heads stay valid, because only this thread adds commits.
         let head = |company: &CompanyId| match draft.heads.get(company) {
             Some(head) => *head,
             None => self.inner.index().head(company),
         };
-        // Most appends are one commit: they need no map of heads.
+        // Most appends have one commit, so they need no map of heads.
         if let [commit] = commits {
             let company = &commit.commit().company;
             let next = follow(commit, head(company))?;
@@ -123,6 +129,7 @@ impl Writer {
         Ok(commits.iter().map(|commit| self.push(draft, commit)).collect())
     }
 
+    /// Adds a commit to the frame, and its index entry to the draft.
     fn push(&self, draft: &mut FrameDraft, encoded: &Encoded) -> Appended {
         let (commit, hash, position) = (encoded.commit(), encoded.hash(), draft.position + 1);
         let within = draft.frame.push(position, hash, encoded.bytes());
@@ -148,24 +155,25 @@ impl Writer {
         let first = self.position + 1;
         let (bytes, checksum) = draft.frame.finish(&self.inner.log, first, self.previous);
         let in_place = self.file.check_in_place();
-        in_place.map_err(|error| self.broken("find segment", error))?;
+        in_place.map_err(|error| self.fail("find segment", error))?;
         let written = self.file.write(&bytes, self.offset);
-        written.map_err(|error| self.broken("write to segment", error))?;
+        written.map_err(|error| self.fail("write to segment", error))?;
         let synced = self.file.sync();
-        synced.map_err(|error| self.broken("sync segment", error))?;
+        synced.map_err(|error| self.fail("sync segment", error))?;
         let end = self.offset + bytes.len() as u64;
         let mut index = self.inner.index_mut();
         if let Some(segment) = index.segments.last_mut() {
             segment.add_frame(first, self.offset, end);
         }
         draft.entries.into_iter().for_each(|entry| index.add(entry));
+        // Unlocked before the watch wakes its readers, because they lock the index next.
         drop(index);
         (self.offset, self.position, self.previous) = (end, draft.position, checksum);
         self.inner.end.send_replace(self.position);
         Ok(())
     }
 
-    /// Begins a new segment if the bytes do not fit into the current one. An empty segment takes a batch
+    /// Begins a new segment if the bytes do not fit into the current one. An empty segment accepts a batch
     /// of any size.
     fn make_room(&mut self, bytes: usize, batch: &[Call]) -> Result<(), AppendError> {
         let needed = (FRAME_HEADER + bytes + FRAME_TRAILER.len()) as u64;
@@ -173,6 +181,7 @@ impl Writer {
         if self.offset + needed <= self.file.capacity || self.offset == header {
             return Ok(());
         }
+        // The log has no clock, so the segment gets the time of a commit.
         let created = batch.iter().flat_map(|call| &call.commits).next();
         let header_of_next = SegmentHeader {
             log: self.inner.log,
@@ -183,21 +192,23 @@ impl Writer {
         };
         let capacity = self.segment_bytes.max(header + needed);
         let next = SegmentFile::create(&self.inner.folder, header_of_next, capacity, &self.steps);
-        let next = next.map_err(|error| self.no_segment(error))?;
+        let next = next.map_err(|error| self.segment_not_created(error))?;
         let sealed = std::mem::replace(&mut self.file, next);
+        // A failure costs only disk space: recovery accepts unused zeros at the end of a segment.
         if let Err(error) = sealed.seal(self.offset) {
             tracing::warn!(%error, segment = %sealed.path().display(), "freeing unused space of segment failed");
         }
         self.segment += 1;
         self.offset = header;
         self.inner.index_mut().segments.push(Segment::new(self.position + 1));
+        // After a crash, this heads file still detects lost commits of earlier segments.
         self.write_heads();
         Ok(())
     }
 
-    /// The error of a segment that could not be created. A full disk rejects this append only, since no
-    /// byte was written yet.
-    fn no_segment(&mut self, error: io::Error) -> AppendError {
+    /// The error of a segment that could not be created. On a full disk only this batch is rejected, because
+    /// none of its bytes was written.
+    fn segment_not_created(&mut self, error: io::Error) -> AppendError {
         let full =
             matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         if full {
@@ -206,12 +217,12 @@ impl Writer {
                 source: Arc::new(error),
             };
         }
-        self.broken("make a segment after", error)
+        self.fail("make a segment after", error)
     }
 
-    /// Rejects all further appends. After a failed write or sync the content of the disk is unknown: a
-    /// second sync can succeed although the kernel dropped the data.
-    fn broken(&mut self, operation: &'static str, source: io::Error) -> AppendError {
+    /// Rejects all further appends. There is no retry, because the content of the disk is unknown after a failed
+    /// write or sync. A second sync can succeed although the kernel dropped the data.
+    fn fail(&mut self, operation: &'static str, source: io::Error) -> AppendError {
         let path = self.file.path().to_owned();
         tracing::error!(error = %source, operation, segment = %path.display(), "write failed, log rejects all appends until restart");
         let error = AppendError::Broken { operation, path, source: Arc::new(source) };
@@ -219,8 +230,9 @@ impl Writer {
         self.inner.fail(error)
     }
 
-    /// Writes the heads file. It only serves to detect truncation, so a failure does not stop the log.
+    /// Writes the heads file. The file only serves to detect truncation, so a failure does not stop the log.
     fn write_heads(&self) {
+        // The index stays read-locked until the file is synced. Readers share that lock.
         let written = heads::write(&self.inner.folder, &self.inner.log, &self.inner.index());
         if let Err(error) = written {
             tracing::warn!(%error, folder = %self.inner.folder.display(), "writing the heads file failed");
@@ -228,11 +240,12 @@ impl Writer {
     }
 }
 
+/// The size of a commit in a frame, in bytes.
 fn stored_bytes(encoded: &Encoded) -> usize {
     RECORD_HEADER + encoded.bytes().len()
 }
 
-/// Drains queued appends up to the limits of one frame.
+/// Collects queued appends without waiting, until one of the two limits of a frame is reached.
 fn drain(first: Call, calls: &mut mpsc::Receiver<Call>) -> Vec<Call> {
     let size = |call: &Call| (call.commits.len(), call.commits.iter().map(stored_bytes).sum());
     let (mut commits, mut bytes): (usize, usize) = size(&first);

@@ -12,14 +12,14 @@ use crate::limits::{
     NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_READ_SECONDS_MAX, NATS_SINGLE_READS, RETRY_MILLIS,
 };
 
-/// A position in the stream, and how messages are read from there.
+/// The next sequence to read, and how messages are read from there.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
     /// The subject to read; `None` reads all subjects.
     pub(super) subject: Option<String>,
-    /// The sequence to read next, or the first one after it with the subject.
+    /// The next message is the first one with the subject from this sequence on.
     pub(super) next: u64,
-    /// The number of messages that were read one by one.
+    /// The number of messages that were read from the leader one by one.
     singles: u32,
     consumer: Option<Cursor>,
 }
@@ -36,11 +36,12 @@ impl Pages {
         Self { subject, next: next.max(1), ..Self::default() }
     }
 
-    /// Returns the next messages, at least one. A message up to `target` must exist. The caller advances
-    /// `next`. With `from_leader`, one message is read from the leader, and no consumer is used.
+    /// Returns the next messages, at least one. The stream must hold a message from `next` to `target`; later
+    /// messages may be returned too. The caller advances `next` after it has accepted a message. With
+    /// `from_leader`, one message is read from the leader, and no consumer is used.
     ///
     /// # Errors
-    /// When the server does not respond, or a message that existed is missing.
+    /// When the server does not respond in time, or a message that existed is missing.
     pub(super) async fn page(
         &mut self,
         api: &Api,
@@ -49,6 +50,7 @@ impl Pages {
     ) -> Result<Vec<Message>, ReadError> {
         let few = match self.subject {
             None => target - self.next < u64::from(NATS_SINGLE_READS),
+            // Messages of other subjects lie between, so the distance to `target` does not say how many are left.
             Some(_) => self.consumer.is_none() && self.singles < NATS_SINGLE_READS,
         };
         if !from_leader && !few {
@@ -63,7 +65,8 @@ impl Pages {
         Ok(vec![message])
     }
 
-    /// Reads the next messages from a consumer. Returns none after any fault.
+    /// Reads the next messages from a consumer. After a fault it returns the messages that arrived before, perhaps
+    /// none. The caller then reads from the leader.
     async fn read_from_consumer(&mut self, api: &Api) -> Vec<Message> {
         let known = self.consumer.take().filter(|cursor| cursor.next == self.next);
         let mut cursor = match known {
@@ -84,7 +87,8 @@ impl Pages {
 }
 
 impl Cursor {
-    /// Fetches the messages that exist now. Returns whether the consumer is still usable.
+    /// Fetches the messages that exist now. With `may_skip`, sequences may have gaps, because the consumer filters by
+    /// subject. Returns whether the consumer is still usable.
     async fn fetch(&mut self, may_skip: bool, page: &mut Vec<Message>) -> bool {
         let fetch =
             self.consumer.fetch().max_messages(NATS_PAGE_MESSAGES).max_bytes(NATS_PAGE_BYTES);
@@ -105,7 +109,8 @@ impl Cursor {
     }
 }
 
-/// Reads the first message from `sequence` on from the leader. A message up to `target` must exist.
+/// Reads one message from the leader: the message `sequence`, or the first one with the subject from there on. The
+/// stream must hold such a message up to `target`.
 ///
 /// # Errors
 /// When the message is gone, or the leader did not respond in time.
@@ -118,9 +123,11 @@ pub(super) async fn read_from_leader(
     let (mut why, mut shorter) = ("no answer".to_owned(), None);
     let reading = async {
         loop {
+            // Only the last response counts: an earlier one may be that of a deposed leader.
             shorter = None;
             match fetch_message(api, sequence, subject, target).await {
                 FetchResult::Found(message) => return Ok(message),
+                // No retry: the leader has passed `target`, so it will never receive this message.
                 FetchResult::Gone(what) => {
                     let stream = api.name.clone();
                     return Err(ReadError::DamagedStream { stream, sequence, what });
@@ -147,15 +154,16 @@ pub(super) async fn read_from_leader(
 /// The response of the leader.
 enum FetchResult {
     Found(Message),
-    /// The message is missing.
+    /// The message is missing, although the leader has passed `target`. The text describes the damage.
     Gone(String),
     /// The stream ends before the message. A deposed leader may lack messages that the next leader has
-    /// acknowledged. If this does not change, the messages are lost.
+    /// acknowledged. If the stream stays shorter, the messages are lost.
     Shorter(u64),
+    /// No usable response, with the cause.
     NoAnswer(String),
 }
 
-/// Reads once.
+/// One attempt of [`read_from_leader`].
 async fn fetch_message(
     api: &Api,
     sequence: u64,
@@ -174,7 +182,7 @@ async fn fetch_message(
     if last < target {
         return FetchResult::Shorter(last);
     }
-    // The message may have been stored between the two responses.
+    // The message may have been stored after the first response and before the second one.
     match api.get(sequence, subject).await {
         Ok(Some(message)) => FetchResult::Found(message),
         Ok(None) => FetchResult::Gone(format!(

@@ -21,7 +21,8 @@ pub(super) async fn append(
 ) -> Result<Vec<Appended>, AppendError> {
     check_size(&commits, inner.append_bytes_max)?;
     let Some(company) = one_company(&commits)? else { return Ok(Vec::new()) };
-    // The lock is held until the outcome is known: the next append expects the sequence of this one.
+    // The lock is held until the outcome is known, because the next append expects the sequence of this one. The view
+    // is locked only for moments meanwhile, so reads continue.
     let turn = inner.append_lock(&company);
     let _turn = turn.lock().await;
     inner.check_undamaged()?;
@@ -120,6 +121,7 @@ impl Attempt<'_> {
             return known;
         }
         let Doubt { why, perhaps_stored, behind } = std::mem::take(&mut self.doubt);
+        // A new leader may lack the last messages for a moment. So this is damage only now, when the time is up.
         if let Some(last) = behind {
             let (company, expected) = (self.company, self.expected);
             return Err(self.inner.damaged(format!(
@@ -131,10 +133,12 @@ impl Attempt<'_> {
         Err(if perhaps_stored { self.unknown(why) } else { self.unavailable(why) })
     }
 
+    /// Publishes until the outcome is certain. The time limit is that of [`Self::store`]. Each attempt has the same
+    /// message id and expected sequence, so the server stores at most one.
     async fn keep_trying(&mut self) -> Result<Option<u64>, AppendError> {
         loop {
             let (inner, expected) = (self.inner, self.expected);
-            // The time-out may drop this future between publish and acknowledgement.
+            // Set before the publish, because the time limit may drop this future before the acknowledgement.
             let before = std::mem::replace(&mut self.doubt.perhaps_stored, true);
             let published =
                 inner.api.publish(&self.subject, expected, self.id, self.payload.clone()).await;
@@ -144,7 +148,7 @@ impl Attempt<'_> {
                 }
                 Published::WrongLastSequence => {
                     self.doubt.perhaps_stored = before;
-                    if let Some(known) = self.look().await? {
+                    if let Some(known) = self.read_outcome().await? {
                         return Ok(known);
                     }
                 }
@@ -153,6 +157,7 @@ impl Attempt<'_> {
                     self.doubt.why = why;
                 }
                 Published::Unknown(why) => self.doubt.why = why,
+                // An earlier attempt may have been stored, and this refusal says nothing about that attempt.
                 Published::Refused(why) if before => return Err(self.unknown(why)),
                 Published::Refused(why) => return Err(self.unavailable(why)),
             }
@@ -160,9 +165,9 @@ impl Attempt<'_> {
         }
     }
 
-    /// Reads the last message of the company. `None` is not known yet; `Some(None)` is another writer's message;
-    /// `Some(Some(sequence))` is our own.
-    async fn look(&mut self) -> Result<Option<Option<u64>>, AppendError> {
+    /// Reads the outcome from the last messages of the company. Returns `None` while the outcome is unknown,
+    /// `Some(None)` if another writer appended, and `Some(Some(sequence))` if our own message is stored.
+    async fn read_outcome(&mut self) -> Result<Option<Option<u64>>, AppendError> {
         let last = match self.inner.api.last(&self.subject).await {
             Ok(last) => last,
             Err(why) => {
@@ -172,7 +177,7 @@ impl Attempt<'_> {
         };
         self.doubt.behind = (last < self.expected).then_some(last);
         if last <= self.expected {
-            // An append is in flight, perhaps our own; or a new leader does not have the last one yet.
+            // An append is in flight, perhaps our own, or a new leader does not have the last message yet.
             "another append of the company is in flight".clone_into(&mut self.doubt.why);
             return Ok(None);
         }
@@ -206,8 +211,8 @@ impl Attempt<'_> {
         Ok(ours)
     }
 
-    /// Detects a stream that lost its end, by a loss of power or an old backup: it gives new messages the
-    /// sequences of lost ones.
+    /// Detects a stream that lost its end, by a loss of power or an old backup. Such a stream gives new messages
+    /// the sequences of lost ones.
     fn check_new(&self, sequence: u64, duplicate: bool) -> Result<(), AppendError> {
         if duplicate || sequence > self.known {
             return Ok(());

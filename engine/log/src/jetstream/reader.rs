@@ -1,4 +1,4 @@
-//! Readers: they read whole messages and return their commits, each checked against the previous one.
+//! Readers of all companies or of one: they load messages and return their commits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ enum Scope {
         version: u64,
         /// The head of the company after the last message; `None` before the first.
         head: Option<Head>,
-        /// Whether `pages.next` is the message that holds the version.
+        /// Whether the next message of the company from `pages.next` on holds the version.
         found: bool,
     },
 }
@@ -67,8 +67,8 @@ impl StreamReader {
         }
     }
 
-    /// The next messages from the cache, if the reader of all companies has reached the end. Readers of older history
-    /// read the stream itself, so that they find damage in it.
+    /// The next messages from the cache, for a reader of all companies that has reached the end once. Other readers
+    /// read the stream itself, so that they find damage in the stream.
     fn cached(&self) -> Vec<Message> {
         match self.scope {
             Scope::All { .. } if self.reached_end && !self.from_leader => {
@@ -78,7 +78,8 @@ impl StreamReader {
         }
     }
 
-    /// Reads and accepts at least one message, or marks it to be read from the leader.
+    /// Reads and accepts at least one message. If a consumer delivers an unexpected one, sets `from_leader` for the
+    /// next call instead.
     fn read_page(&mut self, target: u64) -> Result<(), ReadError> {
         let cached = self.cached();
         if !cached.is_empty() {
@@ -106,7 +107,7 @@ impl StreamReader {
     /// loaded such a message would decide a repeated command as a new one.
     fn accept_all(&mut self, page: Vec<Message>, target: u64) -> Result<(), ReadError> {
         for (index, message) in page.into_iter().enumerate() {
-            // A message up to `target` exists. If the first one is later, `accept` finds the gap and reports it.
+            // A message up to `target` exists, so a later first message shows a gap. `accept` reports the gap.
             if index > 0 && message.sequence > target {
                 break;
             }
@@ -148,7 +149,7 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Moves to the first message of the company that does not end before the version.
+    /// Moves `pages.next` to the message that holds the version, or after `target` if there is none.
     fn find(&mut self, target: u64) -> Result<(), ReadError> {
         let Scope::Company { version, found: false, .. } = self.scope else { return Ok(()) };
         let (inner, subject) = (Arc::clone(&self.inner), self.pages.subject.clone());
@@ -167,6 +168,7 @@ impl StreamReader {
 enum ReadFailure {
     /// The message is not the expected one. The leader may have the right one.
     Damage(String),
+    /// A commit cannot be decoded. The leader has the same bytes, so they are not read again.
     Read(ReadError),
 }
 
@@ -180,13 +182,14 @@ impl Scope {
     }
 }
 
-/// Whether a commit ends before the version. A commit without events has a last version before its first one, so both
-/// are compared.
+/// Whether a commit ends before the version. The last version of a commit without events is below its first version, so
+/// both are compared.
 fn ends_before(stored: &Stored<'_>, version: u64) -> bool {
     stored.envelope.first_version < version && stored.envelope.last_version() < version
 }
 
-/// Checks that no commit is missing between the head, or the requested version, and the first commit of a message.
+/// Checks that the first commit of a message follows the head. Without a head, checks that the commit begins at the
+/// requested version or before.
 fn check_next(head: Option<Head>, version: u64, first: &Stored<'_>) -> Result<(), String> {
     match head {
         Some(head) => check_follows(head, first),
@@ -217,9 +220,8 @@ impl Reader for StreamReader {
     }
 }
 
-/// The sequence of the company's first message that does not end before the version; `target + 1` if there is none.
-///
-/// It is a binary search, because versions rise with the sequence.
+/// Finds a version by binary search, because versions rise with the sequence. Returns a sequence: the company's next
+/// message from there on holds the version. Returns `target + 1` if no message does.
 async fn find_version(
     inner: &Inner,
     subject: Option<&str>,

@@ -33,18 +33,18 @@ impl LeaseHolder {
         Self { engine, shares, host: host_name(), data, folder, lease_seconds }
     }
 
-    /// Whether this engine may renew the lease of another start: that of an engine on the same log.
-    pub(super) fn is_with(&self, other: &Self) -> bool {
+    /// Whether both may hold the lease together: they are one start of an engine, or engines that share a log.
+    pub(super) fn shares_lease_with(&self, other: &Self) -> bool {
         self.engine == other.engine || (self.shares && other.shares)
     }
 
-    /// Whether the other engine had the data folder that this engine has locked. Then it has ended, because the lock
-    /// of a folder belongs to one process.
+    /// Whether the other engine had the data folder that this engine has locked. Then the other engine has ended,
+    /// because the lock of a folder belongs to one process.
     pub(super) fn has_folder_of(&self, other: &Self) -> bool {
         other.had_folder(self.folder.as_deref())
     }
 
-    /// Whether this engine alone had the data folder, which the caller has locked.
+    /// Whether this engine served its own log from the data folder. The caller has locked that folder.
     pub(super) fn had_folder(&self, folder: Option<&str>) -> bool {
         !self.shares && folder.is_some() && self.folder.as_deref() == folder
     }
@@ -80,13 +80,15 @@ mod tests {
     #[test]
     fn only_engines_on_one_log_hold_the_lease_together() {
         let (alone, shared) = (holder(false, Some("a")), holder(true, Some("a")));
-        assert!(alone.is_with(&alone) && shared.is_with(&holder(true, Some("bb"))));
+        assert!(
+            alone.shares_lease_with(&alone) && shared.shares_lease_with(&holder(true, Some("bb")))
+        );
         for (one, other) in [(&alone, &shared), (&shared, &alone), (&alone, &holder(false, None))] {
-            assert!(!one.is_with(other), "{one:?} {other:?}");
+            assert!(!one.shares_lease_with(other), "{one:?} {other:?}");
         }
     }
 
-    /// The folder of one of several engines says nothing about the others.
+    /// With engines that share a log, the end of one says nothing about the others.
     #[test]
     fn locked_folder_proves_the_end_of_its_last_engine() {
         let alone = holder(false, Some("a"));

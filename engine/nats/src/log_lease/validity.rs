@@ -1,4 +1,4 @@
-//! How long the own lease is valid, measured on this machine.
+//! How long the lease of this engine is valid, by the clock of this machine.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::limits::LEASE_UNUSED_PART;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Renewal {
     pub(super) revision: u64,
-    /// When the renewal was sent. Another engine has seen it later, and waits for the whole lease from then on.
+    /// When the renewal was sent. Another engine sees the renewal later, and waits for a whole lease from that moment.
     pub(super) sent: Moment,
 }
 
@@ -35,14 +35,14 @@ mod tests {
     };
 
     #[test]
-    fn lease_ends_for_its_engine_before_others_may_have_it() {
+    fn lease_ends_for_its_holder_before_others_acquire_it() {
         let lease = Duration::from_secs(LOG_LEASE_SECONDS);
         assert!(usable(lease) + Duration::from_secs(1) < lease);
         let renewal = Renewal { revision: 1, sent: Moment::now() };
         assert!(renewal.is_valid(lease) && !renewal.is_valid(Duration::ZERO));
     }
 
-    /// P30: Engines on one log continue without a leader as long as before.
+    /// P30: without a leader, engines on one log continue for `LEADERLESS_SECONDS_MAX` after their own lease.
     #[test]
     fn shared_lease_outlasts_an_election() {
         let usable = usable(Duration::from_secs(SHARED_LOG_LEASE_SECONDS));

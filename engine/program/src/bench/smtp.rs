@@ -1,4 +1,4 @@
-//! A mail server on this machine that accepts everything, and a plain client of it to compare with.
+//! A local mail server that accepts every mail, and a plain client to compare with.
 
 use std::io;
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts it on a free port of this machine.
+    /// Starts the server on a free port of this machine.
     ///
     /// # Errors
     /// When no port can be opened.
@@ -28,7 +28,7 @@ impl Sink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let accepting = tokio::spawn(async move {
-            // The sessions end with their clients, or with the listener.
+            // A session ends when its client disconnects, or when this task is aborted.
             let mut sessions = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 sessions.spawn(serve(stream));
@@ -44,6 +44,7 @@ impl Drop for Sink {
     }
 }
 
+/// Answers one client until the client quits.
 async fn serve(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -74,17 +75,17 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Sends this number of mails over this number of connections, one step after the other, and keeps no record. Returns
-/// the mails per second.
+/// Sends the mails over this number of connections, and keeps no record. Each connection waits for the reply to each
+/// command. Returns the mails per second.
 ///
 /// # Errors
-/// When the server cannot be reached or answers with something else.
+/// When the server cannot be reached or sends an unexpected reply.
 pub async fn plain_client(port: u16, connections: usize, mails: usize) -> io::Result<f64> {
     let started = Instant::now();
     let mut sending = JoinSet::new();
-    for place in 0..connections {
-        // The first connections take what cannot be divided.
-        let share = mails / connections + usize::from(place < mails % connections);
+    for index in 0..connections {
+        // The remainder of the division: the first connections send one mail more.
+        let share = mails / connections + usize::from(index < mails % connections);
         sending.spawn(send(port, share));
     }
     while let Some(sent) = sending.join_next().await {
@@ -97,26 +98,30 @@ async fn send(port: u16, mails: usize) -> io::Result<()> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
-    expect(&mut stream, "220").await?;
-    ask(&mut stream, "EHLO bench\r\n", "250").await?;
+    expect_reply(&mut stream, "220").await?;
+    send_command(&mut stream, "EHLO bench\r\n", "250").await?;
     let line = format!("{}\r\n", "x".repeat(LINE_BYTES));
     let content = line.repeat(MAIL_BYTES / line.len()) + ".\r\n";
     for _ in 0..mails {
-        ask(&mut stream, "MAIL FROM:<bench@acme.example>\r\n", "250").await?;
-        ask(&mut stream, "RCPT TO:<jane@acme.example>\r\n", "250").await?;
-        ask(&mut stream, "DATA\r\n", "354").await?;
-        ask(&mut stream, &content, "250").await?;
+        send_command(&mut stream, "MAIL FROM:<bench@acme.example>\r\n", "250").await?;
+        send_command(&mut stream, "RCPT TO:<jane@acme.example>\r\n", "250").await?;
+        send_command(&mut stream, "DATA\r\n", "354").await?;
+        send_command(&mut stream, &content, "250").await?;
     }
     Ok(())
 }
 
-async fn ask(stream: &mut BufReader<TcpStream>, command: &str, code: &str) -> io::Result<()> {
+async fn send_command(
+    stream: &mut BufReader<TcpStream>,
+    command: &str,
+    code: &str,
+) -> io::Result<()> {
     stream.write_all(command.as_bytes()).await?;
-    expect(stream, code).await
+    expect_reply(stream, code).await
 }
 
-/// Reads one reply; all its lines begin with the code.
-async fn expect(stream: &mut BufReader<TcpStream>, code: &str) -> io::Result<()> {
+/// Reads one reply. Fails unless all its lines begin with the code.
+async fn expect_reply(stream: &mut BufReader<TcpStream>, code: &str) -> io::Result<()> {
     let mut line = String::new();
     loop {
         line.clear();

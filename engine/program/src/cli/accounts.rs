@@ -118,7 +118,7 @@ struct Edit {
     values: Values,
 }
 
-/// What an account has beside its address, organization and group.
+/// The values of an account besides its address, organization and group.
 #[derive(Debug, Default, Args)]
 struct Values {
     /// The first name, for mails
@@ -148,7 +148,7 @@ struct Values {
 }
 
 impl Values {
-    /// The values by the names of the command. The columns of a file have the same names.
+    /// The values with their names. Commands and the columns of files use the same names.
     fn named(self) -> [(&'static str, Option<String>); 8] {
         [
             ("first_name", self.first_name),
@@ -191,9 +191,9 @@ impl Accounts {
 }
 
 impl Add {
-    /// The file with the account's row.
+    /// A CSV file whose only row is the account.
     fn file(&self, values: [(&'static str, Option<String>); 8]) -> String {
-        let required = |name: &str| match name {
+        let default_of = |name: &str| match name {
             "social_messaging" => Some("No"),
             "monitor_calls" | "monitor_sms" => Some("off"),
             _ => None,
@@ -201,7 +201,7 @@ impl Add {
         let mut cells = vec![("email address or device", self.address.clone())];
         cells.extend(self.number.clone().map(|number| ("multiline_number", number)));
         for (name, given) in values {
-            let given = given.or_else(|| required(name).map(str::to_owned));
+            let given = given.or_else(|| default_of(name).map(str::to_owned));
             cells.extend(given.map(|text| (name, text)));
         }
         let (names, values): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
@@ -221,13 +221,13 @@ impl Add {
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
-        // A repeat gets the first answer. Its account exists already, so it cannot be planned again.
+        // A repeated command gets the first answer. A preview would refuse it, because the account exists already.
         let is_repeat = match session.given_id() {
             Some(id) => session.row("import", json!({"import": id.to_string()})).await.is_ok(),
             None => false,
         };
         if !is_repeat {
-            // A row that cannot be added would leave an import behind, so it is refused before.
+            // Refuses an invalid row here, because its import would be recorded although it creates no account.
             let plan = session.preview(body.clone()).await?;
             let planned = plan.rows.first().cloned().unwrap_or_default();
             if text(&planned, "outcome") != "created" {
@@ -255,16 +255,16 @@ impl Add {
     }
 }
 
-/// The refusal of an account whose row has problems: the code of the first, and the words of all. An account that
-/// exists can be changed.
+/// The refusal of a row with problems: the code of the first problem, and the messages of all. If the account exists,
+/// the refusal names the command that edits it.
 fn refused(row: &Value, address: &str) -> Refusal {
     let problems = row.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
     let code = problems.first().and_then(|problem| Code::find(text(problem, "code")));
-    let words = |problem: &Value| match problem.get("column").and_then(Value::as_str) {
+    let message_of = |problem: &Value| match problem.get("column").and_then(Value::as_str) {
         Some(column) => format!("{column}: {}", text(problem, "message")),
         None => text(problem, "message").to_owned(),
     };
-    let message = problems.iter().map(words).collect::<Vec<_>>().join(" ");
+    let message = problems.iter().map(message_of).collect::<Vec<_>>().join(" ");
     let code = code.unwrap_or(Code::ImportInvalidRows);
     let message = match code {
         Code::RowUserExists => {
@@ -276,12 +276,12 @@ fn refused(row: &Value, address: &str) -> Refusal {
     Refusal { message, ..Refusal::new(code) }
 }
 
-/// Why the account of this import has no invitation.
+/// Why the account was not invited: the refusal of the import's run, or the account's own code.
 fn not_invited(import: &Value, account: &Value) -> String {
     let refused = import.get("not_invited").filter(|problem| problem.is_object());
     let code = text(account, "code");
-    let words = || Code::find(code).map(|known| format!("{} [{code}]", known.text()));
-    refused.map(text_of).or_else(words).unwrap_or_else(|| code.to_owned())
+    let reason = || Code::find(code).map(|known| format!("{} [{code}]", known.text()));
+    refused.map(text_of).or_else(reason).unwrap_or_else(|| code.to_owned())
 }
 
 impl Edit {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::fields::number;
 use super::words::counted;
 
-/// What a run would send by a preview, why other people get nothing, and what is known of their earlier mails.
+/// The announcement of a run: what it would send, why other people get nothing, and earlier mails.
 pub(super) fn text(preview: &Value) -> String {
     let mut lines = vec![opening(preview)];
     lines.extend(others(preview).into_iter().map(|line| format!("  {line}")));
@@ -25,7 +25,7 @@ pub(super) fn is_empty(preview: &Value) -> bool {
 pub(super) fn opening(preview: &Value) -> String {
     let people = number(preview, "recipient_count");
     let users = counted(people, "user", "users");
-    let again = match number(preview, "duplicates_removed") {
+    let duplicates = match number(preview, "duplicates_removed") {
         0 => String::new(),
         1 => " (1 duplicate is not counted)".to_owned(),
         times => format!(" ({times} duplicates are not counted)"),
@@ -33,25 +33,26 @@ pub(super) fn opening(preview: &Value) -> String {
     let to_send = ToSend::of(preview);
     let (what, purpose) = (to_send.what(), to_send.purpose());
     match to_send.emails + to_send.texts {
-        0 if people == 1 => format!("No invitation would be sent to the user{again}."),
-        0 => format!("No invitation would be sent to any of the {users}{again}."),
+        0 if people == 1 => format!("No invitation would be sent to the user{duplicates}."),
+        0 => format!("No invitation would be sent to any of the {users}{duplicates}."),
         all if all == people => {
-            format!("You're about to send {what} to {users} for them {purpose}{again}.")
+            format!("You're about to send {what} to {users} for them {purpose}{duplicates}.")
         }
-        some => {
-            // The number of the vendor's screen is that of the people; how many get a mail is a part of it.
+        invited => {
+            // The vendor's dialog shows the number of all selected people. Only a part of them gets a mail.
             format!(
-                "You're about to send {what} to {users} for them {purpose}{again}. Of them, {some} will be invited."
+                "You're about to send {what} to {users} for them {purpose}{duplicates}. Of them, {invited} will be invited."
             )
         }
     }
 }
 
-/// The invitations that would leave, and of which kind they are.
+/// The invitations that a run would send, by kind.
 #[derive(Debug, Clone, Copy)]
 struct ToSend {
     emails: u64,
     texts: u64,
+    /// How many of both activate an account. The others link a messaging account.
     to_activate: u64,
 }
 
@@ -83,7 +84,7 @@ impl ToSend {
     }
 }
 
-/// How many people get nothing, in a sentence for each reason.
+/// One sentence for each reason why people get nothing, with their number.
 pub(super) fn others(preview: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for (field, what) in [("/skip_codes", "would be skipped"), ("/expected/fail", "would fail")] {
@@ -104,7 +105,7 @@ fn sentence(code: &str) -> String {
     }
 }
 
-/// What is known of earlier mails to the people, and of other runs.
+/// One sentence for each fact about earlier mails and waiting runs, with the number of people.
 pub(super) fn earlier(preview: &Value) -> Vec<String> {
     let known = [
         ("live_links", "Have a link that works"),

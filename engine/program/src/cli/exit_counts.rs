@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::fields::{number, text};
 use super::session::Session;
 
-/// The number of invalid rows and failed people of an accepted command. Call it after all work is done.
+/// The number of invalid rows and failed people of an accepted command. Final only after all its work is done.
 pub(super) async fn of(
     session: &Session<'_>,
     command: &str,
@@ -32,13 +32,13 @@ pub(super) async fn of(
     Ok(people_failed + rows_failed + of_run(session, text(result, "run")).await?)
 }
 
-/// The number of invalid rows and lost cells of an import, plus one if a requested run was refused. A run without
-/// people does not count.
+/// The number of invalid rows and lost cells of an import, plus one if its requested run was refused. A refusal because
+/// the run has no people does not count.
 pub(super) fn of_import(row: &Value) -> u64 {
-    let why = row.pointer("/not_invited/code").and_then(Value::as_str);
+    let refusal = row.pointer("/not_invited/code").and_then(Value::as_str);
     number(row, "invalid")
         + number(row, "lost")
-        + u64::from(why.is_some_and(|code| code != "run.empty_selection"))
+        + u64::from(refusal.is_some_and(|code| code != "run.empty_selection"))
 }
 
 /// The number of failed people of a run, or 0 without a run.

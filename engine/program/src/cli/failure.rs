@@ -84,16 +84,16 @@ impl Failure {
         }
     }
 
-    /// The same failure, which also names the log that cannot be written.
+    /// Adds to the message that the log cannot be written, unless the message says so already.
     pub(super) fn with_failed_log(self, why: &str) -> Self {
         let log = of_log(why).text();
-        let with =
+        let add =
             |text: String| if text.contains(&log) { text } else { format!("{log}\n  {text}") };
         match self {
-            Self::Unavailable(text) => Self::Unavailable(with(text)),
-            Self::Failed { document, message } => Self::Failed { document, message: with(message) },
+            Self::Unavailable(text) => Self::Unavailable(add(text)),
+            Self::Failed { document, message } => Self::Failed { document, message: add(message) },
             Self::AfterAcceptance { document, message } => {
-                Self::AfterAcceptance { document, message: with(message) }
+                Self::AfterAcceptance { document, message: add(message) }
             }
             other => other,
         }
@@ -114,7 +114,7 @@ impl Failure {
     }
 }
 
-/// The failure of a process whose log has failed.
+/// The failure of a program whose log cannot be written.
 pub(super) fn of_log(why: &str) -> Failure {
     Failure::Unavailable(format!(
         "the log cannot be written, so the program ends: {why}\n  the next start opens the log again; no mail is sent twice"
@@ -157,17 +157,17 @@ impl From<EngineError> for Failure {
     }
 }
 
-/// What to do while another process has the folder. Only a process that serves can answer for it.
+/// Advice while another process uses the folder. Only `boarding serve` accepts commands of other processes.
 fn while_in_use(process: &str) -> String {
-    let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    let serves = words.split(|byte| *byte == 0).any(|word| word == b"serve");
+    let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let serves = arguments.split(|byte| *byte == 0).any(|argument| argument == b"serve");
     let other = "for another folder: add --data DIR";
     if serves {
         return format!(
             "\n  that process serves the folder: send commands and queries to it over NATS (boarding manual nats)\n  to use the folder here: stop that process (kill {process}), and start it again afterwards\n  {other}"
         );
     }
-    // The holder is not known by its number if it has not written it into the lock file yet.
+    // The other process may not have written its number into the lock file yet.
     let is_known = process.parse::<u32>().is_ok();
     let kill = if is_known { format!(", or kill -INT {process}") } else { String::new() };
     format!(

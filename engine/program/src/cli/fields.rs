@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The value that a text is in JSON, or the text itself if it is not JSON.
+/// Parses a text as JSON. Returns the text itself if it is not JSON.
 pub(super) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
@@ -19,12 +19,12 @@ pub(super) fn number(row: &Value, field: &str) -> u64 {
     row.get(field).and_then(Value::as_u64).unwrap_or(0)
 }
 
-/// The id in the key of a mail, as in `welcome.01J….2`.
+/// The id inside the key of a mail: `01J…` in `welcome.01J….2`.
 pub(super) fn id_in_key(mail: &Value) -> Option<&str> {
     text(mail, "key").split('.').nth(1)
 }
 
-/// Whether a run has not ended and is not withdrawn.
+/// Whether a run is scheduled, pending or running.
 pub(super) fn is_unfinished(run: &Value) -> bool {
     matches!(text(run, "state"), "scheduled" | "pending" | "running")
 }

@@ -192,7 +192,7 @@ impl Import {
         mails::note(session, &row).await?;
         let run = text(&row, "run");
         let failed = exit_counts::of_run(session, run).await?
-            + runs_ahead::tell_carried(session, run).await?;
+            + runs_ahead::report_carried(session, run).await?;
         Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
     }
 

@@ -7,31 +7,31 @@ use super::failure::Failure;
 use super::fields::text;
 use super::session::Session;
 
-/// The most retries of retries that are followed to the import of the first run.
+/// The longest chain of retries that is followed back to the import of the first run.
 const RETRIES_FOLLOWED: usize = 100;
 
-/// The id of the newest import for `latest`, and any other id unchanged.
+/// Resolves `latest` to the id of the newest import. Returns any other id unchanged.
 pub(super) async fn import(session: &Session<'_>, id: String) -> Result<String, Failure> {
     resolve(session, id, "imports", "import", Code::ImportNoneAvailable).await
 }
 
-/// The id of the newest run for `latest`, and any other id unchanged.
+/// Resolves `latest` to the id of the newest run. Returns any other id unchanged.
 pub(super) async fn run(session: &Session<'_>, id: String) -> Result<String, Failure> {
     resolve(session, id, "runs", "run", Code::RunNotFound).await
 }
 
-/// The id of the newest report for `latest`, and any other id unchanged.
+/// Resolves `latest` to the id of the newest report. Returns any other id unchanged.
 pub(super) async fn report(session: &Session<'_>, id: String) -> Result<String, Failure> {
     resolve(session, id, "batch_operation_reports", "import", Code::ImportNoneAvailable).await
 }
 
-/// The id of the newest archive of pictures for `latest`, and any other id unchanged.
+/// Resolves `latest` to the id of the newest archive of pictures. Returns any other id unchanged.
 pub(super) async fn pictures(session: &Session<'_>, id: String) -> Result<String, Failure> {
     resolve(session, id, "picture_imports", "import", Code::ImportNoneAvailable).await
 }
 
-/// Names the import whose people a command is about, and its file. The word `latest` leaves out undone imports, so
-/// a newer one that was undone is named too.
+/// Prints the import whose people a command is about, and its file name. `latest` skips undone imports: if the newest
+/// import is undone, it is printed too.
 pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(), Failure> {
     let is_latest = named == "latest";
     let actor = session.engine.actor(&session.company).await;
@@ -41,7 +41,7 @@ pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(),
         _ if named.parse::<ImportId>().is_ok() => named.to_owned(),
         _ => return Ok(()),
     };
-    // The refusal of the command itself says that there is no such import.
+    // The command itself refuses an unknown import.
     let Ok(row) = session.row("import", json!({"import": import})).await else { return Ok(()) };
     session.out.note(&format!("of import {import}, {}", text(&row, "file_name")));
     let rows = session.rows("imports", json!({}), Some(1)).await?;
@@ -55,7 +55,7 @@ pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(),
     Ok(())
 }
 
-/// Says that the newest import is undone, and which one is the newest of the others. A run of `latest` uses that one.
+/// If the import is undone, prints this and the newest completed import. A run of `latest` uses the latter.
 pub(super) async fn say_undone(session: &Session<'_>, import: &str) -> Result<(), Failure> {
     let row = session.row("import", json!({"import": import})).await?;
     if text(&row, "state") != "undone" {
@@ -73,7 +73,8 @@ pub(super) async fn say_undone(session: &Session<'_>, import: &str) -> Result<()
     Ok(())
 }
 
-/// Names the import whose people a run was for: a retry invites the people of another run.
+/// Prints the import whose people a run was for. A retry has the people of an earlier run, so the chain of retries is
+/// followed back.
 pub(super) async fn say_import_of(session: &Session<'_>, run: &Value) -> Result<(), Failure> {
     let mut run = run.clone();
     for _ in 0..RETRIES_FOLLOWED {
@@ -86,6 +87,8 @@ pub(super) async fn say_import_of(session: &Session<'_>, run: &Value) -> Result<
     Ok(())
 }
 
+/// Resolves `latest` by a list query, newest row first. Refuses a text that is no id, and `latest` with `none` if the
+/// list is empty.
 async fn resolve(
     session: &Session<'_>,
     id: String,

@@ -32,11 +32,11 @@ impl Query {
     }
 
     fn params(&self) -> Result<Map<String, Value>, Failure> {
-        let read = |text: &String| words::pair(text).map(|(key, text)| (key, parameter(&text)));
-        self.params.iter().map(read).collect()
+        let parse = |text: &String| words::pair(text).map(|(key, text)| (key, parameter(&text)));
+        self.params.iter().map(parse).collect()
     }
 
-    /// Lists the queries with their parameters. It needs no data folder.
+    /// Lists the queries with their parameters. Needs no data folder.
     pub(super) fn list(out: &Out) -> CliResult {
         for query in queries::query_schemas() {
             let parameters: Vec<_> = query.parameter_names().collect();
@@ -54,7 +54,7 @@ impl Query {
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        // Without a name the queries are listed before a folder is opened.
+        // Without a name, `list` answers before a data folder is opened. So the name is always present here.
         let name = self.name.as_deref().unwrap_or_default();
         match session.query(name, Value::Object(self.params()?)).await? {
             QueryAnswer::Json(answer) => session.out.document(&answer),
@@ -64,8 +64,8 @@ impl Query {
     }
 }
 
-/// The value of a parameter. Numbers stay text: a user name or a search text may consist of digits, and the engine
-/// accepts text for numeric parameters.
+/// Parses the value of a parameter. A number stays text, because a user name or a search text may consist of digits.
+/// The engine accepts text for numeric parameters.
 fn parameter(text: &str) -> Value {
     match fields::value(text) {
         Value::Number(_) => text.into(),

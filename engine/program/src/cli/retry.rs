@@ -1,4 +1,4 @@
-//! `boarding runs retry`: invites again the people of a run whose mail failed or may have been sent.
+//! `boarding runs retry`: invites people of a run again if their mail failed or is uncertain.
 
 use clap::Args;
 use serde_json::{Map, json};

@@ -102,7 +102,7 @@ impl Serve {
             () = signals.received() => None,
             why = server.log_failed() => Some(failure::of_log(&why)),
             why = server.lease_lost() => {
-                // The outcomes of mails in flight can still be appended.
+                // Unlike after a failure of the log, the outcomes of mails in flight can still be appended.
                 server.close().await;
                 return Err(Failure::Unavailable(why));
             }
@@ -202,7 +202,7 @@ impl Serve {
         open_server(engine, client, options).await
     }
 
-    /// Opens the engine with the link secret that all engines of its log use. Returns the engine's id too.
+    /// Opens the engine with the link secret that all engines of its log use. Returns the engine and its id.
     async fn open_with_secret(
         &self,
         common: &Common,
@@ -222,13 +222,13 @@ impl Serve {
             if secret.check_and_store(&engine, context, &common.data(), makes_new, copies).await? {
                 return Ok((engine, engine_id));
             }
-            // Another engine has started at the same moment, and its new secret is stored. This engine opens with it.
+            // Another engine started at the same moment and stored its own secret. The next turn opens with it.
             engine.close().await;
         }
     }
 
-    /// Replaces the transports of mails and texts, as `--workers` and `--text-workers` ask. With `--workers` invitations and
-    /// texts go to the worker queue, and other mails leave as before. With `--text-workers` only texts go there.
+    /// Replaces the transports of mails and texts. `--workers` queues invitations and texts for workers; other mails
+    /// keep their transport. `--text-workers` queues texts only.
     fn use_workers(
         &self,
         options: &mut Options,
@@ -270,7 +270,7 @@ impl Serve {
         self.nats.replicas.map_or_else(|| usual_copies(client), usize::from)
     }
 
-    /// Takes options from the file if neither the command line nor the environment has them.
+    /// Copies an option from the file if neither the command line nor the environment sets it.
     fn fill(&mut self, settings: &mut Settings) {
         self.log = self.log.or(settings.log);
         self.workers |= settings.workers.unwrap_or(false);
@@ -291,7 +291,8 @@ impl Serve {
     }
 }
 
-/// Acquires the lease on serving: on one NATS only one log is served. None without JetStream, where it would be kept.
+/// Acquires the lease on serving: one NATS serves only one log. Returns `None` without JetStream, which would store the
+/// lease.
 async fn lease(
     client: &Client,
     engine: &Engine,

@@ -321,7 +321,7 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliRes
         run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
         out.note(&list::receipt(accepted));
     }
-    let failed = number(&row, "failed") + runs_ahead::tell_carried(session, &run).await?;
+    let failed = number(&row, "failed") + runs_ahead::report_carried(session, &run).await?;
     Ok(Done::with_failures(failed))
 }
 

@@ -1,16 +1,17 @@
-//! Compares the keywords of two alternatives.
+//! Compares the keywords of an old and a new alternative of a schema.
 
 use serde_json::{Map, Value, json};
 
 use super::alternatives::Alternative;
 use super::{Comparison, Sender};
 
-/// Keywords for people, which change nothing for programs.
+/// Keywords for people. A change of them breaks no program.
 const ANNOTATIONS: [&str; 7] =
     ["$schema", "$id", "default", "description", "examples", "title", "x-personal"];
 
-/// Keywords with a lower limit, and with an upper limit.
+/// Keywords that are lower limits.
 const LOWER_LIMITS: [&str; 4] = ["minimum", "minLength", "minItems", "minProperties"];
+/// Keywords that are upper limits.
 const UPPER_LIMITS: [&str; 4] = ["maximum", "maxLength", "maxItems", "maxProperties"];
 
 /// Keywords that can only be compared for equality.
@@ -21,7 +22,7 @@ const OTHERS: [&str; 7] =
     ["type", "enum", "properties", "required", "additionalProperties", "items", "x-known-values"];
 
 impl Comparison<'_> {
-    /// What the change from one alternative to another breaks.
+    /// Lists what breaks when the old alternative becomes the new one, each with its path.
     pub(super) fn compare_alternative(
         &mut self,
         path: &str,
@@ -30,7 +31,8 @@ impl Comparison<'_> {
     ) -> Vec<String> {
         let mut found = Vec::new();
         let mut add = |what: &str| found.push(format!("{path}: {what}"));
-        let (narrower, wider) = match self.sender {
+        // The values that clients sent must stay valid. The engine must send no values that clients do not know.
+        let (narrowing_breaks, widening_breaks) = match self.sender {
             Sender::Client => (true, false),
             Sender::Engine => (false, true),
         };
@@ -47,16 +49,16 @@ impl Comparison<'_> {
                 let change = limit(new)
                     .unwrap_or(f64::NEG_INFINITY)
                     .total_cmp(&limit(old).unwrap_or(f64::NEG_INFINITY));
-                if narrower && change.is_gt() {
+                if narrowing_breaks && change.is_gt() {
                     add(&format!("{key} was narrowed to {}", text_of(new.get(key))));
-                } else if wider && change.is_lt() {
+                } else if widening_breaks && change.is_lt() {
                     add(&format!("{key} was widened to {}", text_of(new.get(key))));
                 }
             }
         }
         for key in CONSTRAINTS {
             let (before, now) = (old.get(key), new.get(key));
-            let harmless = if narrower { now.is_none() } else { before.is_none() };
+            let harmless = if narrowing_breaks { now.is_none() } else { before.is_none() };
             if before != now && !harmless {
                 add(&format!("{key} changed from {} to {}", text_of(before), text_of(now)));
             }
@@ -71,12 +73,13 @@ impl Comparison<'_> {
                 add(&format!("{key} changed, which this test cannot compare"));
             }
         }
-        found.extend(self.objects(path, old, new));
-        found.extend(self.inner(&format!("{path}[]"), old.get("items"), new.get("items")));
+        found.extend(self.compare_objects(path, old, new));
+        found.extend(self.compare_inner(&format!("{path}[]"), old.get("items"), new.get("items")));
         found
     }
 
-    fn objects(&mut self, path: &str, old: &Alternative, new: &Alternative) -> Vec<String> {
+    /// Compares the keys of objects: `properties`, `required` and `additionalProperties`.
+    fn compare_objects(&mut self, path: &str, old: &Alternative, new: &Alternative) -> Vec<String> {
         let mut found = Vec::new();
         let none = Map::new();
         let properties = |alternative: &Alternative| {
@@ -103,7 +106,7 @@ impl Comparison<'_> {
                 added.map(|name| format!("{path}.{name}: unknown keys were excluded before")),
             );
         }
-        found.extend(required(path, old, new, self.sender));
+        found.extend(compare_required(path, old, new, self.sender));
         match self.sender {
             Sender::Client if closed(new) && !closed(old) => {
                 found.push(format!("{path}: unknown keys were allowed and are refused"));
@@ -111,7 +114,7 @@ impl Comparison<'_> {
             Sender::Engine if closed(old) && !closed(new) => {
                 found.push(format!("{path}: unknown keys were excluded before"));
             }
-            _ => found.extend(self.inner(
+            _ => found.extend(self.compare_inner(
                 &format!("{path}.*"),
                 old.get("additionalProperties"),
                 new.get("additionalProperties"),
@@ -121,7 +124,12 @@ impl Comparison<'_> {
     }
 
     /// Compares the schemas of items or further properties. An absent schema accepts anything.
-    fn inner(&mut self, path: &str, old: Option<&Value>, new: Option<&Value>) -> Vec<String> {
+    fn compare_inner(
+        &mut self,
+        path: &str,
+        old: Option<&Value>,
+        new: Option<&Value>,
+    ) -> Vec<String> {
         let anything = Value::Bool(true);
         match (old, new) {
             (None, None)
@@ -132,15 +140,16 @@ impl Comparison<'_> {
     }
 }
 
+/// Describes a change of the type, if the receiver of the values cannot handle it.
 fn type_change(old: &Alternative, new: &Alternative, sender: Sender) -> Option<String> {
     let (before, now) = (old.get("type"), new.get("type"));
     let is_number = |one: Option<&Value>| one == Some(&json!("number"));
     let is_integer = |one: Option<&Value>| one == Some(&json!("integer"));
-    let fits = match sender {
+    let harmless = match sender {
         Sender::Client => now.is_none() || (is_integer(before) && is_number(now)),
         Sender::Engine => before.is_none() || (is_number(before) && is_integer(now)),
     };
-    (before != now && !fits)
+    (before != now && !harmless)
         .then(|| format!("its type changed from {} to {}", text_of(before), text_of(now)))
 }
 
@@ -158,11 +167,11 @@ fn compare_values(old: &Alternative, new: &Alternative, sender: Sender, add: &mu
                 .iter()
                 .for_each(|word| add(&format!("the value {word} is no longer accepted")));
         }
-        (None, Some(_), Sender::Client) => add("it accepts only a list of values"),
+        (None, Some(_), Sender::Client) => add("only listed values are accepted now"),
         (Some(before), Some(now), Sender::Engine) => {
             missing(&before, &now).iter().for_each(|word| add(&format!("the value {word} is new")));
         }
-        (Some(_), None, Sender::Engine) => add("it was one of a list of values"),
+        (Some(_), None, Sender::Engine) => add("values outside the old list are possible now"),
         _ => {}
     }
     if sender == Sender::Engine {
@@ -175,23 +184,30 @@ fn compare_values(old: &Alternative, new: &Alternative, sender: Sender, add: &mu
     }
 }
 
-fn required(path: &str, old: &Alternative, new: &Alternative, sender: Sender) -> Vec<String> {
+/// Compares the keys that must be present.
+fn compare_required(
+    path: &str,
+    old: &Alternative,
+    new: &Alternative,
+    sender: Sender,
+) -> Vec<String> {
     let names = |alternative: &Alternative| -> Vec<String> {
         let names = alternative.get("required").and_then(Value::as_array).into_iter().flatten();
         names.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let (before, now) = (names(old), names(new));
-    let (these, others, what) = match sender {
+    let (stricter, laxer, what) = match sender {
         Sender::Client => (&now, &before, "the key may no longer be left out"),
         Sender::Engine => (&before, &now, "the key may now be absent"),
     };
-    these
+    stricter
         .iter()
-        .filter(|name| !others.contains(name))
+        .filter(|name| !laxer.contains(name))
         .map(|name| format!("{path}.{name}: {what}"))
         .collect()
 }
 
+/// A value of a keyword as text. Without the keyword anything is valid.
 fn text_of(value: Option<&Value>) -> String {
     value.map_or_else(|| "anything".to_owned(), ToString::to_string)
 }

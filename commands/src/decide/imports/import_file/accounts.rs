@@ -1,4 +1,4 @@
-//! What `ImportFile` asks for MultiLine: the privilege, one organization and one group of permissions.
+//! What `ImportFile` requires for MultiLine: a privilege, an organization and a permission group.
 
 use serde_json::json;
 
@@ -11,31 +11,32 @@ use crate::values::{Code, Refusal};
 
 /// The permission to import or undo a file of this dialect; for MultiLine the privilege "Accounts".
 pub fn needed(dialect: &str) -> Permission {
-    if is_of_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
+    if dialect_opens_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
 }
 
-fn is_of_accounts(dialect: &str) -> bool {
+fn dialect_opens_accounts(dialect: &str) -> bool {
     dialect::find(dialect).is_some_and(|dialect| dialect.opens_accounts())
 }
 
 impl ImportFile {
-    /// What it takes to import this file.
+    /// The permission that the import of this file needs.
     pub fn needs(&self) -> Permission {
         needed(&self.dialect)
     }
 
-    /// Whether the file's people are accounts of one organization.
+    /// Whether the people of the file get accounts in one organization.
     pub(in crate::decide) fn opens_accounts(&self) -> bool {
-        is_of_accounts(&self.dialect)
+        dialect_opens_accounts(&self.dialect)
     }
 
-    /// The organization and the permission group of all people of the file; none for other dialects.
+    /// The organization and the permission group of all people of the file. None if the dialect
+    /// opens no accounts.
     pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
         let named =
             [("organization", &self.organization), ("permission_group", &self.permission_group)];
         if !self.opens_accounts() {
             return match named.iter().find(|(_, given)| given.is_some()) {
-                Some((field, _)) => Err(not_taken(&format!("{field}: this dialect takes none"))),
+                Some((field, _)) => Err(malformed(&format!("{field}: this dialect takes none"))),
                 None => Ok(None),
             };
         }
@@ -59,7 +60,7 @@ impl ImportFile {
     }
 }
 
-fn not_taken(why: &str) -> Refusal {
+fn malformed(why: &str) -> Refusal {
     Refusal::new(Code::EnvelopeMalformed).saying(why)
 }
 
@@ -80,7 +81,8 @@ mod tests {
     use crate::user_file::{FileSummary, ParsedRow};
     use crate::values::{Code, Personal};
 
-    /// Two organizations, a group of permissions, and a number of each and of the company's own.
+    /// A permission group, two organizations with one number each, and one number in the company's
+    /// stock.
     fn company() -> Vec<Event> {
         let (permission_group, permissions) = ("Traders".to_owned(), vec![]);
         vec![
@@ -141,13 +143,14 @@ mod tests {
             _ => None,
         });
         assert_eq!(total, Some(1));
-        let asked = |event: &Event| {
+        let is_for_created_only = |event: &Event| {
             matches!(event, Event::ImportInvitesRequested { created_only: true, .. })
         };
-        assert!(events.iter().any(asked));
+        assert!(events.iter().any(is_for_created_only));
     }
 
-    /// ML-04, ML-05: every account of the file gets the organization and the group that the command names.
+    /// ML-04, ML-05: each account gets the organization and the permission group that the command
+    /// names.
     #[test]
     fn accounts_get_the_organization_and_group_of_the_command() {
         let then = import(company(), vec![row(1, "ann")], &json!({}));
@@ -160,7 +163,7 @@ mod tests {
         assert_eq!(person.attributes["permission_group"], "Traders");
     }
 
-    /// ML-04, ML-05: the organization and the group that the command names must exist. Other dialects accept
+    /// ML-04, ML-05: the organization and the permission group must exist. Other dialects accept
     /// neither.
     #[test]
     fn unknown_or_missing_organization_or_group_rejects_the_file() {
@@ -225,7 +228,7 @@ mod tests {
         assert_eq!(refused_rows(&then), codes.map(|code| (RowOutcome::Invalid, code)));
     }
 
-    /// A row does not make a second account of an address that an account has since its address was corrected.
+    /// A row is invalid if `EditAccount` gave its address to another account.
     #[test]
     fn row_is_invalid_when_another_account_has_its_address() {
         let edit = json!({"account": "ann", "address": "eve@acme.example"});
@@ -247,7 +250,8 @@ mod tests {
         assert_eq!(refused_rows(&then), [(RowOutcome::Skipped, "row.user_exists")]);
     }
 
-    /// LX-28: an account needs no corporate phone for an invitation, even if another file names it later.
+    /// LX-28: an account needs no corporate phone for an invitation, even if a later file names the
+    /// account.
     #[test]
     fn account_needs_no_corporate_phone() {
         let opened = Event::AccountOpened { user: who("ann"), import: None };
@@ -263,8 +267,8 @@ mod tests {
         assert_eq!(["ann", "bob"].map(needs), [false, true]);
     }
 
-    /// ML-16: with SMTP offload a row with a phone instead of an address is invalid. So is an address of a
-    /// domain that is not allowed.
+    /// ML-16: with SMTP offload, a row with a phone instead of an address is invalid. A row is also
+    /// invalid if the domain of its address is not allowed.
     #[test]
     fn address_rules_of_the_settings_apply_to_every_row() {
         let mut device = row(1, "+84923448071");

@@ -9,7 +9,7 @@ use crate::event::Permission;
 use crate::values::{Code, ImportId, Refusal};
 
 impl ImportFile {
-    /// The invitations that the command requests, if any. It checks what can be checked before the rows.
+    /// The invitations that the command requests, if any. Checks everything that needs no rows.
     ///
     /// # Errors
     /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`.
@@ -26,8 +26,8 @@ impl ImportFile {
         Ok(invites)
     }
 
-    /// Whether an earlier import invites the same people on the same channel. An import whose invitations were refused
-    /// does not.
+    /// Whether an earlier import invites the same people on the same channel. An import whose
+    /// invitations were refused invites no people.
     pub(crate) fn invites_as(
         &self,
         company: &Company,
@@ -42,14 +42,15 @@ impl ImportFile {
         })
     }
 
+    /// The invitations that the options of the command request; none without such options.
     pub(crate) fn wanted_invites(
         &self,
         company: &Company,
         context: &Context<'_>,
     ) -> Result<Option<Invites>, Refusal> {
         let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
-        let all = self.action == Action::ImportAndInvite;
-        match (&self.channel, self.auto_invite, all) {
+        let invites_all = self.action == Action::ImportAndInvite;
+        match (&self.channel, self.auto_invite, invites_all) {
             (None, false, false) => return Ok(None),
             (Some(_), false, false) => return malformed("channel is for an import that invites"),
             (_, true, true) => {
@@ -58,7 +59,7 @@ impl ImportFile {
             _ => {}
         }
         let channel = channel_of(company, self.channel.as_deref())?;
-        // The row of an account that existed before fails, so only created accounts are invited.
+        // An import changes no existing account, so only created accounts are invited.
         let created_only = self.auto_invite || self.opens_accounts();
         // The privilege "Accounts" also covers the invitation of accounts.
         let needed = if self.opens_accounts() {

@@ -47,22 +47,26 @@ fn preview_decides_as_a_commit_and_records_nothing() {
 
 /// One invalid row rejects the whole file; a skipped row does not.
 #[test]
-fn a_bad_row_rejects_the_file_where_that_is_asked() {
-    let asked = json!({"on_error": "reject_file"});
+fn reject_file_rejects_a_file_with_an_invalid_row() {
+    let reject_file = json!({"on_error": "reject_file"});
     let mut bad = row(2, "bob");
     bad.problems = vec![Problem::in_column("email", Code::FieldInvalidEmail)];
     let rows = vec![row(1, "ann"), bad, row(3, "ann")];
-    let refusal = import([], 3, rows.clone(), &asked).then_refused(Code::ImportInvalidRows);
+    let refusal = import([], 3, rows.clone(), &reject_file).then_refused(Code::ImportInvalidRows);
     let first = json!({"row": 2, "line": 3, "column": "email", "code": "field.invalid_email"});
     assert_eq!(refusal.details, json!({"invalid": 1, "total": 3, "problems": [first]}));
     assert!(import([], 3, rows, &json!({"on_error": "continue"})).0.is_ok());
-    let left_out = vec![row(1, "ann"), row(2, "ann")];
-    assert!(import([crate::decide::testing::user_created("ann")], 2, left_out, &asked).0.is_ok());
+    let with_skipped = vec![row(1, "ann"), row(2, "ann")];
+    assert!(
+        import([crate::decide::testing::user_created("ann")], 2, with_skipped, &reject_file)
+            .0
+            .is_ok()
+    );
 }
 
-/// N45: a big file is accepted and goes on in the background.
+/// N45: a big file is accepted, and its rows are imported in the background.
 #[test]
-fn a_big_file_goes_on_in_the_background() {
+fn big_file_is_imported_in_the_background() {
     let setting = "bulk_integration_max_records".to_owned();
     let raised = Event::CompanyConfigChanged { setting, value: json!(5_000) };
     let then = import([raised], 5_000, vec![], &json!({}));
@@ -93,7 +97,7 @@ fn welcome_mails_are_requested_for_created_users_only() {
     assert!(!import([known], 2, rows(), &json!({})).names().contains(&"WelcomeEmailRequested"));
 }
 
-/// N81: the same content again is a new import with a warning that names the first.
+/// N81: the same content again is a new import, and its warning names the first import.
 #[test]
 fn same_content_again_gives_a_warning() {
     let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &json!({}));
@@ -114,9 +118,9 @@ fn import_is_rejected_without_its_permission() {
     assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
 }
 
-/// OCM-15: OCM has no updates, so the mode is rejected.
+/// OCM-15: OCM has no updates, so the option `existing: update` is rejected.
 #[test]
-fn update_mode_is_rejected_for_ocm() {
+fn option_to_update_is_rejected_for_ocm() {
     let ocm = |extra: &Value| {
         let mut body = json!({"dialect": "ocm"});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -128,7 +132,7 @@ fn update_mode_is_rejected_for_ocm() {
 
 /// OCM has no invitations and no phones; options for them are rejected.
 #[test]
-fn ocm_neither_invites_nor_lists_phones() {
+fn ocm_rejects_options_for_invitations_and_phones() {
     for (extra, words) in [
         (
             json!({"auto_invite": true, "channel": "whatsapp"}),
@@ -150,10 +154,10 @@ fn ocm_neither_invites_nor_lists_phones() {
     assert!(import([], 1, vec![row(1, "ann")], &off).0.is_ok());
 }
 
-/// N81: the same content is the same import, in any state of that import.
+/// N81: an import id is used once. The same file with the same options is a repeat.
 #[test]
-fn one_id_names_one_import() {
-    let taken = json!({"import": import_id()});
+fn import_id_is_used_once() {
+    let same_id = json!({"import": import_id()});
     let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
     let (import_id, match_attribute) = (import_id(), "agent_id".to_owned());
     let (inserted, invalid) = (0, 0);
@@ -161,9 +165,9 @@ fn one_id_names_one_import() {
         Event::PicturesImported { import: import_id, file, match_attribute, inserted, invalid };
     let ann = || vec![row(1, "ann")];
     let update = json!({"import": import_id, "existing": "update"});
-    for (first, extra) in [(accepted(1, false, Existing::Skip), &update), (pictures, &taken)] {
+    for (first, extra) in [(accepted(1, false, Existing::Skip), &update), (pictures, &same_id)] {
         import([first], 1, ann(), extra).then_refused(Code::ImportAlreadyExists);
     }
-    let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &taken).0.unwrap();
+    let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &same_id).0.unwrap();
     assert!(matches!(again, Decision::Repeat { .. }));
 }

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
-/// Connects, and encrypts from the first byte if TLS is given.
+/// Opens a connection. With `tls`, the connection is encrypted from its first byte.
 ///
 /// # Errors
 /// When the server cannot be reached, or the encryption fails.
@@ -27,20 +27,21 @@ pub(super) async fn open(
     tls: Option<&TlsConnector>,
 ) -> io::Result<Box<dyn AsyncTokioStream>> {
     let tcp = TcpStream::connect((host, port)).await?;
-    // The content and the last dot are two writes. With Nagle's algorithm the second waits until the server has
-    // acknowledged the first, and the server delays that by 40 ms.
+    // The content of a mail and its last dot are two writes. With Nagle's algorithm, the second write waits for the
+    // acknowledgement of the first. The server delays this acknowledgement by 40 ms.
     tcp.set_nodelay(true)?;
     let Some(tls) = tls else { return Ok(Box::new(tcp)) };
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     Ok(Box::new(Encrypted(tls.connect(name, tcp).await?)))
 }
 
-/// TLS that trusts the authorities of this machine, and those of a PEM file.
+/// TLS that trusts the certificate authorities of this machine, and the given ones.
 ///
 /// # Errors
-/// When the protocol versions cannot be set up.
+/// When the protocol versions cannot be set up, or a given authority is not valid.
 pub(super) fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, Error> {
     let mut roots = RootCertStore::empty();
+    // Authorities of the machine that cannot be read or parsed are skipped.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for authority in authorities {
         roots.add(authority)?;
@@ -55,7 +56,7 @@ pub(super) fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<Tls
 /// The certificates of a PEM file.
 ///
 /// # Errors
-/// When the file cannot be read, or is not in this form.
+/// When the file cannot be read, or is not a PEM file.
 pub(super) fn authorities(
     file: &str,
 ) -> Result<Vec<CertificateDer<'static>>, Box<dyn std::error::Error + Send + Sync>> {

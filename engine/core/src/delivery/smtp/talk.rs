@@ -264,7 +264,7 @@ fn words(error: &Error) -> String {
     clipped(&error.to_string())
 }
 
-/// Removes the address from a reply: servers often repeat it, but logs must not contain it.
+/// Removes the address from a reply: servers often repeat it, but neither the event log nor the program's log lines may contain it.
 fn without(reply: &str, to: &Address) -> String {
     let address = AsRef::<str>::as_ref(to).to_ascii_lowercase();
     let lower = reply.to_ascii_lowercase();

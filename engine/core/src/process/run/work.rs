@@ -1,4 +1,4 @@
-//! The work on one run: what its worker and its wait for the transport share.
+//! The state that the run worker keeps for one run.
 
 use std::sync::{Arc, Mutex};
 

@@ -2,9 +2,10 @@
 
 use super::*;
 
+/// A segment size that holds all commits of a test, in bytes.
 const ROOMY: u64 = 4_096;
 
-/// Opens the log and returns its entries and torn tail, or the error.
+/// Opens the log and returns its entries and its torn tail, or the error.
 fn reopen(folder: &Path) -> Result<(Vec<Entry>, Option<TornTail>), OpenError> {
     let opened = open(folder, ROOMY)?;
     Ok((drain(&mut *opened.log.read_all(1)), opened.torn))
@@ -30,14 +31,15 @@ async fn a_flip_of_any_byte_is_detected() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 4).await;
     let segment = segments(folder.path()).pop().unwrap();
-    let sound = fs::read(&segment).unwrap();
-    let used = tail::last_used(&sound);
+    let intact = fs::read(&segment).unwrap();
+    let used = tail::last_used(&intact);
     for heads in [true, false] {
         if !heads {
             remove_heads(folder.path());
         }
+        // The flips in the unused space may look like a torn tail.
         for at in 0..used + 600 {
-            let mut bytes = sound.clone();
+            let mut bytes = intact.clone();
             bytes[at] ^= 1 << (at % 8);
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(segment.file_name().unwrap()), bytes).unwrap();
@@ -48,8 +50,8 @@ async fn a_flip_of_any_byte_is_detected() {
             );
             if at < used {
                 let copy = copy_of(copy.path());
-                let refused = reopen(copy.path()).is_err();
-                assert!(refused, "a flip of byte {at} in what was written is damage");
+                let rejected = reopen(copy.path()).is_err();
+                assert!(rejected, "a flip of byte {at} in what was written is damage");
             }
         }
     }
@@ -61,39 +63,39 @@ async fn a_truncated_file_keeps_complete_frames_and_reports_the_rest() {
     let was = fill(folder.path(), ROOMY, 3).await;
     remove_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
-    let sound = fs::read(&segment).unwrap();
-    let mut lengths = Vec::new();
-    for length in 0..=sound.len() {
+    let intact = fs::read(&segment).unwrap();
+    let mut results = Vec::new();
+    for length in 0..=intact.len() {
         let copy = copy_of(folder.path());
-        fs::write(copy.path().join(segment.file_name().unwrap()), &sound[..length]).unwrap();
+        fs::write(copy.path().join(segment.file_name().unwrap()), &intact[..length]).unwrap();
         let Ok((now, torn)) = reopen(copy.path()) else {
             assert!(length < frame::SEGMENT_HEADER, "cut at {length} is no damage");
             continue;
         };
         assert_eq!(now, was[..now.len()], "cut at {length}");
-        let edge = reopen(copy.path()).unwrap();
-        assert_eq!(edge, (now.clone(), None), "cut at {length}, opened again");
-        lengths.push((now.len(), torn.is_some()));
+        let again = reopen(copy.path()).unwrap();
+        assert_eq!(again, (now.clone(), None), "cut at {length}, opened again");
+        results.push((now.len(), torn.is_some()));
     }
-    assert!(lengths.is_sorted_by_key(|(commits, _)| *commits));
-    let clean = lengths.iter().filter(|(_, torn)| !torn).count();
-    let room = sound.len() - tail::last_used(&sound);
+    assert!(results.is_sorted_by_key(|(commits, _)| *commits));
+    let clean = results.iter().filter(|(_, torn)| !torn).count();
+    let room = intact.len() - tail::last_used(&intact);
     assert_eq!(clean, 3 + 1 + room, "only cuts between frames and in unused room are clean");
 }
 
-/// The last write lacks sectors, in every combination of two.
+/// One or two sectors of the last write are missing, in every combination.
 #[tokio::test]
 async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 4).await;
     remove_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
-    let sound = fs::read(&segment).unwrap();
+    let intact = fs::read(&segment).unwrap();
     let start = offset_of(&was[3]) - frame::FRAME_HEADER;
-    let used = tail::last_used(&sound);
+    let used = tail::last_used(&intact);
     let sectors: Vec<_> = (start / 512..used.div_ceil(512)).collect();
     for (first, second) in sectors.iter().flat_map(|a| sectors.iter().map(move |b| (*a, *b))) {
-        let mut bytes = sound.clone();
+        let mut bytes = intact.clone();
         for sector in [first, second] {
             bytes[start.max(sector * 512)..used.min(sector * 512 + 512)].fill(0);
         }
@@ -156,18 +158,18 @@ async fn missing_swapped_and_foreign_segments_are_detected() {
     }
 }
 
-/// A log that was truncated between two frames looks complete; only the heads file shows it.
+/// A log that was truncated between two frames looks complete. Only the heads file shows the loss.
 #[tokio::test]
 async fn a_log_shorter_than_its_heads_file_is_rejected() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
     let segment = segments(folder.path()).pop().unwrap();
-    let edge = offset_of(&was[2]) - frame::FRAME_HEADER;
+    let end_of_second_frame = offset_of(&was[2]) - frame::FRAME_HEADER;
     let bytes = fs::read(&segment).unwrap();
-    fs::write(&segment, &bytes[..edge]).unwrap();
+    fs::write(&segment, &bytes[..end_of_second_frame]).unwrap();
     let error = reopen(folder.path()).unwrap_err();
     assert!(error.to_string().contains("the log is shorter than"), "{error}");
-    assert_eq!(fs::read(&segment).unwrap(), bytes[..edge]);
+    assert_eq!(fs::read(&segment).unwrap(), bytes[..end_of_second_frame]);
     fs::remove_file(&segment).unwrap();
     assert!(matches!(reopen(folder.path()), Err(OpenError::Shorter { .. })));
     assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
@@ -185,10 +187,9 @@ async fn a_damaged_heads_file_is_moved_aside() {
     assert_eq!(drain(&mut *opened.log.read_all(1)), was);
 }
 
-/// The stream of a company was replaced by another valid one of the same length. The heads file has the
-/// other hash.
+/// The segment was replaced by that of another log with the same commits. The heads file has the id of the first log.
 #[tokio::test]
-async fn a_replaced_history_is_detected() {
+async fn a_segment_of_another_log_is_detected() {
     let (folder, other) = (memory_dir(), memory_dir());
     fill(folder.path(), ROOMY, 3).await;
     fill(other.path(), ROOMY, 3).await;
@@ -212,18 +213,18 @@ async fn a_newer_format_is_rejected_with_both_numbers() {
     assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
 }
 
-/// Frames with right checksums whose commits do not follow the history: a wrong chain, a missing version, a
-/// missing position, an old frame.
+/// Frames with valid checksums whose commits do not follow the history: a broken hash chain, a missing version, a
+/// missing position, a different previous frame.
 #[tokio::test]
 async fn commits_that_do_not_follow_are_damage() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 2).await;
     let segment = segments(folder.path()).pop().unwrap();
-    let sound = fs::read(&segment).unwrap();
-    let log: LogId = sound[16..32].try_into().unwrap();
-    let end = tail::last_used(&sound);
+    let intact = fs::read(&segment).unwrap();
+    let log: LogId = intact[16..32].try_into().unwrap();
+    let end = tail::last_used(&intact);
     let second = offset_of(&was[1]) - frame::FRAME_HEADER;
-    let previous = frame::FrameHeader::parse(&sound[second..], &log).unwrap().checksum;
+    let previous = frame::FrameHeader::parse(&intact[second..], &log).unwrap().checksum;
     let hash = was[0].recorded.hash;
     let cases = [
         (3, hash, 5, previous, None),
@@ -238,7 +239,7 @@ async fn commits_that_do_not_follow_are_damage() {
         let mut frame = frame::FrameBuilder::new(0);
         frame.push(position, commit.hash(), commit.bytes());
         let (frame, _) = frame.finish(&log, position, previous);
-        let mut bytes = sound.clone();
+        let mut bytes = intact.clone();
         bytes[end..end + frame.len()].copy_from_slice(&frame);
         fs::write(&segment, bytes).unwrap();
         match (reopen(folder.path()), expected) {
@@ -248,7 +249,8 @@ async fn commits_that_do_not_follow_are_damage() {
             }
             (other, _) => panic!("{expected:?}: {other:?}"),
         }
-        fs::write(&segment, &sound).unwrap();
+        fs::write(&segment, &intact).unwrap();
+        // Without a valid heads file only the frames are checked.
         fs::write(folder.path().join(heads::NAME), "").unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The writer on failing disks, and the files that it leaves.
+//! Tests of the writer on failing disks, and of the files in its folder.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use super::*;
 
-/// Opens a log in which the n-th step of this kind fails with this error.
+/// Opens a log in which one step of this kind fails with this error. `nth` counts from 0.
 fn open_failing(folder: &Path, step: Step, nth: usize, kind: io::ErrorKind) -> FileLog {
     let seen = AtomicUsize::new(0);
     let steps = Steps::new(move |now| {
@@ -45,20 +45,20 @@ async fn failed_write_or_sync_stops_the_log_until_reopened() {
     }
 }
 
-/// A full disk rejects the append; it succeeds when there is space again.
+/// A full disk rejects one append. Later appends succeed, because the disk has space again.
 #[tokio::test]
 async fn appends_succeed_again_after_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let log = open_failing(folder.path(), Step::Create, 1, io::ErrorKind::StorageFull);
     let acme = sample::company("acme");
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..9 {
         if let Err(error) = log.append(vec![sample::next(&log, &acme, 1)]).await {
             assert!(matches!(error, AppendError::NoSpace { .. }) && error.is_transient());
-            refused += 1;
+            rejected += 1;
         }
     }
-    assert_eq!((refused, log.head(&acme).version), (1, 8));
+    assert_eq!((rejected, log.head(&acme).version), (1, 8));
     drop(log);
     assert_eq!(open(folder.path(), 900).unwrap().log.end(), 8);
 }
@@ -68,16 +68,17 @@ async fn appends_succeed_again_after_a_full_disk() {
 fn queued_appends_are_written_as_one_frame() {
     let folder = tempfile::tempdir().unwrap();
     let (syncs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(())));
-    let (counted, shut) = (Arc::clone(&syncs), Arc::clone(&gate));
+    let (counter, closed_gate) = (Arc::clone(&syncs), Arc::clone(&gate));
     let steps = Steps::new(move |step| {
         if step == Step::Sync {
-            counted.fetch_add(1, Ordering::Relaxed);
-            drop(shut.lock());
+            counter.fetch_add(1, Ordering::Relaxed);
+            // The writer waits here until the test opens the gate.
+            drop(closed_gate.lock());
         }
         Ok(())
     });
     let log = FileLog::open(folder.path(), Options { steps, ..Options::new(Time(0)) }).unwrap().log;
-    let held = gate.lock().unwrap();
+    let closed = gate.lock().unwrap();
     let appends = (0..50).map(|n| sample::company(&format!("c-{n}")));
     let mut appends: Vec<_> =
         appends.map(|company| log.append(vec![sample::next(&log, &company, 1)])).collect();
@@ -86,7 +87,7 @@ fn queued_appends_are_written_as_one_frame() {
         assert!(append.as_mut().poll(&mut context).is_pending(), "acknowledged before the sync");
     }
     assert_eq!(log.end(), 0);
-    drop(held);
+    drop(closed);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for append in appends {
         runtime.block_on(append).unwrap();
@@ -135,7 +136,7 @@ async fn unused_space_after_a_crash_is_not_damage() {
 }
 
 #[tokio::test]
-async fn indexed_commands_take_no_memory() {
+async fn commands_in_the_callers_index_are_not_found() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 900, 4).await;
     let options = Options { commands_indexed_up_to: 4, ..Options::new(Time(0)) };
@@ -153,7 +154,7 @@ async fn indexed_commands_take_no_memory() {
 }
 
 #[tokio::test]
-async fn bytes_damaged_while_open_are_an_error() {
+async fn reader_stops_at_bytes_damaged_while_open() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 4_096, 3).await;
     let log = open(folder.path(), 4_096).unwrap().log;
@@ -163,6 +164,7 @@ async fn bytes_damaged_while_open_are_an_error() {
     fs::write(&segment, bytes).unwrap();
     let mut reader = log.read_all(1);
     assert_eq!(reader.next().unwrap().as_ref(), Some(&was[0]));
+    // The second read tries the same bytes again.
     for _ in 0..2 {
         assert!(matches!(reader.next(), Err(ReadError::Damaged { .. })));
     }
@@ -172,9 +174,9 @@ async fn bytes_damaged_while_open_are_an_error() {
     assert_eq!(log.head(&sample::company("acme")), head);
 }
 
-/// A folder that is replaced under a running process takes no further commit: they would be lost.
+/// An operator replaces a segment while the process runs. A further commit would be lost, so the log rejects it.
 #[tokio::test]
-async fn replaced_segment_takes_no_commit() {
+async fn append_to_a_replaced_segment_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), 4_096).unwrap().log;
     let acme = sample::company("acme");

@@ -1,4 +1,4 @@
-//! The streams of a measurement. It removes only streams that it created.
+//! The streams of a measurement: their names, and their removal.
 
 use async_nats::Client;
 use async_nats::jetstream::context::{DeleteStreamErrorKind, GetStreamErrorKind};
@@ -9,9 +9,10 @@ use boarding_core::clock::Clock;
 use boarding_log::jetstream::Options;
 use boarding_nats::names::{EVENT_STREAM, FILES_BUCKET, LAST_EVENT_STREAM, QUEUE_STREAM};
 
-/// The kinds of streams with names of this measurement.
+/// The last part of the names of the streams that only this measurement uses.
 const OWN: [&str; 5] = ["RAW", "LOG", "ENGINE", "FEED", "MEMORY"];
 
+/// Names the streams of one measurement. Removes only streams that the measurement created.
 pub(super) struct Streams {
     context: Context,
     options: Options,
@@ -20,13 +21,13 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// Refuses servers that have the streams of an engine. Their names are fixed, so the bench could not tell them from
-    /// its own.
+    /// Refuses servers that already have streams of an engine. The names of these streams are fixed: the bench could
+    /// not distinguish them from its own.
     pub(super) async fn prepare(client: &Client, options: &Options) -> Result<Self, BenchError> {
         let id = Clock::system().id().to_string();
         let streams =
             Self { context: jetstream::new(client.clone()), options: options.clone(), id };
-        for stream in engines() {
+        for stream in engine_streams() {
             match streams.context.get_stream(&stream).await {
                 Ok(_) => return Err(BenchError::InUse { stream }),
                 Err(error) => match error.kind() {
@@ -39,7 +40,7 @@ impl Streams {
         Ok(streams)
     }
 
-    /// The options of a log whose stream is used by this kind of measurement only.
+    /// The options of a log whose stream only this kind of measurement uses.
     pub(super) fn log(&self, kind: &str) -> Options {
         let stream = self.name(kind);
         let subjects = format!("boarding.bench.{}.{kind}", self.id);
@@ -50,10 +51,10 @@ impl Streams {
         format!("BOARDING_BENCH_{}_{kind}", self.id)
     }
 
-    /// Removes all streams of the measurement.
+    /// Removes all streams of the measurement. Continues after failures and returns the last one.
     pub(super) async fn remove(&self) -> Result<(), BenchError> {
         let mut removed = Ok(());
-        for stream in OWN.map(|kind| self.name(kind)).into_iter().chain(engines()) {
+        for stream in OWN.map(|kind| self.name(kind)).into_iter().chain(engine_streams()) {
             removed = self.remove_one(&stream).await.and(removed);
         }
         removed
@@ -76,11 +77,12 @@ impl Streams {
 }
 
 /// The streams that an engine creates under fixed names.
-fn engines() -> impl Iterator<Item = String> {
+fn engine_streams() -> impl Iterator<Item = String> {
     let files = format!("OBJ_{FILES_BUCKET}");
     [QUEUE_STREAM, EVENT_STREAM, LAST_EVENT_STREAM].map(str::to_owned).into_iter().chain([files])
 }
 
+/// The failure of an operation on a stream.
 pub(super) fn failed(
     operation: &'static str,
     stream: String,
