@@ -97,3 +97,33 @@ pub struct RecordedEvent<'a> {
     /// The hash of the commit it belongs to.
     pub hash: Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::company::effects::testing::commit;
+    use crate::decide::testing::user_created;
+
+    /// A commit at position 40 of the log, with version 5 of its company.
+    fn recorded(keys: &[&str]) -> RecordedCommit {
+        let events = keys.iter().map(|key| user_created(key)).collect();
+        let commit = Commit { first_version: 5, ..commit(events) };
+        RecordedCommit { position: 40, hash: Digest::default(), commit }
+    }
+
+    #[test]
+    fn each_event_has_its_own_position_and_version() {
+        let recorded = recorded(&["ann", "bob", "cid"]);
+        let places: Vec<_> =
+            recorded.events().map(|event| (event.position, event.version)).collect();
+        assert_eq!(places, [(40, 5), (41, 6), (42, 7)]);
+        assert_eq!((recorded.last_position(), recorded.commit.last_version()), (42, 7));
+    }
+
+    #[test]
+    fn commit_without_events_takes_one_position() {
+        let recorded = recorded(&[]);
+        assert_eq!(recorded.commit.span(), 1);
+        assert_eq!((recorded.last_position(), recorded.commit.last_version()), (40, 4));
+    }
+}

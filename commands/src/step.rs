@@ -111,3 +111,66 @@ fn commit(
         authenticated: request.authenticated.clone().map(Personal),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::{NOW, given, user_created};
+
+    fn request(name: &str, body: Value) -> CommandRequest {
+        CommandRequest {
+            command: Command::read(name, body).unwrap(),
+            facts: Facts::None,
+            id: CommandId(Ulid(1)),
+            body: None,
+            actor: "jane@acme.example".to_owned(),
+            authenticated: None,
+            authority: Authority::All,
+            at: NOW,
+            correlation: None,
+            traceparent: None,
+            mail_setup: MailSetup::default(),
+            expected_version: None,
+            planned_at: None,
+        }
+    }
+
+    fn taken(
+        company: &mut Company,
+        request: &CommandRequest,
+        mode: StepMode,
+    ) -> StepOutcome<Commit, ()> {
+        step(company, Digest::default(), request, mode, Ok)
+    }
+
+    #[test]
+    fn commit_follows_the_version_of_its_company() {
+        let mut company = given([user_created("ann"), user_created("bob")]).0;
+        let archive = |user: &str| request("ArchiveUser", json!({"user": user}));
+        let StepOutcome::Commit(commit) = taken(&mut company, &archive("ann"), StepMode::Append)
+        else {
+            panic!()
+        };
+        assert_eq!((commit.first_version, commit.last_version(), company.version), (3, 3, 3));
+        let encode = |_: Commit| Err::<Commit, ()>(());
+        let (previous, mode) = (Digest::default(), StepMode::Append);
+        let not_encoded = step(&mut company, previous, &archive("bob"), mode, encode);
+        assert_eq!((not_encoded, company.version), (StepOutcome::NotEncoded(()), 3));
+    }
+
+    #[test]
+    fn preview_changes_the_copy_of_a_dry_run_only() {
+        use crate::decide::imports::import_file::testing::{accepted, import_id};
+        use crate::event::{Counts, Existing};
+        let (import, counts) = (import_id(), Counts::default());
+        let over = Event::ImportCompleted { import, counts };
+        let mut company = given([accepted(1, false, Existing::Skip), over]).0;
+        let preview = request("UndoImport", json!({"import": import, "mode": "preview"}));
+        let answer = taken(&mut company, &preview, StepMode::Append);
+        assert!(matches!(answer, StepOutcome::Answer(_)) && company.version == 2);
+        let dry = taken(&mut company, &preview, StepMode::DryRun);
+        assert!(matches!(dry, StepOutcome::Commit(_)) && company.version == 3);
+    }
+}

@@ -304,3 +304,31 @@ pub enum BlankMeans {
     Keep,
     Clear,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::decide::imports::import_file::testing::import_id;
+
+    /// Events are stored as they were before these fields existed.
+    #[test]
+    fn counts_of_nothing_are_left_out_of_events() {
+        let row = |lost| json!(RowRef { lost, ..RowRef::new(import_id(), 1, 2) });
+        assert_eq!((row(0).get("lost"), &row(2)["lost"]), (None, &json!(2)));
+        let event =
+            |name: &str, event: crate::event::Event| -> Value { json!(event)[name].clone() };
+        let ended = |total| {
+            let (import, counts) = (import_id(), UndoCounts::default());
+            let unsupervised = Unsupervised { total, users: vec![] };
+            event(
+                "ImportUndone",
+                crate::event::Event::ImportUndone { import, counts, unsupervised },
+            )
+        };
+        assert!(ended(0).get("unsupervised").is_none() && ended(1)["unsupervised"].is_object());
+        let ignored = |notes| IgnoredRows { notes, blank: 0 };
+        assert!(ignored(0).is_none() && !ignored(1).is_none());
+    }
+}

@@ -220,3 +220,22 @@ impl JsonSchema for MailKind {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_invitations_and_texts_are_known() {
+        let of = |is: fn(MailKind) -> bool| {
+            MailKind::ALL
+                .into_iter()
+                .filter(|kind| is(*kind))
+                .map(MailKind::as_str)
+                .collect::<Vec<_>>()
+        };
+        let invitations = ["channel_invitation", "account_invitation", "text_invitation"];
+        assert_eq!(of(MailKind::is_invitation), invitations);
+        assert_eq!(of(MailKind::is_text_message), ["text_invitation", "text_reminder"]);
+    }
+}

@@ -28,3 +28,18 @@ impl Person {
         names.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_name_has_the_names_that_are_known() {
+        let name = |first: Option<&str>, last: Option<&str>| {
+            let (first_name, last_name) = (first.map(str::to_owned), last.map(str::to_owned));
+            Person { first_name, last_name, ..Person::default() }.full_name()
+        };
+        assert_eq!(name(Some("Jane"), Some("Doe")), "Jane Doe");
+        assert_eq!((name(None, Some("Doe")), name(None, None)), ("Doe".to_owned(), String::new()));
+    }
+}

@@ -115,3 +115,48 @@ no_subject! {
 
 // Users in a list are only details of the event, not its subject.
 impl<T> Subject for Vec<T> {}
+
+#[cfg(test)]
+mod tests {
+    use ulid::Ulid;
+
+    use super::*;
+    use crate::decide::imports::import_file::testing::import_id;
+    use crate::decide::testing::{phone, phone_added, run_id, who};
+    use crate::event::Event;
+
+    fn mail(to: MailTo, about: Topic) -> Event {
+        Event::NotificationRequested { kind: MailKind::Welcome, key: "key".to_owned(), to, about }
+    }
+
+    #[test]
+    fn event_names_the_user_and_phone_it_is_about() {
+        let listed = phone_added("ann", 1);
+        let found = listed.subjects();
+        assert_eq!(found.user.map(UserKey::as_str), Some("ann"));
+        assert_eq!((found.phone, found.number), (Some(phone(1)), None));
+        let cooled = Event::NumberCooled { number: Personal(phone(2)) };
+        let found = cooled.subjects();
+        assert_eq!((found.phone, found.number), (None, Some(phone(2))));
+    }
+
+    #[test]
+    fn event_of_an_import_is_not_about_its_run() {
+        let run = Event::RunStarted { run: run_id(1) };
+        assert_eq!((run.subjects().run, run.subjects().import), (Some(run_id(1)), None));
+        let event = Event::ImportLinkUsed { import: import_id(), run: run_id(1) };
+        assert_eq!((event.subjects().run, event.subjects().import), (None, Some(import_id())));
+    }
+
+    #[test]
+    fn request_of_a_mail_is_about_its_topic_and_user() {
+        let to = || MailTo::User(who("ann"));
+        let address = MailTo::Address(Personal("una@acme.example".to_owned()));
+        let about_run = mail(to(), Topic::Run(run_id(1)));
+        assert_eq!(about_run.subjects().run, Some(run_id(1)));
+        assert_eq!(about_run.subjects().user.map(UserKey::as_str), Some("ann"));
+        let about_import = mail(address, Topic::Import(ImportId(Ulid(3))));
+        assert_eq!(about_import.subjects().import, Some(ImportId(Ulid(3))));
+        assert!(about_import.subjects().user.is_none());
+    }
+}

@@ -254,4 +254,12 @@ mod tests {
             assert!(!looks_like_total(person.iter().copied()), "{person:?}");
         }
     }
+
+    #[test]
+    fn errors_of_other_spreadsheets_have_three_digits() {
+        assert!(is_spreadsheet_error("Err:502"));
+        for value in ["Err:50", "Err:5020", "Err:50a", "#-!", "Err:"] {
+            assert!(!is_spreadsheet_error(value), "{value}");
+        }
+    }
 }

@@ -96,3 +96,47 @@ impl<'de> Visitor<'de> for RawBytes {
 scalar! {
     Digest, "Digest": json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::{Error, SeqDeserializer};
+    use serde_json::json;
+
+    use super::*;
+
+    /// BLAKE3 of the empty text, from its specification.
+    const EMPTY: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+
+    #[test]
+    fn digest_is_written_and_read_as_hexadecimal_text() {
+        assert_eq!(Digest::of(b"").to_string(), EMPTY);
+        assert_eq!(serde_json::from_value::<Digest>(json!(EMPTY)).unwrap(), Digest::of(b""));
+        for bad in [
+            &EMPTY[1..],
+            &EMPTY.replace("af", "xy"),
+            &EMPTY.replace("af", "é"),
+            &format!("{EMPTY}00"),
+        ] {
+            assert!(serde_json::from_value::<Digest>(json!(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn digest_of_a_command_covers_name_and_sorted_body() {
+        let expected = Digest::of(b"AddUser\0{\"a\":2,\"b\":1}");
+        assert_eq!(Digest::of_body("AddUser", &json!({"b": 1, "a": 2})), expected);
+    }
+
+    #[test]
+    fn stored_digest_has_exactly_32_bytes() {
+        let bytes = Digest::of(b"").0;
+        let from_list = |bytes: &[u8]| {
+            RawBytes.visit_seq(SeqDeserializer::<_, Error>::new(bytes.iter().copied()))
+        };
+        assert_eq!(RawBytes.visit_bytes::<Error>(&bytes).unwrap(), Digest(bytes));
+        assert_eq!(from_list(&bytes).unwrap(), Digest(bytes));
+        let error = RawBytes.visit_bytes::<Error>(&bytes[1..]).unwrap_err().to_string();
+        assert!(error.contains("expected 32 bytes"), "{error}");
+        assert!(from_list(&bytes[1..]).is_err());
+    }
+}

@@ -214,4 +214,26 @@ mod tests {
             assert_eq!(serde_json::from_value::<RunId>(json).is_ok(), fits, "{text}");
         }
     }
+
+    #[test]
+    fn company_id_is_one_lower_case_token() {
+        for (text, fits) in [
+            ("acme-2", true),
+            ("2", true),
+            ("", false),
+            ("-acme", false),
+            ("Acme", false),
+            ("ac.me", false),
+            ("é", false),
+        ] {
+            assert_eq!(text.parse::<CompanyId>().is_ok(), fits, "{text}");
+        }
+        assert!("a".repeat(63).parse::<CompanyId>().is_ok());
+        assert!("a".repeat(64).parse::<CompanyId>().is_err());
+        let id: CompanyId = "acme".parse().unwrap();
+        assert_eq!(
+            (String::from(id.clone()), serde_json::json!(id)),
+            ("acme".to_owned(), serde_json::json!("acme"))
+        );
+    }
 }

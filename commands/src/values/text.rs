@@ -95,4 +95,11 @@ mod tests {
             assert!(!mixes_scripts(fine), "{fine}");
         }
     }
+
+    #[test]
+    fn letters_of_similar_scripts_are_distinguished() {
+        for mixed in ["a\u{561}", "a\u{13a0}", "a\u{ab70}", "a\u{3b1}", "\u{430}\u{3b1}"] {
+            assert!(mixes_scripts(mixed), "{mixed}");
+        }
+    }
 }

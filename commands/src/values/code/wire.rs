@@ -46,3 +46,24 @@ impl JsonSchema for Code {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::values::Refusal;
+
+    #[test]
+    fn code_is_shown_and_read_in_its_spelling() {
+        let code = Code::FieldRequired;
+        assert_eq!(
+            (code.to_string(), json!(code)),
+            ("field.required".to_owned(), json!("field.required"))
+        );
+        assert_eq!(serde_json::from_value::<Code>(json!("field.required")).unwrap(), code);
+        assert!(serde_json::from_value::<Code>(json!("field.unknown")).is_err());
+        let refusal = Refusal::new(code);
+        assert_eq!(refusal.to_string(), format!("field.required: {}", code.text()));
+    }
+}
