@@ -104,3 +104,67 @@ pub(crate) fn exactly_one_of(schema: &mut Schema, groups: &[&[&str]]) {
     });
     schema.insert("oneOf".to_owned(), ways.collect());
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::decide::StartBulkIntegration;
+    use crate::event::{MailKind, Permission};
+    use crate::values::{Code, Personal};
+
+    fn defined<T: JsonSchema>(mut generator: SchemaGenerator, name: &str) -> Value {
+        generator.subschema_for::<T>();
+        generator.definitions().get(name).unwrap().clone()
+    }
+
+    #[test]
+    fn request_gives_a_known_word_and_answer_any_word() {
+        let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let permissions = Permission::ALL.map(Permission::as_str).to_vec();
+        let kinds = MailKind::ALL.map(MailKind::as_str).to_vec();
+        for (name, words, defined) in [
+            ("Code", codes, defined::<Code> as fn(SchemaGenerator, &str) -> Value),
+            ("Permission", permissions, defined::<Permission>),
+            ("TemplateKind", kinds, defined::<MailKind>),
+        ] {
+            assert_eq!(defined(for_requests(), name)["enum"], json!(words));
+            let answer = defined(for_answers(), name);
+            assert_eq!(answer[KNOWN_VALUES], json!(words));
+            assert!(answer.get("enum").is_none() && answer["pattern"].is_string());
+        }
+    }
+
+    #[test]
+    fn personal_value_is_described_as_its_value_and_marked() {
+        let schema = Personal::<String>::json_schema(&mut for_requests());
+        assert_eq!(schema.as_value(), &json!({"type": "string", PERSONAL: true}));
+        assert!(Personal::<String>::inline_schema() && !Personal::<Code>::inline_schema());
+        assert_eq!(Personal::<Code>::schema_name(), "Code");
+    }
+
+    #[test]
+    fn ids_are_described_as_ulids() {
+        let schema = AnyId::json_schema(&mut for_requests());
+        assert_eq!(
+            (&schema.as_value()["type"], &schema.as_value()["description"]),
+            (&json!("string"), &json!("A ULID."))
+        );
+    }
+
+    #[test]
+    fn choice_allows_one_group_and_forbids_the_others() {
+        let mut schema = Schema::default();
+        exactly_one_of(&mut schema, &[&["token"], &["user", "channel"]]);
+        let given = json!({"not": {"type": "null"}});
+        let absent = json!({"type": "null"});
+        let ways = json!([
+            {"required": ["token"], "properties": {"token": given, "user": absent, "channel": absent}},
+            {"required": ["user", "channel"], "properties": {"token": absent, "user": given, "channel": given}},
+        ]);
+        assert_eq!(schema.as_value()["oneOf"], ways);
+        let source = defined::<StartBulkIntegration>(for_requests(), "SourceBody");
+        assert_eq!(source["oneOf"].as_array().unwrap().len(), 5);
+    }
+}

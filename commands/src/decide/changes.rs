@@ -89,3 +89,38 @@ fn differences(old: &Value, new: &Value) -> Vec<ValueChange> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_shows_old_and_new_values_of_what_changed() {
+        let old = json!({"a": 1, "b": ["x"], "c": null, "d": 4});
+        let new = json!({"a": 2, "b": ["x", "y"], "c": [], "d": 4});
+        let a = json!({"field": "a", "old": 1, "new": 2});
+        let b = json!({"field": "b", "old": ["x"], "new": ["x", "y"]});
+        let changes = json!([a, b]);
+        assert_eq!(Changed::between(&old, &new), json!({"changes": changes}));
+        let defined = Defined::result(Some(&old), &new);
+        assert_eq!(defined, json!({"created": false, "changes": changes}));
+        assert_eq!(Changed::result(vec![]), json!({"changes": []}));
+    }
+
+    #[test]
+    fn new_thing_has_no_old_values() {
+        let result = Defined::result(None, &json!({"a": 1, "b": [], "c": null}));
+        let a = json!({"field": "a", "old": null, "new": 1});
+        assert_eq!(result, json!({"created": true, "changes": [a]}));
+    }
+
+    /// The result of a command is stored in clear.
+    #[test]
+    fn counted_result_has_the_length_of_lists() {
+        let (old, new) = (json!({"b": ["x"]}), json!({"b": ["x", "y"]}));
+        let b = json!({"field": "b", "old": 1, "new": 2});
+        assert_eq!(Changed::counted(&old, &new), json!({"changes": [b]}));
+        let defined = Defined::counted(Some(&old), &new);
+        assert_eq!(defined, json!({"created": false, "changes": [b]}));
+    }
+}

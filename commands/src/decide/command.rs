@@ -200,3 +200,35 @@ fn unknown_command(name: &str) -> Refusal {
         .saying(&format!("there is no command of this name{hint}"))
         .with(json!({"known": NAMES}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{for_answers, for_requests};
+
+    fn all() -> Vec<CommandSchema> {
+        schemas(&mut for_requests(), &mut for_answers())
+    }
+
+    #[test]
+    fn every_command_describes_its_body_and_result() {
+        for command in all() {
+            for schema in [&command.body, &command.result] {
+                let is_described = |key: &&str| schema.get(*key).is_some();
+                assert!(
+                    ["type", "anyOf", "oneOf"].iter().any(is_described),
+                    "{}: {schema:?}",
+                    command.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn body_with_a_choice_requires_exactly_one() {
+        let choices = all().into_iter().filter(|command| command.body.get("oneOf").is_some());
+        let names: Vec<_> = choices.map(|command| command.name).collect();
+        let expected = ["ResendInvitation", "LinkCompleted", "AssignRoles", "AllocateNumbers"];
+        assert_eq!(names, expected);
+    }
+}

@@ -80,4 +80,19 @@ mod tests {
         assert!(ALIASES.iter().all(|(name, _)| properties.contains_key(*name)));
         assert!(properties["channels"]["properties"]["whatsapp"].is_object());
     }
+
+    #[test]
+    fn schema_of_a_setting_has_its_type_and_bounds() {
+        let schema = change_schema();
+        let properties = &schema.as_value()["properties"];
+        let words = json!(["by_dialect", "supersede", "skip"]);
+        assert_eq!(properties["live_invitation"]["enum"], words);
+        assert_eq!(properties["assume_plus"]["type"], "boolean");
+        let bounds = ["type", "minimum", "maximum"];
+        let number = bounds.map(|key| properties["reminder_max"][key].clone());
+        assert_eq!(json!(number), json!(["integer", 1, 10]));
+        assert_eq!(properties["crm_names"]["maxItems"], 500);
+        assert_eq!(properties["company_name"]["type"], json!(["string", "null"]));
+        assert_eq!(properties["language"]["type"], "string");
+    }
 }

@@ -109,4 +109,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fingerprint_of_the_link_secret_has_16_digits() {
+        for (value, fits) in [
+            ("0123456789abcdef", true),
+            ("0123456789abcde", false),
+            ("0123456789abcdeF", false),
+            ("0123456789abcdefg", false),
+        ] {
+            let asked = json!({"link_secret": value});
+            let checked = Settings::default().check(asked.as_object().unwrap());
+            assert_eq!(checked.is_ok(), fits, "{value}");
+        }
+    }
 }
