@@ -144,3 +144,123 @@ fn values<'r>(
     let others = person.attributes.iter();
     named.chain(others.map(|(name, value)| (format!("attributes.{name}"), value.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::numbers::pool::testing::{account, assigned, number_added, unit, user_of};
+    use crate::decide::testing::{
+        NOW, channel_enabled, given, run_id, run_started, user_created, who,
+    };
+    use crate::event::{Channel, Existing, Source};
+    use crate::values::{Personal, Phone};
+
+    fn values_of(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn changes_show_old_and_new_values_of_known_users() {
+        let company = given([unit("EMEA", None), user_of("ann", "EMEA")]).0;
+        let dialect = crate::dialect::find("leapxpert").unwrap();
+        let before = values_before(&company, dialect, &[row(1, "ANN"), row(2, "bob")]);
+        let old = values_of(&[("email", "ann@acme.example"), ("org_unit", "EMEA")]);
+        assert_eq!(before, HashMap::from([("ann".to_owned(), old)]));
+        let person = Person {
+            first_name: Some("Ann".to_owned()),
+            email: Some("ann@acme.example".to_owned()),
+            phone: Phone::parse("+84923448071").ok(),
+            attributes: values_of(&[("title", "Head")]),
+            ..Person::default()
+        };
+        let updated = Event::UserUpdated {
+            user: who("Ann"),
+            person: Personal(person),
+            org_unit: None,
+            roles: vec!["Agent".to_owned(), "Lead".to_owned()],
+            changed: vec![],
+            row: None,
+        };
+        let found = changes(&before, &updated);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|one| (one.field.as_str(), one.old.as_deref(), one.new.as_deref()))
+            .collect();
+        let expected = [
+            ("attributes.title", None, Some("Head")),
+            ("first_name", None, Some("Ann")),
+            ("org_unit", Some("EMEA"), None),
+            ("phone", None, Some("+84923448071")),
+            ("roles", None, Some("Agent; Lead")),
+        ];
+        assert_eq!(shown, expected);
+        assert!(changes(&HashMap::new(), &updated).is_empty());
+        assert!(changes(&before, &user_created("ann")).is_empty());
+    }
+
+    /// People of another unfinished run on the channel are counted; the run of the import itself is not.
+    #[test]
+    fn forecast_names_the_people_who_would_be_invited() {
+        let run = run_of(import_id());
+        let before = [channel_enabled(), user_created("ann"), user_created("bob")];
+        let requested = |users: &[&str]| {
+            let source = Source::Users(users.iter().map(|key| who(key)).collect());
+            let queued = users.iter().map(|key| Event::RecipientQueued { run, user: who(key) });
+            let requested = Event::RunRequested {
+                run,
+                channel: Channel::Whatsapp,
+                source,
+                total: users.len() as u64,
+                duplicates_removed: 0,
+                not_before: None,
+                list_version: None,
+            };
+            [requested].into_iter().chain(queued).collect::<Vec<_>>()
+        };
+        let other = run_started(run_id(1), &["ann"]);
+        let events = before.into_iter().chain(other).chain(requested(&["ann", "bob"]));
+        let company = given(events).0;
+        let forecast = invites(&company, import_id(), false, NOW).unwrap();
+        assert_eq!((forecast.channel, forecast.in_unfinished_runs), ("whatsapp", 1));
+        assert!(invites(&given([]).0, import_id(), false, NOW).is_none());
+    }
+
+    #[test]
+    fn accounts_without_a_number_need_one() {
+        let import = import_id();
+        let mut file = accepted(3, false, Existing::Skip);
+        if let Event::ImportAccepted { options, .. } = &mut file {
+            options.dialect = "multiline".to_owned();
+        }
+        let placed = Event::ImportPlaced {
+            import,
+            organization: "EMEA".to_owned(),
+            permission_group: "Traders".to_owned(),
+        };
+        let row_of = |key: &str, at: u64| Event::RowUnchanged {
+            user: who(key),
+            row: crate::event::RowRef::new(import, at, at + 1),
+        };
+        let mut events = vec![unit("EMEA", None), file, placed];
+        events.extend([1, 2, 3].map(|n| number_added(n, Some("EMEA"))));
+        events.extend(account("ann", "EMEA"));
+        events.extend(account("bob", "EMEA"));
+        events.extend([user_of("cid", "EMEA"), assigned(1, "ann")]);
+        events.extend([row_of("ann", 1), row_of("bob", 2), row_of("cid", 3)]);
+        let expected = NumbersForecast { organization: "EMEA".to_owned(), needed: 1, available: 2 };
+        assert_eq!(numbers(&given(events).0, import), Some(expected));
+        assert_eq!(numbers(&given([accepted(1, false, Existing::Skip)]).0, import), None);
+    }
+
+    #[test]
+    fn shortage_is_a_warning_with_both_counts() {
+        let forecast = |needed, available| {
+            NumbersForecast { organization: "EMEA".to_owned(), needed, available }.shortage()
+        };
+        let warning = forecast(3, 2).unwrap();
+        assert_eq!(warning.code, Code::ImportNumbersShort);
+        assert!(warning.message.contains("EMEA: needed 3, available 2"), "{}", warning.message);
+        assert!(forecast(2, 2).is_none() && forecast(1, 2).is_none());
+    }
+}

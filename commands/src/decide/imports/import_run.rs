@@ -92,6 +92,8 @@ fn named_by_row(event: &Event) -> Option<&Who> {
 }
 
 #[cfg(test)]
+mod invites_spec;
+#[cfg(test)]
 mod link_spec;
 #[cfg(test)]
 mod spec;

@@ -102,4 +102,14 @@ mod tests {
         company.when(remove(&["zoe"])).then_refused(Code::UserNotFound);
         company.when(remove(&[])).then_refused(Code::EnvelopeMalformed);
     }
+
+    #[test]
+    fn users_of_one_command_are_limited() {
+        let remove = |count: usize| {
+            let users = vec![Personal("ann".to_owned()); count];
+            given([user_created("ann"), inserted("ann")]).when(RemovePictures { users })
+        };
+        assert_eq!(remove(PICTURES_REMOVED_MAX).names(), ["PictureRemoved"]);
+        remove(PICTURES_REMOVED_MAX + 1).then_refused(Code::EnvelopeMalformed);
+    }
 }

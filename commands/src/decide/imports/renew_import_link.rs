@@ -161,4 +161,16 @@ mod tests {
         let company = accepted.after(ImportRows::alone(import_id(), vec![row(1, "ann")]));
         company.when(command()).then_refused(Code::ConfigNetworkAdminEmailUnset);
     }
+
+    #[test]
+    fn import_has_a_limited_number_of_links() {
+        let with_link = |generation| {
+            let mut company = imported();
+            let link = company.0.imports.get_mut(&import_id()).unwrap().link.as_mut().unwrap();
+            link.generation = generation;
+            company.when(RenewImportLink { import: "latest".to_owned() })
+        };
+        assert!(with_link(LINKS_MAX - 1).0.is_ok());
+        with_link(LINKS_MAX).then_refused(Code::ConfigInvalidValue);
+    }
 }

@@ -213,4 +213,16 @@ mod tests {
             company.when_json("StartBulkIntegration", body).then_refused(code);
         }
     }
+
+    #[test]
+    fn preview_names_people_without_a_supervisor_only_if_any() {
+        let counts = UndoCounts { reversed: 2, kept: 1, errored: 0 };
+        let shown = |total| {
+            let left = Unsupervised { total, users: vec![] };
+            preview_result(import_id(), counts, left)
+        };
+        assert_eq!((&shown(0)["state"], &shown(0)["reversed"]), (&json!("completed"), &json!(2)));
+        assert!(shown(0).get("unsupervised").is_none());
+        assert_eq!(shown(1)["unsupervised"]["total"], 1);
+    }
 }

@@ -374,3 +374,6 @@ fn differing(before: &UserSnapshot, after: &UserSnapshot) -> Vec<String> {
     let names = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name);
     names.map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,3 +31,35 @@ pub fn unsupervised(company: &Company, import: ImportId) -> Unsupervised {
     }
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
+    use crate::decide::testing::{given, who};
+    use crate::event::{Event, Existing, Person, RowRef};
+
+    fn created(key: &str, supervisor: Option<&str>, row: Option<RowRef>) -> Event {
+        let named = supervisor.map(|name| ("supervisor".to_owned(), name.to_owned()));
+        let attributes = named.into_iter().collect();
+        let person = Personal(Person { attributes, ..Person::default() });
+        let user = who(key);
+        Event::UserCreated { user, person, org_unit: None, roles: vec![], active: true, row }
+    }
+
+    #[test]
+    fn people_of_a_removed_supervisor_are_counted_and_named() {
+        let row = Some(RowRef::new(import_id(), 1, 2));
+        let mut events = vec![accepted(1, false, Existing::Skip), created("boss", None, row)];
+        let people = (0..=NAMED_MAX).map(|n| created(&format!("u{n}"), Some("BOSS"), None));
+        events.extend(people);
+        events.extend([created("eve", Some("boss"), None), created("fay", Some("chief"), None)]);
+        events.push(Event::UserArchived { user: who("eve") });
+        assert!(unsupervised(&given(events.clone()).0, import_id()).is_none());
+        events.push(Event::UserRemoved { user: who("boss") });
+        let left = unsupervised(&given(events).0, import_id());
+        assert_eq!((left.total, left.users.len()), (NAMED_MAX as u64 + 1, NAMED_MAX));
+        assert!(!left.is_none());
+        assert_eq!(left.users[0].as_str(), "u0");
+    }
+}

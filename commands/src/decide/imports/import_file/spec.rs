@@ -171,3 +171,57 @@ fn import_id_is_used_once() {
     let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &same_id).0.unwrap();
     assert!(matches!(again, Decision::Repeat { .. }));
 }
+
+/// The same file and options under one id are the same import; any other file or option is not.
+#[test]
+fn repeated_id_needs_the_same_file_and_options() {
+    let id = json!({"import": import_id()});
+    let first = import([], 1, vec![row(1, "ann")], &id).events();
+    let again = |extra: Value| {
+        let mut body = id.clone();
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        import(first.clone(), 1, vec![row(1, "ann")], &body)
+    };
+    let repeat = again(json!({})).0.unwrap();
+    assert!(matches!(repeat, Decision::Repeat { .. }));
+    for other in [
+        json!({"existing": "update"}),
+        json!({"mode": "preview"}),
+        json!({"on_error": "reject_file"}),
+        json!({"plan_hash": "ab"}),
+        json!({"auto_invite": true, "channel": "whatsapp"}),
+    ] {
+        assert!(again(other.clone()).0.is_err(), "{other}");
+    }
+    let mut changed = first.clone();
+    if let Some(Event::ImportAccepted { files, .. }) = changed.first_mut() {
+        files[0].sha256 = "cd".repeat(32);
+    }
+    import(changed, 1, vec![row(1, "ann")], &id).then_refused(Code::ImportAlreadyExists);
+}
+
+#[test]
+fn file_fits_one_commit_up_to_its_limit() {
+    let most = ROWS_PER_COMMIT as u64;
+    assert!(fits_one_commit(most) && !fits_one_commit(most + 1));
+}
+
+/// A warning is given only where phones are wanted.
+#[test]
+fn missing_column_of_phones_gives_a_warning() {
+    let warned = |wanted: bool, columns: &[&'static str]| {
+        let body = json!({
+            "dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}],
+            "add_to_corporate_phones": wanted,
+        });
+        let Command::ImportFile(command) = Command::read("ImportFile", body).unwrap() else {
+            panic!()
+        };
+        let summary = FileSummary { columns: columns.to_vec(), ..FileSummary::plain(1) };
+        command.missing_phones(&summary).map(|warning| warning.code)
+    };
+    let missing = Some(Code::CsvMissingPhoneColumn);
+    assert_eq!(warned(true, &["username"]), missing);
+    assert_eq!(warned(true, &["username", "phone_number"]), None);
+    assert_eq!(warned(false, &["username"]), None);
+}
