@@ -123,4 +123,38 @@ mod tests {
         let company = given(start.into_iter().chain([moved("al@acme.example"), archived])).0;
         assert_eq!(company.accounts_at("al@acme.example").count(), 0, "it released its address");
     }
+
+    #[test]
+    fn device_is_found_by_its_number_in_any_spelling() {
+        use crate::decide::testing::device_account;
+        let key = "+84923448071";
+        let company = given(device_account(key)).0;
+        for spelling in ["+84923448071", "+84 92 344 8071"] {
+            assert_eq!(company.key_meant(spelling), key);
+            assert!(company.account_meant(spelling).is_some(), "{spelling}");
+            assert_eq!(company.accounts_at(key).count(), 1);
+        }
+        assert_eq!(company.key_meant("no number"), "no number");
+    }
+
+    /// An archived account has released its address.
+    #[test]
+    fn address_means_its_present_account_before_an_archived_key() {
+        let mail_of = |key: &str, email: &str| Event::UserUpdated {
+            user: who(key),
+            person: Personal(Person { email: Some(email.to_owned()), ..Person::default() }),
+            org_unit: None,
+            roles: vec![],
+            changed: vec![],
+            row: None,
+        };
+        let address = "old@acme.example";
+        let mut events = vec![unit("EMEA", None)];
+        events.extend(account(address, "EMEA").into_iter().chain(account("bob", "EMEA")));
+        let company = given(events.clone()).0;
+        assert_eq!(company.key_meant(address), address);
+        let archived = Event::UserArchived { user: who(address) };
+        events.extend([archived, mail_of("bob", address)]);
+        assert_eq!(given(events).0.key_meant(address), "bob");
+    }
 }

@@ -93,3 +93,24 @@ impl Bindings {
         self.by_user.remove(nats_user);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decide::testing::given;
+    use crate::event::{Event, SpeaksFor};
+    use crate::values::Personal;
+
+    #[test]
+    fn bound_users_are_counted() {
+        let nats_user = |name: &str| Personal(name.to_owned());
+        let bound = |name| Event::NatsUserBound {
+            nats_user: nats_user(name),
+            actors: vec![],
+            speaks_for: Some(SpeaksFor::Anyone),
+        };
+        let company = given([bound("a"), bound("b"), bound("a"), bound("c")]);
+        assert_eq!((company.0.bindings.count(), given([]).0.bindings.count()), (3, 0));
+        let unbound = Event::NatsUserUnbound { nats_user: nats_user("b") };
+        assert_eq!(given([bound("b"), unbound]).0.bindings.count(), 0);
+    }
+}

@@ -162,4 +162,33 @@ mod tests {
         assert_eq!(keys(json!({"search": " "})).unwrap_err().code, Code::EnvelopeMalformed);
         assert_eq!(keys(json!({"org_unit": "team a"})).unwrap_err().code, Code::OrgUnitNotFound);
     }
+
+    #[test]
+    fn people_match_a_filter_by_attribute_role_and_phone() {
+        use crate::event::Person;
+        use crate::values::{Personal, Phone};
+        let role = Event::RoleDefined { role: "Lead".to_owned(), permissions: vec![] };
+        let created = |key: &str, profile: &str, role: &str| Event::UserCreated {
+            user: who(key),
+            person: Personal(Person {
+                phone: Phone::parse("+84923448071").ok().filter(|_| key == "ann"),
+                attributes: [("profile".to_owned(), profile.to_owned())].into(),
+                ..Person::default()
+            }),
+            org_unit: None,
+            roles: vec![role.to_owned()],
+            active: true,
+            row: None,
+        };
+        let company = given([role, created("ann", "Trader", "Lead"), created("bob", "Sales", "x")]);
+        let keys = |body: serde_json::Value| {
+            let filter: UserFilter = serde_json::from_value(body).unwrap();
+            let users = company.0.filtered(&filter).unwrap();
+            users.iter().map(|(_, user)| user.key().as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(json!({"profile": "TRADER"})), ["ann"]);
+        assert_eq!(keys(json!({"role": "Lead"})), ["ann"]);
+        assert_eq!(keys(json!({"search": "3448071"})), ["ann"]);
+        assert_eq!(keys(json!({"profile": "sales", "role": "Lead"})), Vec::<String>::new());
+    }
 }

@@ -53,3 +53,20 @@ impl Grants {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_enforced_from_the_first_grant_on() {
+        let mut grants = Grants::default();
+        assert!(grants.allows_any("joe") && grants.allows("joe", Permission::Administer));
+        grants.grant("Ann", &[Permission::Accounts]);
+        assert!(grants.allows_any("ann") && !grants.allows_any("joe"));
+        assert!(grants.allows("ANN", Permission::Accounts));
+        assert!(!grants.allows("ann", Permission::Administer));
+        grants.revoke("ann", &[Permission::Accounts]);
+        assert!(!grants.allows_any("ann") && grants.enforced());
+    }
+}

@@ -137,3 +137,28 @@ impl Invitation {
         self.is_open() || bounced
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invitation(state: InvitationState, mailed_at: Time) -> Invitation {
+        let basis = LinkBasis { address: AddressMark::of(""), phone: None, on_record: false };
+        let new = Invitation::new(InvitationId(ulid::Ulid(1)), 1, basis);
+        Invitation { state, mailed_at, ..new }
+    }
+
+    #[test]
+    fn link_is_uncertain_until_its_mail_arrives() {
+        let link = |last, arrived| Link { last, arrived, ..Link::default() }.is_uncertain();
+        assert!(link(LastMail::Uncertain, false));
+        assert!(!link(LastMail::Uncertain, true) && !link(LastMail::Sent, false));
+    }
+
+    #[test]
+    fn bounced_link_may_be_used_only_if_it_was_mailed() {
+        let may = |state, at| invitation(state, Time(at)).may_be_used();
+        assert!(may(InvitationState::Created, 0) && may(InvitationState::Bounced, 1));
+        assert!(!may(InvitationState::Bounced, 0) && !may(InvitationState::Expired, 1));
+    }
+}

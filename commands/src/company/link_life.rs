@@ -120,3 +120,77 @@ impl Company {
         invitation.is_open() && self.why_link_is_dead(id, channel, invitation, now).is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::phone;
+
+    /// An active person with an address, whose corporate phone is also the phone on record.
+    fn person() -> LinkConditions {
+        LinkConditions {
+            state: UserState::Active,
+            address: AddressMark::of("ann@acme.example"),
+            has_email: true,
+            is_account: false,
+            phone: Some(phone(1)),
+            listed: vec![phone(1), phone(2)],
+        }
+    }
+
+    fn basis(address: &str) -> LinkBasis {
+        LinkBasis { address: AddressMark::of(address), phone: Some(phone(1)), on_record: true }
+    }
+
+    #[test]
+    fn link_works_while_its_conditions_hold() {
+        let mailed = basis("ann@acme.example");
+        assert_eq!(person().unmet(&mailed, true), None);
+        assert_eq!(person().unmet(&mailed, false), Some(Code::InvitationChannelDisabled));
+        let archived = LinkConditions { state: UserState::Archived, ..person() };
+        assert_eq!(archived.unmet(&mailed, true), Some(Code::InvitationUserInactive));
+        let moved = LinkConditions { phone: Some(phone(2)), ..person() };
+        assert_eq!(moved.unmet(&mailed, true), Some(Code::InvitationPhoneChanged));
+        let off_record = LinkBasis { on_record: false, ..mailed };
+        assert_eq!(moved.unmet(&off_record, true), None);
+        let unlisted = LinkConditions { listed: vec![phone(2)], ..person() };
+        assert_eq!(unlisted.unmet(&off_record, true), Some(Code::InvitationPhoneChanged));
+    }
+
+    /// A worker may have invited a person who had no address on record. Then no address has changed.
+    #[test]
+    fn new_address_ends_a_link_unless_both_are_missing() {
+        let changed = Some(Code::InvitationAddressChanged);
+        assert_eq!(person().unmet(&basis("bob@acme.example"), true), changed);
+        assert_eq!(person().unmet(&basis(""), true), changed);
+        let without = LinkConditions { has_email: false, ..person() };
+        assert_eq!(without.unmet(&basis("bob@acme.example"), true), changed);
+        let device = AddressMark::of_device(phone(1));
+        let without = LinkConditions { has_email: false, address: device, ..person() };
+        assert_eq!(without.unmet(&basis(""), true), None);
+    }
+
+    #[test]
+    fn changed_number_of_a_device_is_a_changed_phone() {
+        let device = LinkConditions { has_email: false, is_account: true, ..person() };
+        let code = device.unmet(&basis("bob@acme.example"), true);
+        assert_eq!(code, Some(Code::InvitationPhoneChanged));
+        let no_phone = LinkConditions { phone: None, ..device };
+        let code = no_phone.unmet(&basis("bob@acme.example"), true);
+        assert_eq!(code, Some(Code::InvitationAddressChanged));
+    }
+
+    #[test]
+    fn only_an_account_without_email_is_a_device() {
+        let address = |is_account, email: Option<&str>| {
+            let mut conditions = LinkConditions { is_account, ..person() };
+            conditions.set_contacts(email, Some(phone(1)));
+            conditions.address
+        };
+        let (mail, device) = (AddressMark::of("a@acme.example"), AddressMark::of_device(phone(1)));
+        assert_eq!(address(true, None), device);
+        assert_eq!(address(true, Some("a@acme.example")), mail);
+        assert_eq!(address(false, Some("a@acme.example")), mail);
+        assert_eq!(address(false, None), AddressMark::of(""));
+    }
+}

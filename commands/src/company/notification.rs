@@ -172,3 +172,27 @@ impl Notification {
         Self { to, dispatched: false, content, refused: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deferred_mails_are_counted_by_transport() {
+        let mut deferred = DeferredNotifications::default();
+        assert!(deferred.is_empty());
+        for (key, via, at) in
+            [("a", "smtp", 3), ("b", "smtp", 2), ("c", "text", 1), ("a", "smtp", 4)]
+        {
+            let mail = Notification::welcome(UserId(1));
+            deferred.insert(key, mail, via, Time(at));
+        }
+        let keys = |via| deferred.keys(via).map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((keys(Some("smtp")), keys(Some("text"))), (vec!["b", "a"], vec!["c"]));
+        assert_eq!((keys(None).len(), deferred.len(), deferred.is_empty()), (3, 3, false));
+        assert_eq!((deferred.count("smtp"), deferred.count("none")), (2, 0));
+        assert_eq!((deferred.next("smtp"), deferred.next("none")), (Some(Time(2)), None));
+        assert!(deferred.remove("b").is_some() && deferred.remove("b").is_none());
+        assert_eq!((deferred.count("smtp"), deferred.next("smtp")), (1, Some(Time(4))));
+    }
+}

@@ -96,3 +96,28 @@ impl Company {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ResendFilter;
+
+    #[test]
+    fn run_stores_its_version_where_the_lists_differ() {
+        let filter = Some(ResendFilter::Expired);
+        let resend = Source::Resend { users: vec![], filter };
+        let named = Source::Users(vec![]);
+        use SelectionVersion::{V1, V2, V3, V4, V5, V6};
+        for (version, of_named, of_resend) in [
+            (V1, None, None),
+            (V2, None, Some(2)),
+            (V3, Some(3), Some(3)),
+            (V4, Some(4), Some(4)),
+            (V5, Some(5), Some(5)),
+            (V6, None, Some(6)),
+        ] {
+            let stored = (version.stored(&named), version.stored(&resend));
+            assert_eq!(stored, (of_named, of_resend), "{version:?}");
+        }
+    }
+}

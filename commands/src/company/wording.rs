@@ -246,4 +246,46 @@ mod tests {
         let Event::InviteDispatched { template: Some(template), .. } = &events[0] else { panic!() };
         assert_eq!((template.language.as_str(), template.version), ("de", 0));
     }
+
+    #[test]
+    fn language_is_used_by_the_company_or_a_person() {
+        use crate::decide::testing::who;
+        use crate::event::Person;
+        let attributes = BTreeMap::from([("language".to_owned(), "German".to_owned())]);
+        let person = crate::values::Personal(Person { attributes, ..Person::default() });
+        let (org_unit, roles, active, row) = (None, vec![], true, None);
+        let user = who("ann");
+        let created = Event::UserCreated { user, person, org_unit, roles, active, row };
+        let uses = |events: Vec<Event>, language| company("fr", events).uses_language(language);
+        assert!(uses(vec![], "FR") && uses(vec![], "en") && !uses(vec![], "de"));
+        assert!(uses(vec![created.clone()], "de") && !uses(vec![created], "es"));
+    }
+
+    /// An account gets its own invitation, unless only the invitation to channels has the company's wording.
+    #[test]
+    fn account_gets_the_invitation_that_the_company_has_worded() {
+        use crate::decide::numbers::pool::testing::{account, unit};
+        use crate::decide::testing::{user_created, who};
+        let (channel, own) = (MailKind::ChannelInvitation, MailKind::AccountInvitation);
+        let worded = |kind| {
+            let Event::TemplateSet { language, subject, text, html, .. } = set("en", "x") else {
+                panic!()
+            };
+            Event::TemplateSet { kind, language, subject, text, html }
+        };
+        let kind = |key: &str, more: Vec<Event>| {
+            let people = account("ann", "EMEA").into_iter().chain([user_created("bob")]);
+            let events = [unit("EMEA", None)].into_iter().chain(people).chain(more);
+            let company = given(events).0;
+            let (id, user) = company.users.find(key).unwrap();
+            company.mailed_invitation_kind(id, user)
+        };
+        assert_eq!((kind("ann", vec![]), kind("bob", vec![])), (own, channel));
+        assert_eq!(kind("ann", vec![worded(channel)]), channel);
+        assert_eq!(kind("ann", vec![worded(own)]), own);
+        assert_eq!(kind("ann", vec![worded(channel), worded(own)]), own);
+        let (user, invitation) = (who("ann"), None);
+        let linked = Event::UserLinked { user, channel: Channel::Whatsapp, invitation };
+        assert_eq!(kind("ann", vec![linked]), channel);
+    }
 }

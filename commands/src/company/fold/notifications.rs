@@ -163,3 +163,39 @@ impl Company {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::numbers::pool::testing::setting;
+    use crate::decide::testing::{given, who};
+
+    fn expired(key: &str, channel: Channel) -> Event {
+        let invitation = crate::values::InvitationId(ulid::Ulid(1));
+        Event::InvitationExpired { user: who(key), channel, invitation, generation: 1 }
+    }
+
+    #[test]
+    fn expired_invitations_are_collected_while_a_mail_reports_them() {
+        let on = || setting("notify.expired_digest", json!(true));
+        let mut events = vec![on(), expired("ann", Channel::Whatsapp)];
+        events.extend(["ann", "bob"].map(|key| expired(key, Channel::Imessage)));
+        let after = |more: Vec<Event>| given(events.iter().cloned().chain(more)).0.expired;
+        let found = after(vec![]).unwrap();
+        assert_eq!((found.whatsapp, found.imessage, found.people.len()), (1, 2, 2));
+        assert!(after(vec![on(), setting("reminder_max", json!(2))]).is_some());
+        assert!(after(vec![setting("notify.expired_digest", json!(false))]).is_none());
+        assert!(given([expired("ann", Channel::Whatsapp)]).0.expired.is_none());
+    }
+
+    #[test]
+    fn expired_invitations_name_the_first_people() {
+        let mut events = vec![setting("notify.expired_digest", json!(true))];
+        events.extend((0..=NAMED_PEOPLE).map(|n| expired(&format!("u{n}"), Channel::Whatsapp)));
+        let found = given(events).0.expired.unwrap();
+        assert_eq!(found.people.len(), NAMED_PEOPLE);
+        assert_eq!(found.whatsapp, NAMED_PEOPLE as u64 + 1);
+    }
+}

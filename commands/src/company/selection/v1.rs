@@ -202,4 +202,15 @@ mod tests {
         some.append(crate::decide::testing::NOW, "jane", &[created, end]);
         assert_eq!(listed(some, Source::Import(import)), (keys(&["bob"]), 0));
     }
+
+    /// The names are in the order that finds one level at a time.
+    #[test]
+    fn units_of_all_levels_below_are_listed() {
+        let units = [unit("Sales", None), unit("East", Some("Sales")), unit("Desk", Some("East"))];
+        let people = [in_unit("ann", "Desk"), in_unit("bob", "East"), user_created("cid")];
+        let company = given(units.into_iter().chain(people));
+        let org_units = vec!["Sales".to_owned()];
+        let source = Source::OrgUnits { org_units, include_descendants: true };
+        assert_eq!(listed(company, source), (keys(&["ann", "bob"]), 0));
+    }
 }

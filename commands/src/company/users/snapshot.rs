@@ -175,3 +175,58 @@ impl<'de> Visitor<'de> for Shared<'_> {
         Ok(slots)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn people() -> Users {
+        let mut users = Users::default();
+        let all: [(&str, Option<&str>, &[&str]); 4] = [
+            ("ann", Some("EMEA"), &["Agent"]),
+            ("bob", Some("APAC"), &[]),
+            ("cid", None, &["Agent"]),
+            ("dee", Some("EMEA"), &["Agent", "Lead"]),
+        ];
+        for (key, unit, roles) in all {
+            let id = users.enter(key);
+            users.set_org_unit(id, unit);
+            let roles: Vec<Box<str>> = roles.iter().map(|role| Box::from(*role)).collect();
+            users.set_roles(id, &roles);
+        }
+        users
+    }
+
+    #[test]
+    fn snapshot_keeps_people_and_stores_each_shared_name_once() {
+        let users = people();
+        let stored = serde_json::to_value(&users).unwrap();
+        assert_eq!(stored[0], json!(["EMEA", "APAC"]));
+        assert_eq!(stored[1], json!([["Agent"], [], ["Agent", "Lead"]]));
+        let mut read: Users = serde_json::from_value(stored).unwrap();
+        assert!(read == users && read.len() == 4 && !read.is_empty());
+        let (id, dee) = read.find("DEE").unwrap();
+        assert_eq!((dee.org_unit.as_deref(), dee.roles.len()), (Some("EMEA"), 2));
+        read.set_org_unit(id, None);
+        assert!(read != users);
+        assert!(Users::default().is_empty());
+    }
+
+    #[test]
+    fn damaged_snapshot_of_people_is_rejected() {
+        let stored = serde_json::to_value(people()).unwrap();
+        for (part, damaged, message) in [
+            ("/2/0/org_unit", json!(2), "a name has no number"),
+            ("/2/0/roles", json!(3), "a name has no number"),
+            ("/2", json!(0), "expected people"),
+            ("", json!(0), "expected org units, lists of roles, and people"),
+        ] {
+            let mut stored = stored.clone();
+            *stored.pointer_mut(part).unwrap() = damaged;
+            let error = serde_json::from_value::<Users>(stored).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
