@@ -63,3 +63,24 @@ impl MailOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_an_outcome_is_dropped_once() {
+        let detail = Some("451 try later".to_owned());
+        let code = Code::DeliveryRefused;
+        let outcomes = [
+            MailOutcome::Sent { message_id: detail.clone() },
+            MailOutcome::Skipped { code, detail: detail.clone() },
+            MailOutcome::Failed { code, detail },
+            MailOutcome::retry("451 try later"),
+        ];
+        for mut outcome in outcomes {
+            assert!(outcome.drop_detail(), "{outcome:?}");
+            assert!(!outcome.drop_detail(), "{outcome:?}");
+        }
+    }
+}

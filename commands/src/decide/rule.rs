@@ -299,3 +299,44 @@ pub fn check_text(field: &str, text: &str) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::numbers::pool::testing::setting;
+    use crate::decide::testing::{NOW, given};
+
+    const OURS: &str = "0123456789abcdef";
+
+    /// The check and the record of the engine's secret, for a company with this recorded secret.
+    fn secrets(ours: Option<&str>, known: Option<&str>) -> (Result<(), Refusal>, Option<Event>) {
+        let company = given(known.map(|known| setting("link_secret", json!(known)))).0;
+        let link_secret = ours.map(str::to_owned);
+        let context = Context {
+            id: CommandId(ulid::Ulid(1)),
+            actor: "jane",
+            authenticated: None,
+            authority: Authority::All,
+            at: NOW,
+            facts: &Facts::None,
+            mail_setup: &MailSetup { link_secret, ..MailSetup::default() },
+        };
+        (context.require_link_secret(&company), context.link_secret_recorded(&company))
+    }
+
+    #[test]
+    fn first_secret_for_links_is_recorded() {
+        let (checked, recorded) = secrets(Some(OURS), None);
+        assert_eq!((checked, recorded), (Ok(()), Some(setting("link_secret", json!(OURS)))));
+        assert_eq!(secrets(Some(OURS), Some(OURS)), (Ok(()), None));
+        assert_eq!(secrets(None, Some(OURS)), (Ok(()), None));
+    }
+
+    #[test]
+    fn other_secret_for_links_is_refused_with_a_command() {
+        let (checked, recorded) = secrets(Some(OURS), Some("fedcba9876543210"));
+        let refusal = checked.unwrap_err();
+        assert_eq!((refusal.code, recorded), (Code::LinkSecretChanged, None));
+        assert!(refusal.message.contains("boarding config unset link_secret --company acme"));
+    }
+}

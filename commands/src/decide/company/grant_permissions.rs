@@ -107,4 +107,18 @@ mod tests {
         let both = GrantPermissions { actor: Personal("joe".to_owned()), permissions: both };
         given([]).after(both);
     }
+
+    #[test]
+    fn result_shows_the_permissions_before_and_after() {
+        let company = given([]).after(grant(ACTOR, Permission::Administer));
+        let granted = company.when(grant(ACTOR, Permission::Accounts)).result();
+        let change = &granted["changes"][0];
+        assert_eq!(
+            (&change["field"], &change["old"]),
+            (&json!("permissions"), &json!(["administer"]))
+        );
+        assert_eq!(change["new"].as_array().unwrap().len(), 2);
+        let nothing = company.when(grant(ACTOR, Permission::Administer)).result();
+        assert_eq!(nothing, json!({"changes": []}));
+    }
 }

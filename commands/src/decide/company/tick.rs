@@ -225,4 +225,30 @@ mod tests {
             .when(Tick { now: not_before })
             .then([Event::RunQueued { run: run_id(3) }, Event::RunStarted { run: run_id(3) }]);
     }
+
+    /// Only the engine and the owner of the data folder may tell another time.
+    #[test]
+    fn tick_of_another_actor_must_be_near_the_clock() {
+        let company = given([]).0;
+        let ticked = |seconds: i64, authority| {
+            let context = Context {
+                id: crate::values::CommandId(ulid::Ulid(1)),
+                actor: "jane",
+                authenticated: None,
+                authority,
+                at: NOW,
+                facts: &crate::decide::Facts::None,
+                mail_setup: &crate::decide::MailSetup::default(),
+            };
+            let tick = Tick { now: Time(NOW.0 + seconds * 1_000) };
+            tick.decide(&company, &context).map(drop).map_err(|refusal| refusal.code)
+        };
+        for near in [-60, 0, 60] {
+            assert_eq!(ticked(near, Authority::Granted), Ok(()), "{near}");
+        }
+        for far in [-61, 61] {
+            assert_eq!(ticked(far, Authority::Granted), Err(Code::TickTooFar), "{far}");
+            assert_eq!(ticked(far, Authority::All), Ok(()), "{far}");
+        }
+    }
 }

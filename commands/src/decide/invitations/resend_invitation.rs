@@ -294,4 +294,29 @@ mod tests {
             .when_json("ResendInvitation", json!({"channel": "whatsapp"}))
             .then_refused(Code::EnvelopeMalformed);
     }
+
+    #[test]
+    fn people_of_ended_links_are_active_and_not_linked() {
+        use crate::decide::testing::{a_running_run, dispatched, run_id};
+        use crate::values::InvitationId;
+        let channel = Channel::Whatsapp;
+        let mut events = a_running_run();
+        for (key, n) in [("ann", 1), ("bob", 2)] {
+            let (user, invitation) = (who(key), InvitationId(ulid::Ulid(n)));
+            let (generation, code) = (1, Code::InvitationAddressChanged);
+            events.push(dispatched(run_id(1), key, n, 1));
+            events.push(Event::InvitationEnded { user, channel, invitation, generation, code });
+        }
+        let found = |more: &[Event]| {
+            let company = given(events.iter().chain(more).cloned()).0;
+            ended(&company, channel).map_err(|refusal| refusal.code)
+        };
+        let keys = |keys: &[&str]| Ok(keys.iter().map(|key| (*key).to_owned()).collect());
+        let off = Event::UserDeactivated { user: who("bob"), row: None };
+        let linked = Event::UserLinked { user: who("ann"), channel, invitation: None };
+        assert_eq!(found(&[]), keys(&["ann", "bob"]));
+        assert_eq!(found(std::slice::from_ref(&off)), keys(&["ann"]));
+        assert_eq!(found(std::slice::from_ref(&linked)), keys(&["bob"]));
+        assert_eq!(found(&[off, linked]), Err(Code::RunEmptySelection));
+    }
 }

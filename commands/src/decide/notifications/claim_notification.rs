@@ -278,4 +278,51 @@ mod tests {
         assert_eq!(company.when(claim("smtp")).names(), ["NotificationDispatched"]);
         assert_eq!(company.when(claim("outbox")).names()[0], "NotificationChannelsRecorded");
     }
+
+    /// A mail without a link needs only its sender.
+    #[test]
+    fn mail_with_a_placeholder_fails_with_the_commands() {
+        use crate::decide::ImportRows;
+        use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+        use crate::decide::numbers::pool::testing::setting;
+        use crate::event::Existing;
+        use serde_json::json;
+        let claimed = |settings: &[Event]| {
+            let admins = [
+                setting("designated_admin_emails", json!(["una@acme.example"])),
+                setting("network_admin_email", json!("admin@acme.example")),
+                accepted(1, false, Existing::Skip),
+            ];
+            let company = given(settings.iter().cloned().chain(admins));
+            let company = company.after(ImportRows::alone(import_id(), vec![row(1, "ann")]));
+            let claim = ClaimNotification { most: 9, via: "smtp" };
+            let mut events = company.by_mail_server().when(claim).events();
+            events.retain(|event| !matches!(event, Event::NotificationChannelsRecorded { .. }));
+            events
+        };
+        let failed = |events: &[Event]| {
+            let detail = |event: &Event| match event {
+                Event::NotificationFailed { code, detail, .. } => {
+                    assert_eq!(*code, Code::ConfigLinkBaseUrlUnset);
+                    Some(detail.clone().unwrap_or_default())
+                }
+                _ => None,
+            };
+            events.iter().filter_map(detail).collect::<Vec<_>>()
+        };
+        let [report, link] = failed(&claimed(&[])).try_into().unwrap();
+        let commands = |text: &str| (text.contains("set link_base_url"), text.contains("; "));
+        assert!(report.contains("boarding config set mail_from"), "{report}");
+        assert_eq!((commands(&report), commands(&link)), ((false, false), (true, true)));
+        let sender = setting("mail_from", json!("on@acme.example"));
+        let [link] = failed(&claimed(std::slice::from_ref(&sender))).try_into().unwrap();
+        assert_eq!((commands(&link), link.contains("mail_from")), ((true, false), false));
+        let base = setting("link_base_url", json!("https://link.acme.example/"));
+        let events = claimed(&[sender, base]);
+        assert!(failed(&events).is_empty());
+        for event in events {
+            let Event::NotificationDispatched { key, message_id, .. } = event else { panic!() };
+            assert_eq!(message_id, format!("{key}@acme.boarding.invalid"));
+        }
+    }
 }

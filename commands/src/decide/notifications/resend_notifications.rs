@@ -114,4 +114,41 @@ mod tests {
             events.iter().chain(&second).map(|event| format!("{event:?}")).collect();
         assert_eq!((events.len(), second.len(), all.len()), (MAILS_MAX, 1, MAILS_MAX + 1));
     }
+
+    #[test]
+    fn mails_of_one_command_are_limited() {
+        let failed = |n: usize| Event::NotificationFailed {
+            key: welcome_key(ImportId(ulid::Ulid(4)), n as u64),
+            code: Code::DeliveryRefused,
+            detail: None,
+        };
+        let asked = |n: usize| Event::WelcomeEmailRequested {
+            user: who("ann"),
+            import: ImportId(ulid::Ulid(4)),
+            row: n as u64,
+        };
+        let company = |count: usize| {
+            given((0..count).map(asked).chain((0..count).map(failed)).collect::<Vec<_>>())
+        };
+        let all = |after| ResendNotifications {
+            state: Some(ResendState::Failed),
+            after,
+            ..ResendNotifications::default()
+        };
+        let exact = company(MAILS_MAX).when(all(None));
+        assert_eq!(exact.events().len(), MAILS_MAX);
+        assert_eq!((&exact.result()["left"], &exact.result()["next"]), (&json!(0), &json!(null)));
+        let more = company(MAILS_MAX + 3);
+        let first = more.when(all(None)).result();
+        assert_eq!((&first["queued"], &first["left"]), (&json!(MAILS_MAX), &json!(3)));
+        let after = first["next"].as_str().unwrap().to_owned();
+        let rest = more.when(all(Some(after))).result();
+        assert_eq!((&rest["queued"], &rest["left"]), (&json!(3), &json!(0)));
+        let keys = |count: usize| {
+            let keys = (0..count).map(|n| welcome_key(ImportId(ulid::Ulid(4)), n as u64)).collect();
+            more.when(ResendNotifications { keys, ..ResendNotifications::default() })
+        };
+        assert_eq!(keys(MAILS_MAX).events().len(), MAILS_MAX);
+        keys(MAILS_MAX + 1).then_refused(Code::EnvelopeMalformed);
+    }
 }

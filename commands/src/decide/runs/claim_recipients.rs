@@ -127,8 +127,8 @@ mod tests {
     use super::*;
     use crate::decide::numbers::pool::testing::{account, assigned, number_added, setting, unit};
     use crate::decide::testing::{
-        Then, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started,
-        user_created, who,
+        Then, a_running_run, channel_enabled, device_account, given, phone_added, run_id,
+        run_queued, run_started, user_created, who,
     };
     use crate::event::{Channel, Delivery, Event, Person};
     use crate::values::{Code, Personal};
@@ -342,5 +342,23 @@ mod tests {
         events.extend(run_queued(run_id(2), &["carl"]));
         let then = given(events).when(claim(9, fence));
         assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);
+    }
+
+    #[test]
+    fn run_has_mails_left_until_each_has_an_outcome() {
+        let fence = a_running_run().len() as u64;
+        let company = given(a_running_run());
+        assert!(has_mails_left(&company.0, run_id(1)) && !has_mails_left(&company.0, run_id(9)));
+        let company =
+            company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
+        assert!(has_mails_left(&company.0, run_id(1)));
+        let sent = |key: &str| (who(key), 1, MailOutcome::SENT);
+        let reports = vec![sent("ann"), sent("bob")];
+        let company =
+            company.after(crate::decide::ReportRecipients { run: run_id(1), fence, reports });
+        assert!(!has_mails_left(&company.0, run_id(1)));
+        let device = "+84923448071";
+        let texts = device_account(device).into_iter().chain(run_started(run_id(1), &[device]));
+        assert!(!has_mails_left(&given(texts).0, run_id(1)));
     }
 }

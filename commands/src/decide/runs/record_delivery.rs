@@ -100,4 +100,47 @@ mod tests {
             everybody_sent().when(delivery).then_refused(Code::InvitationNotFound);
         }
     }
+
+    /// A mail that may have been sent can arrive; one that never left cannot.
+    #[test]
+    fn uncertain_mail_arrives_by_its_delivery_report() {
+        use crate::decide::ReportRecipients;
+        use crate::decide::outcome::MailOutcome;
+        use crate::decide::testing::who;
+        use crate::event::Channel;
+        let fence = a_running_run().len() as u64;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
+        let failed = |key: &str, outcome| (who(key), 1, outcome);
+        let reports = vec![
+            failed("ann", MailOutcome::uncertain("lost")),
+            failed("bob", MailOutcome::skipped(Code::DeliverySuppressed)),
+        ];
+        let report = ReportRecipients { run: run_id(1), fence, reports };
+        let company = given(a_running_run()).after(claim).after(report);
+        let delivered = |place: u32| RecordDelivery {
+            message_id: format!("{}.{place}", run_id(1)),
+            delivery: Delivery::Delivered,
+            code: None,
+        };
+        company.when(delivered(1)).then_refused(Code::InvitationNotFound);
+        let link = |company: &Given| company.0.users.find("ann").unwrap().1.link(Channel::Whatsapp);
+        assert!(link(&company).is_uncertain());
+        let company = company.after(delivered(0));
+        assert!(link(&company).arrived && !link(&company).is_uncertain());
+    }
+
+    #[test]
+    fn message_id_is_limited() {
+        let with_length = |length: usize| {
+            let message_id = format!("{}.0@{}", run_id(1), "x".repeat(length));
+            let message_id = message_id[..length].to_owned();
+            everybody_sent().when(RecordDelivery {
+                message_id,
+                delivery: Delivery::Delivered,
+                code: None,
+            })
+        };
+        assert_eq!(with_length(MAX_TEXT_CHARS).names(), ["DeliveryRecorded"]);
+        with_length(MAX_TEXT_CHARS + 1).then_refused(Code::InvitationNotFound);
+    }
 }

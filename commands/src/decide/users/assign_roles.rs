@@ -306,4 +306,19 @@ mod tests {
             .when_json("AssignRoles", body)
             .then_refused(Code::ReferenceRoleNotFound);
     }
+
+    #[test]
+    fn named_users_of_one_command_are_limited() {
+        let assign = |count: usize| {
+            let users = vec!["ann".to_owned(); count];
+            let body = json!({"users": users, "roles": ["Agent"]});
+            let role = Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] };
+            given([role, user_created("ann")]).when_json("AssignRoles", body)
+        };
+        assert_eq!(assign(MAX_NAMED_USERS).names(), ["RolesAssigned"]);
+        for count in [0, MAX_NAMED_USERS + 1] {
+            let refusal = assign(count).then_refused(Code::EnvelopeMalformed);
+            assert_eq!(refusal.details, json!({"limit": MAX_NAMED_USERS, "actual": count}));
+        }
+    }
 }

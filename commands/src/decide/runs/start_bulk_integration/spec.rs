@@ -414,3 +414,55 @@ fn filters_of_a_resend_mean_what_they_say() {
     assert_eq!(people("expired", 0), Vec::<String>::new());
     assert_eq!(people("expired", 3600), ["ann"], "no tick has said so yet");
 }
+
+/// A unit far below the named one refuses the run too.
+#[test]
+fn unit_of_any_level_below_needs_the_role() {
+    let events = [
+        channel_enabled(),
+        role(),
+        define("Sales", None, &["Adviser"]),
+        define("East", Some("Sales"), &["Adviser"]),
+        define("Desk", Some("East"), &[]),
+    ];
+    let source = json!({"org_units": ["Sales"], "include_descendants": true});
+    let body = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
+    let refusal = given(events)
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::OrgUnitRoleLacksPermission);
+    assert_eq!(refusal.details, json!({"org_units": ["Desk"]}));
+}
+
+#[test]
+fn preview_counts_mails_texts_and_activations() {
+    use crate::decide::numbers::pool::testing::{account, number_added};
+    use crate::decide::testing::device_account;
+    let device = "+84923448071";
+    let mut events = device_account(device);
+    events.extend([user_created("ann"), phone_added("ann", 1), number_added(2, Some("EMEA"))]);
+    events.extend(account("bob", "EMEA"));
+    events.extend(run_started(run_id(4), &["zoe"]));
+    events.extend(run_queued(run_id(5), &["ann", "bob"]));
+    let shown = given(events)
+        .when_json("StartBulkIntegration", for_users(&["ann", "bob", device], "preview"))
+        .result();
+    assert_eq!(shown["expected"]["invite"], 3);
+    let parts = ["in_waiting_runs", "to_activate", "by_text"].map(|name| shown[name].as_u64());
+    assert_eq!(parts, [Some(2), Some(2), Some(1)]);
+    assert_eq!(shown["to_send"], json!({"emails": 2, "texts": 1, "to_activate": 2}));
+}
+
+#[test]
+fn named_users_of_one_run_are_limited() {
+    let preview = |count: usize| {
+        let keys: Vec<_> = (0..count).map(|n| format!("u{n}")).collect();
+        let body = json!({"source": {"users": keys}, "channel": "whatsapp", "mode": "preview"});
+        let setting = "bulk_integration_max_records".to_owned();
+        let limit = Event::CompanyConfigChanged { setting, value: json!(10_000) };
+        given([channel_enabled(), limit]).when_json("StartBulkIntegration", body)
+    };
+    let most = MAX_NAMED_USERS;
+    assert_eq!(preview(most).result()["recipient_count"], most);
+    let refusal = preview(most + 1).then_refused(Code::EnvelopeMalformed);
+    assert_eq!(refusal.details, json!({"limit": most, "actual": most + 1}));
+}
