@@ -153,4 +153,70 @@ mod tests {
             assert!(never_taken.contains(&row.problems[0].code), "{}", dialect.name());
         }
     }
+
+    /// The values of the template's example row.
+    fn example(dialect: &dyn Dialect) -> crate::user_file::RowValues {
+        let (options, limits) = (ReadOptions::default(), Limits::default());
+        let template = dialect.template();
+        let mut read = rows(template.as_bytes(), dialect, &options, &limits).unwrap();
+        read.next().unwrap().unwrap().values
+    }
+
+    #[test]
+    fn every_dialect_reads_all_columns_of_its_example() {
+        use boarding_csv::CellValue;
+        let text = |text: &str| CellValue::Value(text.to_owned());
+        for dialect in ALL {
+            let (name, values) = (dialect.name(), example(*dialect));
+            let first = if name == "ocm" { "John" } else { "Jane" };
+            assert_eq!(
+                (&values.first_name, &values.last_name),
+                (&text(first), &text("Doe")),
+                "{name}"
+            );
+            let phone = match name {
+                "ocm" | "multiline" => CellValue::Absent,
+                _ => CellValue::Value(Ok(crate::values::Phone::parse("+84923448071").unwrap())),
+            };
+            assert_eq!(values.phone, phone, "{name}");
+        }
+        let values = example(find("leapxpert").unwrap());
+        let roles = CellValue::Value(vec!["User".to_owned()]);
+        assert_eq!((values.org_unit, values.roles), (text("Sales"), roles));
+        let values = example(find("officechat").unwrap());
+        assert_eq!(values.manager.unwrap().key.as_str(), "john.roe@example.invalid");
+        let expected =
+            [("manager", "john.roe@example.invalid"), ("name", "Jane Doe"), ("title", "Director")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), text(value)));
+        assert_eq!(values.attributes, expected.into());
+        let values = example(find("mangoapps").unwrap());
+        assert_eq!(values.manager.unwrap().key.as_str(), "john.roe@example.invalid");
+    }
+
+    #[test]
+    fn unknown_dialect_is_refused_with_the_known_ones() {
+        let refusal = known("leapexpert").unwrap_err();
+        let names: Vec<_> = ALL.iter().map(|dialect| dialect.name()).collect();
+        assert_eq!(refusal.details["known"], serde_json::json!(names));
+        assert!(refusal.message.contains("leapxpert"), "{}", refusal.message);
+        assert!(known("leapxpert").is_ok());
+    }
+
+    #[test]
+    fn plain_dialect_has_one_template_for_all_settings() {
+        let settings = crate::settings::Settings::default();
+        let leapxpert = find("leapxpert").unwrap();
+        assert_eq!(leapxpert.template_for(&settings), leapxpert.template());
+        assert!(leapxpert.withheld(&settings).is_empty());
+    }
+
+    #[test]
+    fn columns_are_named_in_the_spelling_of_their_dialect() {
+        let spelling = |dialect: &str, name| find(dialect).unwrap().spelling(name);
+        assert_eq!(spelling("multiline", "email"), spelling("multiline", "mobile"));
+        assert_eq!(spelling("multiline", "number"), "multiline_number");
+        assert_eq!(spelling("multiline", "firstname"), "firstname");
+        assert_eq!(find("mangoapps").unwrap().phone_column(), Some("mobile"));
+        assert_eq!(find("ocm").unwrap().phone_column(), None);
+    }
 }

@@ -52,3 +52,25 @@ pub fn channel_name(channel: Channel) -> &'static str {
         Channel::Imessage => "iMessage",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::template::LANGUAGES;
+
+    #[test]
+    fn each_language_has_its_own_labels() {
+        let all: [fn(&str) -> String; 3] = [
+            |language| button_label(language, Channel::Imessage),
+            |language| activation_label(language).to_owned(),
+            |language| invite_label(language).to_owned(),
+        ];
+        for label in all {
+            let labels: BTreeSet<String> = LANGUAGES.iter().map(|one| label(one)).collect();
+            assert_eq!(labels.len(), LANGUAGES.len(), "{labels:?}");
+            assert_eq!((label("de-AT"), label("xx")), (label("de"), label("en")));
+        }
+    }
+}

@@ -192,3 +192,20 @@ fn button(label: &str, values: &MailValues<'_>) -> Value {
         escaped(label)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_name_is_shortened_in_a_text_message() {
+        let name = |chars: usize| {
+            let mut known = BTreeMap::from([("first_name", Value::from("x".repeat(chars)))]);
+            shorten_names(&mut known);
+            known["first_name"].to_string()
+        };
+        assert_eq!(name(MAX_NAME_CHARS), "x".repeat(MAX_NAME_CHARS));
+        let shortened = format!("{}…", "x".repeat(MAX_NAME_CHARS - 1));
+        assert_eq!(name(MAX_NAME_CHARS + 1), shortened);
+    }
+}

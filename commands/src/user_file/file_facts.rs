@@ -145,3 +145,40 @@ fn looks(folded: &str) -> u64 {
 fn cut(hash: u64) -> u32 {
     u32::try_from(hash >> 32).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::imports::import_file::testing::row;
+
+    #[test]
+    fn other_lines_are_named_up_to_the_limit() {
+        let words = |lines: &[u32]| other_lines(lines, 3);
+        assert_eq!(words(&[3]), None);
+        assert_eq!(words(&[3, 5]).as_deref(), Some("line 5"));
+        assert_eq!(words(&[2, 3, 5]).as_deref(), Some("lines 2, 5"));
+        assert_eq!(words(&[2, 3, 5, 7, 9]).as_deref(), Some("lines 2, 5, 7, 9"));
+        assert_eq!(words(&[2, 5, 7, 9, 11]).as_deref(), Some("lines 2, 5, 7, 9, …"));
+    }
+
+    /// A key that is an address shares it with no other person.
+    #[test]
+    fn people_with_one_address_are_named_by_line() {
+        let same = |number, key: &str| {
+            let mut row = row(number, key);
+            row.values.email = CellValue::Value("desk@acme.example".to_owned());
+            row
+        };
+        let mut facts = FactCollector::default();
+        for number in 1..=6 {
+            facts.add(&same(number, &format!("u{number}")), false);
+        }
+        facts.add(&same(7, "u1"), false);
+        facts.add(&same(8, "Desk@acme.example"), false);
+        let facts = facts.finish();
+        assert_eq!(facts.shared("DESK@acme.example", 2).as_deref(), Some("lines 3, 4, 5, 6"));
+        assert_eq!(facts.shared("DESK@acme.example", 9).as_deref(), Some("lines 2, 3, 4, 5, …"));
+        assert_eq!(facts.shared("ann@acme.example", 2), None);
+        assert!(facts.is_repeated(&UserKey::new("U1")) && !facts.is_repeated(&UserKey::new("u2")));
+    }
+}

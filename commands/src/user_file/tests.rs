@@ -130,3 +130,125 @@ fn debug_never_shows_a_cell() {
     let row = &parsed(&b"username,email\njane,jane@acme.example\n"[..], "leapxpert")[0];
     assert!(!format!("{row:?}{:?}", row.values).contains("jane"));
 }
+
+/// The row is good nevertheless.
+#[test]
+fn spreadsheet_error_in_an_optional_cell_is_lost() {
+    let text = "username,first_name,email\nann,#N/A,ann@acme.example\n";
+    let row = parsed(text.as_bytes(), "leapxpert").remove(0);
+    assert_eq!((row.problems.len(), row.lost), (0, 1));
+    let [warning] = row.warnings.as_slice() else { panic!("{:?}", row.warnings) };
+    assert_eq!(warning.code, Code::TextSpreadsheetError);
+    assert_eq!(warning.column.as_deref(), Some("first_name"));
+    assert!(warning.message.contains("#N/A"));
+}
+
+#[test]
+fn phone_that_is_none_is_a_lost_cell() {
+    let text = "username,email,phone_number\nann,ann@acme.example,none\nbob,bob@acme.example,+84923448071\n";
+    let rows = parsed(text.as_bytes(), "leapxpert");
+    assert_eq!((rows[0].lost, rows[1].lost), (1, 0));
+    assert!(rows[0].problems.is_empty() && rows[0].warnings.len() == 1);
+}
+
+#[test]
+fn too_large_row_keeps_only_its_place_and_key() {
+    let text = "username,first_name,email\nann,#N/A,ann@acme.example\n";
+    let row = parsed(text.as_bytes(), "leapxpert").remove(0);
+    let large = row.clone().as_too_large();
+    assert_eq!((large.row, large.line, &large.cells), (row.row, row.line, &row.cells));
+    let values = RowValues { user: row.values.user, ..RowValues::default() };
+    assert_eq!((&large.values, large.lost, large.warnings.len()), (&values, 0, 0));
+    assert_eq!(large.problems[0].code, Code::CsvRecordTooLarge);
+    assert!(large.same_key.is_empty() && large.problems.len() == 1);
+}
+
+#[test]
+fn file_has_its_own_names_of_the_columns() {
+    let text = "Login Name,Surname\nann,Lee\n";
+    let dialect = dialect::find("leapxpert").unwrap();
+    let read = rows(text.as_bytes(), dialect, &ReadOptions::default(), &Limits::default()).unwrap();
+    assert_eq!(read.header(), ["Login Name", "Surname"]);
+    assert_eq!((read.own_name("last_name"), read.own_name("email")), (Some("Surname"), None));
+}
+
+#[test]
+fn failed_read_of_a_file_is_no_refusal() {
+    use std::error::Error as _;
+    let failed = FileError::from(io::Error::other("gone"));
+    assert_eq!(failed.to_string(), "reading the file");
+    assert_eq!(failed.source().map(ToString::to_string).as_deref(), Some("gone"));
+    let refused = FileError::Refused(Code::ImportEmptyFile.into());
+    assert!(refused.to_string().starts_with("import.empty_file: ") && refused.source().is_none());
+}
+
+/// Problems or warnings, each with its code and message.
+type Said = Vec<(Code, String)>;
+
+/// The problems and the warnings of a row with this text in one column.
+fn said_of(column: &str, text: &str) -> (Said, Said) {
+    let name = if column == "username" { "email" } else { "username" };
+    let cell = text.replace('"', "\"\"");
+    let value = if name == "email" { "ann@acme.example" } else { "ann" };
+    let file = format!("{name},{column}\n{value},\"{cell}\"\n");
+    let row = parsed(file.as_bytes(), "leapxpert").remove(0);
+    let said = |list: Vec<crate::values::Problem>| -> Said {
+        list.into_iter().map(|one| (one.code, one.message)).collect()
+    };
+    (said(row.problems), said(row.warnings))
+}
+
+#[test]
+fn damaged_cell_has_a_warning_and_is_kept() {
+    for (text, code) in [
+        ("NULL", Code::TextNullWord),
+        ("JosÃ©", Code::TextLooksDoubleEncoded),
+        ("P?rez", Code::TextReplacementCharacter),
+        ("p\u{430}ul", Code::FieldMixedScript),
+        ("www.acme.com", Code::NameLooksLikeLink),
+    ] {
+        let (problems, warnings) = said_of("first_name", text);
+        assert!(problems.is_empty(), "{text}: {problems:?}");
+        let codes: Vec<_> = warnings.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes, [code], "{text}");
+    }
+}
+
+#[test]
+fn cell_that_cannot_be_kept_is_a_problem_with_its_reason() {
+    let long = "x".repeat(300);
+    for (column, text, code, words) in [
+        ("username", "NULL", Code::TextNullWord, "The key is NULL"),
+        ("username", "1.23457E+11", Code::KeyScientificNotation, "1.23457E+11"),
+        ("username", "#REF!", Code::TextSpreadsheetError, "#REF!"),
+        ("username", "\\N", Code::FieldRequired, ""),
+        ("first_name", long.as_str(), Code::FieldLength, "1 to "),
+        ("first_name", "a\u{1b}$b", Code::FieldControlCharacter, "iso-2022-jp"),
+        ("first_name", "a\u{1b}(b", Code::FieldControlCharacter, "iso-2022-jp"),
+        ("first_name", "a\u{7}b", Code::FieldControlCharacter, ""),
+        ("phone_number", "\u{7}", Code::FieldControlCharacter, ""),
+        ("role", "User\nAdmin", Code::FieldControlCharacter, "separate several values with ;"),
+    ] {
+        let (problems, _) = said_of(column, text);
+        let [(found, message)] = problems.as_slice() else { panic!("{text:?}: {problems:?}") };
+        assert!(*found == code && message.contains(words), "{text:?}: {found} {message}");
+    }
+}
+
+/// A text that may be the number or the address of a person is not repeated.
+#[test]
+fn text_that_is_no_phone_is_shown_if_it_is_short_and_harmless() {
+    let long = "none ".repeat(12);
+    for (text, code, is_shown) in [
+        ("8.4923E+10", Code::PhoneScientificNotation, true),
+        ("unknown", Code::PhoneInvalid, true),
+        ("ann@acme.example", Code::PhoneInvalid, false),
+        ("+unknown", Code::PhoneInvalid, false),
+        (long.trim(), Code::PhoneInvalid, false),
+    ] {
+        let (problems, warnings) = said_of("phone_number", text);
+        let [(found, message)] = warnings.as_slice() else { panic!("{text}: {warnings:?}") };
+        assert!(problems.is_empty() && *found == code, "{text}: {found}");
+        assert_eq!(message.contains(text), is_shown, "{text}: {message}");
+    }
+}
