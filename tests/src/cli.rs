@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attachments;
+mod benches;
 mod contract;
 mod definitions;
 mod demo;

@@ -5,8 +5,7 @@
 //! is the result.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +13,9 @@ use std::time::{Duration, Instant};
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::event::Event;
 use boarding_commands::values::{CommandId, CompanyId, Digest, IdError, Time, UserKey};
-use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
+use super::raw_file::RawFile;
 use boarding_log::file::{FileLog, OpenError, Options};
 use boarding_log::{AppendError, Encoded, EventLog as _, Head};
 
@@ -129,60 +128,31 @@ async fn log(folder: &Path, in_flight: usize, each: usize) -> Result<Duration, B
     Ok(elapsed)
 }
 
-type RawCall = (Vec<u8>, oneshot::Sender<()>);
-
 /// Runs the same tasks on the raw file, which one thread writes and syncs.
 async fn raw(path: &Path, in_flight: usize, each: usize) -> Result<Duration, BenchError> {
-    let file = File::create(path)?;
-    let (calls, receiver) = mpsc::channel(1_024);
-    let writer = tokio::task::spawn_blocking(move || write_raw(file, receiver));
+    let file = RawFile::create(path)?;
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..in_flight {
-        let (calls, company): (mpsc::Sender<RawCall>, _) = (calls.clone(), company(task)?);
+        let (file, company) = (file.appender(), company(task)?);
         tasks.spawn(async move {
             for n in 0..each {
                 let head = Head { version: n as u64, hash: Digest::default() };
                 // Every storage must encode the commit, so the raw file does it too.
                 let bytes = rmp_serde::to_vec(&commit(&company, head, task * each + n))?;
-                let (answer, done) = oneshot::channel();
-                if calls.send((bytes, answer)).await.is_err() || done.await.is_err() {
-                    // The writer has failed. Joining it returns the error.
+                if !file.append(bytes).await {
                     break;
                 }
             }
             Ok::<(), BenchError>(())
         });
     }
-    drop(calls);
     while let Some(done) = tasks.join_next().await {
         done??;
     }
     let elapsed = started.elapsed();
-    writer.await??;
-    std::fs::remove_file(path)?;
+    file.close().await?;
     Ok(elapsed)
-}
-
-fn write_raw(mut file: File, mut calls: mpsc::Receiver<RawCall>) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    while let Some((first, answer)) = calls.blocking_recv() {
-        bytes.clear();
-        bytes.extend(first);
-        let mut answers = vec![answer];
-        while answers.len() < 1_024
-            && let Ok((more, answer)) = calls.try_recv()
-        {
-            bytes.extend(more);
-            answers.push(answer);
-        }
-        file.write_all(&bytes)?;
-        file.sync_data()?;
-        for answer in answers {
-            let _ = answer.send(());
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn company(number: usize) -> Result<CompanyId, IdError> {

@@ -23,6 +23,7 @@ use self::raw::Raw;
 use self::streams::Streams;
 use super::log::{IN_FLIGHT, commit, company};
 use super::onboarding;
+use super::timed::Timed;
 use boarding_core::clock::Clock;
 use boarding_core::delivery::null::NullTransport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
@@ -32,7 +33,7 @@ use boarding_nats::server::{self, NatsServer};
 
 pub(super) use callers::request;
 pub use job::{BenchError, Job};
-pub use measured::{HEADING, Line, Memory, Timed};
+pub use measured::{HEADING, Line, Memory};
 
 /// Runs all measurements, which take some minutes, and removes the streams that it created.
 ///

@@ -2,24 +2,24 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use boarding_commands::decide::Authority;
-use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 
-use crate::sample_data;
-use boarding_core::clock::Clock;
+use super::setup::{
+    BenchError, SEED, caller, company, import, invite, keep_sample, open, peak_memory_bytes,
+    prepare, wait_for_read_models,
+};
 use boarding_core::delivery::Transport;
-use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_core::queries::{QueryAnswer, QueryCaller};
+use boarding_core::engine::{Engine, LogChoice};
+use boarding_core::queries::QueryAnswer;
 
 /// The parameters of a measurement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Job<'a> {
     /// A new data folder.
     pub data: &'a Path,
@@ -49,21 +49,6 @@ pub struct Measured {
     pub peak_memory_bytes: u64,
 }
 
-/// Why a measurement failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error("{command} was not accepted: {answer}")]
-    NotAccepted { command: String, answer: String },
-    #[error("cannot write the sample file {}", .0.display())]
-    SampleFile(PathBuf, #[source] io::Error),
-    #[error("the measurement failed: {0}")]
-    Failed(String),
-}
-
-const SEED: u64 = 20_261_121;
-
 /// Runs a measurement in a new data folder.
 ///
 /// # Errors
@@ -71,30 +56,17 @@ const SEED: u64 = 20_261_121;
 pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let engine = open(job.data, job.log, job.transport)?;
     let company = company()?;
-    let sample = job.data.join("sample.csv");
-    write_sample(&sample, job.people)
-        .map_err(|error| BenchError::SampleFile(sample.clone(), error))?;
     prepare(&engine, &company, job.people).await?;
-    let file =
-        File::open(&sample).map_err(|error| BenchError::SampleFile(sample.clone(), error))?;
-    let stored = engine.keep_file("people.csv", file);
-    let stored = stored.map_err(|refusal| BenchError::Failed(refusal.to_string()))?;
+    let file = keep_sample(&engine, &job.data.join("sample.csv"), SEED, job.people)?;
     let started = Instant::now();
-    let body = json!({
-        "dialect": "leapxpert", "files": [{"name": stored.name, "sha256": stored.sha256}],
-        "add_to_corporate_phones": job.add_phones,
-    });
-    submit(&engine, &company, "ImportFile", body).await?;
-    engine.settle(&company).await;
+    import(&engine, &company, &file, job.add_phones).await?;
     let import = started.elapsed();
     wait_for_read_models(&engine).await?;
     let import_visible = started.elapsed();
     let (mut run, mut run_visible, mut outcome) = (None, None, None);
     if job.run {
         let started = Instant::now();
-        let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": job.people});
-        let confirmed = submit(&engine, &company, "StartBulkIntegration", body).await?;
-        engine.settle(&company).await;
+        let confirmed = invite(&engine, &company, job.people).await?;
         run = Some(started.elapsed());
         wait_for_read_models(&engine).await?;
         run_visible = Some(started.elapsed());
@@ -105,106 +77,12 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     Ok(Measured { people, import, import_visible, run, run_visible, outcome, peak_memory_bytes })
 }
 
-/// Opens the engine of a measurement.
-pub(super) fn open(
-    data: &Path,
-    log: LogChoice,
-    transport: Option<Arc<dyn Transport>>,
-) -> Result<Engine, EngineError> {
-    Engine::open(Options {
-        data: data.to_owned(),
-        log,
-        transport,
-        texts: None,
-        adopt_runs: false,
-        carries_runs: true,
-        secret: None,
-        clock: Clock::system(),
-    })
-}
-
-/// The company of all measurements.
-pub(super) fn company() -> Result<CompanyId, BenchError> {
-    "bench".parse().map_err(|error| BenchError::Failed(format!("{error}")))
-}
-
-fn write_sample(path: &Path, people: u64) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    sample_data::write_csv(&mut file, SEED, people)?;
-    file.flush()
-}
-
-async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<(), BenchError> {
-    let settings = json!({
-        "bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true},
-        // A run by SMTP needs both.
-        "link_base_url": "https://bench.example/link", "mail_from": "bench@acme.example",
-    });
-    submit(engine, company, "SetCompanyConfig", settings).await?;
-    for role in sample_data::ROLES {
-        submit(
-            engine,
-            company,
-            "DefineRole",
-            json!({"role": role, "permissions": ["bulk_integration"]}),
-        )
-        .await?;
-    }
-    for unit in sample_data::ORG_UNITS {
-        submit(
-            engine,
-            company,
-            "DefineOrgUnit",
-            json!({"org_unit": unit, "roles": sample_data::ROLES}),
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn submit(
-    engine: &Engine,
-    company: &CompanyId,
-    name: &str,
-    body: Value,
-) -> Result<Value, BenchError> {
-    let actor = Some("bench@local".to_owned());
-    let envelope = Envelope { actor, ..Envelope::of(engine.clock().id(), body) };
-    match engine.submit(company, name, envelope, Authority::All).await {
-        Answer::Accepted { result, .. } => Ok(result),
-        other => {
-            let answer = serde_json::to_string(&other).unwrap_or_default();
-            Err(BenchError::NotAccepted { command: name.to_owned(), answer })
-        }
-    }
-}
-
-async fn wait_for_read_models(engine: &Engine) -> Result<(), BenchError> {
-    engine
-        .caught_up()
-        .await
-        .map_err(|error| BenchError::Failed(format!("the read models are late: {error:?}")))
-}
-
 async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
     let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
     match engine.query(company, "run", params, &caller()).await.ok()? {
         QueryAnswer::Json(answer) => answer.get("row").cloned(),
         QueryAnswer::Csv(_) => None,
     }
-}
-
-/// The caller of the queries of measurements.
-pub(super) fn caller() -> QueryCaller {
-    QueryCaller { actor: String::new(), authenticated: None, authority: Authority::All }
-}
-
-/// The peak memory of this process, as the kernel reports it.
-pub(super) fn peak_memory_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 impl fmt::Display for Measured {
@@ -234,6 +112,27 @@ impl fmt::Display for Measured {
 }
 
 impl Measured {
+    /// The median of each duration, of two the shorter one. The memory is that of the first round, because the kernel keeps only the peak.
+    pub(super) fn median(rounds: Vec<Self>) -> Option<Self> {
+        let median = |of: fn(&Self) -> Duration| {
+            let mut all: Vec<Duration> = rounds.iter().map(of).collect();
+            all.sort_unstable();
+            all.get(all.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+        };
+        let import = median(|round| round.import);
+        let import_visible = median(|round| round.import_visible);
+        let run = median(|round| round.run.unwrap_or_default());
+        let run_visible = median(|round| round.run_visible.unwrap_or_default());
+        let first = rounds.into_iter().next()?;
+        Some(Self {
+            import,
+            import_visible,
+            run: first.run.map(|_| run),
+            run_visible: first.run_visible.map(|_| run_visible),
+            ..first
+        })
+    }
+
     /// The result as JSON: seconds, people per second, bytes.
     pub fn as_json(&self) -> Value {
         let rate = |elapsed: Duration| self.people as f64 / elapsed.as_secs_f64().max(1e-9);

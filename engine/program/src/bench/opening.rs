@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use boarding_core::engine::LogChoice;
 use serde_json::{Value, json};
 
-use super::onboarding::{self, BenchError, Job};
+use super::onboarding::{self, Job};
+use super::setup::{self, BenchError, read_folder};
 
 /// How soon a company answers in a new engine. All times begin before the opening.
 #[derive(Debug, Clone)]
@@ -37,8 +38,8 @@ pub async fn measure(data: &Path, people: u64, add_phones: bool) -> Result<Opene
     onboarding::measure(Job { data, log, people, add_phones, run: false, transport }).await?;
     let snapshots = data.join("derived").join("companies");
     let started = Instant::now();
-    let snapshot_bytes = read_all(&snapshots).map_err(|error| failed(&error))?;
-    read_all(&data.join("log")).map_err(|error| failed(&error))?;
+    let snapshot_bytes = read_folder(&snapshots).map_err(|error| failed(&error))?;
+    read_folder(&data.join("log")).map_err(|error| failed(&error))?;
     let plain_read = started.elapsed();
     let (open, query) = first_query(data).await?;
     let command = first_command(data, "first").await?;
@@ -60,11 +61,11 @@ pub async fn measure(data: &Path, people: u64, add_phones: bool) -> Result<Opene
 /// Opens the folder and asks for a page of people. Returns when it was open, and when the answer was there.
 async fn first_query(data: &Path) -> Result<(Duration, Duration), BenchError> {
     let started = Instant::now();
-    let engine = onboarding::open(data, LogChoice::Files, None)?;
+    let engine = setup::open(data, LogChoice::Files, None)?;
     let open = started.elapsed();
     let params = [("limit".to_owned(), json!(50))].into_iter().collect();
-    let company = onboarding::company()?;
-    let answer = engine.query(&company, "users", params, &onboarding::caller()).await;
+    let company = setup::company()?;
+    let answer = engine.query(&company, "users", params, &setup::caller()).await;
     let query = started.elapsed();
     engine.close().await;
     answer.map_err(|error| BenchError::Failed(format!("{error:?}")))?;
@@ -74,25 +75,12 @@ async fn first_query(data: &Path) -> Result<(Duration, Duration), BenchError> {
 /// Opens the folder and adds a person. Returns when that was durable.
 async fn first_command(data: &Path, user: &str) -> Result<Duration, BenchError> {
     let started = Instant::now();
-    let engine = onboarding::open(data, LogChoice::Files, None)?;
-    let company = onboarding::company()?;
-    let added = onboarding::submit(&engine, &company, "AddUser", json!({"user": user})).await;
+    let engine = setup::open(data, LogChoice::Files, None)?;
+    let company = setup::company()?;
+    let added = setup::submit(&engine, &company, "AddUser", json!({"user": user})).await;
     let command = started.elapsed();
     engine.close().await;
     added.map(|_| command)
-}
-
-/// Reads the files of a folder. Returns their bytes; 0 if there is no folder.
-fn read_all(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    for entry in entries {
-        bytes += fs::read(entry?.path())?.len() as u64;
-    }
-    Ok(bytes)
 }
 
 fn failed(error: &io::Error) -> BenchError {
@@ -110,7 +98,7 @@ impl Opened {
             "first_command_without_snapshot_seconds": self.command_without_snapshot.as_secs_f64(),
             "plain_read_seconds": self.plain_read.as_secs_f64(),
             "snapshot_bytes": self.snapshot_bytes,
-            "peak_memory_bytes": onboarding::peak_memory_bytes(),
+            "peak_memory_bytes": setup::peak_memory_bytes(),
         })
     }
 }

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::log::company;
-use super::nats::{BenchError, Line, Timed, request};
+use super::nats::{BenchError, Line, request};
+use super::timed::Timed;
 use boarding_core::clock::Clock;
 use boarding_core::limits::VISIBLE_SECONDS_MAX;
 use boarding_log::connect::ServerAddress;
@@ -191,7 +192,7 @@ impl Caller {
                 Ok(times)
             });
         }
-        let timed = Timed::joined(started, tasks).await?;
+        let timed = Timed::joined::<BenchError>(started, tasks).await?;
         let [accepted, overloaded, failed] = [0, 1, 2]
             .map(|kind: usize| answers.get(kind).map_or(0, |it| it.load(Ordering::Relaxed)));
         let answers = Answers { accepted, overloaded, failed };

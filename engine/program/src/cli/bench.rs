@@ -1,25 +1,25 @@
 //! `boarding bench`: measures the speed of this program on this machine.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
 use super::output::Out;
 use crate::bench::log;
-use crate::bench::onboarding::{self, BenchError, Job, Measured};
 use crate::bench::opening::{self, Opened};
-use boarding_core::delivery::Transport;
-use boarding_core::delivery::null::NullTransport;
-use boarding_core::engine::LogChoice;
 
+mod companies;
+mod figures;
 mod nats;
+mod onboarding;
 mod places;
+mod query;
+mod replay;
 mod smtp;
+mod vs;
 
 /// Measures the speed of this program on this machine
 #[derive(Debug, Args)]
@@ -28,7 +28,11 @@ Examples:
   boarding bench run
   boarding bench run --people 100000 --channel null
   boarding bench import --rows 1000000
+  boarding bench run --vs postgres://postgres@localhost/postgres
   boarding bench open --people 1000000 --add-phones
+  boarding bench companies --companies 1000 --people 100
+  boarding bench replay --people 200000
+  boarding bench query --people 1000000
   boarding bench smtp --connections 32
   boarding bench log --events 100000 --data /mnt/fast-disk
   boarding bench nats --nats nats://localhost:4222 --monitor http://localhost:8222")]
@@ -46,25 +50,11 @@ enum Verb {
         events: usize,
     },
     /// Measures an import and a run of all its people
-    Run {
-        /// The number of people who are imported and invited
-        #[arg(long, default_value_t = 10_000, value_name = "PEOPLE")]
-        people: u64,
-        /// The channel of the run: files, a channel that does nothing, or both in turn
-        #[arg(long, value_enum, default_value_t = RunTransport::Both)]
-        channel: RunTransport,
-    },
+    Run(onboarding::Run),
     /// Measures a run by SMTP to a local mail server that accepts everything, beside a plain client of it
     Smtp(smtp::Smtp),
     /// Measures an import
-    Import {
-        /// The number of rows of the file
-        #[arg(long, default_value_t = 100_000, value_name = "ROWS")]
-        rows: u64,
-        /// Also puts the phones on the corporate list
-        #[arg(long)]
-        add_phones: bool,
-    },
+    Import(onboarding::Import),
     /// Measures how soon a company answers after the program was started, with and without its snapshot
     Open {
         /// The number of people of the company
@@ -74,6 +64,12 @@ enum Verb {
         #[arg(long)]
         add_phones: bool,
     },
+    /// Measures many small companies that import and invite, beside a raw file with the same commits
+    Companies(companies::Companies),
+    /// Measures how fast a log is verified and all read models are built from it
+    Replay(replay::Replay),
+    /// Measures the lists of a large company: first page, deep page, search, and an earlier position
+    Query(query::Query),
     /// Measures the log and the service on NATS, compared with publishing to JetStream alone
     #[command(after_help = "\
 The servers must be free of engines: the bench creates and removes their streams. Clients send commands and
@@ -91,14 +87,6 @@ Example:
     Places(Box<places::Places>),
 }
 
-/// The transport of a measured run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RunTransport {
-    Null,
-    Outbox,
-    Both,
-}
-
 impl Bench {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         match self.verb {
@@ -109,27 +97,15 @@ impl Bench {
                 let _ = std::fs::remove_dir(&folder);
                 result
             }
-            Verb::Run { people, channel } => {
-                let folder = folder(common)?;
-                if channel != RunTransport::Outbox {
-                    out.say("a channel that does nothing:");
-                    measure_job(&folder, people, true, JobRun::Null, out).await?;
-                }
-                if channel != RunTransport::Null {
-                    out.say("the outbox:");
-                    measure_job(&folder, people, true, JobRun::Outbox, out).await?;
-                }
-                measure_disk(&folder, out)
-            }
-            Verb::Import { rows, add_phones } => {
-                let folder = folder(common)?;
-                measure_job(&folder, rows, add_phones, JobRun::None, out).await?;
-                measure_disk(&folder, out)
-            }
+            Verb::Run(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Import(verb) => verb.run(&folder(common)?, out).await,
             Verb::Open { people, add_phones } => {
                 measure_opening(&folder(common)?, people, add_phones, out).await
             }
             Verb::Smtp(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Companies(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Replay(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Query(verb) => verb.run(&folder(common)?, out).await,
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
             Verb::Places(verb) => verb.run(out).await,
         }
@@ -161,74 +137,6 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
 
 async fn measure_opening(folder: &Path, people: u64, add_phones: bool, out: &Out) -> CliResult {
     let data = folder.join(format!("job-{}", std::process::id()));
-    print(&data, opening::measure(&data, people, add_phones).await, Opened::as_json, out)
-}
-
-/// Removes the data folder of a measurement and prints the result.
-fn print<T: Display>(
-    data: &Path,
-    measured: Result<T, BenchError>,
-    as_json: fn(&T) -> Value,
-    out: &Out,
-) -> CliResult {
-    // A folder that cannot be removed does not change the result.
-    let _ = std::fs::remove_dir_all(data);
-    let measured = measured.map_err(|error| unavailable(&error))?;
-    if out.is_json() {
-        out.document(&as_json(&measured));
-    } else {
-        out.line(&measured.to_string());
-    }
-    Ok(Done::Completely)
-}
-
-/// The run that a measurement adds to its import.
-#[derive(Debug, Clone, Copy)]
-enum JobRun {
-    None,
-    /// A run over a transport that does nothing.
-    Null,
-    /// A run over the outbox.
-    Outbox,
-}
-
-impl JobRun {
-    /// Whether there is a run, and the transport of the engine. Without a transport the engine has its outbox.
-    fn options(self) -> (bool, Option<Arc<dyn Transport>>) {
-        match self {
-            Self::None => (false, None),
-            Self::Null => (true, Some(Arc::new(NullTransport))),
-            Self::Outbox => (true, None),
-        }
-    }
-}
-
-/// Measures an import in a new data folder, and the run after it, if there is one.
-async fn measure_job(
-    folder: &Path,
-    people: u64,
-    add_phones: bool,
-    run: JobRun,
-    out: &Out,
-) -> CliResult {
-    let data = folder.join(format!("job-{}", std::process::id()));
-    let (run, transport) = run.options();
-    let job = Job { data: &data, log: LogChoice::Files, people, add_phones, run, transport };
-    print(&data, onboarding::measure(job).await, Measured::as_json, out)
-}
-
-/// Measures plain writes to the same disk. Their ratio to the results varies less than the results.
-fn measure_disk(folder: &Path, out: &Out) -> CliResult {
-    let disk = onboarding::DiskSpeed::measure(folder).map_err(|error| {
-        Failure::Unavailable(format!("cannot measure in {}: {error}", folder.display()))
-    })?;
-    if out.is_json() {
-        out.document(&json!({
-            "fdatasyncs_per_second": disk.fdatasyncs_per_second,
-            "durable_files_per_second": disk.durable_files_per_second,
-        }));
-    } else {
-        out.line(&disk.to_string());
-    }
-    Ok(Done::Completely)
+    let measured = opening::measure(&data, people, add_phones).await;
+    figures::print_one(&data, measured, Opened::as_json, out)
 }

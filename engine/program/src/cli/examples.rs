@@ -59,6 +59,9 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("bench run", "bench run"),
     ("bench import", "bench import"),
     ("bench open", "bench open --people 1000000 --add-phones"),
+    ("bench companies", "bench companies --companies 1000 --people 100"),
+    ("bench replay", "bench replay --people 200000"),
+    ("bench query", "bench query --people 1000000"),
     ("bench smtp", "bench smtp --connections 32"),
     ("bench nats", "bench nats --nats nats://localhost:4222"),
 ];

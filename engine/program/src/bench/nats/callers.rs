@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::job::{BenchError, Job, ROUNDS};
-use super::measured::{Line, Timed};
+use super::measured::Line;
 use crate::bench::log::company;
+use crate::bench::timed::Timed;
 use crate::sample_data;
 use boarding_core::clock::Clock;
 use boarding_nats::names;
@@ -110,7 +111,7 @@ impl Callers {
                 Ok(times)
             });
         }
-        let timed = Timed::joined(started_all, tasks).await?;
+        let timed = Timed::joined::<BenchError>(started_all, tasks).await?;
         let answered = std::mem::take(
             &mut *answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
         );

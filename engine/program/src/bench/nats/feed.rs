@@ -9,9 +9,10 @@ use futures_util::StreamExt as _;
 
 use super::callers::{Answered, Callers};
 use super::job::{BenchError, FEW_CLIENTS, ROUNDS};
-use super::measured::{Line, Timed};
+use super::measured::Line;
 use super::raw::{PAYLOADS_MAX, Raw};
 use super::{Bench, compared};
+use crate::bench::timed::Timed;
 use boarding_core::engine::{Engine, LogChoice};
 use boarding_log::connect::usual_copies;
 use boarding_nats::feed::{EventMessage, Feed, Options};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use boarding_commands::values::IdError;
 
-use crate::bench::onboarding;
+use crate::bench::setup;
 use boarding_core::engine::EngineError;
 use boarding_log::codec::EncodeError;
 use boarding_log::connect::ConnectError;
@@ -63,7 +63,7 @@ pub enum BenchError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
-    Import(#[from] onboarding::BenchError),
+    Import(#[from] setup::BenchError),
     #[error("no answer to {subject}")]
     Request { subject: String, source: async_nats::RequestError },
     #[error("unexpected answer to {subject}: {answer}")]

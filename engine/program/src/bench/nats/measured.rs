@@ -1,58 +1,11 @@
 //! Results of measurements, as text and as JSON.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
-use super::job::BenchError;
-
-/// The duration of each of many requests, and of the whole measurement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timed {
-    pub elapsed: Duration,
-    /// The durations of the requests, shortest first.
-    durations: Vec<Duration>,
-}
-
-impl Timed {
-    pub(super) fn new(elapsed: Duration, mut durations: Vec<Duration>) -> Self {
-        durations.sort_unstable();
-        Self { elapsed, durations }
-    }
-
-    /// Waits until all tasks have ended, and collects their durations.
-    pub(crate) async fn joined(
-        started: Instant,
-        mut tasks: JoinSet<Result<Vec<Duration>, BenchError>>,
-    ) -> Result<Self, BenchError> {
-        let mut durations = Vec::new();
-        while let Some(done) = tasks.join_next().await {
-            durations.extend(done??);
-        }
-        Ok(Self::new(started.elapsed(), durations))
-    }
-
-    /// The round whose rate is the median of all rounds.
-    pub(super) fn median(mut rounds: Vec<Self>) -> Self {
-        rounds.sort_unstable_by(|a, b| a.per_second().total_cmp(&b.per_second()));
-        let middle = rounds.len() / 2;
-        rounds.into_iter().nth(middle).unwrap_or_else(|| Self::new(Duration::ZERO, Vec::new()))
-    }
-
-    /// The number of requests per second.
-    pub fn per_second(&self) -> f64 {
-        self.durations.len() as f64 / self.elapsed.as_secs_f64().max(1e-9)
-    }
-
-    /// The duration that this percentage of the requests did not exceed.
-    pub fn percentile(&self, percent: usize) -> Duration {
-        let index =
-            (self.durations.len() * percent / 100).min(self.durations.len().saturating_sub(1));
-        self.durations.get(index).copied().unwrap_or_default()
-    }
-}
+use crate::bench::timed::{Timed, millis};
 
 /// The result of one measurement.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,10 +49,6 @@ impl fmt::Display for Line {
     }
 }
 
-fn millis(elapsed: Duration) -> f64 {
-    elapsed.as_secs_f64() * 1_000.0
-}
-
 /// The peak memory of the process after an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
@@ -138,32 +87,5 @@ impl fmt::Display for Memory {
             "import of {events} events: {elapsed:.1} s, {rate:.0} per second; {visible:.1} s until the read \
              models had all rows; peak memory {mib} MiB"
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn timed(seconds: u64, millis: &[u64]) -> Timed {
-        let durations = millis.iter().map(|millis| Duration::from_millis(*millis)).collect();
-        Timed::new(Duration::from_secs(seconds), durations)
-    }
-
-    #[test]
-    fn percentiles_use_each_duration_and_the_rate_uses_the_total() {
-        let all: Vec<u64> = (1..=200).rev().collect();
-        let timed = timed(4, &all);
-        assert_eq!(timed.percentile(50), Duration::from_millis(101));
-        assert_eq!(timed.percentile(99), Duration::from_millis(199));
-        assert_eq!(timed.percentile(100), Duration::from_millis(200));
-        assert!((timed.per_second() - 50.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn median_is_the_round_with_the_median_rate() {
-        let rounds = vec![timed(9, &[1]), timed(1, &[2]), timed(2, &[3])];
-        assert_eq!(Timed::median(rounds), timed(2, &[3]));
-        assert_eq!(Timed::median(Vec::new()).percentile(99), Duration::ZERO);
     }
 }

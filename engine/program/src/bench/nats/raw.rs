@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::job::BenchError;
-use super::measured::Timed;
 use super::streams::failed;
 use crate::bench::log::company;
+use crate::bench::timed::Timed;
 use boarding_log::jetstream::{Options, payload, stream_config};
 use boarding_log::{Encoded, EventLog};
 
