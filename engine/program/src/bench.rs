@@ -10,9 +10,11 @@ pub mod opening;
 pub mod places;
 pub mod postgres;
 pub mod replay;
+pub mod serve;
 pub mod setup;
 pub mod smtp;
 pub mod versus;
 
 mod raw_file;
+mod requests;
 mod timed;

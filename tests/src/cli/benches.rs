@@ -78,6 +78,20 @@ fn each_list_is_queried_in_each_way() {
     }
 }
 
+#[test]
+fn serve_is_measured_in_process_without_nats() {
+    let documents = figures(&["serve", "--companies", "2", "--requests", "64"], 1);
+    let expected: Vec<String> = [1, 16, 64, 256]
+        .iter()
+        .flat_map(|clients| {
+            let commands = format!("commands in process, {clients} at once");
+            [commands, format!("50 users in process, {clients} at once")]
+        })
+        .collect();
+    let measured: Vec<&str> = names(&documents).into_iter().map(|(what, _)| what).collect();
+    assert_eq!(measured, expected);
+}
+
 /// Without a Postgres, a run and an import print the medians as before, and then the disk.
 #[test]
 fn run_and_import_print_medians_and_the_disk() {
@@ -101,7 +115,7 @@ fn wrong_address_of_a_postgres_is_explained() {
     assert!(tls.stderr.contains("asks for TLS"), "{}", tls.stderr);
     // No server listens on port 1.
     let url = "postgres://u:secret@127.0.0.1:1/d";
-    for verb in ["run", "import", "companies"] {
+    for verb in ["run", "import", "companies", "serve"] {
         let unreachable = cli.run(&["bench", verb, "--vs", url]).expect_status(4);
         let expected = "cannot connect to Postgres at 127.0.0.1:1, database d; start it there";
         assert!(unreachable.stderr.contains(expected), "{}", unreachable.stderr);
@@ -123,6 +137,7 @@ fn the_same_work_is_done_on_postgres() {
     let names = names(&companies);
     assert_eq!(names[0].1[1..], ["Postgres, 1 company an upsert"]);
     assert_eq!((&names[1].1[1..], &names[2].1[1..]), (per_commit, per_commit));
+    figures(&[&["serve", "--companies", "2", "--requests", "64"][..], &vs].concat(), 1);
     let cli = Cli::new();
     let run = cli.rows(
         &[&["bench", "run", "--people", "150", "--channel", "null", "--rounds", "1"][..], &vs]

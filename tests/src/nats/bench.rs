@@ -118,3 +118,28 @@ async fn bench_counts_the_answers_of_a_small_company() {
     assert_eq!(what, ["quiet", "waiting queries", "queries far ahead", "overload"]);
     assert!(lines.iter().all(|line| line["accepted"] == 8), "{lines:?}");
 }
+
+/// `boarding bench serve` measures both encodings beside an echo. The figures are not checked.
+#[test]
+fn bench_measures_commands_and_queries_over_nats() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program());
+    command.args(["bench", "serve", "--json", "--nats", &server.url(), "--companies", "2"]);
+    command.args(["--requests", "64", "--rounds", "1"]);
+    command.env("BOARDING_DATA", folder.path()).env_remove("BOARDING_NATS_CREDENTIALS");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for way in ["in process", "over NATS, JSON", "over NATS, MessagePack"] {
+        for clients in [1, 16, 64, 256] {
+            for kind in ["commands", "50 users"] {
+                let what = format!("{kind} {way}, {clients} at once");
+                let found = lines.iter().find(|line| line["what"] == what.as_str());
+                let found = found.unwrap_or_else(|| panic!("{what} is missing"));
+                assert!(found["per_second"].as_f64().unwrap() > 0.0, "{found}");
+            }
+        }
+    }
+}

@@ -129,7 +129,11 @@ async fn log(folder: &Path, in_flight: usize, each: usize) -> Result<Duration, B
 }
 
 /// Runs the same tasks on the raw file, which one thread writes and syncs.
-async fn raw(path: &Path, in_flight: usize, each: usize) -> Result<Duration, BenchError> {
+pub(super) async fn raw(
+    path: &Path,
+    in_flight: usize,
+    each: usize,
+) -> Result<Duration, BenchError> {
     let file = RawFile::create(path)?;
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();

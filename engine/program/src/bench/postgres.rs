@@ -9,6 +9,7 @@ mod error;
 mod import;
 mod link;
 mod run;
+mod serve;
 mod tables;
 
 use std::sync::Arc;
@@ -89,7 +90,7 @@ impl Postgres {
     /// Empties the tables before a round.
     async fn clear(&self) -> Result<(), PostgresError> {
         let Some(link) = self.links.first() else { return Ok(()) };
-        let truncate = "TRUNCATE users, runs, recipients, outcomes";
+        let truncate = "TRUNCATE users, runs, recipients, outcomes, settings";
         link.client.batch_execute(truncate).await.map_err(failed("empty the tables of the bench"))
     }
 

@@ -18,7 +18,9 @@ use boarding_core::delivery::Transport;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_core::queries::QueryCaller;
 use boarding_log::ReadError;
+use boarding_log::connect::ConnectError;
 use boarding_log::file::OpenError;
+use boarding_nats::server::ServeError;
 
 /// The seed of the sample people.
 pub(super) const SEED: u64 = 20_261_121;
@@ -40,6 +42,10 @@ pub enum BenchError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("a task of the bench failed")]
     Join(#[from] tokio::task::JoinError),
     #[error("the measurement failed: {0}")]

@@ -18,6 +18,7 @@ mod onboarding;
 mod places;
 mod query;
 mod replay;
+mod serve;
 mod smtp;
 mod vs;
 
@@ -33,6 +34,7 @@ Examples:
   boarding bench companies --companies 1000 --people 100
   boarding bench replay --people 200000
   boarding bench query --people 1000000
+  boarding bench serve --nats nats://localhost:4222
   boarding bench smtp --connections 32
   boarding bench log --events 100000 --data /mnt/fast-disk
   boarding bench nats --nats nats://localhost:4222 --monitor http://localhost:8222")]
@@ -70,6 +72,8 @@ enum Verb {
     Replay(replay::Replay),
     /// Measures the lists of a large company: first page, deep page, search, and an earlier position
     Query(query::Query),
+    /// Measures commands and queries in process and over NATS, with 1 to 256 clients at once
+    Serve(Box<serve::Serve>),
     /// Measures the log and the service on NATS, compared with publishing to JetStream alone
     #[command(after_help = "\
 The servers must be free of engines: the bench creates and removes their streams. Clients send commands and
@@ -106,6 +110,7 @@ impl Bench {
             Verb::Companies(verb) => verb.run(&folder(common)?, out).await,
             Verb::Replay(verb) => verb.run(&folder(common)?, out).await,
             Verb::Query(verb) => verb.run(&folder(common)?, out).await,
+            Verb::Serve(verb) => verb.run(&folder(common)?, out).await,
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
             Verb::Places(verb) => verb.run(out).await,
         }

@@ -62,6 +62,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("bench companies", "bench companies --companies 1000 --people 100"),
     ("bench replay", "bench replay --people 200000"),
     ("bench query", "bench query --people 1000000"),
+    ("bench serve", "bench serve --nats nats://localhost:4222"),
     ("bench smtp", "bench smtp --connections 32"),
     ("bench nats", "bench nats --nats nats://localhost:4222"),
 ];

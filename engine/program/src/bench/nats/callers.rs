@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::job::{BenchError, Job, ROUNDS};
 use super::measured::Line;
 use crate::bench::log::company;
+use crate::bench::requests::SmallCommand;
 use crate::bench::timed::Timed;
 use crate::sample_data;
 use boarding_core::clock::Clock;
@@ -99,7 +100,7 @@ impl Callers {
                 let company = callers.company(task)?;
                 let first = callers.people.fetch_add(each, Ordering::Relaxed);
                 for number in 0..each {
-                    let (name, body) = small_command(first, number);
+                    let (name, body) = SmallCommand::numbered(first, number).in_contract();
                     let started = Instant::now();
                     let answer = callers.command(company, name, body).await?;
                     let at = Instant::now();
@@ -211,25 +212,6 @@ impl Callers {
             }
             tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
         }
-    }
-}
-
-/// The command with this number of a client. It works on users from `first` on.
-fn small_command(first: usize, number: usize) -> (&'static str, Value) {
-    let person = first + number / 3;
-    let user = format!("user{person}");
-    match number % 3 {
-        0 => {
-            let email = format!("{user}@bench.example");
-            let names =
-                json!({"user": user, "first_name": "Ann", "last_name": "Lee", "email": email});
-            ("AddUser", names)
-        }
-        1 => {
-            let phone = format!("+8491{person:07}");
-            ("AddCorporatePhone", json!({"user": user, "phone": phone}))
-        }
-        _ => ("SetCompanyConfig", json!({"company_name": format!("Bench {person}")})),
     }
 }
 

@@ -45,6 +45,20 @@ INSERT INTO outcomes (run, username, outcome) SELECT run, username, 'sent' FROM 
 
 const COMPLETE: &str = "UPDATE runs SET state = 'completed', ended_at = now() WHERE run = $1";
 
+const ADD_USER: &str = "
+INSERT INTO users (company, username, first_name, last_name, email) VALUES ($1, $2, 'Ann', 'Lee', $3)";
+
+const ADD_PHONE: &str =
+    "UPDATE users SET phone = $3, updated_at = now() WHERE company = $1 AND username = $2";
+
+const SET_NAME: &str = "
+INSERT INTO settings (company, company_name) VALUES ($1, $2)
+ON CONFLICT (company) DO UPDATE SET company_name = EXCLUDED.company_name";
+
+const PAGE: &str = "
+SELECT username, first_name, last_name, email, phone, org_unit, role
+FROM users WHERE company = $1 AND username > $2 ORDER BY username LIMIT $3";
+
 /// A connection. Its requests may overlap: it sends the next one before the answer to the last.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -56,6 +70,10 @@ pub(super) struct Link {
     pub(super) report_one: Statement,
     pub(super) report_many: Statement,
     pub(super) complete: Statement,
+    pub(super) add_user: Statement,
+    pub(super) add_phone: Statement,
+    pub(super) set_name: Statement,
+    pub(super) page: Statement,
 }
 
 impl Link {
@@ -70,6 +88,21 @@ impl Link {
         let (claim_one, claim_many) = (prepare(CLAIM_ONE).await?, prepare(CLAIM_MANY).await?);
         let (report_one, report_many) = (prepare(REPORT_ONE).await?, prepare(REPORT_MANY).await?);
         let complete = prepare(COMPLETE).await?;
-        Ok(Self { client, upsert, start, claim_one, claim_many, report_one, report_many, complete })
+        let (add_user, add_phone) = (prepare(ADD_USER).await?, prepare(ADD_PHONE).await?);
+        let (set_name, page) = (prepare(SET_NAME).await?, prepare(PAGE).await?);
+        Ok(Self {
+            client,
+            upsert,
+            start,
+            claim_one,
+            claim_many,
+            report_one,
+            report_many,
+            complete,
+            add_user,
+            add_phone,
+            set_name,
+            page,
+        })
     }
 }

@@ -39,4 +39,8 @@ CREATE TABLE outcomes (
     at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run, username)
 );
+CREATE TABLE settings (
+    company text PRIMARY KEY,
+    company_name text NOT NULL
+);
 ";
