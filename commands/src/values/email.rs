@@ -123,6 +123,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn address_of_more_than_254_bytes_is_too_long() {
+        let label = "a".repeat(63);
+        let longest = format!("a{label}@{label}.{label}.{}.com", "b".repeat(57));
+        assert_eq!((longest.len(), check(&longest)), (254, Ok(())));
+        assert_eq!(check(&format!("{longest}m")), Err("it is longer than 254 bytes"));
+    }
+
+    #[test]
+    fn address_with_two_at_signs_gets_a_hint() {
+        assert_eq!(check("a@b@x.com"), Err("write one address only"));
+    }
+
     /// N53: malformed addresses are invalid.
     #[test]
     fn malformed_address_is_invalid() {

@@ -294,6 +294,46 @@ mod tests {
     }
 
     #[test]
+    fn unknown_scheme_is_a_link() {
+        assert!(holds_link("evil://reset"));
+    }
+
+    #[test]
+    fn word_after_www_is_a_link() {
+        assert!(holds_link("www.evil"));
+    }
+
+    #[test]
+    fn domain_may_have_an_underscore() {
+        assert!(holds_link("my_shop.com"));
+    }
+
+    /// A title or an initial makes a name of two labels only.
+    #[test]
+    fn domain_that_begins_like_a_title_is_a_link() {
+        assert!(holds_link("dr.evil.de") && holds_link("j.evil.de"));
+    }
+
+    #[test]
+    fn dots_beside_each_other_make_no_domain() {
+        assert!(!holds_link("Jane...com"));
+    }
+
+    #[test]
+    fn name_with_a_slash_is_no_link() {
+        for name in ["Hudson.Jane/", "J.R/Smith", "Nr. 5.25/2"] {
+            assert!(!holds_link(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn four_parts_that_are_no_address_are_no_link() {
+        for name in ["J.R.R.Lee", "1.2.3.2026"] {
+            assert!(!holds_link(name), "{name}");
+        }
+    }
+
+    #[test]
     fn parted_text_holds_no_link_for_a_program() {
         assert_eq!(without_links("Jane Hudson"), "Jane Hudson");
         assert_eq!(without_links("J. Li"), "J. Li");

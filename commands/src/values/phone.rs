@@ -264,6 +264,52 @@ mod tests {
     }
 
     #[test]
+    fn decimal_number_of_seven_digits_is_no_phone() {
+        let not = Phone::read("+8492344.07", false).unwrap_err();
+        assert!(not.why.is_some_and(|why| why.contains("decimal")), "{not:?}");
+    }
+
+    #[test]
+    fn number_that_cannot_be_a_date_is_a_phone() {
+        for text in ["8492-12-31", "2026-45-90", "84-12-2026"] {
+            assert_eq!(code(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn commas_elsewhere_than_between_thousands_are_refused() {
+        for text in ["8492,344,807", "84,9234,4807", "+84 ,923,448"] {
+            assert_eq!(code(text, true), Some(Code::PhoneInvalid), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_one_pair_of_parentheses_is_accepted() {
+        let not = Phone::read("+84 (92) (344) 8071", false).unwrap_err();
+        assert!(not.why.is_some_and(|why| why.contains("parentheses")), "{not:?}");
+    }
+
+    #[test]
+    fn country_code_before_parentheses_may_have_three_digits() {
+        assert_eq!(code("+380 (44) 1234567", false), None);
+    }
+
+    #[test]
+    fn long_number_of_another_country_is_no_range() {
+        assert_eq!(code("+49-171-123456-78", false), None);
+    }
+
+    #[test]
+    fn extension_is_no_scientific_notation() {
+        assert_eq!(code("+12125550001ext5", false), Some(Code::PhoneInvalid));
+    }
+
+    #[test]
+    fn colon_is_no_digit() {
+        assert_eq!(code("+8492344807:", false), Some(Code::PhoneInvalid));
+    }
+
+    #[test]
     fn a_masked_phone_shows_three_digits() {
         assert_eq!(Phone::parse("+84923448071").unwrap().masked(), "********071");
         assert_eq!(format!("{:?}", Phone::parse("+84923448071").unwrap()), "********071");
