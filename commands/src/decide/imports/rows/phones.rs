@@ -134,3 +134,68 @@ impl Rows<'_> {
         self.events.push(Event::CorporatePhoneRemoved { phone: Personal(phone), user });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::ImportRows;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::testing::{given, phone, user_created, who};
+    use crate::event::Existing;
+
+    /// The events of a row with this phone and these warnings, of Ann, who has two phones of an earlier import.
+    fn events_of(
+        phone_cell: CellValue<Result<Phone, Code>>,
+        warnings: Vec<Problem>,
+        blank: BlankMeans,
+    ) -> Vec<Event> {
+        let import = Some(import_id());
+        let listed =
+            |n| Event::CorporatePhoneAdded { phone: Personal(phone(n)), user: who("ann"), import };
+        let mut file = accepted(1, true, Existing::Update);
+        if let Event::ImportAccepted { options, .. } = &mut file {
+            options.blank_means = blank;
+        }
+        let mut parsed = row(1, "ann");
+        (parsed.values.phone, parsed.warnings) = (phone_cell, warnings);
+        let company = given([user_created("ann"), listed(1), listed(2), file]);
+        company.when(ImportRows::alone(import_id(), vec![parsed])).events()
+    }
+
+    fn removed(events: &[Event]) -> Vec<Phone> {
+        let of = |event: &Event| match event {
+            Event::CorporatePhoneRemoved { phone, .. } => Some(**phone),
+            _ => None,
+        };
+        events.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn listed_phone_of_a_row_replaces_the_others() {
+        let events = events_of(CellValue::Value(Ok(phone(1))), vec![], BlankMeans::Keep);
+        assert_eq!(removed(&events), [phone(2)]);
+    }
+
+    #[test]
+    fn blank_phone_removes_the_phones_if_blank_clears() {
+        let events = events_of(CellValue::Blank, vec![], BlankMeans::Clear);
+        assert_eq!(removed(&events), [phone(1), phone(2)]);
+    }
+
+    #[test]
+    fn blank_phone_keeps_the_phones_if_blank_keeps() {
+        assert_eq!(removed(&events_of(CellValue::Blank, vec![], BlankMeans::Keep)), []);
+    }
+
+    /// Its warning is that of the same code and column.
+    #[test]
+    fn reason_of_a_rejected_phone_is_the_last_warning() {
+        let column = crate::dialect::find("leapxpert").unwrap().spelling("mobile");
+        let code = Code::PhoneInvalid;
+        let [own, other] = [column, "Email"].map(|column| Problem::in_column(column, code));
+        let warnings = vec![other.clone(), own.clone(), Problem::new(Code::CsvStrayQuote)];
+        let events = events_of(CellValue::Value(Err(code)), warnings, BlankMeans::Keep);
+        let row = events.iter().find_map(Event::row).unwrap().1;
+        assert_eq!(row.warnings, [other, Problem::new(Code::CsvStrayQuote), own]);
+    }
+}

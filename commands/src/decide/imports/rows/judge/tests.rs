@@ -341,3 +341,35 @@ fn columns_of_the_dialect_become_attributes() {
     let kept: Vec<_> = person.attributes.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     assert_eq!(kept, [("agent_id", "boss"), ("pbx_id", "1"), ("profile", "supervisor")]);
 }
+
+/// What the only row of a file is refused with because of its role.
+fn refusal_of_role(role: &str) -> String {
+    let define = |role: &str| Event::RoleDefined { role: role.to_owned(), permissions: vec![] };
+    let mut row = crate::decide::imports::import_file::testing::row(1, "ann");
+    row.values.roles = boarding_csv::CellValue::Value(vec![role.to_owned()]);
+    let company = given([define("Agent"), define("Lead"), accepted(1, false, Existing::Skip)]);
+    let events = company.when(import(vec![row])).events();
+    let Some(Event::RowRefused { problems, .. }) = events.first() else { panic!("{events:?}") };
+    problems[0].message.clone()
+}
+
+#[test]
+fn roles_with_another_separator_get_a_hint() {
+    for (text, shown) in [("Agent/Lead", "/"), ("Agent and Lead", "and"), ("Agent,", "a comma")] {
+        let message = refusal_of_role(text);
+        let hint = format!("separate several roles with ; instead of {shown}");
+        assert!(message.contains(&hint), "{text}: {message}");
+    }
+}
+
+#[test]
+fn role_in_another_spelling_gets_the_known_role() {
+    let message = refusal_of_role("AGENT");
+    assert!(message.contains("did you mean Agent?"), "{message}");
+}
+
+#[test]
+fn unknown_roles_with_a_separator_get_no_hint() {
+    let message = refusal_of_role("Desk/Agent");
+    assert!(!message.contains("separate"), "{message}");
+}
