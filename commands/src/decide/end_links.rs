@@ -199,3 +199,115 @@ impl<'a> Ends<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::company::tick::Tick;
+    use crate::decide::invitations::link_completed::testing::invited;
+    use crate::decide::numbers::pool::testing::{assigned, number, number_added, setting};
+    use crate::decide::testing::{NOW, given, phone_added, who};
+
+    /// The names of the events that a commit has after the ends of links are added.
+    fn with_ends(company: &Company, mut events: Vec<Event>) -> Vec<&'static str> {
+        add_ends(company, &mut events, NOW);
+        events.iter().map(Event::name).collect()
+    }
+
+    fn deactivated() -> Event {
+        Event::UserDeactivated { user: who("ann"), row: None }
+    }
+
+    fn channel(enabled: bool) -> Event {
+        setting("channels.whatsapp", json!(enabled))
+    }
+
+    /// Ann's invitation has reserved a number for her.
+    fn invited_with_number() -> Company {
+        given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")])).0
+    }
+
+    #[test]
+    fn link_of_a_removed_user_ends() {
+        let removed = Event::UserRemoved { user: who("ann") };
+        let names = with_ends(&given(invited()).0, vec![removed]);
+        assert_eq!(names, ["UserRemoved", "InvitationEnded"]);
+    }
+
+    #[test]
+    fn link_of_a_disabled_channel_ends() {
+        let names = with_ends(&given(invited()).0, vec![channel(false)]);
+        assert_eq!(names, ["CompanyConfigChanged", "InvitationEnded"]);
+    }
+
+    #[test]
+    fn link_of_an_enabled_channel_does_not_end() {
+        assert_eq!(with_ends(&given(invited()).0, vec![channel(true)]), ["CompanyConfigChanged"]);
+    }
+
+    #[test]
+    fn user_who_returns_in_the_same_commit_keeps_the_link() {
+        let company = given(invited()).0;
+        let back = Event::UserActivated { user: who("ann"), row: None };
+        let names = with_ends(&company, vec![deactivated(), back]);
+        assert_eq!(names, ["UserDeactivated", "UserActivated"]);
+    }
+
+    #[test]
+    fn phone_that_returns_in_the_same_commit_keeps_the_link() {
+        let company = given(invited()).0;
+        let added = phone_added("ann", 1);
+        let Event::CorporatePhoneAdded { phone, user, .. } = added.clone() else { panic!() };
+        let removed = Event::CorporatePhoneRemoved { phone, user };
+        let names = with_ends(&company, vec![removed, added]);
+        assert_eq!(names, ["CorporatePhoneRemoved", "CorporatePhoneAdded"]);
+    }
+
+    #[test]
+    fn link_that_the_commit_revokes_does_not_end_again() {
+        let invitation = InvitationId(ulid::Ulid(5));
+        let (user, channel) = (who("ann"), Channel::Whatsapp);
+        let revoked = Event::InvitationRevoked { user, channel, invitation, generation: 1 };
+        let names = with_ends(&given(invited()).0, vec![revoked, deactivated()]);
+        assert_eq!(names, ["InvitationRevoked", "UserDeactivated"]);
+    }
+
+    #[test]
+    fn link_that_the_commit_uses_does_not_end() {
+        let (user, channel) = (who("ann"), Channel::Whatsapp);
+        let linked = Event::UserLinked { user, channel, invitation: None };
+        let names = with_ends(&given(invited()).0, vec![linked, deactivated()]);
+        assert_eq!(names, ["UserLinked", "UserDeactivated"]);
+    }
+
+    #[test]
+    fn number_is_released_with_the_last_link() {
+        let names = with_ends(&invited_with_number(), vec![deactivated()]);
+        assert_eq!(names, ["UserDeactivated", "InvitationEnded", "NumberReleased"]);
+    }
+
+    #[test]
+    fn number_that_the_commit_releases_is_released_once() {
+        let number = Personal(number(1));
+        let released = Event::NumberReleased { number, user: who("ann"), cooling_until: None };
+        let names = with_ends(&invited_with_number(), vec![released, deactivated()]);
+        assert_eq!(names, ["NumberReleased", "UserDeactivated", "InvitationEnded"]);
+    }
+
+    /// An older history has no ends for the disabled channel.
+    #[test]
+    fn tick_ends_the_links_of_a_disabled_channel() {
+        let company = given(invited().into_iter().chain([channel(false)]));
+        assert_eq!(company.when(Tick { now: NOW }).names(), ["InvitationEnded"]);
+    }
+
+    #[test]
+    fn overdue_link_of_an_inactive_user_ends() {
+        let company = given(invited().into_iter().chain([deactivated()])).0;
+        let (ann, _) = company.users.find("ann").unwrap();
+        let ends = overdue(&company, &[], [ann], NOW);
+        assert_eq!(ends.iter().map(Event::name).collect::<Vec<_>>(), ["InvitationEnded"]);
+    }
+}

@@ -263,3 +263,91 @@ fn was_mailed_recently(company: &Company, id: UserId, channel: Channel, now: Tim
     let is_recent = |one: &Invitation| one.mailed_at.plus_seconds(RECENT_SECONDS) > now;
     user.link(channel).generations().any(is_recent)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::invitations::link_completed::testing::invited;
+    use crate::decide::testing::{
+        Given, NOW, a_running_run, channel_enabled, dispatched, given, phone_added, run_id,
+        user_created, who,
+    };
+    use crate::decide::{ClaimRecipients, InviteFailed};
+    use crate::event::Event;
+
+    fn selection(company: &Company, keys: &[&str]) -> Selection {
+        let known = |key: &&str| Pick::Known(company.users.find(key).unwrap().0);
+        Selection { picks: keys.iter().map(known).collect(), duplicates_removed: 0 }
+    }
+
+    fn earlier(company: &Company, keys: &[&str], now: Time) -> EarlierMails {
+        EarlierMails::of(company, &selection(company, keys), Channel::Whatsapp, now)
+    }
+
+    #[test]
+    fn skipped_people_are_counted_by_reason() {
+        let linked = ["ann", "bob"].map(|key| Event::UserLinked {
+            user: who(key),
+            channel: Channel::Whatsapp,
+            invitation: None,
+        });
+        let company = given(a_running_run().into_iter().chain(linked)).0;
+        let rules = InviteRules { channel: Channel::Whatsapp, resend: false, sends_texts: false };
+        let people = selection(&company, &["ann", "bob"]);
+        let (outcomes, invited) = ExpectedOutcomes::of(&company, &people, &rules, NOW);
+        let expected = json!({
+            "expected": {"invite": 0, "skip": 2, "fail": {}},
+            "skip_codes": {"recipient.already_linked": 2},
+        });
+        assert_eq!((json!(outcomes), invited), (expected, vec![]));
+    }
+
+    #[test]
+    fn people_whose_mail_may_have_arrived_are_counted() {
+        let (run, fence) = (run_id(1), a_running_run().len() as u64);
+        let uncertain = |key: &str| InviteFailed {
+            run,
+            user: key.to_owned(),
+            code: Code::DeliveryUncertain,
+            detail: None,
+            permanent: true,
+            attempt: None,
+            fence: None,
+        };
+        let claim = ClaimRecipients { run, fence, most: 9, via: "outbox" };
+        let company = given(a_running_run()).after(claim);
+        let company = company.after(uncertain("ann")).after(uncertain("bob")).0;
+        assert_eq!(earlier(&company, &["ann", "bob"], NOW).uncertain_before, 2);
+    }
+
+    #[test]
+    fn link_whose_mail_has_not_left_is_not_live() {
+        let claimed = dispatched(run_id(1), "ann", 5, 1);
+        let company = given(a_running_run().into_iter().chain([claimed])).0;
+        assert_eq!(earlier(&company, &["ann"], NOW).live_links, 0);
+    }
+
+    #[test]
+    fn mail_is_recent_for_less_than_a_day() {
+        let company = given(invited()).0;
+        let day_later = NOW.plus_seconds(23 * 3600);
+        let recent = |now| earlier(&company, &["ann"], now).invited_within_24h;
+        assert_eq!((recent(Time(day_later.0 - 1)), recent(day_later)), (1, 0));
+    }
+
+    /// The command itself is refused for it by a mail server.
+    #[test]
+    fn preview_names_settings_that_a_mail_server_needs() {
+        let company = given([channel_enabled(), user_created("ann"), phone_added("ann", 1)]);
+        let source = json!({"users": ["ann"]});
+        let body = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
+        let reasons = |company: &Given| {
+            let result = company.when_json("StartBulkIntegration", body.clone()).result();
+            result["refusals"].as_array().unwrap().iter().map(|one| one["when"].clone()).collect()
+        };
+        let reasons: Vec<Value> = reasons(&company);
+        assert_eq!(reasons, [json!("by_mail_server")]);
+    }
+}
