@@ -246,8 +246,14 @@ fn message_id(company: &Company, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::decide::ImportRows;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::numbers::pool::testing::setting;
     use crate::decide::testing::{given, user_created, who};
+    use crate::event::Existing;
     use crate::values::ImportId;
 
     /// LX-14: a welcome mail is claimed once.
@@ -279,48 +285,71 @@ mod tests {
         assert_eq!(company.when(claim("outbox")).names()[0], "NotificationChannelsRecorded");
     }
 
-    /// A mail without a link needs only its sender.
+    /// The events of the claim of two mails by a mail server: the report of an import, and its link for the administrator.
+    fn claimed(settings: &[Event]) -> Vec<Event> {
+        let admins = [
+            setting("designated_admin_emails", json!(["una@acme.example"])),
+            setting("network_admin_email", json!("admin@acme.example")),
+            accepted(1, false, Existing::Skip),
+        ];
+        let company = given(settings.iter().cloned().chain(admins));
+        let company = company.after(ImportRows::alone(import_id(), vec![row(1, "ann")]));
+        let claim = ClaimNotification { most: 9, via: "smtp" };
+        let mut events = company.by_mail_server().when(claim).events();
+        events.retain(|event| !matches!(event, Event::NotificationChannelsRecorded { .. }));
+        events
+    }
+
+    /// The details of the mails that failed.
+    fn failed(settings: &[Event]) -> Vec<String> {
+        let detail = |event: Event| match event {
+            Event::NotificationFailed { code, detail, .. } => {
+                assert_eq!(code, Code::ConfigLinkBaseUrlUnset);
+                detail
+            }
+            _ => None,
+        };
+        claimed(settings).into_iter().filter_map(detail).collect()
+    }
+
+    fn sender() -> Event {
+        setting("mail_from", json!("on@acme.example"))
+    }
+
+    fn base() -> Event {
+        setting("link_base_url", json!("https://link.acme.example/"))
+    }
+
     #[test]
-    fn mail_with_a_placeholder_fails_with_the_commands() {
-        use crate::decide::ImportRows;
-        use crate::decide::imports::import_file::testing::{accepted, import_id, row};
-        use crate::decide::numbers::pool::testing::setting;
-        use crate::event::Existing;
-        use serde_json::json;
-        let claimed = |settings: &[Event]| {
-            let admins = [
-                setting("designated_admin_emails", json!(["una@acme.example"])),
-                setting("network_admin_email", json!("admin@acme.example")),
-                accepted(1, false, Existing::Skip),
-            ];
-            let company = given(settings.iter().cloned().chain(admins));
-            let company = company.after(ImportRows::alone(import_id(), vec![row(1, "ann")]));
-            let claim = ClaimNotification { most: 9, via: "smtp" };
-            let mut events = company.by_mail_server().when(claim).events();
-            events.retain(|event| !matches!(event, Event::NotificationChannelsRecorded { .. }));
-            events
-        };
-        let failed = |events: &[Event]| {
-            let detail = |event: &Event| match event {
-                Event::NotificationFailed { code, detail, .. } => {
-                    assert_eq!(*code, Code::ConfigLinkBaseUrlUnset);
-                    Some(detail.clone().unwrap_or_default())
-                }
-                _ => None,
-            };
-            events.iter().filter_map(detail).collect::<Vec<_>>()
-        };
-        let [report, link] = failed(&claimed(&[])).try_into().unwrap();
-        let commands = |text: &str| (text.contains("set link_base_url"), text.contains("; "));
+    fn mail_without_a_link_needs_only_its_sender() {
+        let [report, _] = failed(&[]).try_into().unwrap();
         assert!(report.contains("boarding config set mail_from"), "{report}");
-        assert_eq!((commands(&report), commands(&link)), ((false, false), (true, true)));
-        let sender = setting("mail_from", json!("on@acme.example"));
-        let [link] = failed(&claimed(std::slice::from_ref(&sender))).try_into().unwrap();
-        assert_eq!((commands(&link), link.contains("mail_from")), ((true, false), false));
-        let base = setting("link_base_url", json!("https://link.acme.example/"));
-        let events = claimed(&[sender, base]);
-        assert!(failed(&events).is_empty());
-        for event in events {
+        assert!(!report.contains("set link_base_url"), "{report}");
+    }
+
+    #[test]
+    fn mail_with_a_link_names_the_commands_for_both_settings() {
+        let [_, link] = failed(&[]).try_into().unwrap();
+        let both = ["config set mail_from", "; ", "config set link_base_url"];
+        assert!(both.iter().all(|part| link.contains(part)), "{link}");
+    }
+
+    #[test]
+    fn mail_with_a_sender_names_only_the_missing_base_url() {
+        let [link] = failed(&[sender()]).try_into().unwrap();
+        assert!(link.contains("config set link_base_url"), "{link}");
+        assert!(!link.contains("mail_from") && !link.contains("; "), "{link}");
+    }
+
+    #[test]
+    fn complete_settings_let_every_mail_leave() {
+        let names: Vec<_> = claimed(&[sender(), base()]).iter().map(Event::name).collect();
+        assert_eq!(names, ["NotificationDispatched"; 2]);
+    }
+
+    #[test]
+    fn message_id_of_a_mail_has_its_key_and_the_company() {
+        for event in claimed(&[sender(), base()]) {
             let Event::NotificationDispatched { key, message_id, .. } = event else { panic!() };
             assert_eq!(message_id, format!("{key}@acme.boarding.invalid"));
         }
