@@ -22,7 +22,6 @@ impl Follower {
         let text = boarding_log::error_chain(error);
         if remedy == Remedy::Wait {
             tracing::warn!(%text, "read models cannot be written, waiting for free space");
-            self.wait_for_space(error);
         } else {
             self.repairs += 1;
             if self.repairs > REPAIRS_MAX {
@@ -33,6 +32,10 @@ impl Follower {
         }
         if let Err(error) = self.reread_commands() {
             return Some(Err(error.into()));
+        }
+        // Only now: a repeated command that comes after the report must be known.
+        if remedy == Remedy::Wait {
+            self.wait_for_space(error);
         }
         let mut set_aside = None;
         let meta = loop {
