@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn long_number_of_another_country_is_no_range() {
-        assert_eq!(code("+49-171-123456-78", false), None);
+        assert_eq!(code("+49-171-123-456-789", false), None);
     }
 
     #[test]
