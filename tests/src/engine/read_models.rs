@@ -262,13 +262,19 @@ async fn open_tree(harness: &EngineHarness) -> sled::Db {
 fn change_version(tree: &sled::Db, table: Table) {
     let key = b"\0meta";
     type Builds = std::collections::BTreeMap<u8, (u8, u32)>;
-    let (layout, (position, mut builds), write, redo_parts): (u32, (u64, Builds), u64, u32) =
-        rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
+    type Digest = Option<(u64, u64)>;
+    let (layout, (position, mut builds), write, redo_parts, _): (
+        u32,
+        (u64, Builds),
+        u64,
+        u32,
+        Digest,
+    ) = rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
     let build = builds.get_mut(&table.id()).unwrap();
     build.1 = 0;
     tree.insert([&[table.id(), build.0], b"acme\0junk".as_slice()].concat(), "junk").unwrap();
-    tree.insert(key, rmp_serde::to_vec(&(layout, (position, builds), write, redo_parts)).unwrap())
-        .unwrap();
+    let meta = (layout, (position, builds), write, redo_parts, Digest::None);
+    tree.insert(key, rmp_serde::to_vec(&meta).unwrap()).unwrap();
     tree.flush().unwrap();
 }
 
