@@ -381,7 +381,6 @@ events! {
             retry_at: Time,
         }
         /// The transports that get the mails and texts of the claims that follow; none for texts if none can be sent.
-        /// The stored name says channels, but means transports.
         NotificationChannelsRecorded: neutral { mails: HandedTo, texts: Option<HandedTo> }
         /// The mail is sent again, by request.
         NotificationRequeued: neutral { key: String }

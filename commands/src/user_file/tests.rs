@@ -215,7 +215,7 @@ fn damaged_cell_has_a_warning_and_is_kept() {
 }
 
 #[test]
-fn cell_that_cannot_be_kept_is_a_problem_with_its_reason() {
+fn cell_that_cannot_be_kept_is_a_problem() {
     let long = "x".repeat(300);
     for (column, text, code, words) in [
         ("username", "NULL", Code::TextNullWord, "The key is NULL"),
@@ -237,7 +237,7 @@ fn cell_that_cannot_be_kept_is_a_problem_with_its_reason() {
 
 /// A text that may be the number or the address of a person is not repeated.
 #[test]
-fn text_that_is_no_phone_is_shown_if_it_is_short_and_harmless() {
+fn short_harmless_text_that_is_no_phone_is_shown() {
     let long = "none ".repeat(12);
     for (text, code, is_shown) in [
         ("8.4923E+10", Code::PhoneScientificNotation, true),

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn message_id_of_a_mail_has_its_key_and_the_company() {
+    fn message_id_has_key_of_mail_and_company() {
         for event in claimed(&[sender(), base()]) {
             let Event::NotificationDispatched { key, message_id, .. } = event else { panic!() };
             assert_eq!(message_id, format!("{key}@acme.boarding.invalid"));

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use boarding_projections::rows::{Table, Visit};
 
+mod batch;
 mod block;
 mod content;
 mod folder;
@@ -23,7 +24,8 @@ mod tree;
 mod unwritten;
 pub mod view;
 
-use content::{ContentDigest, CountedBatch};
+use batch::CountedBatch;
+use content::ContentDigest;
 use folder::Trust;
 use meta::StoredMeta;
 use tree::StoreCause;

@@ -10,8 +10,9 @@ use std::ops::{Bound, ControlFlow};
 use boarding_projections::rows::{Table, Visit};
 use sled::IVec;
 
+use super::batch::CountedBatch;
 use super::block::{self, NewBlock, Packer};
-use super::content::{ContentDigest, CountedBatch};
+use super::content::ContentDigest;
 use super::meta::StoredMeta;
 use super::unwritten::{self, Change, Changes, Row};
 use super::{Meta, Store, StoreCause, StoreError, keys};

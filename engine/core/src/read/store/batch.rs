@@ -1,0 +1,61 @@
+//! Changes of the tree that are written together with the digest of the tree after them.
+
+use sled::{Batch, IVec};
+
+use super::content::ContentDigest;
+use super::keys;
+use super::meta::StoredMeta;
+use super::tree::StoreCause;
+
+/// Changes of the tree that are written together, and the digest of the tree after them.
+#[derive(Debug)]
+pub(super) struct CountedBatch {
+    batch: Batch,
+    digest: ContentDigest,
+    /// The bytes of the new values.
+    bytes: usize,
+}
+
+impl CountedBatch {
+    /// An empty batch on a tree with this digest.
+    pub(super) fn on(digest: ContentDigest) -> Self {
+        Self { batch: Batch::default(), digest, bytes: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts a value. `old` is the value that the key has now.
+    pub(super) fn put(&mut self, key: impl Into<IVec>, value: Vec<u8>, old: Option<&[u8]>) {
+        let key = key.into();
+        if let Some(old) = old {
+            self.digest.remove(&key, old);
+        }
+        self.digest.add(&key, &value);
+        self.bytes += value.len();
+        self.batch.insert(key, value);
+    }
+
+    /// Removes a key, which has the value `old`.
+    pub(super) fn remove(&mut self, key: &[u8], old: &[u8]) {
+        self.digest.remove(key, old);
+        self.batch.remove(key);
+    }
+
+    /// Writes the batch with the metadata, which gets the new digest. Then the batch is empty.
+    ///
+    /// # Errors
+    /// When the tree cannot be written.
+    pub(super) fn write(
+        &mut self,
+        tree: &sled::Db,
+        stored: &mut StoredMeta,
+    ) -> Result<(), StoreCause> {
+        stored.digest = Some(self.digest);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.insert(keys::META, stored.encode()?);
+        self.bytes = 0;
+        Ok(tree.apply_batch(batch)?)
+    }
+}
