@@ -17,8 +17,9 @@ pub(super) struct CountedBatch {
 }
 
 impl CountedBatch {
-    /// An empty batch on a tree with this digest.
-    pub(super) fn on(digest: ContentDigest) -> Self {
+    /// An empty batch on a tree with this metadata.
+    pub(super) fn on(stored: &StoredMeta) -> Self {
+        let digest = stored.digest.unwrap_or_default();
         Self { batch: Batch::default(), digest, bytes: 0 }
     }
 

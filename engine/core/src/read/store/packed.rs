@@ -91,7 +91,7 @@ impl Store {
             })?;
         } else {
             let mut stored = self.store_changes(&changes, meta, number)?;
-            let mut batch = CountedBatch::on(stored.digest.unwrap_or_default());
+            let mut batch = CountedBatch::on(&stored);
             self.guard("write", |tree| {
                 merge(tree, &changes, &mut batch, &mut |batch| {
                     if batch.bytes() < STEP_BYTES { Ok(()) } else { batch.write(tree, &mut stored) }
@@ -107,7 +107,7 @@ impl Store {
 
     /// An empty batch on the tree as it is.
     pub(super) fn new_batch(&self) -> Result<CountedBatch, StoreError> {
-        Ok(CountedBatch::on(self.read_stored_meta()?.digest.unwrap_or_default()))
+        Ok(CountedBatch::on(&self.read_stored_meta()?))
     }
 
     /// Stores the changes as they are. From then on a kill does not lose them. Returns the metadata of the tree.
@@ -118,7 +118,7 @@ impl Store {
         number: u64,
     ) -> Result<StoredMeta, StoreError> {
         let mut before = self.read_stored_meta()?;
-        let mut batch = CountedBatch::on(before.digest.unwrap_or_default());
+        let mut batch = CountedBatch::on(&before);
         let (mut parts, mut bytes) = (0u32, Vec::new());
         for (key, row) in changes {
             unwritten::encode(key, row.as_deref(), &mut bytes)
@@ -149,7 +149,6 @@ impl Store {
         self.count_tree()?;
         if self.inner.unwritten.follows(self.read_stored_meta()?.write) {
             self.write(meta)?;
-            self.flush()?;
         } else {
             self.finish_write()?;
         }
@@ -202,17 +201,17 @@ impl Store {
         if stored.digest.is_some() {
             return Ok(());
         }
-        let digest = self.guard("check", ContentDigest::of_tree)?;
-        self.write_batch(&mut CountedBatch::on(digest), &mut stored)
+        stored.digest = Some(self.guard("check", ContentDigest::of_tree)?);
+        self.write_batch(&mut CountedBatch::on(&stored), &mut stored)
     }
 
     /// Removes the values of the tree under a prefix.
     fn remove_prefix(&self, prefix: &[u8]) -> Result<(), StoreError> {
-        /// The most keys of one step, whose values are in memory together.
+        /// The most keys of one batch.
         const KEYS_MAX: usize = 1_000;
         loop {
             let mut stored = self.read_stored_meta()?;
-            let mut batch = CountedBatch::on(stored.digest.unwrap_or_default());
+            let mut batch = CountedBatch::on(&stored);
             let mut found = 0;
             self.scan_raw(prefix, &[], &mut |key, value| {
                 batch.remove(key, value);
