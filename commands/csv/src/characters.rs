@@ -92,7 +92,9 @@ pub fn without_invisible(text: &str) -> Cow<'_, str> {
 
 /// The text in Unicode NFC: a letter and its accent are one character, as keyboards type them.
 pub fn composed(text: &str) -> String {
-    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    // No character before the combining marks changes.
+    let has_no_marks = || text.chars().all(|c| c < '\u{300}');
+    if text.is_ascii() || has_no_marks() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         text.to_owned()
     } else {
         text.nfc().collect()

@@ -1,5 +1,7 @@
 //! Suggests encodings for files that are not UTF-8, and detects wrongly decoded text.
 
+use std::sync::LazyLock;
+
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GBK, IBM866, ISO_8859_2, KOI8_R, MACINTOSH, SHIFT_JIS,
     WINDOWS_874, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
@@ -205,31 +207,68 @@ fn characters_are_rare(encoding: &'static Encoding, cell: &[u8]) -> bool {
     2 * rare >= all.max(1)
 }
 
+/// An encoding of one byte in which programs read UTF-8 by mistake.
+struct WrongReader {
+    /// The characters of the bytes from 0x80 to 0xff. U+FFFD for a byte without a character.
+    upper: Vec<char>,
+    /// The fewest characters of a text that shows the mistake.
+    chars_min: usize,
+}
+
+impl WrongReader {
+    fn new(encoding: &'static Encoding, chars_min: usize) -> Self {
+        let bytes: Vec<u8> = (0x80..=0xff).collect();
+        let (text, _) = encoding.decode_without_bom_handling(&bytes);
+        Self { upper: text.chars().collect(), chars_min }
+    }
+
+    /// The byte from which the encoding reads a character.
+    fn byte_of(&self, c: char) -> Option<u8> {
+        let place = self.upper.iter().position(|upper| *upper == c)?;
+        u8::try_from(place + 0x80).ok().filter(|_| c != char::REPLACEMENT_CHARACTER)
+    }
+
+    /// Whether the text, without ASCII characters, was UTF-8 and was decoded in this encoding.
+    fn has_read(&self, run: &str) -> bool {
+        // Nearly every text ends this check at its first or second character.
+        let leads = run.chars().next().and_then(|c| self.byte_of(c)).is_some_and(|b| b >= 0xc2);
+        let follows = |c| self.byte_of(c).is_some_and(|byte| byte < 0xc0);
+        if !leads || !run.chars().nth(1).is_some_and(follows) {
+            return false;
+        }
+        if run.chars().count() < self.chars_min {
+            return false;
+        }
+        let bytes: Option<Vec<u8>> = run.chars().map(|c| self.byte_of(c)).collect();
+        bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok())
+    }
+}
+
+static WRONG_READERS: LazyLock<[WrongReader; 4]> = LazyLock::new(|| {
+    [
+        WrongReader::new(WINDOWS_1252, 2),
+        WrongReader::new(WINDOWS_1250, 2),
+        WrongReader::new(MACINTOSH, 2),
+        // Two Cyrillic letters may look like UTF-8 by chance.
+        WrongReader::new(WINDOWS_1251, 4),
+    ]
+});
+
 /// Whether a text looks like UTF-8 that was read in another encoding, such as `JosÃ©` for `José`.
 pub fn looks_double_encoded(text: &str) -> bool {
     if text.is_ascii() {
         return false;
     }
-    let is_double_encoded = |run: &str| {
-        let chars = run.chars().count();
-        // Two Cyrillic letters may look like UTF-8 by chance, so windows-1251 needs four
-        // characters.
-        let readers = [(WINDOWS_1252, 2), (WINDOWS_1250, 2), (MACINTOSH, 2), (WINDOWS_1251, 4)];
-        readers.into_iter().any(|(reader, least)| chars >= least && was_read_as(run, reader))
-    };
+    let is_double_encoded = |run: &str| WRONG_READERS.iter().any(|reader| reader.has_read(run));
     // `à` was read as `Ã` and a no-break space. The trim of the cell removed the no-break space.
     let is_cut = text.strip_suffix('Ã').is_some_and(|rest| rest.ends_with(char::is_lowercase));
     is_cut || text.split(|c: char| c.is_ascii()).any(is_double_encoded)
 }
 
-/// Whether the text was UTF-8 and was wrongly decoded in the encoding `reader`.
-fn was_read_as(run: &str, reader: &'static Encoding) -> bool {
-    let (bytes, _, has_others) = reader.encode(run);
-    !has_others && !bytes.is_ascii() && std::str::from_utf8(&bytes).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -254,6 +293,27 @@ mod tests {
             let (bytes, ..) = encoding.encode(text);
             let shown = text.split(',').next().unwrap().to_owned();
             assert_eq!(first(&bytes), (encoding.name(), shown), "{:?}", plausible(&bytes));
+        }
+    }
+
+    proptest! {
+        /// A run was read wrongly exactly if its bytes in the encoding are UTF-8.
+        #[test]
+        fn wrong_reader_agrees_with_the_encoder(
+            bytes in prop::collection::vec(0x80u8..=0xff, 1..6),
+            name in "[é-ž€-℣а-я]{1,4}",
+        ) {
+            let readers = [WINDOWS_1252, WINDOWS_1250, MACINTOSH, WINDOWS_1251];
+            for (encoding, reader) in readers.into_iter().zip(WRONG_READERS.iter()) {
+                let decoded = encoding.decode_without_bom_handling(&bytes).0.into_owned();
+                let twice = encoding.decode_without_bom_handling(name.as_bytes()).0.into_owned();
+                for run in [decoded, twice, name.clone()] {
+                    let (bytes, _, has_others) = encoding.encode(&run);
+                    let is_utf8 = !has_others && std::str::from_utf8(&bytes).is_ok();
+                    let is_long = run.chars().count() >= reader.chars_min;
+                    prop_assert_eq!(reader.has_read(&run), is_utf8 && is_long, "{:?}", run);
+                }
+            }
         }
     }
 

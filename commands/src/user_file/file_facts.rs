@@ -6,9 +6,9 @@ use boarding_csv::CellValue;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::created_keys::CreatedKeys;
-use super::row::ParsedRow;
+use super::row::RowValues;
 use super::same_key::hash;
-use crate::values::{UserKey, fold};
+use crate::values::{UserKey, fold, folded};
 
 /// The most lines that a warning about several rows names.
 const LINES_MAX: usize = 4;
@@ -68,22 +68,30 @@ struct Mention {
 }
 
 impl FactCollector {
-    pub(super) fn add(&mut self, row: &ParsedRow, refers_ahead: bool) {
-        let Some(user) = &row.values.user else { return };
-        let folded = user.folded();
-        let own = hash(&folded);
-        let line = u32::try_from(row.line).unwrap_or(u32::MAX);
-        self.keys.push(Mention { group: looks(&folded), line, key: cut(own) });
-        if !row.problems.is_empty() {
+    /// Adds a row. `is_valid` says whether the row alone has no problem, `refers_ahead` whether rows of this dialect
+    /// may name people of later rows.
+    pub(super) fn add(
+        &mut self,
+        line: u64,
+        values: &RowValues,
+        is_valid: bool,
+        refers_ahead: bool,
+    ) {
+        let Some(user) = &values.user else { return };
+        let key = folded(user.as_str());
+        let own = hash(&key);
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        self.keys.push(Mention { group: looks(&key), line, key: cut(own) });
+        if !is_valid {
             return;
         }
         if refers_ahead {
-            let creates = row.values.enabled != Some(false) && !row.values.archived;
+            let creates = values.enabled != Some(false) && !values.archived;
             self.created.push((own, creates));
         }
-        if let CellValue::Value(email) = &row.values.email {
-            let email = fold(email);
-            if email != folded {
+        if let CellValue::Value(email) = &values.email {
+            let email = folded(email);
+            if email != key {
                 self.emails.push(Mention { group: hash(&email), line, key: cut(own) });
             }
         }
@@ -164,17 +172,17 @@ mod tests {
     /// A key that is an address shares it with no other person.
     #[test]
     fn people_with_one_address_are_named_by_line() {
-        let same = |number, key: &str| {
+        let mut facts = FactCollector::default();
+        let mut add = |number, key: &str| {
             let mut row = row(number, key);
             row.values.email = CellValue::Value("desk@acme.example".to_owned());
-            row
+            facts.add(row.line, &row.values, true, false);
         };
-        let mut facts = FactCollector::default();
         for number in 1..=6 {
-            facts.add(&same(number, &format!("u{number}")), false);
+            add(number, &format!("u{number}"));
         }
-        facts.add(&same(7, "u1"), false);
-        facts.add(&same(8, "Desk@acme.example"), false);
+        add(7, "u1");
+        add(8, "Desk@acme.example");
         let facts = facts.finish();
         assert_eq!(facts.shared("DESK@acme.example", 2).as_deref(), Some("lines 3, 4, 5, 6"));
         assert_eq!(facts.shared("DESK@acme.example", 9).as_deref(), Some("lines 2, 3, 4, 5, …"));

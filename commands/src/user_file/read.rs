@@ -105,11 +105,32 @@ pub fn facts<R: Read>(
     options: &ReadOptions,
     limits: &Limits,
 ) -> Result<FileFacts, FileError> {
+    let mut reader = Reader::open(input, dialect.format(), &options.csv, limits)?;
     let mut facts = FactCollector::default();
-    for row in rows(input, dialect, options, limits)? {
-        facts.add(&row?, dialect.refers_ahead());
+    while reader.advance()? {
+        let mut cells = Cells::new(reader.row(), options.assume_plus).without_warnings();
+        let values = read_values(&reader, dialect, &mut cells);
+        let is_valid = cells.into_problems().problems.is_empty();
+        facts.add(reader.row().line(), &values, is_valid, dialect.refers_ahead());
     }
     Ok(facts.finish())
+}
+
+/// The values of the reader's row, and in `cells` the problems that make the row invalid.
+fn read_values<R: Read>(
+    reader: &Reader<R>,
+    dialect: &dyn Dialect,
+    cells: &mut Cells<'_>,
+) -> RowValues {
+    let defects = reader.row_defects();
+    let is_misshapen = defects.is_misshapen;
+    cells.add_defects(defects);
+    let values = if is_misshapen { RowValues::default() } else { dialect.read(cells) };
+    cells.check_damage();
+    if damage::looks_like_total(reader.row().cells()) {
+        cells.refuse_row(Code::RowNotAPerson);
+    }
+    values
 }
 
 /// The rows of a file, in its order. The first error for the file as a whole ends them.
@@ -141,15 +162,8 @@ impl<R: Read> FileRows<'_, R> {
 
     fn parse(&mut self) -> ParsedRow {
         let row = self.reader.row();
-        let defects = self.reader.row_defects();
-        let is_misshapen = defects.is_misshapen;
-        let mut cells = Cells::new(row, self.assume_plus).with_defects(defects);
-        let mut values =
-            if is_misshapen { RowValues::default() } else { self.dialect.read(&mut cells) };
-        cells.check_damage();
-        if damage::looks_like_total(row.cells()) {
-            cells.refuse_row(Code::RowNotAPerson);
-        }
+        let mut cells = Cells::new(row, self.assume_plus);
+        let mut values = read_values(&self.reader, self.dialect, &mut cells);
         for other in [&mut values.manager, &mut values.supervisor].into_iter().flatten() {
             other.in_file = self.facts.created.contains(&other.key);
         }

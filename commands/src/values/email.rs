@@ -19,6 +19,33 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_BYTES {
         return Err("it is longer than 254 bytes");
     }
+    // Nearly every address has plain characters only.
+    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"@.-_+".contains(&b)) {
+        check_characters(text)?;
+    }
+    if text.matches('@').count() > 1 {
+        return Err("write one address only");
+    }
+    let Some((_, domain)) = text.split_once('@') else {
+        return Err("an address is written name@company.com");
+    };
+    if is_example(domain) {
+        return Err("it is the template's example; replace or remove the row");
+    }
+    if domain.contains('_') {
+        return Err("a domain holds no underscore");
+    }
+    let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+    let odd_domain = domain.rsplit('.').next().is_some_and(numeric)
+        || domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-'));
+    if odd_domain || EmailAddress::parse_with_options(text, SHAPE).is_err() {
+        return Err("an address is written name@company.com");
+    }
+    Ok(())
+}
+
+/// Finds characters that show what else the text is, such as a name with its address.
+fn check_characters(text: &str) -> Result<(), &'static str> {
     let mailto = text.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("mailto:"));
     if mailto || text.contains(['<', '>']) {
         return Err("did you mean the address alone, without a name, brackets or mailto:?");
@@ -41,21 +68,6 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     }
     if text.contains(char::is_whitespace) {
         return Err("an address holds no spaces");
-    }
-    let Some((_, domain)) = text.split_once('@') else {
-        return Err("an address is written name@company.com");
-    };
-    if is_example(domain) {
-        return Err("it is the template's example; replace or remove the row");
-    }
-    if domain.contains('_') {
-        return Err("a domain holds no underscore");
-    }
-    let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
-    let odd_domain = domain.rsplit('.').next().is_some_and(numeric)
-        || domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-'));
-    if odd_domain || EmailAddress::parse_with_options(text, SHAPE).is_err() {
-        return Err("an address is written name@company.com");
     }
     Ok(())
 }

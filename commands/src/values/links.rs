@@ -154,7 +154,7 @@ const WORD_JOINER: char = '\u{2060}';
 /// Whether the text is or holds a link: a scheme, `www.`, or a domain, also in full-width letters and dots.
 pub fn holds_link(text: &str) -> bool {
     // Most names hold none of the characters that every link needs.
-    if text.is_ascii() && !text.contains(['.', ':']) {
+    if !text.chars().any(may_be_dot_or_colon) {
         return false;
     }
     let folded: String = text
@@ -185,6 +185,15 @@ pub fn without_links(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(parted)
+}
+
+/// Whether a character is or may become a dot or a colon when the text is folded. False for the letters of all scripts
+/// in wide use.
+fn may_be_dot_or_colon(c: char) -> bool {
+    match c {
+        '.' | ':' => true,
+        _ => !matches!(u32::from(c), 0..=0x1fff | 0x3040..=0x30ff | 0x3400..=0xd7ff),
+    }
 }
 
 /// Whether browsers read the character as the dot of a domain, beside the full stop.
@@ -290,6 +299,14 @@ mod tests {
             "Note: x",
         ] {
             assert!(!holds_link(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_character_that_folds_to_a_dot_or_colon_is_seen() {
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let folds_to_one = is_dot(c) || [c].into_iter().nfkc().any(|c| matches!(c, '.' | ':'));
+            assert!(!folds_to_one || may_be_dot_or_colon(c), "{c:?}");
         }
     }
 

@@ -43,7 +43,10 @@ pub fn free(text: &str, max_chars: usize) -> Result<String, Code> {
 
 /// Whether a word mixes letters of scripts that look alike, as `pаul` with a Cyrillic а.
 pub fn mixes_scripts(text: &str) -> bool {
-    if text.is_ascii() {
+    // Most texts have letters of one script only, and need no look at their words.
+    let mut scripts = text.chars().filter_map(look_alike_script);
+    let first = scripts.next();
+    if text.is_ascii() || scripts.all(|script| Some(script) == first) {
         return false;
     }
     text.split(|c: char| !c.is_alphabetic()).any(|word| {

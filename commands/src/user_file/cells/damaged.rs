@@ -7,7 +7,12 @@ use crate::values::{Code, Problem, damage};
 
 impl Cells<'_> {
     /// Notes what spreadsheets, databases and wrong encodings did to the cells. The dialect has read them before.
+    ///
+    /// It adds warnings, and words a problem better. It finds no problem in a row without one.
     pub(in crate::user_file) fn check_damage(&mut self) {
+        if !self.finds_warnings {
+            return;
+        }
         for column in 0..self.row.columns() {
             let CellValue::Value(text) = self.row.cell(column) else { continue };
             if !damage::may_be_damaged(text) {

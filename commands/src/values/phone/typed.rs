@@ -98,6 +98,11 @@ impl Typed {
     /// [`Code::PhoneInvalid`], or `other` for a text with anything but digits in it.
     pub(super) fn read(text: &str, other: Code) -> Result<Self, NotPhone> {
         let text = text.trim();
+        // Nearly every number is written like this.
+        let plain = text.strip_prefix('+').filter(|digits| !digits.is_empty());
+        if let Some(digits) = plain.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())) {
+            return Ok(Self { digits: digits.to_owned(), plus: true });
+        }
         if has_control(text) {
             return Err(NotPhone::new(Code::FieldControlCharacter));
         }
