@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::csv_export::CsvFormat;
 use crate::history::{self, Entity};
+use crate::projection::BatchProjector;
 use crate::query::{Query, RowsAnswer};
 use crate::rows::{MemoryRows, RowChange, RowsMut, StagedRows};
 use crate::testing::{TestCompany, csv_export, import, run};
@@ -132,7 +133,11 @@ proptest! {
         for size in chunks.into_iter().cycle() {
             let (chunk, later) = rest.split_at(size.min(rest.len()));
             let mut staged = StagedRows::over(&rows);
-            chunk.iter().try_for_each(|recorded| crate::apply(recorded, &mut staged)).unwrap();
+            let mut projectors: Vec<_> = crate::projectors().map(BatchProjector::new).collect();
+            for recorded in chunk {
+                projectors.iter_mut().for_each(|one| one.apply(recorded, &mut staged).unwrap());
+            }
+            projectors.into_iter().for_each(|one| one.finish(&mut staged).unwrap());
             let changes = staged.into_changes().collect();
             write(&mut rows, changes);
             rest = later;

@@ -231,12 +231,13 @@ impl WrongReader {
     /// Whether the text, without ASCII characters, was UTF-8 and was decoded in this encoding.
     fn has_read(&self, run: &str) -> bool {
         // Nearly every text ends this check at its first or second character.
-        let leads = run.chars().next().and_then(|c| self.byte_of(c)).is_some_and(|b| b >= 0xc2);
-        let follows = |c| self.byte_of(c).is_some_and(|byte| byte < 0xc0);
-        if !leads || !run.chars().nth(1).is_some_and(follows) {
+        let mut chars = run.chars();
+        let (Some(first), Some(second)) = (chars.next(), chars.next()) else { return false };
+        let leads = self.byte_of(first).is_some_and(|byte| byte >= 0xc2);
+        if !leads || !self.byte_of(second).is_some_and(|byte| byte < 0xc0) {
             return false;
         }
-        if run.chars().count() < self.chars_min {
+        if 2 + chars.count() < self.chars_min {
             return false;
         }
         let bytes: Option<Vec<u8>> = run.chars().map(|c| self.byte_of(c)).collect();

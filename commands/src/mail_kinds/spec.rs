@@ -56,7 +56,7 @@ fn each_designated_administrator_gets_a_mail_about_a_completed_batch() {
 #[test]
 fn batch_report_is_requested_at_the_end_and_claimed_once() {
     let (company, rows) = finished(vec![admins()]);
-    let first = ImportRows { rows: rows.rows[..1].to_vec(), ..rows.clone() };
+    let first = ImportRows { rows: rows.rows[..1].to_vec().into(), ..rows.clone() };
     assert!(reports(&company.when(first.clone())).is_empty());
     let mut company = company.after(first).after(rows);
     company.0.suppressed.insert(crate::company::AddressMark::of("UWE@acme.example"));

@@ -10,7 +10,7 @@ use super::{Rows, RowsError, RowsMut, Table};
 #[derive(Debug)]
 pub struct StagedRows<'a, R: Rows + ?Sized> {
     below: &'a R,
-    changes: HashMap<(Table, CompanyId), StagedTable>,
+    changes: HashMap<CompanyId, HashMap<Table, StagedTable>>,
 }
 
 /// The new bytes of each key; none deletes the row.
@@ -32,7 +32,7 @@ impl<'a, R: Rows + ?Sized> StagedRows<'a, R> {
 
     /// The number of changed rows.
     pub fn len(&self) -> usize {
-        self.changes.values().map(HashMap::len).sum()
+        self.changes.values().flat_map(HashMap::values).map(HashMap::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,18 +41,24 @@ impl<'a, R: Rows + ?Sized> StagedRows<'a, R> {
 
     /// The changed rows, each once, in no particular order.
     pub fn into_changes(self) -> impl Iterator<Item = RowChange> {
-        self.changes.into_iter().flat_map(|((table, company), rows)| {
-            rows.into_iter().map(move |(key, row)| RowChange {
-                table,
-                company: company.clone(),
-                key,
-                row,
+        self.changes.into_iter().flat_map(|(company, tables)| {
+            let rows = tables.into_iter().flat_map(|(table, rows)| {
+                rows.into_iter().map(move |(key, row)| (table, key, row))
+            });
+            rows.map(move |(table, key, row)| {
+                let company = company.clone();
+                RowChange { table, company, key, row }
             })
         })
     }
 
     fn stage(&mut self, table: Table, company: &CompanyId, key: Vec<u8>, row: Option<Vec<u8>>) {
-        self.changes.entry((table, company.clone())).or_default().insert(key, row);
+        // Most events of a batch are of one company, so its id is rarely copied.
+        let tables = match self.changes.get_mut(company) {
+            Some(tables) => tables,
+            None => self.changes.entry(company.clone()).or_default(),
+        };
+        tables.entry(table).or_default().insert(key, row);
     }
 }
 
@@ -63,7 +69,7 @@ impl<R: Rows + ?Sized> RowsMut for StagedRows<'_, R> {
         company: &CompanyId,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError> {
-        match self.changes.get(&(table, company.clone())).and_then(|rows| rows.get(key)) {
+        match self.changes.get(company).and_then(|tables| tables.get(&table)?.get(key)) {
             Some(staged) => Ok(staged.clone()),
             None => self.below.get(table, company, key),
         }

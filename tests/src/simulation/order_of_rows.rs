@@ -208,7 +208,7 @@ impl World {
             let mut builder = AllotmentBuilder::default();
             builder.add(&self.company.state, import, &rows);
             let allotment = Some(Arc::new(builder.allot()));
-            let command = ImportRows { import, rows: chunk.to_vec(), allotment };
+            let command = ImportRows { import, rows: chunk.to_vec().into(), allotment };
             let reply = self.company.submit_internal(&mut self.env, &mut self.rng, command);
             assert_eq!(reply.unwrap().code(), None);
         }

@@ -187,9 +187,9 @@ impl SimulatedCompany {
             let from = usize::try_from(done).unwrap().saturating_sub(rng.below(2));
             let mut builder = AllotmentBuilder::default();
             builder.add(&self.state, import, &all);
-            let rows = all.into_iter().skip(from).take(1 + rng.below(3)).collect();
+            let rows: Vec<_> = all.into_iter().skip(from).take(1 + rng.below(3)).collect();
             let allotment = Some(Arc::new(builder.allot()));
-            self.submit_internal(env, rng, ImportRows { import, rows, allotment })?;
+            self.submit_internal(env, rng, ImportRows { import, rows: rows.into(), allotment })?;
         }
         Ok(())
     }

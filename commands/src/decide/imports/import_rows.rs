@@ -17,7 +17,8 @@ use crate::values::{Code, ImportId, Refusal};
 #[derive(Debug, Clone)]
 pub struct ImportRows {
     pub import: ImportId,
-    pub rows: Vec<ParsedRow>,
+    /// Shared, so that an engine may submit them again.
+    pub rows: Arc<Vec<ParsedRow>>,
     /// Which row of the whole file gets which unique value. If none, these rows are all that count.
     pub allotment: Option<Arc<Allotment>>,
 }
@@ -25,7 +26,7 @@ pub struct ImportRows {
 impl ImportRows {
     /// Applies these rows as if the file had no others.
     pub fn alone(import: ImportId, rows: Vec<ParsedRow>) -> Self {
-        Self { import, rows, allotment: None }
+        Self { import, rows: Arc::new(rows), allotment: None }
     }
 }
 

@@ -118,10 +118,11 @@ impl DryRun {
             }
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
+                let rows = Arc::new(rows);
                 let request = CommandRequest {
                     command: ImportRows {
                         import: id,
-                        rows: rows.clone(),
+                        rows: Arc::clone(&rows),
                         allotment: Some(Arc::clone(&allotment)),
                     }
                     .into(),
@@ -135,7 +136,9 @@ impl DryRun {
                     ..accepted.clone()
                 };
                 match self.execute(&request).map_err(|reply| *reply) {
-                    Err(Reply::TooLarge) => portions.split(rows).map_err(fault)?,
+                    Err(Reply::TooLarge) => {
+                        portions.split(Arc::unwrap_or_clone(rows)).map_err(fault)?;
+                    }
                     other => other?,
                 }
             }
@@ -149,7 +152,7 @@ impl DryRun {
         let (dialect, rows) = match (&request.command, &request.facts) {
             (Command::ImportRows(rows), _) => {
                 let import = company.imports.get(&rows.import);
-                (import.map(|import| import.options.dialect.as_str()), &rows.rows)
+                (import.map(|import| import.options.dialect.as_str()), &*rows.rows)
             }
             (Command::ImportFile(import), Facts::Files(contents)) => {
                 (Some(import.dialect.as_str()), &contents.rows)

@@ -113,13 +113,14 @@ async fn apply(
 ) -> Result<(), BoxError> {
     while let Some(rows) = portions.next() {
         let allotment = Some(Arc::clone(allotment));
-        let command = ImportRows { import, rows: rows.clone(), allotment };
+        let rows = Arc::new(rows);
+        let command = ImportRows { import, rows: Arc::clone(&rows), allotment };
         match manager.submit(command, import.0).await {
-            Reply::TooLarge => portions.split(rows)?,
+            Reply::TooLarge => portions.split(Arc::unwrap_or_clone(rows))?,
             Reply::Failed { why, .. } => {
                 tracing::warn!(company = %manager.company, %import, %why, "append failed, retrying import rows");
                 pause().await;
-                portions.put_back(rows);
+                portions.put_back(Arc::unwrap_or_clone(rows));
             }
             Reply::Accepted { .. } | Reply::Refused(_) => {}
         }

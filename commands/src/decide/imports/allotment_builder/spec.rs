@@ -71,7 +71,7 @@ fn imported(mut company: Given, rows: &[ParsedRow], per_commit: usize) -> (Given
         let mut builder = AllotmentBuilder::default();
         builder.add(&company.0, import_id(), rows);
         let allotment = Some(Arc::new(builder.allot()));
-        let command = ImportRows { import: import_id(), rows: chunk.to_vec(), allotment };
+        let command = ImportRows { import: import_id(), rows: Arc::new(chunk.to_vec()), allotment };
         all.extend(company.when(command.clone()).events());
         company = company.after(command);
     }

@@ -1,6 +1,7 @@
 //! Reads commits of the log for one batch, and checks that rows and log belong together.
 
 use boarding_log::{Entry, EventLog, ReadError, Reader};
+use boarding_projections::projection::BatchProjector;
 use boarding_projections::projectors;
 use boarding_projections::rows::{StagedRows, Table};
 
@@ -58,11 +59,15 @@ pub(super) fn stage(
     tables: &[Table],
 ) -> Result<Vec<Change>, ProjectError> {
     let mut staged = StagedRows::over(view);
-    let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
+    let projectors = projectors().filter(|one| tables.contains(&one.table));
+    let mut projectors: Vec<_> = projectors.map(BatchProjector::new).collect();
     for recorded in entries.iter().flat_map(|entry| entry.recorded.events()) {
-        for projector in &projectors {
+        for projector in &mut projectors {
             projector.apply(&recorded, &mut staged).map_err(ProjectError::Stopped)?;
         }
+    }
+    for projector in projectors {
+        projector.finish(&mut staged).map_err(ProjectError::Stopped)?;
     }
     Ok(view.stored(staged.into_changes()))
 }

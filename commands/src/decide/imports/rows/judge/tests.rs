@@ -177,7 +177,7 @@ fn outcomes_in_parts(mut company: Given, lines: &[&str], per_commit: usize) -> V
         let mut builder = AllotmentBuilder::default();
         builder.add(&company.0, import_id(), &rows);
         let allotment = Some(Arc::new(builder.allot()));
-        let command = ImportRows { import: import_id(), rows: part.to_vec(), allotment };
+        let command = ImportRows { import: import_id(), rows: Arc::new(part.to_vec()), allotment };
         outcomes.extend(outcomes_of(&company.when(command.clone()).events()));
         company = company.after(command);
     }
