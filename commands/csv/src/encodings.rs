@@ -234,10 +234,8 @@ impl WrongReader {
         let mut chars = run.chars();
         let (Some(first), Some(second)) = (chars.next(), chars.next()) else { return false };
         let leads = self.byte_of(first).is_some_and(|byte| byte >= 0xc2);
-        if !leads || !self.byte_of(second).is_some_and(|byte| byte < 0xc0) {
-            return false;
-        }
-        if 2 + chars.count() < self.chars_min {
+        let follows = leads && self.byte_of(second).is_some_and(|byte| byte < 0xc0);
+        if !follows || 2 + chars.count() < self.chars_min {
             return false;
         }
         let bytes: Option<Vec<u8>> = run.chars().map(|c| self.byte_of(c)).collect();

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_that_folds_to_a_dot_or_colon_is_seen() {
+    fn every_folded_dot_or_colon_is_seen() {
         for c in (0..=0x10_ffff).filter_map(char::from_u32) {
             let folds_to_one = is_dot(c) || [c].into_iter().nfkc().any(|c| matches!(c, '.' | ':'));
             assert!(!folds_to_one || may_be_dot_or_colon(c), "{c:?}");
