@@ -20,7 +20,7 @@ mod sample_folder;
 mod smtp;
 
 /// How often a test kills a process by default.
-const CRASHES: usize = 12;
+const CRASHES: usize = 8;
 
 /// How often a test kills a process: `BOARDING_CRASHES`, or the default.
 fn crashes() -> usize {

@@ -64,7 +64,7 @@ fn replay_verifies_and_builds_all_read_models() {
 /// More than one step of 500 rows, so that the deep page has a cursor.
 #[test]
 fn each_list_is_queried_in_each_way() {
-    let documents = figures(&["query", "--people", "1100", "--requests", "2"], 1);
+    let documents = figures(&["query", "--people", "700", "--requests", "2"], 1);
     let names = names(&documents);
     let kinds = |list: &str| -> Vec<&str> {
         let of_list = names.iter().filter_map(|(what, _)| what.split_once(", "));

@@ -14,7 +14,7 @@ use super::sample_folder::SampleFolder;
 use crate::support::disk::copy_folder;
 use crate::support::random::SeededRandom;
 
-const PEOPLE: usize = 3_000;
+const PEOPLE: usize = 2_000;
 /// A small size, so that the sample company fills several segments.
 const SEGMENT_BYTES: u64 = 64 * 1024;
 const FLIPS: usize = 4;

@@ -12,8 +12,8 @@ use super::run::restart;
 use super::sample_folder::{Row, SampleFolder, id};
 use crate::support::random::SeededRandom;
 
-const ROWS: usize = 20_000;
-const UNDONE_ROWS: usize = 5_000;
+const ROWS: usize = 5_000;
+const UNDONE_ROWS: usize = 2_000;
 const MANY_ROWS: usize = 1_000_000;
 /// Half a GiB: the memory of a small server that one import may use.
 const MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::sample_folder::{Row, SampleFolder, id};
 use crate::support::random::SeededRandom;
 
-const ROWS: usize = 20_000;
+const ROWS: usize = 5_000;
 
 /// P14, P27: The program names the missing file and processes other imports. When the file is back, the next
 /// start completes the import.

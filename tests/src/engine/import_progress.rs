@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{EngineHarness, HEADER, company_id, object, ok};
 
 /// Enough rows for several commits.
-const ROWS: u64 = 8_000;
+const ROWS: u64 = 3_000;
 
 /// ML-11: "Progress on the import will be displayed". It never falls, rises with each commit, and ends at the
 /// number of rows.

@@ -243,7 +243,7 @@ async fn history(steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     /// A33: after any history, the list, the record, the invitation and the mail have the same phone.
     #[test]

@@ -62,14 +62,14 @@ async fn crash_with_deduplicating_transport_changes_no_outcome() {
 async fn outbox_has_one_mail_per_recipient_after_crashes() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    harness.import(&numbered_rows(1_500)).await;
+    harness.import(&numbered_rows(1_000)).await;
     let run = harness.start_run().await;
     for _ in 0..3 {
         harness.restart().await;
     }
     harness.settle().await;
-    assert_eq!(counts(&harness, &run).await, [1500, 1500, 0, 0, 0]);
-    assert_eq!(harness.outbox().len(), 1500);
+    assert_eq!(counts(&harness, &run).await, [1000, 1000, 0, 0, 0]);
+    assert_eq!(harness.outbox().len(), 1000);
 }
 
 /// P7: a run keeps its transport. With `adopt_runs` another transport continues the run without second mails.
@@ -193,7 +193,7 @@ async fn large_import_continues_after_crashes() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let answer =
-        harness.submit("ImportFile", super::import_body("people.csv", &numbered_rows(3_000))).await;
+        harness.submit("ImportFile", super::import_body("people.csv", &numbered_rows(2_000))).await;
     let result = ok(&answer);
     let import: ImportId = result["import"].as_str().unwrap().parse().unwrap();
     assert_eq!(result["state"], "processing");
@@ -223,13 +223,13 @@ async fn large_import_continues_after_crashes() {
     let row = harness.row("import", json!({"import": result["import"]})).await;
     assert_eq!(
         (&row["state"], &row["total"], &row["created"]),
-        (&json!("completed"), &json!(3000), &json!(3000)),
+        (&json!("completed"), &json!(2000), &json!(2000)),
         "{row}"
     );
-    assert_eq!((&row["phones_added"], &row["invalid"]), (&json!(3000), &json!(0)), "{row}");
+    assert_eq!((&row["phones_added"], &row["invalid"]), (&json!(2000), &json!(0)), "{row}");
     let rows = harness.all_rows("import_rows", json!({"import": result["import"]})).await;
     let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (1..=3000).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=2000).collect::<Vec<_>>());
 }
 
 /// After a restart no query shows old rows. A query waits until the rows have reached the end that the log had at the

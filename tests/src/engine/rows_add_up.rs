@@ -7,11 +7,11 @@ use super::{EngineHarness, ROW_OUTCOMES, ok};
 use crate::support::random::SeededRandom;
 
 /// The generated files of each dialect, beside one that needs more than one commit.
-const FILES: usize = 12;
+const FILES: usize = 5;
 /// The most rows of a small file.
 const SMALL: usize = 60;
 /// More rows than one commit holds.
-const LARGE: usize = 700;
+const LARGE: usize = 560;
 
 /// What a file may have between its rows: blank and nearly blank lines, notes, and people who look like notes.
 fn odd_line(generator: &FileGenerator, rng: &mut SeededRandom) -> Option<String> {

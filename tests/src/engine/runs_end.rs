@@ -362,7 +362,7 @@ async fn history(steps: Vec<(u8, u8)>, hands_over: bool) -> Result<(), TestCaseE
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     /// A31, P30, P4: each run ends within the longest wait, and each of its recipients has one outcome.
     #[test]

@@ -283,38 +283,38 @@ async fn import_again(
 /// P23, P15: with phones, updates and blank cells that clear values.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_of_a_leapxpert_file_restores_the_company() {
-    check_undo(generators::for_dialect("leapxpert"), 0, 1_200).await;
-    check_undo(generators::for_dialect("leapxpert"), 2, 1_200).await;
-    check_kept_users(generators::for_dialect("leapxpert"), 0, 700).await;
+    check_undo(generators::for_dialect("leapxpert"), 0, 600).await;
+    check_undo(generators::for_dialect("leapxpert"), 2, 600).await;
+    check_kept_users(generators::for_dialect("leapxpert"), 0, 560).await;
 }
 
 /// P23, P15: activations and deactivations are reversed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_of_an_officechat_file_restores_the_company() {
-    check_undo(generators::for_dialect("officechat"), 0, 1_200).await;
-    check_undo(generators::for_dialect("officechat"), 2, 1_200).await;
-    check_kept_users(generators::for_dialect("officechat"), 0, 700).await;
+    check_undo(generators::for_dialect("officechat"), 0, 600).await;
+    check_undo(generators::for_dialect("officechat"), 2, 600).await;
+    check_kept_users(generators::for_dialect("officechat"), 0, 560).await;
 }
 
 /// P23, P15, P18: numbers return to their organization or to the company's own stock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_of_a_multiline_file_restores_the_company() {
-    check_undo(generators::for_dialect("multiline"), 0, 1_000).await;
-    check_undo(generators::for_dialect("multiline"), 2, 1_000).await;
-    check_kept_users(generators::for_dialect("multiline"), 0, 700).await;
+    check_undo(generators::for_dialect("multiline"), 0, 600).await;
+    check_undo(generators::for_dialect("multiline"), 2, 600).await;
+    check_kept_users(generators::for_dialect("multiline"), 0, 560).await;
 }
 
 /// P23, P15, P17: Agent IDs and PBX IDs are free again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_of_an_ocm_file_restores_the_company() {
-    check_undo(generators::for_dialect("ocm"), 0, 1_200).await;
-    check_kept_users(generators::for_dialect("ocm"), 0, 700).await;
+    check_undo(generators::for_dialect("ocm"), 0, 600).await;
+    check_kept_users(generators::for_dialect("ocm"), 0, 560).await;
 }
 
 /// P23, P15, P17: employee IDs are free again, and deleted users are restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_of_a_mangoapps_file_restores_the_company() {
-    check_undo(generators::for_dialect("mangoapps"), 0, 1_200).await;
-    check_undo(generators::for_dialect("mangoapps"), 2, 1_200).await;
-    check_kept_users(generators::for_dialect("mangoapps"), 0, 700).await;
+    check_undo(generators::for_dialect("mangoapps"), 0, 600).await;
+    check_undo(generators::for_dialect("mangoapps"), 2, 600).await;
+    check_kept_users(generators::for_dialect("mangoapps"), 0, 560).await;
 }

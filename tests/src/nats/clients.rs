@@ -23,6 +23,11 @@ async fn operator(server: &Server) -> Caller {
     Caller::connect(&url(server, "operator")).await
 }
 
+/// Runs a check in all languages at once: each mostly waits for its programs. Each needs its own server.
+async fn in_each_language(check: impl AsyncFn(Language)) {
+    futures_util::future::join_all(Language::ALL.map(|language| check(language))).await;
+}
+
 /// Where a command of this user of acme arrives.
 fn command_of(user: &str, name: &str) -> String {
     format!("boarding.by.{user}.v1.acme.command.{name}")
@@ -222,7 +227,7 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
 /// After kills, a torn file and repeated delivery, a follower has each event once and in order.
 #[tokio::test]
 async fn follower_has_every_event_once_after_restarts() {
-    for language in Language::ALL {
+    in_each_language(async |language| {
         let server = server(&config());
         let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&[]);
@@ -267,7 +272,8 @@ async fn follower_has_every_event_once_after_restarts() {
         let named = json!({"company_name": "Acme III"});
         let named = caller.command("SetCompanyConfig", named).await.accepted();
         check_follower(&mut follower, &caller, &file, &named["position"]).await;
-    }
+    })
+    .await;
 }
 
 /// People, one for each outcome that the gateway of the example worker can give.
@@ -309,7 +315,7 @@ async fn start_run(caller: &Caller) -> Value {
 /// reports, and the run completes with exact counts.
 #[tokio::test]
 async fn worker_repeats_its_reports_until_they_are_accepted() {
-    for language in Language::ALL {
+    in_each_language(async |language| {
         let server = server(&config());
         let (mut serving, caller) = with_workers(&server).await;
         caller.command("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await.accepted();
@@ -346,7 +352,8 @@ async fn worker_repeats_its_reports_until_they_are_accepted() {
         check_expired_work_is_skipped(&engine, &mut worker).await;
         worker.terminate();
         worker.exits_with(0).await;
-    }
+    })
+    .await;
 }
 
 /// The worker's actor was granted nothing. Its work is the proof, so its reports are accepted.

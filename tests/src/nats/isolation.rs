@@ -351,13 +351,13 @@ async fn attack(site: &Site, accounts: &[String]) {
     assert!(cells >= 3_000, "{cells}");
 }
 
-/// The bytes of a file that is too large for a command: an invited person, and a comment of 20 MiB.
+/// The bytes of a file that is too large for a command: an invited person, and a comment of 5 MiB.
 fn large_file(user: &str) -> String {
     let row = format!("{user},Ann,Doe,{user}@acme.example,,Fixed Income Desk,");
-    format!("{HEADER}{row}\n") + &format!(",,,,,,{}\n", " ".repeat(1023)).repeat(20 * 1024)
+    format!("{HEADER}{row}\n") + &format!(",,,,,,{}\n", " ".repeat(1023)).repeat(5 * 1024)
 }
 
-/// A company's user uploads 20 MiB with the usual calls of each client library, and imports the file. Users of
+/// A company's user uploads 5 MiB with the usual calls of each client library, and imports the file. Users of
 /// another company cannot see, replace or remove it.
 #[tokio::test]
 async fn company_imports_a_file_that_only_its_users_reach() {

@@ -12,6 +12,7 @@ use boarding_core::clock::Clock;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
 use boarding_nats::limits::LOG_LEASE_SECONDS;
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -165,6 +166,11 @@ async fn check_one_log(
     eprintln!("trial {trial}: the {} engine serves", if is_ready { "second" } else { "first" });
 }
 
+/// Runs all trials, two at a time: most of their time they wait for the end of a lease.
+async fn for_each_trial(trial: impl AsyncFn(usize)) {
+    futures_util::stream::iter(0..faults(2)).for_each_concurrent(2, |n| trial(n)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_engines_starts_at_the_same_moment() {
     for _ in 0..faults(2) {
@@ -189,20 +195,22 @@ async fn one_of_two_engines_starts_at_the_same_moment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_engine_leaves_when_another_has_started() {
-    for trial in 0..faults(2) {
+    for_each_trial(async |trial| {
         let server = server(&config());
         let pause = |engine: &ServeProcess| engine.signal("-STOP");
         check_one_log(trial, None, &server, pause, |engine| engine.signal("-CONT")).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engine_cut_off_leaves_when_another_has_started() {
-    for trial in 0..faults(2) {
+    for_each_trial(async |trial| {
         let server = server(&config());
         let proxy = Proxy::to(server.port).await;
         check_one_log(trial, Some(&proxy), &server, |_| proxy.cut(), |_| proxy.restore()).await;
-    }
+    })
+    .await;
 }
 
 /// No other engine has started meanwhile, so the engine goes on.

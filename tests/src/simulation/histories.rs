@@ -13,7 +13,7 @@ const SEEDS: u64 = 40;
 /// The steps of one history: enough for several queued runs.
 const STEPS: usize = 260;
 /// One in this many seeds runs the slow checks too: isolation, undo, repeated imports, exports.
-const THOROUGH_EVERY: u64 = 4;
+const THOROUGH_EVERY: u64 = 8;
 /// The last lines of the transcript that a failure shows.
 const LINES_SHOWN: usize = 60;
 
@@ -81,7 +81,7 @@ fn same_seed_gives_the_same_history() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     /// P1, P31: the same invariants, with histories that shrink to the few steps that violate one.
     #[test]

@@ -251,7 +251,7 @@ fn imported(product: &Product, lines: &[Line], per_commit: usize) -> Vec<String>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A32: in every dialect, the result depends neither on the order of the rows nor on the bounds of the commits.
     #[test]

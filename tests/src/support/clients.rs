@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use super::nats::Server;
 use super::paths::{fixture, installed, test_venv};
@@ -153,6 +154,11 @@ impl Drop for ChildProcess {
 
 /// A Python that has nats-py.
 pub(crate) fn python() -> PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(find_python).clone()
+}
+
+fn find_python() -> PathBuf {
     let venv = test_venv();
     let python = venv.join("bin/python");
     let has_client = |python: &Path| {

@@ -10,7 +10,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
     company: include_str!("../../../../fixtures/company/acme.json"),
     set_up_commands,
     header: HEADER,
-    sizes: &[4_200, 3_100, 3_100],
+    sizes: &[1_400, 850, 850],
     row,
     settings: |file| if file == 2 { json!({"assume_plus": true}) } else { Value::Null },
     options: |file| match file {
@@ -51,7 +51,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 
 const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role";
 /// The number of users before the first file.
-const EXISTING: usize = 400;
+const EXISTING: usize = 200;
 
 /// The row that created an existing user.
 fn existing_row(n: usize) -> [String; 7] {

@@ -10,7 +10,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
     company: include_str!("../../../../fixtures/company/acme.json"),
     set_up_commands,
     header: HEADER,
-    sizes: &[5_000, 3_000, 2_000],
+    sizes: &[1_600, 800, 700],
     row,
     settings: |file| {
         if file == 1 { json!({"allowed_email_domains": ["people.example"]}) } else { Value::Null }
@@ -51,7 +51,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 
 const HEADER: &str = "email/login,employee id,firstname,lastname,title,mobile,manager,Enabled";
 /// The number of users before the first file.
-const EXISTING: usize = 400;
+const EXISTING: usize = 200;
 
 /// The row that created an existing user.
 fn existing_row(n: usize) -> [String; 8] {

@@ -10,7 +10,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
     company: include_str!("../../../../fixtures/company/multiline.json"),
     set_up_commands,
     header: HEADER,
-    sizes: &[1_000; 11],
+    sizes: &[1_000, 200, 600, 200, 200, 200, 600, 100, 100],
     row,
     settings: |file| match file {
         3 => json!({"smtp_offload": true}),
@@ -66,7 +66,7 @@ const STOCKS: [(Option<&str>, usize, usize); 4] = [
     (Some("EMEA"), 0, 2_000),
     (Some("APAC"), 20_000, 60),
     (Some("Paris"), 30_000, 300),
-    (None, 10_000, 900),
+    (None, 10_000, 200),
 ];
 /// The number of accounts before the first file: this many in EMEA with numbers, and in APAC without.
 const EXISTING: usize = 100;
@@ -128,7 +128,7 @@ fn requested_number(rng: &mut SeededRandom, position: RowPosition) -> String {
     match rng.below(20) {
         0..6 => number(next),
         6 => number(rng.below(2_000)),
-        7 => number(10_000 + rng.below(900)),
+        7 => number(10_000 + rng.below(200)),
         8 => number(20_000 + rng.below(60)),
         9 => number(30_000 + rng.below(300)),
         10 if position.row > 9 => {

@@ -10,7 +10,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
     company: include_str!("../../../../fixtures/company/acme.json"),
     set_up_commands,
     header: HEADER,
-    sizes: &[4_000, 3_000, 3_000],
+    sizes: &[1_400, 800, 800],
     row,
     settings: |file| match file {
         1 => json!({"reference_resolution": "strict"}),
@@ -48,7 +48,7 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 const HEADER: &str = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,\
     Access Role,CRM Name,Text Chat Greeting Template Name";
 /// The number of users before the first file. Every tenth is a supervisor.
-const EXISTING: usize = 300;
+const EXISTING: usize = 200;
 
 const TEAMS: [&str; 3] = ["Wealth Advisors Hanoi", "Private Banking, Zürich", "Facilities"];
 

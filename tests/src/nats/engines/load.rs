@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::super::caller::Caller;
 use super::super::retries::{all_rows, command_until_accepted};
+
+/// The shortest time between two commands. It leaves time for the runs.
+const PACE: Duration = Duration::from_millis(25);
 
 /// A task that adds users, one after the other, until it is stopped.
 pub(super) struct Load {
@@ -22,7 +26,9 @@ impl Load {
         let (stopped, caller) = (Arc::clone(&stop), caller.clone());
         let task = tokio::spawn(async move {
             let (mut accepted, mut position) = (Vec::new(), Value::Null);
+            let mut pace = tokio::time::interval(PACE);
             while !stopped.load(Ordering::Relaxed) {
+                pace.tick().await;
                 let user = format!("{prefix}{}", accepted.len());
                 let body = json!({"user": user});
                 let answer = command_until_accepted(&caller, "AddUser", body).await;

@@ -115,7 +115,7 @@ fn options_of_engine(servers: &[Server]) -> Options {
 async fn acknowledged_commits_survive_kills_of_the_server() {
     let mut servers = [server(&config())];
     let load = Load::start(open(options_of_engine(&servers)).unwrap());
-    for _ in 0..faults(5) {
+    for _ in 0..faults(3) {
         load.wait_for_appends(15).await;
         servers[0].kill();
         servers[0].restart();
@@ -149,7 +149,7 @@ async fn leader(servers: &[Server]) -> usize {
 async fn appends_continue_within_seconds_after_the_leader_is_killed() {
     let mut servers = Cluster::with(&lines(&config())).servers;
     let load = Load::start(open(options_of_engine(&servers)).unwrap());
-    for _ in 0..faults(3) {
+    for _ in 0..faults(2) {
         load.wait_for_appends(5).await;
         let leader = leader(&servers).await;
         servers[leader].kill();
@@ -172,12 +172,12 @@ async fn reader_returns_only_indexed_commits() {
     let company = sample::company("acme");
     let writing = tokio::spawn(async move {
         let company = sample::company("acme");
-        for round in 0..1_000 {
+        for round in 0..500 {
             theirs.append(vec![sample::next(&theirs, &company, round % 3)]).await.unwrap();
         }
     });
     let mut read = 0;
-    while !writing.is_finished() || read < 1_000 {
+    while !writing.is_finished() || read < 500 {
         let mut reader = ours.read_company(&company, 1);
         read = 0;
         while let Some(entry) = reader.next().unwrap() {

@@ -83,7 +83,9 @@ async fn migration_is_refused_while_an_engine_runs() {
 
     let held = boarding_core::data_dir::DataDir::open(folder.path()).unwrap();
     // The engine did not release its lease, which expires later.
+    let mut pause = tokio::time::interval(Duration::from_millis(500));
     let refused = eventually("the engine's lease has expired", async || {
+        pause.tick().await;
         let refused = run_move(folder.path(), &server, &TO).expect_status(4);
         (!refused.stderr.contains(&me.to_string())).then_some(refused)
     })
