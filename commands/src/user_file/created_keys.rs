@@ -11,16 +11,16 @@ pub(super) struct CreatedKeys {
 }
 
 impl CreatedKeys {
-    /// The keys of these valid rows. For each row, the hash of the key and whether the row creates the user.
-    pub(super) fn of(mut rows: Vec<(u64, bool)>) -> Self {
-        // The sort keeps the order of rows of one key: the first one decides, and later rows are its duplicates.
-        rows.sort_by_key(|(hash, _)| *hash);
-        rows.dedup_by_key(|(hash, _)| *hash);
+    /// The keys of these valid rows. For each row, the hash of the key, its line and whether it creates the user.
+    pub(super) fn of(mut rows: Vec<(u64, u32, bool)>) -> Self {
+        // The first row of a key decides, and later ones are its duplicates.
+        rows.sort_unstable_by_key(|(hash, line, _)| (*hash, *line));
+        rows.dedup_by_key(|(hash, ..)| *hash);
         Self {
             hashes: rows
                 .into_iter()
-                .filter(|(_, creates)| *creates)
-                .map(|(hash, _)| hash)
+                .filter(|(.., creates)| *creates)
+                .map(|(hash, ..)| hash)
                 .collect(),
         }
     }

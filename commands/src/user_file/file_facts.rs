@@ -49,11 +49,11 @@ impl FileFacts {
     }
 }
 
-/// Collects the facts of a file, row by row: about 60 bytes for a row.
+/// Collects the facts of a file, row by row: about 60 bytes for a row. The rows may come in any order.
 #[derive(Debug, Default)]
-pub(super) struct FactCollector {
-    /// The hash of each key with a valid row, and whether that row creates the user.
-    created: Vec<(u64, bool)>,
+pub struct FactCollector {
+    /// The hash of each key with a valid row, its line, and whether that row creates the user.
+    created: Vec<(u64, u32, bool)>,
     keys: Vec<Mention>,
     emails: Vec<Mention>,
 }
@@ -87,7 +87,7 @@ impl FactCollector {
         }
         if refers_ahead {
             let creates = values.enabled != Some(false) && !values.archived;
-            self.created.push((own, creates));
+            self.created.push((own, line, creates));
         }
         if let CellValue::Value(email) = &values.email {
             let email = folded(email);
@@ -97,7 +97,17 @@ impl FactCollector {
         }
     }
 
-    pub(super) fn finish(self) -> FileFacts {
+    /// Adds the rows of another collector.
+    #[must_use]
+    pub fn with(mut self, mut other: Self) -> Self {
+        self.created.append(&mut other.created);
+        self.keys.append(&mut other.keys);
+        self.emails.append(&mut other.emails);
+        self
+    }
+
+    /// The facts of all rows.
+    pub fn finish(self) -> FileFacts {
         let Self { created, mut keys, mut emails } = self;
         keys.sort_unstable();
         emails.sort_unstable();

@@ -105,15 +105,32 @@ pub fn facts<R: Read>(
     options: &ReadOptions,
     limits: &Limits,
 ) -> Result<FileFacts, FileError> {
+    Ok(facts_of(input, dialect, options, limits, |_| true)?.finish())
+}
+
+/// Reads what the rows of a part of a file say about each other: those of these numbers. So two threads can share a file.
+///
+/// # Errors
+/// The same as of [`scan`].
+pub fn facts_of<R: Read>(
+    input: R,
+    dialect: &dyn Dialect,
+    options: &ReadOptions,
+    limits: &Limits,
+    is_of_part: impl Fn(u64) -> bool,
+) -> Result<FactCollector, FileError> {
     let mut reader = Reader::open(input, dialect.format(), &options.csv, limits)?;
     let mut facts = FactCollector::default();
     while reader.advance()? {
+        if !is_of_part(reader.row_number()) {
+            continue;
+        }
         let mut cells = Cells::new(reader.row(), options.assume_plus).without_warnings();
         let values = read_values(&reader, dialect, &mut cells);
         let is_valid = cells.into_problems().problems.is_empty();
         facts.add(reader.row().line(), &values, is_valid, dialect.refers_ahead());
     }
-    Ok(facts.finish())
+    Ok(facts)
 }
 
 /// The values of the reader's row, and in `cells` the problems that make the row invalid.

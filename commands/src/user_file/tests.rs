@@ -252,3 +252,24 @@ fn short_harmless_text_that_is_no_phone_is_shown() {
         assert_eq!(message.contains(text), is_shown, "{text}: {message}");
     }
 }
+
+#[test]
+fn facts_of_two_parts_are_those_of_the_file() {
+    let text = "email/login,Enabled,Manager\nkim,FALSE,\nlea,,kim\nKIM,TRUE,\nＫim,,\nmax@x.example,,kim\n";
+    let dialect = dialect::find("officechat").unwrap();
+    let (options, limits) = (ReadOptions::default(), Limits::default());
+    let read = |facts| {
+        let rows = rows(text.as_bytes(), dialect, &options, &limits).unwrap().with_facts(facts);
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let part = |is_odd: bool| {
+        facts_of(text.as_bytes(), dialect, &options, &limits, |row| (row % 2 == 1) == is_odd)
+            .unwrap()
+    };
+    let whole = read(facts(text.as_bytes(), dialect, &options, &limits).unwrap());
+    assert!(whole.iter().any(|row| !row.warnings.is_empty()));
+    assert!(whole.iter().any(|row| !row.same_key.is_empty()));
+    for parts in [part(true).with(part(false)), part(false).with(part(true))] {
+        assert!(read(parts.finish()) == whole);
+    }
+}

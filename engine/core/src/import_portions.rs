@@ -13,6 +13,9 @@ use boarding_csv::{Limits, Options};
 use crate::files::{Files, with_next_step};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
 
+/// The rows that one of the two readers of a file takes before it leaves as many to the other.
+const PART_ROWS: u64 = 256;
+
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where an import continues.
@@ -54,8 +57,21 @@ impl FileChunks {
         let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
         let (options, limits) = (reading_options(&resume_point.options), Limits::default());
         // The facts come from the whole file, also from applied rows: later rows may refer to those people.
-        let whole = BufReader::new(whole);
-        let facts = user_file::facts(whole, dialect, &options, &limits).map_err(fault)?;
+        let facts = {
+            let (whole, again) = (BufReader::new(whole), open()?);
+            let of = |input, part| {
+                user_file::facts_of(input, dialect, &options, &limits, |row| {
+                    row / PART_ROWS % 2 == part
+                })
+            };
+            // Nothing else of the import can go on until the facts are known, so two threads find them.
+            std::thread::scope(|scope| {
+                let others = scope.spawn(|| of(again, 1));
+                let facts = of(whole, 0).map_err(fault)?;
+                let others = others.join().map_err(|_| "reading the file failed")?;
+                Ok::<_, BoxError>(facts.with(others.map_err(fault)?).finish())
+            })?
+        };
         let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
         Ok(Self { rows: Box::new(rows.with_facts(facts)), rows_done: resume_point.rows_done })
     }
