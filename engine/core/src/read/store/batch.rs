@@ -6,6 +6,7 @@ use super::content::ContentDigest;
 use super::keys;
 use super::meta::StoredMeta;
 use super::tree::StoreCause;
+use crate::limits::UNFLUSHED_BYTES_MAX;
 
 /// Changes of the tree that are written together, and the digest of the tree after them.
 #[derive(Debug)]
@@ -14,13 +15,15 @@ pub(super) struct CountedBatch {
     digest: ContentDigest,
     /// The bytes of the new values.
     bytes: usize,
+    /// The bytes that were written and may not be on the disk yet.
+    unflushed: usize,
 }
 
 impl CountedBatch {
     /// An empty batch on a tree with this metadata.
     pub(super) fn on(stored: &StoredMeta) -> Self {
         let digest = stored.digest.unwrap_or_default();
-        Self { batch: Batch::default(), digest, bytes: 0 }
+        Self { batch: Batch::default(), digest, bytes: 0, unflushed: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -56,7 +59,12 @@ impl CountedBatch {
         stored.digest = Some(self.digest);
         let mut batch = std::mem::take(&mut self.batch);
         batch.insert(keys::META, stored.encode()?);
-        self.bytes = 0;
-        Ok(tree.apply_batch(batch)?)
+        self.unflushed += std::mem::take(&mut self.bytes);
+        tree.apply_batch(batch)?;
+        if self.unflushed >= UNFLUSHED_BYTES_MAX {
+            tree.flush()?;
+            self.unflushed = 0;
+        }
+        Ok(())
     }
 }
