@@ -108,7 +108,8 @@ pub fn facts<R: Read>(
     Ok(facts_of(input, dialect, options, limits, |_| true)?.finish())
 }
 
-/// Reads what the rows of a part of a file say about each other: those of these numbers. So two threads can share a file.
+/// Reads a part of the rows of a file, chosen by their numbers, so that two threads can share a file. The facts of all parts
+/// together are those of the file.
 ///
 /// # Errors
 /// The same as of [`scan`].
@@ -133,8 +134,8 @@ pub fn facts_of<R: Read>(
     Ok(facts)
 }
 
-/// The values of the reader's row, and in `cells` the problems that make the row invalid.
-fn read_values<R: Read>(
+/// The values of the reader's row. `cells` get its problems, and its warnings if they look for some.
+pub(super) fn read_values<R: Read>(
     reader: &Reader<R>,
     dialect: &dyn Dialect,
     cells: &mut Cells<'_>,

@@ -2,8 +2,9 @@
 
 use std::io::{self, Cursor, Read};
 
-use boarding_csv::Limits;
+use boarding_csv::{Limits, Reader};
 
+use super::read::read_values;
 use super::*;
 use crate::dialect;
 use crate::values::{Code, Refusal};
@@ -255,7 +256,8 @@ fn short_harmless_text_that_is_no_phone_is_shown() {
 
 #[test]
 fn facts_of_two_parts_are_those_of_the_file() {
-    let text = "email/login,Enabled,Manager\nkim,FALSE,\nlea,,kim\nKIM,TRUE,\nＫim,,\nmax@x.example,,kim\n";
+    let text = "email/login,Enabled,Manager\nkim,FALSE,\nlea,,kim\nＫim,,\nKIM,TRUE,\n\
+        max@x.example,,lea\npam,,max@x.example\n";
     let dialect = dialect::find("officechat").unwrap();
     let (options, limits) = (ReadOptions::default(), Limits::default());
     let read = |facts| {
@@ -269,7 +271,34 @@ fn facts_of_two_parts_are_those_of_the_file() {
     let whole = read(facts(text.as_bytes(), dialect, &options, &limits).unwrap());
     assert!(whole.iter().any(|row| !row.warnings.is_empty()));
     assert!(whole.iter().any(|row| !row.same_key.is_empty()));
+    let of_file = |row: &ParsedRow| row.values.manager.as_ref().map(|other| other.in_file);
+    let managers: Vec<_> = whole.iter().map(of_file).collect();
+    assert_eq!(managers, [None, Some(false), None, None, Some(true), Some(true)]);
     for parts in [part(true).with(part(false)), part(false).with(part(true))] {
         assert!(read(parts.finish()) == whole);
     }
+}
+
+#[test]
+fn row_is_valid_whether_or_not_warnings_are_looked_for() {
+    let text = "username,first_name,email\nann,#N/A,ann@x.example\n#N/A,Bob,bob@x.example\nNULL,Cid,\n\
+        dee,JosÃ©,none\neve,www.evil.example,eve@x.example\nfаy,Fay,fay@x.example\nTotal: 6,,\ngil,G\x07il,\n";
+    let dialect = dialect::find("leapxpert").unwrap();
+    let options = boarding_csv::Options::default();
+    let mut reader =
+        Reader::open(text.as_bytes(), dialect.format(), &options, &Limits::default()).unwrap();
+    let (mut valid, mut warned) = (Vec::new(), Vec::new());
+    while reader.advance().unwrap() {
+        let found = |mut cells: Cells<'_>| {
+            read_values(&reader, dialect, &mut cells);
+            cells.into_problems()
+        };
+        let all = found(Cells::new(reader.row(), false));
+        let problems = found(Cells::new(reader.row(), false).without_warnings()).problems;
+        assert_eq!(problems.is_empty(), all.problems.is_empty(), "row {}", reader.row_number());
+        valid.push(problems.is_empty());
+        warned.push(!all.warnings.is_empty());
+    }
+    assert_eq!(valid, [true, false, false, false, true, true, false, false]);
+    assert_eq!(warned, [true, false, false, true, true, true, false, false]);
 }

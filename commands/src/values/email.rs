@@ -8,6 +8,9 @@ const MAX_BYTES: usize = 254;
 /// Templates use addresses of this domain, which no person can have.
 const EXAMPLE_DOMAIN: &str = "example.invalid";
 
+/// What is said of a text with more than one address.
+const SEVERAL: &str = "write one address only";
+
 const SHAPE: Options =
     Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
 
@@ -20,11 +23,11 @@ pub fn check(text: &str) -> Result<(), &'static str> {
         return Err("it is longer than 254 bytes");
     }
     // Nearly every address has plain characters only.
-    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"@.-_+".contains(&b)) {
+    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"@.-_+".contains(&b));
+    if !is_plain {
         check_characters(text)?;
-    }
-    if text.matches('@').count() > 1 {
-        return Err("write one address only");
+    } else if text.matches('@').count() > 1 {
+        return Err(SEVERAL);
     }
     let Some((_, domain)) = text.split_once('@') else {
         return Err("an address is written name@company.com");
@@ -61,7 +64,7 @@ fn check_characters(text: &str) -> Result<(), &'static str> {
         return Err("remove the comma or semicolon, or write a full stop in its place");
     }
     if text.contains(MARKS) || text.matches('@').count() > 1 {
-        return Err("write one address only");
+        return Err(SEVERAL);
     }
     if text.contains('"') {
         return Err("an address with quotes is not taken");

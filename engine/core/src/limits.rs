@@ -59,8 +59,8 @@ pub const ONE_STEP_BYTES_MAX: usize = 256 * 1024;
 /// The bytes of blocks that are written in one step: queries wait meanwhile.
 pub const STEP_BYTES: usize = 512 * 1024;
 
-/// The bytes of new values that the store may hold in memory on their way to the disk. It takes as many as it is given,
-/// and an import of 100,000 rows gave it 26 MB.
+/// How many bytes of new values are given to the store before its thread waits until they are on the disk. The library
+/// itself sets no limit: an import of 100,000 rows kept 26 MB waiting in memory.
 pub const UNFLUSHED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The bytes of a part of stored changes. The store is slow with long values, and puts very long ones into files.
