@@ -10,6 +10,8 @@ use super::text::escaped;
 const START: char = '\u{2068}';
 /// POP DIRECTIONAL ISOLATE: ends it.
 const END: char = '\u{2069}';
+/// How much longer a finished part usually gets, in bytes: some marks of HTML are longer than the characters.
+const SETTLED_GROWTH_BYTES: usize = 64;
 /// The elements of HTML whose text has no elements: the name, and whether the text is shown.
 const PLAIN_ELEMENTS: [(&str, bool); 4] =
     [("title", true), ("textarea", true), ("style", false), ("script", false)];
@@ -57,27 +59,43 @@ pub(super) fn write_value(
 
 /// A finished part, with the isolates as its format writes them: `<bdi>` where HTML shows text, the characters where
 /// it is plain, nothing within a link or a tag.
-pub(super) fn settled(part: MailPart, filled: &str) -> String {
+pub(super) fn settled(part: MailPart, filled: String) -> String {
+    if !filled.contains(START) && !filled.contains(END) {
+        return filled;
+    }
     let mut settled = Settled { html: part == MailPart::Html, ..Settled::default() };
-    settled.out.reserve(filled.len());
+    settled.out.reserve(filled.len() + SETTLED_GROWTH_BYTES);
     let mut open: Vec<&str> = Vec::new();
-    let mut characters = filled.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            START => {
+    let mut rest = filled.as_str();
+    while let Some(at) = rest.bytes().position(may_be_mark_or_tag) {
+        let (text, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        settled.out.push_str(text);
+        let mut characters = from.chars();
+        match characters.next() {
+            Some(START) => {
                 let (start, end) = settled.marks();
                 settled.out.push_str(start);
                 open.push(end);
             }
-            END => settled.out.push_str(open.pop().unwrap_or_default()),
-            c => settled.push(c, characters.peek().copied()),
+            Some(END) => settled.out.push_str(open.pop().unwrap_or_default()),
+            Some(c) => settled.push(c, characters.clone().next()),
+            None => {}
         }
+        rest = characters.as_str();
     }
+    settled.out.push_str(rest);
     // The template's own isolate without an end.
     while let Some(end) = open.pop() {
         settled.out.push_str(end);
     }
     settled.out
+}
+
+/// Whether a character that begins with this byte may be a mark, or the begin or end of a tag. All other text stays as
+/// it is.
+fn may_be_mark_or_tag(byte: u8) -> bool {
+    // The first byte of both marks in UTF-8.
+    matches!(byte, b'<' | b'>' | 0xe2)
 }
 
 /// The text so far, and where in HTML it ends.
@@ -154,7 +172,7 @@ mod tests {
 
     #[track_caller]
     fn settles(part: MailPart, filled: &str, expected: &str) {
-        assert_eq!(settled(part, filled), expected);
+        assert_eq!(settled(part, filled.to_owned()), expected);
     }
 
     #[test]
@@ -178,6 +196,14 @@ mod tests {
             "https://x.example/?u=\u{2068}a\u{2069} \u{2068}b\u{2069}",
             "https://x.example/?u=a <bdi>b</bdi>",
         );
+    }
+
+    /// An ellipsis, a dash and a quotation mark begin with the same byte as the marks.
+    #[test]
+    fn other_signs_between_marks_stay() {
+        let (marked, shown) = ("“\u{2068}a…\u{2069}” – é", "“<bdi>a…</bdi>” – é");
+        settles(MailPart::Html, &format!("<p>{marked}</p>"), &format!("<p>{shown}</p>"));
+        settles(MailPart::Text, marked, marked);
     }
 
     #[test]

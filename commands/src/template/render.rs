@@ -11,7 +11,7 @@ use super::isolate::{has_right_to_left, settled, write_value};
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::text::one_line;
-use super::variables::{MailValues, known_values};
+use super::variables::{MailValues, html_values, plain_values};
 
 /// The most work for one part of a mail, in MiniJinja instructions: a hundred times what the longest built-in mail
 /// needs, and stopped within two milliseconds.
@@ -99,10 +99,13 @@ impl Renderer {
     /// # Errors
     /// The part, line and cause: an unknown variable, or a limit of work or size.
     pub fn render(&self, values: &MailValues<'_>) -> Result<Rendered, RenderError> {
+        let known = plain_values(self.facts, values);
+        let plain = Value::from(known.clone());
+        let html = Value::from(html_values(self.facts, &self.language, values, known));
         Ok(Rendered {
-            subject: one_line(&self.part(MailPart::Subject, &self.subject, values)?),
-            text: self.part(MailPart::Text, &self.text, values)?,
-            html: self.part(MailPart::Html, &self.html, values)?,
+            subject: one_line(&self.part(MailPart::Subject, &self.subject, &plain)?),
+            text: self.part(MailPart::Text, &self.text, &plain)?,
+            html: self.part(MailPart::Html, &self.html, &html)?,
         })
     }
 
@@ -110,14 +113,13 @@ impl Renderer {
         &self,
         part: MailPart,
         environment: &Environment<'static>,
-        values: &MailValues<'_>,
+        known: &Value,
     ) -> Result<String, RenderError> {
-        let known = known_values(self.facts, part, &self.language, values);
         let filled = environment
             .get_template(part.name())
             .and_then(|ready| ready.render(known))
             .map_err(|error| RenderError::of(part, &error))?;
-        let filled = settled(part, &filled);
+        let filled = settled(part, filled);
         if self.facts.is_text_message && part == MailPart::Text {
             return text_message(&filled);
         }

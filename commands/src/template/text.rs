@@ -41,6 +41,10 @@ fn is_direction(c: char) -> bool {
 
 /// A value of people's data: in one line, without characters that change the writing direction.
 pub(super) fn value(text: &str) -> String {
+    // Most values are plain.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.trim().to_owned();
+    }
     one_line(&text.replace(is_direction, ""))
 }
 

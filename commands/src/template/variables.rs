@@ -43,13 +43,25 @@ pub struct AppAddresses<'a> {
 /// The Content-ID of the image that shows the link as a QR code. A mail whose HTML names it must carry the image.
 pub const QR_CODE_ID: &str = "qr-code";
 
+/// The variables of a part, with their values.
+pub(super) type KnownValues = BTreeMap<&'static str, Value>;
+
 /// The variables that a part may use, with their values.
 pub(super) fn known_values(
     facts: &MailFacts,
     part: MailPart,
     language: &str,
     values: &MailValues<'_>,
-) -> BTreeMap<&'static str, Value> {
+) -> KnownValues {
+    let plain = plain_values(facts, values);
+    match part {
+        MailPart::Html => html_values(facts, language, values, plain),
+        MailPart::Subject | MailPart::Text => plain,
+    }
+}
+
+/// The variables of the parts in plain text. Both parts show the same values.
+pub(super) fn plain_values(facts: &MailFacts, values: &MailValues<'_>) -> KnownValues {
     let mut known = values.about.known();
     known.insert("company_name", value(values.company_name).into());
     if facts.names_person {
@@ -70,6 +82,24 @@ pub(super) fn known_values(
     if facts.shows_lifetime {
         known.insert("expires_hours", values.expires_hours.into());
     }
+    if facts.link != Link::None {
+        known.insert("link_url", own(values.link_url));
+        known.insert("expires_at", Value::from_safe_string(shown_time(values.expires_at)));
+        if facts.shows_app {
+            add_app_names(&mut known, values);
+        }
+    }
+    known
+}
+
+/// The variables of the part in HTML, made from those in plain text.
+pub(super) fn html_values(
+    facts: &MailFacts,
+    language: &str,
+    values: &MailValues<'_>,
+    plain: KnownValues,
+) -> KnownValues {
+    let mut known = plain;
     let label = match facts.link {
         Link::None => return known,
         Link::Account => button_label(language, values.channel),
@@ -80,24 +110,16 @@ pub(super) fn known_values(
         },
         Link::Invite => invite_label(language).to_owned(),
     };
-    known.insert("link_url", own(part, values.link_url));
-    known.insert("expires_at", Value::from_safe_string(shown_time(values.expires_at)));
-    if part == MailPart::Html {
-        known.insert("link_button", button(&label, values));
-    }
+    known.insert("link_url", own_in_html(values.link_url));
+    known.insert("link_button", button(&label, values));
     if facts.shows_app {
-        add_app(&mut known, part, &label, values);
+        add_app_in_html(&mut known, &label, values);
     }
     known
 }
 
-/// Adds the product's own names: of the person, of the link, and of the app's addresses.
-fn add_app(
-    known: &mut BTreeMap<&'static str, Value>,
-    part: MailPart,
-    label: &str,
-    values: &MailValues<'_>,
-) {
+/// Adds the product's own names: of the person, and of the app's addresses.
+fn add_app_names(known: &mut KnownValues, values: &MailValues<'_>) {
     let same = [("f_name", "first_name"), ("l_name", "last_name"), ("u_name", "username")];
     for (name, ours) in same {
         let value = known.get(ours).cloned().unwrap_or_default();
@@ -107,30 +129,44 @@ fn add_app(
     if !["f_name", "l_name"].iter().any(|name| known.get(name).is_some_and(Value::is_true)) {
         known.insert("f_name", known.get("full_name").cloned().unwrap_or_default());
     }
-    known.insert("app_download_link", own(part, values.app.download_link));
-    known.insert("web_app_link", own(part, values.app.web_link));
-    known.insert("market_code", own(part, values.app.market_code));
-    if part == MailPart::Html {
-        let image = |source: &str, width: u32, text: &str| {
-            let (source, text) = (escaped(&one_line(source)), escaped(&one_line(text)));
-            let image = format!("<img src=\"{source}\" alt=\"{text}\" width=\"{width}\">");
-            Value::from_safe_string(image)
-        };
-        known.insert("sign_in_btn", button(label, values));
-        known.insert("qr_code_img", image(&format!("cid:{QR_CODE_ID}"), QR_CODE_WIDTH, label));
-        let logo = match values.app.logo {
-            "" => Value::from(""),
-            logo => image(logo, LOGO_WIDTH, values.company_name),
-        };
-        known.insert("logo_img", logo);
+    for (name, text) in app_addresses(values) {
+        known.insert(name, own(text));
     }
+}
+
+/// The addresses of the app, by the names of their variables.
+fn app_addresses<'a>(values: &MailValues<'a>) -> [(&'static str, &'a str); 3] {
+    [
+        ("app_download_link", values.app.download_link),
+        ("web_app_link", values.app.web_link),
+        ("market_code", values.app.market_code),
+    ]
+}
+
+/// Adds the images and the button, and the app's addresses as HTML shows them.
+fn add_app_in_html(known: &mut KnownValues, label: &str, values: &MailValues<'_>) {
+    for (name, text) in app_addresses(values) {
+        known.insert(name, own_in_html(text));
+    }
+    let image = |source: &str, width: u32, text: &str| {
+        let (source, text) = (escaped(&one_line(source)), escaped(&one_line(text)));
+        let image = format!("<img src=\"{source}\" alt=\"{text}\" width=\"{width}\">");
+        Value::from_safe_string(image)
+    };
+    known.insert("sign_in_btn", button(label, values));
+    known.insert("qr_code_img", image(&format!("cid:{QR_CODE_ID}"), QR_CODE_WIDTH, label));
+    let logo = match values.app.logo {
+        "" => Value::from(""),
+        logo => image(logo, LOGO_WIDTH, values.company_name),
+    };
+    known.insert("logo_img", logo);
 }
 
 /// The longest name in a text message, in characters: it leaves room for the wording and the link.
 pub(super) const MAX_NAME_CHARS: usize = 40;
 
 /// Shortens the names that a text message shows, so that no name makes it longer than it may be.
-fn shorten_names(known: &mut BTreeMap<&'static str, Value>) {
+fn shorten_names(known: &mut KnownValues) {
     for name in ["company_name", "first_name", "last_name", "username", "full_name"] {
         let Some(text) = known.get(name).map(Value::to_string) else { continue };
         if text.chars().count() > MAX_NAME_CHARS {
@@ -144,7 +180,7 @@ fn shorten_names(known: &mut BTreeMap<&'static str, Value>) {
 const QR_CODE_WIDTH: u32 = 185;
 const LOGO_WIDTH: u32 = 160;
 
-fn add_person(known: &mut BTreeMap<&'static str, Value>, values: &MailValues<'_>) {
+fn add_person(known: &mut KnownValues, values: &MailValues<'_>) {
     let names = PersonNames::of(values.first_name, values.last_name);
     let username = unlinked(values.username);
     let named = if names.full.is_empty() { username.clone() } else { names.full };
@@ -179,9 +215,13 @@ impl PersonNames {
 }
 
 /// A link or another value of the settings: it is never isolated, because it is copied or pressed as it is.
-fn own(part: MailPart, text: &str) -> Value {
-    let text = one_line(text);
-    Value::from_safe_string(if part == MailPart::Html { escaped(&text) } else { text })
+fn own(text: &str) -> Value {
+    Value::from_safe_string(one_line(text))
+}
+
+/// The same in HTML.
+fn own_in_html(text: &str) -> Value {
+    Value::from_safe_string(escaped(&one_line(text)))
 }
 
 fn button(label: &str, values: &MailValues<'_>) -> Value {

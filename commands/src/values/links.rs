@@ -157,12 +157,15 @@ pub fn holds_link(text: &str) -> bool {
     if !text.chars().any(may_be_dot_or_colon) {
         return false;
     }
-    let folded: String = text
-        .nfkc()
-        .filter(|c| !is_invisible(*c))
-        .map(|c| if is_dot(c) { '.' } else { c })
-        .flat_map(char::to_lowercase)
-        .collect();
+    let folded: String = if text.is_ascii() {
+        text.chars().filter(|c| !is_invisible(*c)).map(|c| c.to_ascii_lowercase()).collect()
+    } else {
+        text.nfkc()
+            .filter(|c| !is_invisible(*c))
+            .map(|c| if is_dot(c) { '.' } else { c })
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
     let parts =
         |c: char| c.is_whitespace() || c.is_control() || "<>\"'()[]{},;|„“”«»、，".contains(c);
     folded.split(parts).any(is_link)
