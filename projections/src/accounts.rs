@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,

@@ -19,7 +19,8 @@ use ulid::Ulid;
 
 pub use entity::Entity;
 
-use crate::projection::{Projection, Projector, scan};
+use crate::projection::{Projection, scan};
+use crate::projector::Projector;
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
 use crate::tables::runs::RunOrderProjection;

@@ -4,7 +4,8 @@ use boarding_commands::event::UndoOutcome;
 use boarding_commands::values::ImportId;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projector, load};
+use crate::projection::load;
+use crate::projector::Projector;
 use crate::query::{
     Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page,
     schema_of,

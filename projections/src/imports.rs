@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{
     Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{
     Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
     not_found, page, schema_of,

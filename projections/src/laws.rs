@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::csv_export::CsvFormat;
 use crate::history::{self, Entity};
-use crate::projection::BatchProjector;
+use crate::projector::apply_batch;
 use crate::query::{Query, RowsAnswer};
-use crate::rows::{MemoryRows, RowChange, RowsMut, StagedRows};
+use crate::rows::{MemoryRows, RowsMut as _};
 use crate::testing::{TestCompany, csv_export, import, run};
 use generator::{PHONES, USERS, generate};
 
@@ -20,16 +20,6 @@ const STEPS: std::ops::Range<usize> = 1..120;
 
 fn steps() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), STEPS)
-}
-
-/// Writes staged changes as one batch, as the engine does.
-fn write(rows: &mut MemoryRows, changes: Vec<RowChange>) {
-    for change in changes {
-        match change.row {
-            Some(row) => rows.put(change.table, &change.company, change.key, row),
-            None => rows.delete(change.table, &change.company, change.key),
-        }
-    }
 }
 
 /// All rows of a query, read in pages of `limit` rows.
@@ -132,14 +122,17 @@ proptest! {
         let mut rest = events.as_slice();
         for size in chunks.into_iter().cycle() {
             let (chunk, later) = rest.split_at(size.min(rest.len()));
-            let mut staged = StagedRows::over(&rows);
-            let mut projectors: Vec<_> = crate::projectors().map(BatchProjector::new).collect();
-            for recorded in chunk {
-                projectors.iter_mut().for_each(|one| one.apply(recorded, &mut staged).unwrap());
+            let mut changes = Vec::new();
+            apply_batch(crate::projectors(), chunk.iter().copied(), &rows, &mut |table, company, key, row| {
+                changes.push((table, company.clone(), key.to_vec(), row));
+            })
+            .unwrap();
+            for (table, company, key, row) in changes {
+                match row {
+                    Some(row) => rows.put(table, &company, key, row),
+                    None => rows.delete(table, &company, key),
+                }
             }
-            projectors.into_iter().for_each(|one| one.finish(&mut staged).unwrap());
-            let changes = staged.into_changes().collect();
-            write(&mut rows, changes);
             rest = later;
             if rest.is_empty() {
                 break;

@@ -11,6 +11,7 @@
 //! table in `rows.rs` and its name in `layers.toml`.
 
 mod accounts;
+mod batch;
 mod batch_reports;
 mod config;
 pub mod csv_export;
@@ -30,6 +31,7 @@ mod permissions;
 mod phone_list;
 mod pictures;
 pub mod projection;
+pub mod projector;
 pub mod query;
 mod read_model;
 mod reason;
@@ -51,7 +53,7 @@ use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Value, json};
 
-use projection::{ProjectionError, Projector};
+use projector::{ProjectionError, Projector};
 use query::{Query, QueryError, RowsAnswer};
 use rows::{Rows, RowsMut};
 

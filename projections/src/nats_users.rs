@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::projection::{Projection, Projector};
+use crate::projection::Projection;
+use crate::projector::Projector;
 use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projection, Projector, load, newest_first};
+use crate::projection::{Projection, load, newest_first};
+use crate::projector::Projector;
 use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
     schema_of, wire_enum,

@@ -3,7 +3,7 @@
 use boarding_commands::event::Permission;
 use serde_json::json;
 
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projection, Projector, load};
+use crate::projection::{Projection, load};
+use crate::projector::Projector;
 use crate::query::{
     Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
 };

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::projection::{Projection, Projector, load, newest_first};
+use crate::projection::{Projection, load, newest_first};
+use crate::projector::Projector;
 use crate::query::{
     Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
     schema_of, wire_enum,

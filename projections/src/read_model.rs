@@ -1,6 +1,6 @@
 //! The definition of a read model.
 
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::Query;
 
 /// A read model: the projections that write its tables, and the queries that read them.

@@ -1,7 +1,6 @@
 //! Rows: bytes by table, company and key. Projections write them, queries read them.
 
 mod memory;
-mod staged;
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +9,6 @@ use std::ops::ControlFlow;
 use boarding_commands::values::CompanyId;
 
 pub use memory::MemoryRows;
-pub use staged::{RowChange, StagedRows};
 
 macro_rules! tables {
     ($($variant:ident $id:literal $name:literal)*) => {
@@ -76,6 +74,9 @@ impl fmt::Display for Table {
 
 /// A visitor of rows. Gets the key and the bytes of each row, and may end the scan.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Takes the changed rows of a batch: table, company, key, and the new bytes; none removes the row.
+pub type TakeRow<'a> = dyn FnMut(Table, &CompanyId, &[u8], Option<Vec<u8>>) + 'a;
 
 /// Rows to read: a snapshot, or live rows that may change between two reads.
 pub trait Rows {

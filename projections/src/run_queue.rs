@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::projection::Projector;
+use crate::projector::Projector;
 use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};

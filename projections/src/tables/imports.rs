@@ -55,7 +55,6 @@ pub(crate) struct ImportProjection;
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
     const VERSION: u32 = 7;
-    const STAYS_OPEN: bool = true;
     type Row = ImportRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

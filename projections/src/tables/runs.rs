@@ -164,7 +164,6 @@ pub(crate) struct RunProjection;
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
     const VERSION: u32 = 6;
-    const STAYS_OPEN: bool = true;
     type Row = RunRow;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {

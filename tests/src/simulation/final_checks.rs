@@ -4,7 +4,9 @@ use boarding_commands::commit::RecordedCommit;
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, CommandId};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::rows::{MemoryRows, RowsMut as _, StagedRows};
+use boarding_projections::projector::apply_batch;
+use boarding_projections::projectors;
+use boarding_projections::rows::{MemoryRows, RowsMut as _};
 use serde_json::{Value, json};
 
 use super::company::{Reply, Request, SimulatedCompany};
@@ -50,16 +52,16 @@ fn check_read_models(env: &Environment, rng: &mut SeededRandom) -> CheckResult {
     let mut rest = events.as_slice();
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((1 + rng.below(60)).min(rest.len()));
-        let mut staged = StagedRows::over(&rows);
-        let applied = chunk
-            .iter()
-            .try_for_each(|recorded| boarding_projections::apply(recorded, &mut staged));
-        applied.map_err(|error| format!("P12 replay: {error}"))?;
-        let changes: Vec<_> = staged.into_changes().collect();
-        for change in changes {
-            match change.row {
-                Some(row) => rows.put(change.table, &change.company, change.key, row),
-                None => rows.delete(change.table, &change.company, change.key),
+        let mut changes = Vec::new();
+        let events = chunk.iter().copied();
+        apply_batch(projectors(), events, &rows, &mut |table, company, key, row| {
+            changes.push((table, company.clone(), key.to_vec(), row));
+        })
+        .map_err(|error| format!("P12 replay: {error}"))?;
+        for (table, company, key, row) in changes {
+            match row {
+                Some(row) => rows.put(table, &company, key, row),
+                None => rows.delete(table, &company, key),
             }
         }
         rest = later;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use boarding_commands::values::CompanyId;
-use boarding_projections::projection::ProjectionError;
+use boarding_projections::projector::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
 use crate::read::projector::ReadModels;

@@ -1,7 +1,7 @@
 //! Why the read models have stopped.
 
 use boarding_log::ReadError;
-use boarding_projections::projection::ProjectionError;
+use boarding_projections::projector::ProjectionError;
 
 use crate::read::store::StoreError;
 

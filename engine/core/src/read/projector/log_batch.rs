@@ -1,9 +1,9 @@
 //! Reads commits of the log for one batch, and checks that rows and log belong together.
 
 use boarding_log::{Entry, EventLog, ReadError, Reader};
-use boarding_projections::projection::BatchProjector;
+use boarding_projections::projector::apply_batch;
 use boarding_projections::projectors;
-use boarding_projections::rows::{StagedRows, Table};
+use boarding_projections::rows::Table;
 
 use super::ProjectError;
 use crate::limits::PROJECT_EVENTS_MAX;
@@ -58,16 +58,12 @@ pub(super) fn stage(
     entries: &[Entry],
     tables: &[Table],
 ) -> Result<Vec<Change>, ProjectError> {
-    let mut staged = StagedRows::over(view);
     let projectors = projectors().filter(|one| tables.contains(&one.table));
-    let mut projectors: Vec<_> = projectors.map(BatchProjector::new).collect();
-    for recorded in entries.iter().flat_map(|entry| entry.recorded.events()) {
-        for projector in &mut projectors {
-            projector.apply(&recorded, &mut staged).map_err(ProjectError::Stopped)?;
-        }
-    }
-    for projector in projectors {
-        projector.finish(&mut staged).map_err(ProjectError::Stopped)?;
-    }
-    Ok(view.stored(staged.into_changes()))
+    let events = entries.iter().flat_map(|entry| entry.recorded.events());
+    let mut changes = Vec::new();
+    apply_batch(projectors, events, view, &mut |table, company, key, row| {
+        changes.push((view.key(table, company, key), row.map(Into::into)));
+    })
+    .map_err(ProjectError::Stopped)?;
+    Ok(changes)
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use boarding_commands::values::CompanyId;
-use boarding_projections::rows::{RowChange, Rows, RowsError, Table, Visit};
+use boarding_projections::rows::{Rows, RowsError, Table, Visit};
 
-use super::{Change, Meta, Store, keys};
+use super::{Meta, Store, keys};
 
 /// The rows of one build of each table.
 #[derive(Debug, Clone)]
@@ -28,12 +28,9 @@ impl View {
         self.meta.position
     }
 
-    /// The changes as the store takes them.
-    pub(crate) fn stored(&self, changes: impl Iterator<Item = RowChange>) -> Vec<Change> {
-        let stored = changes.map(|RowChange { table, company, key, row }| {
-            (keys::row(table, self.meta.build(table), &company, &key), row.map(Into::into))
-        });
-        stored.collect()
+    /// The key of a row in the store.
+    pub(crate) fn key(&self, table: Table, company: &CompanyId, key: &[u8]) -> Vec<u8> {
+        keys::row(table, self.meta.build(table), company, key)
     }
 }
 
@@ -44,7 +41,7 @@ impl Rows for View {
         company: &CompanyId,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError> {
-        let key = keys::row(table, self.meta.build(table), company, key);
+        let key = self.key(table, company, key);
         self.store.get_row(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
     }
 
