@@ -10,7 +10,9 @@ use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use tokio::sync::watch;
 
-use crate::limits::{POLL_LOG_MILLIS, RETRY_MILLIS};
+use crate::limits::{
+    POLL_LOG_MILLIS, PROJECT_BEHIND_EVENTS_MAX, PROJECT_PAUSE_MILLIS, RETRY_MILLIS,
+};
 use crate::read::store::view::View;
 use crate::read::store::{Meta, Store, StoreError, command_key};
 use boarding_log::{CommandIndex, EventLog, Location, Reader};
@@ -313,12 +315,24 @@ impl Follower {
 
     /// Applies the rest of the log and removes unused builds.
     fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
-        while self.batch(reader)? {}
+        while self.batch(reader)? {
+            self.give_way();
+        }
         if !self.has_swept {
             self.shared.store.remove_older_aside();
             self.has_swept = true;
         }
         self.sweep()
+    }
+
+    /// Leaves the processor to commands for a moment: their answers do not wait for rows. The next batch is larger then,
+    /// and a row that many of its events change is read and written once.
+    fn give_way(&self) {
+        let behind = self.log.end().saturating_sub(self.meta.position);
+        let is_near = (1..PROJECT_BEHIND_EVENTS_MAX).contains(&behind);
+        if is_near && self.meta.position >= self.shared.target.load(Ordering::Acquire) {
+            self.shared.seen.wait_for_waiter(Duration::from_millis(PROJECT_PAUSE_MILLIS));
+        }
     }
 
     /// Applies one batch. Returns whether there was one.

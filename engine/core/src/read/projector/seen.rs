@@ -1,7 +1,8 @@
 //! The last applied position, and the queries that wait for one: each position wakes only those that wait for it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -28,6 +29,11 @@ impl Seen {
         self.waiters.wake(up_to);
     }
 
+    /// Blocks until somebody waits for a later position, at most this long.
+    pub(super) fn wait_for_waiter(&self, at_most: Duration) {
+        self.waiters.wait_for_one(at_most);
+    }
+
     /// Completes when this position is applied, or with an error text while the rows cannot be used.
     pub(super) async fn reached(&self, position: u64) -> Result<(), Arc<str>> {
         let has_come = || match &*self.last.borrow() {
@@ -49,7 +55,10 @@ impl Seen {
 type Key = (u64, u64);
 
 #[derive(Debug, Default)]
-struct Waiters(Mutex<Waiting>);
+struct Waiters {
+    waiting: Mutex<Waiting>,
+    registered: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -65,7 +74,7 @@ struct Registered<'a> {
 
 impl Waiters {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Registers a waiter at once. The future completes when it is woken.
@@ -75,12 +84,18 @@ impl Waiters {
         waiting.last += 1;
         let key = (position, waiting.last);
         waiting.waiters.insert(key, woken);
+        self.registered.notify_all();
         let registered = Registered { of: self, key };
         async move {
             let _registered = registered;
             // Without its sender it was woken too.
             let _ = wait.await;
         }
+    }
+
+    fn wait_for_one(&self, at_most: Duration) {
+        let nobody = |waiting: &mut Waiting| waiting.waiters.is_empty();
+        drop(self.registered.wait_timeout_while(self.waiting(), at_most, nobody));
     }
 
     /// Wakes those who wait for a position up to this one.
@@ -113,6 +128,19 @@ mod tests {
 
     fn is_woken(waiter: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
         waiter.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn waiter_ends_the_pause_at_once() {
+        let waiters = Waiters::default();
+        waiters.wait_for_one(Duration::ZERO);
+        std::thread::scope(|scope| {
+            let pause = scope.spawn(|| waiters.wait_for_one(Duration::MAX));
+            let waiter = waiters.register(5);
+            assert!(pause.join().is_ok());
+            waiters.wait_for_one(Duration::MAX);
+            drop(waiter);
+        });
     }
 
     #[test]
