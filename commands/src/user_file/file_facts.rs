@@ -8,12 +8,13 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::created_keys::CreatedKeys;
 use super::row::RowValues;
 use super::same_key::hash;
-use crate::values::{UserKey, fold, folded};
+use crate::values::{Phone, UserKey, fold, folded};
 
 /// The most lines that a warning about several rows names.
 const LINES_MAX: usize = 4;
 
-/// What the rows of a file say about each other. Its size depends on the repeated keys, not on the rows.
+/// What the rows of a file say about each other. Beside the created keys and the phones, its size
+/// depends on the repeated keys, not on the rows.
 #[derive(Debug, Default)]
 pub struct FileFacts {
     pub(super) created: CreatedKeys,
@@ -23,9 +24,17 @@ pub struct FileFacts {
     alike: HashMap<u64, Vec<u32>>,
     /// For an address of several people, the first line of each person.
     shared: HashMap<u64, Vec<u32>>,
+    /// The phones of the rows; none if rows may take values from each other.
+    apart: Option<Vec<Phone>>,
 }
 
 impl FileFacts {
+    /// The phones of all rows, if the file alone shows that no row takes a value from another one: no two rows have one
+    /// phone, none archives a person, and none names a person whom another row must create first.
+    pub fn phones_apart(&self) -> Option<&[Phone]> {
+        self.apart.as_deref()
+    }
+
     /// Whether several rows have this key, or one that looks the same.
     pub(super) fn is_repeated(&self, key: &UserKey) -> bool {
         !self.repeated.is_empty() && self.repeated.contains(&looks(&key.folded()))
@@ -49,13 +58,16 @@ impl FileFacts {
     }
 }
 
-/// Collects the facts of a file, row by row: about 60 bytes for a row. The rows may come in any order.
+/// Collects the facts of a file, row by row: about 70 bytes for a row. The rows may come in any order.
 #[derive(Debug, Default)]
 pub struct FactCollector {
     /// The hash of each key with a valid row, its line, and whether that row creates the user.
     created: Vec<(u64, u32, bool)>,
     keys: Vec<Mention>,
     emails: Vec<Mention>,
+    phones: Vec<Phone>,
+    /// Whether a row archives a person, or names one whom another row must create first.
+    concerns_others: bool,
 }
 
 /// A row that mentions a value. Rows of one group have the same value.
@@ -77,6 +89,11 @@ impl FactCollector {
         is_valid: bool,
         refers_ahead: bool,
     ) {
+        // Also of rows that are invalid: their report says who has the phone.
+        if let CellValue::Value(Ok(phone)) = values.phone {
+            self.phones.push(phone);
+        }
+        self.concerns_others |= values.archived || values.supervisor.is_some();
         let Some(user) = &values.user else { return };
         let key = folded(user.as_str());
         let own = hash(&key);
@@ -103,19 +120,25 @@ impl FactCollector {
         self.created.append(&mut other.created);
         self.keys.append(&mut other.keys);
         self.emails.append(&mut other.emails);
+        self.phones.append(&mut other.phones);
+        self.concerns_others |= other.concerns_others;
         self
     }
 
     /// The facts of all rows.
     pub fn finish(self) -> FileFacts {
-        let Self { created, mut keys, mut emails } = self;
+        let Self { created, mut keys, mut emails, mut phones, concerns_others } = self;
         keys.sort_unstable();
         emails.sort_unstable();
+        phones.sort_unstable();
+        let is_apart =
+            !concerns_others && phones.windows(2).all(|pair| pair.first() != pair.last());
         FileFacts {
             created: CreatedKeys::of(created),
             repeated: repeated(&keys),
             alike: lines_of_shared(&keys),
             shared: lines_of_shared(&emails),
+            apart: is_apart.then_some(phones),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 
 use boarding_csv::{Limits, Options, Reader};
 
@@ -89,7 +90,8 @@ pub fn rows<'d, R: Read>(
         reader,
         dialect,
         assume_plus: options.assume_plus,
-        facts: FileFacts::default(),
+        facts: Arc::default(),
+        finds_warnings: true,
         earlier: EarlierRows::default(),
         is_over: false,
     })
@@ -156,7 +158,8 @@ pub struct FileRows<'d, R> {
     reader: Reader<R>,
     dialect: &'d dyn Dialect,
     assume_plus: bool,
-    facts: FileFacts,
+    facts: Arc<FileFacts>,
+    finds_warnings: bool,
     earlier: EarlierRows,
     is_over: bool,
 }
@@ -164,8 +167,14 @@ pub struct FileRows<'d, R> {
 impl<R: Read> FileRows<'_, R> {
     /// The same rows, each with what it has to do with other rows.
     #[must_use]
-    pub fn with_facts(self, facts: FileFacts) -> Self {
-        Self { facts, ..self }
+    pub fn with_facts(self, facts: impl Into<Arc<FileFacts>>) -> Self {
+        Self { facts: facts.into(), ..self }
+    }
+
+    /// The same rows for a reader who needs only their values and whether they are valid.
+    #[must_use]
+    pub fn without_warnings(self) -> Self {
+        Self { finds_warnings: false, ..self }
     }
 
     /// The column names as in the file.
@@ -181,6 +190,9 @@ impl<R: Read> FileRows<'_, R> {
     fn parse(&mut self) -> ParsedRow {
         let row = self.reader.row();
         let mut cells = Cells::new(row, self.assume_plus);
+        if !self.finds_warnings {
+            cells = cells.without_warnings();
+        }
         let mut values = read_values(&self.reader, self.dialect, &mut cells);
         for other in [&mut values.manager, &mut values.supervisor].into_iter().flatten() {
             other.in_file = self.facts.created.contains(&other.key);

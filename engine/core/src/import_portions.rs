@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::sync::Arc;
 
-use boarding_commands::company::ImportState;
-use boarding_commands::dialect;
+use boarding_commands::company::{Company, ImportState};
+use boarding_commands::decide::imports::AllotmentBuilder;
+use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::ImportOptions;
-use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::user_file::{self, FileError, FileFacts, FileRows, ParsedRow, ReadOptions};
 use boarding_commands::values::Code;
 use boarding_csv::{Limits, Options};
 
@@ -31,31 +33,31 @@ impl ResumePoint {
         let sha256 = import.files.first()?.sha256.clone();
         Some(Self { sha256, options: import.options.clone(), rows_done: import.rows_done })
     }
-
-    /// The same file from its first row.
-    pub(crate) fn restarted(&self) -> Self {
-        Self { sha256: self.sha256.clone(), options: self.options.clone(), rows_done: 0 }
-    }
 }
 
-/// The rows of a file after the last applied one, in chunks.
-pub(crate) struct FileChunks {
-    rows: Box<dyn Iterator<Item = Result<ParsedRow, FileError>> + Send>,
+/// An accepted file. What its rows say about each other is found once, for all who read them.
+pub(crate) struct AcceptedFile {
+    files: Files,
+    sha256: String,
+    dialect: &'static dyn Dialect,
+    import_options: ImportOptions,
+    options: ReadOptions,
     rows_done: u64,
+    facts: Arc<FileFacts>,
 }
 
-impl FileChunks {
-    /// Opens the file.
+impl AcceptedFile {
+    /// Opens the file, and finds what its rows say about each other.
     ///
     /// # Errors
     /// When the file is missing or unreadable, or its dialect is unknown.
     pub(crate) fn open(files: &Files, resume_point: &ResumePoint) -> Result<Self, BoxError> {
-        let dialect = dialect::find(&resume_point.options.dialect)
+        let ResumePoint { sha256, options: import_options, rows_done } = resume_point;
+        let dialect = dialect::find(&import_options.dialect)
             .ok_or("the dialect is unknown to this version of the program")?;
-        let whole =
-            files.open_whole(&resume_point.sha256).map_err(|error| with_next_step(&error))?;
-        let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
-        let (options, limits) = (reading_options(&resume_point.options), Limits::default());
+        let whole = files.open_whole(sha256).map_err(|error| with_next_step(&error))?;
+        let open = || files.open(sha256).map(BufReader::<File>::new);
+        let (options, limits) = (reading_options(import_options), Limits::default());
         // The facts come from the whole file, also from applied rows: later rows may refer to those people.
         let facts = {
             let (whole, again) = (BufReader::new(whole), open()?);
@@ -72,9 +74,50 @@ impl FileChunks {
                 Ok::<_, BoxError>(facts.with(others.map_err(fault)?).finish())
             })?
         };
-        let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
-        Ok(Self { rows: Box::new(rows.with_facts(facts)), rows_done: resume_point.rows_done })
+        Ok(Self {
+            files: files.clone(),
+            sha256: sha256.clone(),
+            dialect,
+            import_options: import_options.clone(),
+            options,
+            rows_done: *rows_done,
+            facts: Arc::new(facts),
+        })
     }
+
+    /// Whether it must be found which row gets which unique value.
+    pub(crate) fn needs_allotment(&self, company: &Company) -> bool {
+        AllotmentBuilder::is_needed_for(company, &self.import_options, &self.facts)
+    }
+
+    /// The rows after the last applied one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn rest(&self) -> Result<FileChunks, BoxError> {
+        Ok(FileChunks { rows: Box::new(self.rows()?), rows_done: self.rows_done })
+    }
+
+    /// The rows from the first one, also those that are applied already, without their warnings.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn all_without_warnings(&self) -> Result<FileChunks, BoxError> {
+        Ok(FileChunks { rows: Box::new(self.rows()?.without_warnings()), rows_done: 0 })
+    }
+
+    fn rows(&self) -> Result<FileRows<'static, BufReader<File>>, BoxError> {
+        let input = BufReader::new(self.files.open(&self.sha256)?);
+        let rows = user_file::rows(input, self.dialect, &self.options, &Limits::default());
+        Ok(rows.map_err(fault)?.with_facts(Arc::clone(&self.facts)))
+    }
+}
+
+/// Rows of a file, in chunks.
+pub(crate) struct FileChunks {
+    rows: Box<dyn Iterator<Item = Result<ParsedRow, FileError>> + Send>,
+    /// These first rows are left out.
+    rows_done: u64,
 }
 
 impl Iterator for FileChunks {
@@ -98,7 +141,7 @@ impl Iterator for FileChunks {
 }
 
 /// The options for reading an accepted file, as they were when it was accepted.
-pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions {
+pub(crate) fn reading_options(options: &ImportOptions) -> ReadOptions {
     let csv = Options {
         encoding: Some(options.encoding.clone()),
         delimiter: Some(options.delimiter),
@@ -108,7 +151,7 @@ pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions
         // The columns were checked when the file was accepted.
         withheld: Vec::new(),
     };
-    user_file::ReadOptions { csv, assume_plus: options.assume_plus }
+    ReadOptions { csv, assume_plus: options.assume_plus }
 }
 
 fn fault(error: FileError) -> BoxError {

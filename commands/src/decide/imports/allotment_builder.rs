@@ -12,7 +12,7 @@ use crate::decide::imports::rows::{Allotment, Rival, Rows, former_phones, phone_
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person, RowOutcome};
 use crate::settings::ReferenceResolution;
-use crate::user_file::ParsedRow;
+use crate::user_file::{FileFacts, ParsedRow};
 use crate::values::{ImportId, Phone, UserKey};
 use supervision::{Supervised, Supervision, spread};
 
@@ -72,8 +72,15 @@ enum Part {
 impl AllotmentBuilder {
     /// Whether the rows of such a file can take values from each other.
     pub fn is_needed(options: &ImportOptions) -> bool {
-        let has_ids = dialect::find(&options.dialect).is_some_and(|one| !one.unique().is_empty());
-        has_ids || options.add_to_corporate_phones
+        has_ids(options) || options.add_to_corporate_phones
+    }
+
+    /// Whether the rows of this file take values from each other or from people of the company. If not, each row gets
+    /// what it names, and the allotment is empty.
+    pub fn is_needed_for(company: &Company, options: &ImportOptions, facts: &FileFacts) -> bool {
+        let is_taken = |phone: &Phone| company.phones.contains_key(phone);
+        let is_apart = |phones: &[Phone]| !has_ids(options) && !phones.iter().any(is_taken);
+        Self::is_needed(options) && !facts.phones_apart().is_some_and(is_apart)
     }
 
     /// The values that all rows of a file get.
@@ -343,6 +350,11 @@ impl AllotmentBuilder {
             more.extend(needy.map(|take| (take.row, take.part)));
         })
     }
+}
+
+/// Whether people of this dialect have values that no two of them may share, beside the corporate phone.
+fn has_ids(options: &ImportOptions) -> bool {
+    dialect::find(&options.dialect).is_some_and(|one| !one.unique().is_empty())
 }
 
 /// The user of a row, and the state before the row.

@@ -23,7 +23,7 @@ use super::moves::Moves;
 use super::plan::{Attention, ImportPlan};
 use crate::actor::decide_step::State;
 use crate::context::{ENGINE, EngineContext};
-use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
+use crate::import_portions::{AcceptedFile, BoxError, Portions, ResumePoint};
 use crate::intake::{self, CompanySays};
 use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
 use crate::reply::Reply;
@@ -104,15 +104,15 @@ impl DryRun {
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
         let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
+        let file = AcceptedFile::open(&context.files, &resume_point).map_err(fault)?;
         let mut builder = AllotmentBuilder::default();
-        if AllotmentBuilder::is_needed(&resume_point.options) {
-            let start = resume_point.restarted();
-            for rows in FileChunks::open(&context.files, &start).map_err(fault)? {
+        if file.needs_allotment(&self.state.company) {
+            for rows in file.all_without_warnings().map_err(fault)? {
                 builder.add(&self.state.company, id, &rows.map_err(fault)?);
             }
         }
         let allotment = Arc::new(builder.allot());
-        for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
+        for rows in file.rest().map_err(fault)? {
             if *context.closing.borrow() {
                 return Err(Reply::stopped());
             }

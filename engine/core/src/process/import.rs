@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use boarding_commands::company::Company;
 use boarding_commands::decide::ImportRows;
 use boarding_commands::decide::imports::{Allotment, AllotmentBuilder};
+use boarding_commands::user_file::ParsedRow;
 use boarding_commands::values::ImportId;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::blocked::Blocked;
 use super::manager::{ManagerContext, pause};
 use crate::reply::Reply;
 
-use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
+use crate::import_portions::{AcceptedFile, BoxError, FileChunks, Portions, ResumePoint};
 
 /// The chunks that are read ahead: one is decided while the next is read.
 const CHUNKS_AHEAD: usize = 2;
@@ -41,20 +43,13 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
     let resume_point =
         manager.inspect(move |company| company.imports.get(&import).and_then(ResumePoint::of));
     let Some(resume_point) = resume_point.await.flatten() else { return Ok(u64::MAX) };
-    let rows_done = resume_point.rows_done;
-    let Some(allotment) = allot(manager, import, &resume_point).await? else {
+    let (rows_done, files) = (resume_point.rows_done, manager.context.files.clone());
+    let open = move || AcceptedFile::open(&files, &resume_point).map(Arc::new);
+    let file = tokio::task::spawn_blocking(open).await??;
+    let Some(allotment) = allot(manager, import, Arc::clone(&file)).await? else {
         return Ok(u64::MAX);
     };
-    let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
-    let files = manager.context.files.clone();
-    let reading = tokio::task::spawn_blocking(move || {
-        for rows in FileChunks::open(&files, &resume_point)? {
-            if chunks.blocking_send(rows?).is_err() {
-                break;
-            }
-        }
-        Ok::<_, BoxError>(())
-    });
+    let (mut chunk, reading) = read(move || file.rest());
     let mut applied = Ok(());
     while let Some(rows) = chunk.recv().await {
         applied = apply(manager, import, &allotment, Portions::of(rows)).await;
@@ -67,27 +62,36 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
     applied.map(|()| rows_done)
 }
 
+/// Reads rows ahead, on a thread of its own.
+fn read(
+    open: impl FnOnce() -> Result<FileChunks, BoxError> + Send + 'static,
+) -> (mpsc::Receiver<Vec<ParsedRow>>, JoinHandle<Result<(), BoxError>>) {
+    let (chunks, chunk) = mpsc::channel(CHUNKS_AHEAD);
+    let reading = tokio::task::spawn_blocking(move || {
+        for rows in open()? {
+            if chunks.blocking_send(rows?).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    (chunk, reading)
+}
+
 /// Reads the whole file to find which row gets which unique value. `None` when the company's actor has stopped.
 ///
 /// Rows that are applied already are read too: a later row may take a value that one of them takes.
 async fn allot(
     manager: &ManagerContext,
     import: ImportId,
-    resume_point: &ResumePoint,
+    file: Arc<AcceptedFile>,
 ) -> Result<Option<Arc<Allotment>>, BoxError> {
-    if !AllotmentBuilder::is_needed(&resume_point.options) {
-        return Ok(Some(Arc::default()));
+    let judged = Arc::clone(&file);
+    let is_needed = manager.inspect(move |company| judged.needs_allotment(company)).await;
+    if is_needed != Some(true) {
+        return Ok(is_needed.map(|_| Arc::default()));
     }
-    let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
-    let (files, start) = (manager.context.files.clone(), resume_point.restarted());
-    let reading = tokio::task::spawn_blocking(move || {
-        for rows in FileChunks::open(&files, &start)? {
-            if chunks.blocking_send(rows?).is_err() {
-                break;
-            }
-        }
-        Ok::<_, BoxError>(())
-    });
+    let (mut chunk, reading) = read(move || file.all_without_warnings());
     let builder = Arc::new(Mutex::new(AllotmentBuilder::default()));
     while let Some(rows) = chunk.recv().await {
         let (shared, rows) = (Arc::clone(&builder), Arc::new(rows));

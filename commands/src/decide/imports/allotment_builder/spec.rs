@@ -6,14 +6,14 @@ use std::sync::Arc;
 use boarding_csv::{CellValue, Limits};
 use proptest::prelude::*;
 
-use super::AllotmentBuilder;
+use super::{Allotment, AllotmentBuilder};
 use crate::company::{Company, Effects, UserSnapshot, UserState};
 use crate::decide::imports::import_file::ImportMode;
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
 use crate::decide::testing::{Given, given, phone, phone_added, user_created, who};
 use crate::decide::{ImportRows, UndoImport, UndoRows};
 use crate::event::{Event, Existing, Person, PhoneOutcome, RowOutcome};
-use crate::user_file::{ParsedRow, ReadOptions, rows};
+use crate::user_file::{ParsedRow, ReadOptions, facts, rows};
 use crate::values::{Code, Personal, UserKey};
 
 const NAMES: [&str; 6] = ["ann", "bob", "cid", "dee", "eve", "fay"];
@@ -382,6 +382,49 @@ proptest! {
         prop_assert_eq!(people(&one.0), people(&other.0));
         prop_assert_eq!(outcomes(&events), outcomes(&in_parts));
         assert_laws(&one.0);
+    }
+}
+
+/// A file of LeapXpert with these rows: a person and a phone. Returns whether it needs an allotment, and the allotment.
+fn allotted(lines: &[(usize, Option<u64>)]) -> (bool, String) {
+    let line = |(nth, n): &(usize, Option<u64>)| {
+        let (name, phone) = (NAMES[*nth], n.map(|n| phone(n).to_string()).unwrap_or_default());
+        format!("{name},A,B,{name}@x.example,{phone}\n")
+    };
+    let lines: String = lines.iter().map(line).collect();
+    let text = format!("username,first_name,last_name,email,phone_number\n{lines}");
+    let dialect = crate::dialect::find("leapxpert").unwrap();
+    let (options, limits) = (ReadOptions::default(), Limits::default());
+    let facts = facts(text.as_bytes(), dialect, &options, &limits).unwrap();
+    let rows: Vec<_> = rows(text.as_bytes(), dialect, &options, &limits).unwrap().collect();
+    let rows: Vec<ParsedRow> = rows.into_iter().map(Result::unwrap).collect();
+    let company = given((0..2).flat_map(person).chain([accepted(6, true, Existing::Update)])).0;
+    let options = &company.imports[&import_id()].options;
+    let mut builder = AllotmentBuilder::default();
+    builder.add(&company, import_id(), &rows);
+    let is_needed = AllotmentBuilder::is_needed_for(&company, options, &facts);
+    (is_needed, format!("{:?}", builder.allot()))
+}
+
+/// A32: of people 0 and 1 the company knows the phones 0 and 1.
+#[test]
+fn rows_apart_from_each_other_need_no_allotment() {
+    let is_needed = |lines: &[(usize, Option<u64>)]| allotted(lines).0;
+    assert!(!is_needed(&[(0, Some(5)), (2, Some(6)), (3, None), (4, None)]));
+    assert!(is_needed(&[(2, Some(6)), (3, Some(6))]), "one phone in two rows");
+    assert!(is_needed(&[(2, Some(1))]), "the phone of another person");
+    assert!(is_needed(&[(1, Some(1))]), "the person's own phone");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn file_that_needs_no_allotment_has_an_empty_one(
+        lines in proptest::collection::vec((0..NAMES.len(), proptest::option::of(0u64..9)), 1..6),
+    ) {
+        let (is_needed, allotment) = allotted(&lines);
+        prop_assert!(is_needed || allotment == format!("{:?}", Allotment::default()), "{allotment}");
     }
 }
 
