@@ -42,11 +42,12 @@ pub const SNAPSHOT_BUFFER_BYTES: usize = 256 * 1024;
 /// The most events that read models apply in one batch: few batches, of a few MB in memory.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
-/// How long read models leave the processor to commands after a batch, in milliseconds, if nobody waits for rows.
+/// How long read models leave the processor to commands after a batch, in milliseconds, if no query waits
+/// for rows.
 pub const PROJECT_PAUSE_MILLIS: u64 = 50;
 
 /// How many events read models may be behind the log and still pause. Farther behind, they work without a pause.
-pub const PROJECT_BEHIND_EVENTS_MAX: u64 = 50_000;
+pub const PROJECT_BEHIND_EVENTS_MAX: u64 = 20_000;
 
 /// How often read models poll the log for appends of other engines, in milliseconds. Appends of the same engine
 /// notify them at once.

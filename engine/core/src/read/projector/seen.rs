@@ -29,7 +29,7 @@ impl Seen {
         self.waiters.wake(up_to);
     }
 
-    /// Blocks until somebody waits for a later position, at most this long.
+    /// Blocks until a query waits for a later position, at most this long.
     pub(super) fn wait_for_waiter(&self, at_most: Duration) {
         self.waiters.wait_for_one(at_most);
     }
@@ -94,8 +94,8 @@ impl Waiters {
     }
 
     fn wait_for_one(&self, at_most: Duration) {
-        let nobody = |waiting: &mut Waiting| waiting.waiters.is_empty();
-        drop(self.registered.wait_timeout_while(self.waiting(), at_most, nobody));
+        let is_empty = |waiting: &mut Waiting| waiting.waiters.is_empty();
+        drop(self.registered.wait_timeout_while(self.waiting(), at_most, is_empty));
     }
 
     /// Wakes those who wait for a position up to this one.
@@ -134,13 +134,17 @@ mod tests {
     fn waiter_ends_the_pause_at_once() {
         let waiters = Waiters::default();
         waiters.wait_for_one(Duration::ZERO);
-        std::thread::scope(|scope| {
-            let pause = scope.spawn(|| waiters.wait_for_one(Duration::MAX));
-            let waiter = waiters.register(5);
-            assert!(pause.join().is_ok());
-            waiters.wait_for_one(Duration::MAX);
-            drop(waiter);
-        });
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                let pause = scope.spawn(|| waiters.wait_for_one(Duration::MAX));
+                // The pause has nearly always begun then.
+                std::thread::sleep(Duration::from_millis(1));
+                let waiter = waiters.register(5);
+                assert!(pause.join().is_ok());
+                waiters.wait_for_one(Duration::MAX);
+                drop(waiter);
+            });
+        }
     }
 
     #[test]
