@@ -7,13 +7,12 @@ use boarding_commands::event::{Permission, Who};
 use boarding_commands::values::{Code, Personal, Phone, Time, UserKey};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of, wire_enum,
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found,
+    page, schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -162,7 +161,7 @@ fn accounts(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
         let invited = invitations::find(rows, request.company, &folded)?;
         let now = AccountState::of(&user, invited.as_ref(), request.now);
         let wanted = status.is_none_or(|status| now == status);
-        Ok([wanted.then(|| json!(AccountShown::of(account, user, invited.as_ref(), now)))])
+        Ok([wanted.then(|| AnswerRow::of(&AccountShown::of(account, user, invited.as_ref(), now)))])
     })
 }
 
@@ -174,13 +173,13 @@ fn account(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Qu
     let user = users::find(rows, company, &key)?.ok_or_else(missing)?;
     let invited = invitations::find(rows, company, &key)?;
     let status = AccountState::of(&user, invited.as_ref(), request.now);
-    Ok(RowsAnswer::Row(json!(AccountShown::of(account, user, invited.as_ref(), status))))
+    Ok(RowsAnswer::Row(AnswerRow::of(&AccountShown::of(account, user, invited.as_ref(), status))))
 }
 
 #[cfg(test)]
 mod tests {
     use boarding_commands::event::{Channel, Event};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::testing::{

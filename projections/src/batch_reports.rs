@@ -5,12 +5,11 @@ use boarding_commands::event::{Permission, RowOutcome, Who};
 use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::query::{
-    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of, wire_enum,
+    Access, AnswerRow, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, page, schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
@@ -279,7 +278,7 @@ fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Qu
             }
             None => import.not_invited.as_ref().map(|_| (0, 0)),
         };
-        Ok([Some(json!(ReportShown::of(&import, sent)))])
+        Ok([Some(AnswerRow::of(&ReportShown::of(&import, sent)))])
     })
 }
 
@@ -293,13 +292,13 @@ fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Que
         let shown = AccountShown::load(rows, request.company, &import, run.as_ref(), &row)?;
         let wanted = invitation
             .is_none_or(|one| shown.invitation.is_some_and(|invitation| invitation.0 == one));
-        Ok([wanted.then(|| json!(shown))])
+        Ok([wanted.then(|| AnswerRow::of(&shown))])
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::csv_export::CsvFormat;

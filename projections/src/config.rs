@@ -1,10 +1,9 @@
 //! The company's settings, with the defaults of unchanged ones (query `config`).
 
 use boarding_commands::settings::Settings;
-use serde_json::json;
 
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
+use crate::query::{Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::settings::{SettingsProjection, settings};
@@ -23,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 fn config(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    Ok(RowsAnswer::Row(json!(settings(rows, request.company)?)))
+    Ok(RowsAnswer::Row(AnswerRow::of(&settings(rows, request.company)?)))
 }
 
 #[cfg(test)]
@@ -31,7 +30,7 @@ mod tests {
     use super::*;
     use crate::testing::TestCompany;
     use boarding_commands::event::Event;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn changed(setting: &str, value: Value) -> Event {
         Event::CompanyConfigChanged { setting: setting.to_owned(), value }

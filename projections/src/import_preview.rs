@@ -23,7 +23,7 @@ impl PreviewedImport {
             self.import = ImportProjection::evolve(self.import.take(), recorded);
         }
         FileRowProjection::key(recorded)?;
-        FileRowProjection::evolve(None, recorded).map(|row| row.show(None, None))
+        FileRowProjection::evolve(None, recorded).map(|row| row.show(None, None).value())
     }
 
     /// The counts so far.

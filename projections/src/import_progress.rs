@@ -3,11 +3,10 @@
 use boarding_commands::values::{ImportId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::query::{
-    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found,
-    schema_of,
+    Access, AnswerRow, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -65,17 +64,16 @@ fn import_progress(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAn
     let id: ImportId = request.required_id("import")?;
     let import = imports::find(rows, request.company, id)?;
     let import = import.ok_or_else(|| not_found("import", &id))?;
-    Ok(RowsAnswer::Row(json!(ImportProgressShown::of(&import))))
+    Ok(RowsAnswer::Row(AnswerRow::of(&ImportProgressShown::of(&import))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{
         TestCompany, accepted, at, created_by_row, import, import_completed, row,
     };
     use boarding_commands::event::{Counts, Event, RowOutcome};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn progress(company: &TestCompany) -> Value {
         company.query_row("import_progress", &json!({"import": import(1)}))

@@ -4,12 +4,11 @@ use boarding_commands::event::{Counts, Permission, UndoCounts, Unsupervised};
 use boarding_commands::values::{ImportId, Personal, Problem, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::projector::Projector;
 use crate::query::{
-    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of,
+    Access, AnswerRow, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -44,8 +43,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 impl ImportRow {
-    fn show(&self) -> Value {
-        json!(ImportShown {
+    fn show(&self) -> AnswerRow {
+        AnswerRow::of(&ImportShown {
             import: self.import,
             file_name: self.file.as_ref().map(|file| file.name.as_str()),
             sha256: self.file.as_ref().map(|file| file.sha256.as_str()),
@@ -131,6 +130,7 @@ mod tests {
     };
     use boarding_commands::event::{Channel, Event, PhoneOutcome, RowOutcome, RowRef, Source};
     use boarding_commands::values::Code;
+    use serde_json::json;
 
     fn processing() -> TestCompany {
         let added = RowRef { phone: Some(PhoneOutcome::Added), ..row(1, 1) };

@@ -4,13 +4,12 @@ use boarding_commands::event::{Channel, Delivery, Permission, Who};
 use boarding_commands::values::{Code, Personal, Phone, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
-    not_found, page, schema_of,
+    Access, AnswerRow, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer,
+    WireName, not_found, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -70,8 +69,8 @@ struct RecipientShown<'a> {
 }
 
 impl RecipientRow {
-    fn show(&self, user: Option<&UserRow>, channel: Channel) -> Value {
-        json!(RecipientShown {
+    fn show(&self, user: Option<&UserRow>, channel: Channel) -> AnswerRow {
+        AnswerRow::of(&RecipientShown {
             username: user.map_or(&self.user, |user| &user.user),
             email: self.email(user).map(Personal),
             device: self.device.as_ref(),
@@ -124,6 +123,7 @@ mod tests {
         TestCompany, at, column, created, dispatched, recipient, requested, run, sent, started, who,
     };
     use boarding_commands::event::Event;
+    use serde_json::{Value, json};
 
     fn company() -> TestCompany {
         TestCompany::new("acme")

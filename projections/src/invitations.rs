@@ -4,12 +4,11 @@ use boarding_commands::event::{Channel, Permission, Who};
 use boarding_commands::values::{Code, InvitationId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::projector::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
-    schema_of, wire_enum,
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName,
+    page, schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -98,8 +97,8 @@ impl StateFilter {
 }
 
 impl LatestInvitation {
-    fn show(&self, user: &Who, channel: Option<Channel>) -> Value {
-        json!(InvitationShown {
+    fn show(&self, user: &Who, channel: Option<Channel>) -> AnswerRow {
+        AnswerRow::of(&InvitationShown {
             invitation: self.invitation,
             user,
             channel,
@@ -165,6 +164,7 @@ mod tests {
     use crate::testing::{
         TestCompany, at, column, dispatched, invitation, requested, run, sent, who,
     };
+    use serde_json::{Value, json};
 
     fn company() -> TestCompany {
         TestCompany::new("acme").commit([requested(1, 2), requested(2, 2)])

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::csv_export::CsvFormat;
 use crate::history::{self, Entity};
 use crate::projector::apply_batch;
-use crate::query::{Query, RowsAnswer};
+use crate::query::{AnswerRow, Query, RowsAnswer};
 use crate::rows::{MemoryRows, RowsMut as _};
 use crate::testing::{TestCompany, csv_export, import, run};
 use generator::{PHONES, USERS, generate};
@@ -34,9 +34,9 @@ fn all(
     params["limit"] = json!(limit);
     loop {
         match crate::answer(name, company.id(), &params, rows).unwrap() {
-            RowsAnswer::Row(row) => return vec![row],
+            RowsAnswer::Row(row) => return vec![row.value()],
             RowsAnswer::Rows { rows, next } => {
-                found.extend(rows);
+                found.extend(rows.iter().map(AnswerRow::value));
                 assert!(
                     next.is_none() || params["cursor"] != json!(next),
                     "{name} repeats a cursor"

@@ -5,11 +5,12 @@ use boarding_commands::event::{Event, Permission, SpeaksFor};
 use boarding_commands::values::{Personal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::projection::Projection;
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -71,13 +72,14 @@ impl Projection for NatsUserProjection {
 }
 
 fn nats_users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<NatsUserProjection, _>(request, rows, &[], |_, row| Ok([Some(json!(row))]))
+    page::<NatsUserProjection, _>(request, rows, &[], |_, row| Ok([Some(AnswerRow::of(&row))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at};
+    use serde_json::json;
 
     fn bound(nats_user: &str, actor: &str) -> Event {
         Event::NatsUserBound {

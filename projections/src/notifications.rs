@@ -6,14 +6,13 @@ use boarding_commands::event::{import_completed_key, welcome_key};
 use boarding_commands::values::{Code, Personal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, load, newest_first};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
-    schema_of, wire_enum,
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName,
+    page, schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -277,7 +276,7 @@ fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnsw
             kind.is_none_or(|kind| mail.kind == kind.0)
                 && state.is_none_or(|state| mail.state == state)
         });
-        Ok([wanted.map(|mail| json!(mail.show()))])
+        Ok([wanted.map(|mail| AnswerRow::of(&mail.show()))])
     })
 }
 
@@ -286,7 +285,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestCompany, at, column, import, who};
     use boarding_commands::event::{Topic, UndoCounts, Unsupervised};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn report(n: u32) -> Event {
         Event::NotificationRequested {

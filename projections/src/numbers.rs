@@ -9,10 +9,11 @@ use boarding_commands::event::Permission;
 use boarding_commands::values::{Personal, Phone};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::projector::Projector;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use pool::{NumberProjection, NumberShown, NumberStatus};
@@ -81,16 +82,16 @@ fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);
         let fits = number.state == NumberStatus::Available && number.org_unit == org_unit;
-        Ok([fits.then(|| json!(Suggestion { number: &number.number }))])
+        Ok([fits.then(|| AnswerRow::of(&Suggestion { number: &number.number }))])
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{TestCompany, at, column, number, number_added, number_assigned, who};
     use boarding_commands::event::Event;
     use serde_json::Value;
+    use serde_json::json;
 
     fn state(company: &TestCompany, n: u64) -> Value {
         let params = json!({"search": number(n).to_string()});

@@ -1,10 +1,11 @@
 //! Organizational units of the company (query `org_units`).
 
 use boarding_commands::event::Permission;
-use serde_json::json;
 
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::org_units::{OrgUnitProjection, OrgUnitRow};
@@ -23,14 +24,14 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 fn org_units(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<OrgUnitProjection, _>(request, rows, &[], |_, unit| Ok([Some(json!(unit))]))
+    page::<OrgUnitProjection, _>(request, rows, &[], |_, unit| Ok([Some(AnswerRow::of(&unit))]))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::TestCompany;
     use boarding_commands::event::Event;
+    use serde_json::json;
 
     fn defined(name: &str, parent: Option<&str>, roles: &[&str]) -> Event {
         Event::OrgUnitDefined {

@@ -1,9 +1,9 @@
 //! Permission groups for uploaded accounts (query `permission_groups`).
 
-use serde_json::json;
-
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::permission_groups::{PermissionGroupProjection, PermissionGroupRow};
@@ -25,14 +25,16 @@ fn permission_groups(
     request: &QueryRequest<'_>,
     rows: &dyn Rows,
 ) -> Result<RowsAnswer, QueryError> {
-    page::<PermissionGroupProjection, _>(request, rows, &[], |_, group| Ok([Some(json!(group))]))
+    page::<PermissionGroupProjection, _>(request, rows, &[], |_, group| {
+        Ok([Some(AnswerRow::of(&group))])
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::TestCompany;
     use boarding_commands::event::Event;
+    use serde_json::json;
 
     /// ML-04.
     #[test]

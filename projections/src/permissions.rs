@@ -7,11 +7,12 @@ use boarding_commands::event::{Event, Permission};
 use boarding_commands::values::{Personal, Time, fold};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::projection::Projection;
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -78,13 +79,14 @@ impl Projection for PermissionProjection {
 }
 
 fn permissions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<PermissionProjection, _>(request, rows, &[], |_, row| Ok([Some(json!(row))]))
+    page::<PermissionProjection, _>(request, rows, &[], |_, row| Ok([Some(AnswerRow::of(&row))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at};
+    use serde_json::json;
 
     fn granted(actor: &str, permissions: &[Permission]) -> Event {
         Event::PermissionsGranted {

@@ -5,13 +5,13 @@ use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, load};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+    Access, AnswerRow, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
@@ -65,8 +65,8 @@ impl PhoneRow {
             || user.is_some_and(|user| needle.is_in(&user.person.full_name()))
     }
 
-    fn show<'a>(&'a self, user: Option<&'a UserRow>, links: &'a Links) -> Value {
-        json!(PhoneShown {
+    fn show<'a>(&'a self, user: Option<&'a UserRow>, links: &'a Links) -> AnswerRow {
+        AnswerRow::of(&PhoneShown {
             phone: &self.phone,
             user: user.map_or(&self.user, |user| &user.user),
             full_name: user.map(|user| user.person.full_name().into()),
@@ -161,6 +161,7 @@ mod tests {
         TestCompany, at, column, created, dispatched, import, invitation, requested, sent, who,
     };
     use boarding_commands::event::Channel;
+    use serde_json::{Value, json};
 
     fn added(phone: &str, user: &str, by: Option<ImportId>) -> Event {
         let phone = Phone::parse(phone).unwrap().into();

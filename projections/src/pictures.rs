@@ -5,14 +5,13 @@ use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
 use boarding_commands::values::{Code, ImportId, Personal, Problem, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, load, newest_first};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of, wire_enum,
+    Access, AnswerRow, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, page, schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
@@ -234,7 +233,7 @@ impl Projection for PictureOrderProjection {
 
 impl PictureRow {
     /// The archive; none for a picture.
-    fn shown(&self) -> Option<Value> {
+    fn shown(&self) -> Option<AnswerRow> {
         let Self::Archive {
             import,
             file,
@@ -250,7 +249,7 @@ impl PictureRow {
             return None;
         };
         let state = if *completed { ArchiveState::Completed } else { ArchiveState::Processing };
-        Some(json!(ArchiveShown {
+        Some(AnswerRow::of(&ArchiveShown {
             import: *import,
             file_name: &file.name,
             sha256: &file.sha256,
@@ -302,14 +301,14 @@ fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswe
     page::<PictureProjection, _>(request, rows, &import_key(id), |_, row| Ok([show(&row, wanted)]))
 }
 
-fn show(row: &PictureRow, wanted: Option<PictureOutcome>) -> Option<Value> {
+fn show(row: &PictureRow, wanted: Option<PictureOutcome>) -> Option<AnswerRow> {
     let PictureRow::Picture { number, name, content } = row else { return None };
     let outcome = if content.is_ok() { PictureOutcome::Inserted } else { PictureOutcome::Invalid };
     if wanted.is_some_and(|wanted| wanted != outcome) {
         return None;
     }
     let kept = content.as_ref().ok();
-    Some(json!(PictureShown {
+    Some(AnswerRow::of(&PictureShown {
         number: *number,
         name,
         outcome: WireName(outcome),
@@ -325,6 +324,7 @@ fn show(row: &PictureRow, wanted: Option<PictureOutcome>) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at, column, import, who};
+    use serde_json::{Value, json};
 
     fn company() -> TestCompany {
         let name = |name: &str| Personal(name.to_owned());

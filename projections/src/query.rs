@@ -1,5 +1,6 @@
 //! Queries: their definition, their parameters and their answers.
 
+mod answer_row;
 mod page;
 mod param;
 mod request;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::csv_export::{CsvExport, CsvFormat, CsvLayout};
 use crate::rows::{Rows, RowsError};
 
+pub use answer_row::AnswerRow;
 pub(crate) use boarding_commands::search::Needle;
 pub(crate) use page::page;
 pub use param::{Newest, Param};
@@ -97,11 +99,11 @@ impl Query {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowsAnswer {
     Rows {
-        rows: Vec<Value>,
+        rows: Vec<AnswerRow>,
         /// The cursor of the next page; none after the last row.
         next: Option<String>,
     },
-    Row(Value),
+    Row(AnswerRow),
 }
 
 /// Why a query has no answer.

@@ -4,11 +4,12 @@ use boarding_commands::commit::RecordedEvent;
 use boarding_commands::event::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::projection::Projection;
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -60,13 +61,14 @@ impl Projection for RoleProjection {
 }
 
 fn roles(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    page::<RoleProjection, _>(request, rows, &[], |_, role| Ok([Some(json!(role))]))
+    page::<RoleProjection, _>(request, rows, &[], |_, role| Ok([Some(AnswerRow::of(&role))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::TestCompany;
+    use serde_json::json;
 
     #[test]
     fn role_is_shown_as_last_defined() {

@@ -4,10 +4,11 @@ use boarding_commands::event::Permission;
 use boarding_commands::values::{Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::run_queue::{RunQueue, RunQueueProjection};
@@ -64,9 +65,9 @@ fn show(
     queue: &RunQueue,
     request: &QueryRequest<'_>,
     rows: &dyn Rows,
-) -> Result<Value, RowsError> {
+) -> Result<AnswerRow, RowsError> {
     let known = runs::find(rows, request.company, run)?;
-    Ok(json!(WaitingShown {
+    Ok(AnswerRow::of(&WaitingShown {
         run,
         state: if holder { HolderState::Running } else { HolderState::Pending },
         place: queue.place(run),
@@ -80,6 +81,7 @@ fn show(
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at, column, completed, queued, requested, run, started};
+    use serde_json::json;
 
     /// LX-33, LX-34: one holder, the others behind it in the order they were queued.
     #[test]

@@ -5,13 +5,12 @@ use boarding_commands::settings::Settings;
 use boarding_commands::values::{CompanyId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of,
+    Access, AnswerRow, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName,
+    not_found, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
@@ -102,15 +101,15 @@ impl<'a> Shown<'a> {
         })
     }
 
-    fn run(&self, run: &RunRow) -> Result<Value, RowsError> {
+    fn run(&self, run: &RunRow) -> Result<AnswerRow, RowsError> {
         Ok(run.show(&self.queue, self.tried_again(run)?))
     }
 }
 
 impl RunRow {
-    fn show(&self, queue: &RunQueue, tried_again: Vec<TriedAgainShown<'_>>) -> Value {
+    fn show(&self, queue: &RunQueue, tried_again: Vec<TriedAgainShown<'_>>) -> AnswerRow {
         let pending = self.state == RunStatus::Pending;
-        json!(RunShown {
+        AnswerRow::of(&RunShown {
             run: self.run,
             channel: self.channel,
             state: WireName(self.state),
@@ -200,6 +199,7 @@ mod tests {
     };
     use boarding_commands::event::Event;
     use boarding_commands::values::Code;
+    use serde_json::json;
 
     /// LX-21, A30: total, passed, skipped, failed and remaining, at any time.
     /// P6: a completed run has a start and an end.

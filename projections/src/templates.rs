@@ -5,11 +5,12 @@ use boarding_commands::event::FirstMail;
 use boarding_commands::event::{Event, MailKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::projection::Projection;
 use crate::projector::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -122,14 +123,15 @@ fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, 
         let (kind, version) = (*kind, *version);
         // The query promises only these two kinds, because its first clients knew no others.
         let is_first_kind = matches!(kind, MailKind::ChannelInvitation | MailKind::Welcome);
-        let shown = json!(FirstTemplateShown { kind, language, subject, text, html, version });
+        let shown =
+            AnswerRow::of(&FirstTemplateShown { kind, language, subject, text, html, version });
         Ok([(is_first_kind && !stored.removed).then_some(shown)])
     })
 }
 
 fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<TemplateProjection, _>(request, rows, &[], |_, stored| {
-        Ok([(!stored.removed).then(|| json!(stored.template))])
+        Ok([(!stored.removed).then(|| AnswerRow::of(&stored.template))])
     })
 }
 
@@ -137,6 +139,7 @@ fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAns
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, column};
+    use serde_json::json;
 
     #[test]
     fn latest_template_of_each_kind_and_language_is_shown() {

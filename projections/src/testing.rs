@@ -14,7 +14,7 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use crate::csv_export::{CsvExport, CsvFormat};
-use crate::query::{QueryError, RowsAnswer};
+use crate::query::{AnswerRow, QueryError, RowsAnswer};
 use crate::rows::MemoryRows;
 use crate::{answer, find_query};
 
@@ -94,7 +94,7 @@ impl TestCompany {
     #[track_caller]
     pub(crate) fn query_row(&self, name: &str, params: &Value) -> Value {
         match answer(name, &self.id, params, &self.rows()) {
-            Ok(RowsAnswer::Row(row)) => row,
+            Ok(RowsAnswer::Row(row)) => row.value(),
             other => panic!("{name}: {other:?}"),
         }
     }
@@ -117,7 +117,7 @@ pub(crate) fn query_page(
     params: &Value,
 ) -> (Vec<Value>, Option<String>) {
     match answer(name, &"acme".parse().unwrap(), params, rows) {
-        Ok(RowsAnswer::Rows { rows, next }) => (rows, next),
+        Ok(RowsAnswer::Rows { rows, next }) => (rows.iter().map(AnswerRow::value).collect(), next),
         other => panic!("{name}: {other:?}"),
     }
 }

@@ -8,13 +8,13 @@ use boarding_commands::event::{Event, Permission, PictureFormat, Who};
 use boarding_commands::values::{CompanyId, ImportId, Personal, Time, fold};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, load, scan};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+    Access, AnswerRow, Needle, Newest, Param, Query, QueryError, QueryRequest, RowsAnswer, page,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
@@ -100,7 +100,8 @@ fn pictures(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
             })
     };
     page::<UserPictureProjection, _>(request, rows, &[], |_, row| {
-        let shown: Option<Value> = is_wanted(&row, search.as_ref()).then(|| json!(row));
+        let shown: Option<AnswerRow> =
+            is_wanted(&row, search.as_ref()).then(|| AnswerRow::of(&row));
         Ok([shown])
     })
 }
@@ -140,6 +141,7 @@ pub fn retain_unused(
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, at, column, import, who};
+    use serde_json::json;
 
     fn inserted(n: u128, user: &str, digest: &str) -> Event {
         Event::PictureInserted {

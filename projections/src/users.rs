@@ -6,13 +6,12 @@ use boarding_commands::event::{Person, Who};
 use boarding_commands::values::{Personal, Phone, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projector::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    schema_of,
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found,
+    page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -66,9 +65,9 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 };
 
 impl UserRow {
-    fn show(&self, links: &Links) -> Value {
+    fn show(&self, links: &Links) -> AnswerRow {
         let Person { first_name, last_name, email, phone, attributes } = &*self.person;
-        json!(UserShown {
+        AnswerRow::of(&UserShown {
             user: &self.user,
             first_name: first_name.as_deref().map(Personal),
             last_name: last_name.as_deref().map(Personal),
@@ -150,6 +149,7 @@ mod tests {
     use crate::testing::{TestCompany, column, created, person, who};
     use boarding_commands::event::Event;
     use boarding_commands::values::Phone;
+    use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
     fn ann() -> Value {

@@ -310,7 +310,7 @@ impl EngineHarness {
         };
         let answer = self.engine().query(&company_id(company), name, object(params), &asker).await;
         if let Ok(Found::Json(answer)) = &answer {
-            check_query(name, answer);
+            check_query(name, &answer.value());
         }
         answer
     }
@@ -321,7 +321,7 @@ impl EngineHarness {
 
     pub(crate) async fn json_in(&self, company: &str, name: &str, params: Value) -> Value {
         match self.query_in(company, name, params).await {
-            Ok(Found::Json(answer)) => answer,
+            Ok(Found::Json(answer)) => answer.value(),
             other => panic!("{name}: {other:?}"),
         }
     }

@@ -89,6 +89,7 @@ impl Sample {
             page.insert("cursor".to_owned(), cursor);
             let answer = self.engine.query(&self.company, query, page, &caller).await.unwrap();
             let queries::QueryAnswer::Json(answer) = answer else { panic!("{answer:?}") };
+            let answer = answer.value();
             all.extend(answer["rows"].as_array().unwrap().iter().cloned());
             cursor = answer["next"].clone();
             if cursor.is_null() {

@@ -36,7 +36,7 @@ use common_params::CommonParams;
 use failure::unavailable;
 use list::ListedQuery;
 
-pub use failure::{QueryAnswer, QueryFailure};
+pub use failure::{JsonAnswer, QueryAnswer, QueryFailure};
 pub use list::query_schemas;
 pub use query_schema::{QuerySchema, ResponseKind};
 pub use template::template_row;

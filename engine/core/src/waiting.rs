@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use boarding_commands::values::{CompanyId, RunId, Time};
+use boarding_projections::query::AnswerRow;
 use serde_json::{Value, json};
 
 /// The runs and notifications that wait for a transport, by company. Notifications are all mails but invitations.
@@ -58,20 +59,20 @@ impl WaitingMails {
         self.lock_runs().remove(company);
     }
 
-    /// Updates a row of the queries `run` and `runs` with the latest try, if its run waits.
-    pub(crate) fn show(&self, company: &CompanyId, row: &mut Value) {
+    /// A row of the queries `run` and `runs` with the latest try. None if its run does not wait.
+    pub(crate) fn shown(&self, company: &CompanyId, row: &AnswerRow) -> Option<AnswerRow> {
         let all = self.lock_runs();
-        let Some(latest) = all.get(company) else { return };
-        let Some(row) = row.as_object_mut() else { return };
+        let latest = all.get(company)?;
+        let mut row = row.value();
         if row.get("run") != Some(&json!(latest.run)) {
-            return;
+            return None;
         }
-        if let Some(waiting) = row.get_mut("waiting_for").and_then(Value::as_object_mut) {
-            waiting.insert("next_try".to_owned(), json!(latest.next_try));
-            waiting.insert("last_words".to_owned(), json!(latest.last_words));
-            let people = row.get_mut("tried_again").and_then(Value::as_array_mut);
-            people.into_iter().flatten().for_each(|person| postpone(person, latest.next_try));
-        }
+        let waiting = row.get_mut("waiting_for")?.as_object_mut()?;
+        waiting.insert("next_try".to_owned(), json!(latest.next_try));
+        waiting.insert("last_words".to_owned(), json!(latest.last_words));
+        let people = row.get_mut("tried_again").and_then(Value::as_array_mut);
+        people.into_iter().flatten().for_each(|person| postpone(person, latest.next_try));
+        Some(AnswerRow::of(&row))
     }
 }
 

@@ -157,7 +157,7 @@ pub(super) async fn query(
         prepared.answer().await
     };
     let response = match Box::pin(answering).await {
-        Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, &found),
+        Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, found),
         Ok(QueryAnswer::Csv(bytes)) => WireResponse::csv(bytes),
         Err(no) => WireResponse::no_answer(encoding, no),
     };

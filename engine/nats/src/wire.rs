@@ -6,11 +6,11 @@ use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
 use boarding_commands::envelope::{Answer, RequestValue};
 use boarding_commands::values::{Code, CommandId, Refusal};
-use serde::Deserialize as _;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 
 use crate::limits::REQUEST_LEVELS_MAX;
-use boarding_core::queries::QueryFailure;
+use boarding_core::queries::{JsonAnswer, QueryFailure};
 
 const CONTENT_TYPE: &str = "Content-Type";
 const CSV: &str = "text/csv; charset=utf-8";
@@ -79,11 +79,23 @@ impl Encoding {
         }
     }
 
-    fn write(self, value: &Value) -> Vec<u8> {
+    fn write(self, value: &impl Serialize) -> Vec<u8> {
+        // Responses have texts, numbers, lists and maps with text keys, which can always be written.
+        self.of_json(serde_json::to_string(value).unwrap_or_default())
+    }
+
+    /// JSON text in this encoding.
+    fn of_json(self, text: String) -> Vec<u8> {
         match self {
-            Self::Json => value.to_string().into_bytes(),
-            // A JSON value can always be encoded.
-            Self::MessagePack => rmp_serde::to_vec_named(value).unwrap_or_default(),
+            Self::Json => text.into_bytes(),
+            Self::MessagePack => {
+                let mut packed = Vec::with_capacity(text.len());
+                let mut json = serde_json::Deserializer::from_str(&text);
+                let mut out = rmp_serde::Serializer::new(&mut packed);
+                // The text is our own, so it can always be read.
+                let _ = serde_transcode::transcode(&mut json, &mut out);
+                packed
+            }
         }
     }
 }
@@ -117,12 +129,13 @@ impl WireResponse {
             Answer::Accepted { .. } => None,
             Answer::Refused { code, .. } | Answer::Failed { code, .. } => Some(*code),
         };
-        Self::document(encoding, &json!(answer), code)
+        Self::document(encoding, answer, code)
     }
 
     /// The answer to a query.
-    pub(super) fn found(encoding: Encoding, found: &Value) -> Self {
-        Self::document(encoding, found, None)
+    pub(super) fn found(encoding: Encoding, found: JsonAnswer) -> Self {
+        let body = encoding.of_json(found.into_text());
+        Self { body, content_type: encoding.content_type(), code: None }
     }
 
     pub(super) fn csv(body: Vec<u8>) -> Self {
@@ -162,7 +175,7 @@ impl WireResponse {
         }
     }
 
-    fn document(encoding: Encoding, document: &Value, code: Option<Code>) -> Self {
+    fn document(encoding: Encoding, document: &impl Serialize, code: Option<Code>) -> Self {
         Self { body: encoding.write(document), content_type: encoding.content_type(), code }
     }
 

@@ -12,11 +12,11 @@ use boarding_commands::values::text::spelled;
 use boarding_commands::values::{Code, Personal, UserKey, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use super::counts::PoolCounts;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, schema_of, wire_enum,
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, schema_of,
+    wire_enum,
 };
 use crate::rows::Rows;
 use crate::tables::accounts::{AccountStatus, keys_of};
@@ -174,7 +174,7 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, Q
     let allowed = code.is_none();
     let accounts = moving;
     let row = CanMove { allowed, code, message, needed, available, accounts, judged };
-    Ok(RowsAnswer::Row(json!(row)))
+    Ok(RowsAnswer::Row(AnswerRow::of(&row)))
 }
 
 #[cfg(test)]
@@ -184,7 +184,7 @@ mod tests {
         TestCompany, account_opened, created, dispatched, number_added, number_assigned,
         org_unit_defined, requested,
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     /// Ann, Bob and Cid are pending, and only Cid has a number. Dan is not invited. APAC has one
     /// number.

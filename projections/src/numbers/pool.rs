@@ -6,10 +6,9 @@ use boarding_commands::search::Needle;
 use boarding_commands::values::{CompanyId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::projection::{Projection, load};
-use crate::query::{WireName, wire_enum};
+use crate::query::{AnswerRow, WireName, wire_enum};
 use crate::rows::{Rows, RowsError, Table};
 
 wire_enum! {
@@ -61,8 +60,8 @@ impl NumberRow {
             || self.tag.as_ref().is_some_and(|tag| needle.is_in(tag))
     }
 
-    pub(super) fn show(&self) -> Value {
-        json!(NumberShown {
+    pub(super) fn show(&self) -> AnswerRow {
+        AnswerRow::of(&NumberShown {
             number: &self.number,
             org_unit: self.org_unit.as_deref(),
             state: WireName(self.state),

@@ -5,11 +5,12 @@ use boarding_commands::event::{Event, Permission};
 use boarding_commands::settings::Settings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::counts::{OwnerCounts, PoolCounts};
 use crate::projection::Projection;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
+use crate::query::{
+    Access, AnswerRow, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
+};
 use crate::rows::{Rows, Table};
 use crate::tables::settings::settings;
 
@@ -118,7 +119,7 @@ fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
         if wanted.is_some() && wanted.as_deref() != name {
             return Ok([None]);
         }
-        Ok([Some(json!(Utilisation::of(name, counts.of(name), &settings)))])
+        Ok([Some(AnswerRow::of(&Utilisation::of(name, counts.of(name), &settings)))])
     })
 }
 
@@ -129,7 +130,7 @@ mod tests {
         TestCompany, account_opened, created, dispatched, import, number, number_added,
         number_assigned, org_unit_defined, recipient, requested, sent, who,
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     /// `created` adds users to Sales. EMEA is the parent of Sales.
     fn company() -> TestCompany {

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use boarding_commands::values::Refusal;
-use serde_json::Value;
 
 use super::param::malformed;
-use super::{QueryError, QueryRequest, RowsAnswer};
+use super::{AnswerRow, QueryError, QueryRequest, RowsAnswer};
 use crate::projection::{Projection, scan};
 use crate::rows::{Rows, RowsError, Table};
 
@@ -23,7 +22,7 @@ pub(crate) fn page<P: Projection, I>(
     mut show: impl FnMut(&[u8], P::Row) -> Result<I, RowsError>,
 ) -> Result<RowsAnswer, QueryError>
 where
-    I: IntoIterator<Item = Option<Value>>,
+    I: IntoIterator<Item = Option<AnswerRow>>,
 {
     let limit = request.limit()?;
     let start = PageCursor::read(request, P::TABLE, prefix)?;
@@ -40,7 +39,7 @@ where
 /// A page that is being filled.
 struct PageBuilder {
     limit: usize,
-    rows: Vec<Value>,
+    rows: Vec<AnswerRow>,
     last: PageCursor,
     /// Whether a row follows that does not fit.
     has_more: bool,
@@ -50,7 +49,7 @@ impl PageBuilder {
     fn add(
         &mut self,
         key: &[u8],
-        shown: impl IntoIterator<Item = Option<Value>>,
+        shown: impl IntoIterator<Item = Option<AnswerRow>>,
         skipped: u8,
     ) -> ControlFlow<()> {
         // The cursor holds `n` in one byte. That is enough for the largest stored row: a queue of 100 runs.
@@ -109,9 +108,8 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{TestCompany, created, query_page};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn names(rows: &[Value]) -> Vec<&str> {
         rows.iter().map(|row| row["user"].as_str().unwrap()).collect()

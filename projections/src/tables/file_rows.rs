@@ -5,11 +5,10 @@ use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who
 use boarding_commands::values::{Code, ImportId, Personal, Phone, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::imports::{self, archives, following};
 use crate::projection::Projection;
-use crate::query::{WireEnum, wire_enum};
+use crate::query::{AnswerRow, WireEnum, wire_enum};
 use crate::rows::Table;
 
 /// A row of an imported file and its outcome.
@@ -34,8 +33,12 @@ pub(crate) struct FileRow {
 
 impl FileRow {
     /// The JSON of the row. `invite` is the recipient's status in the run of the import.
-    pub(crate) fn show(&self, invite: Option<&'static str>, undone: Option<&UndoneRow>) -> Value {
-        json!(FileRowShown {
+    pub(crate) fn show(
+        &self,
+        invite: Option<&'static str>,
+        undone: Option<&UndoneRow>,
+    ) -> AnswerRow {
+        AnswerRow::of(&FileRowShown {
             row: self.row,
             line: self.line,
             key: self.key.as_ref(),
@@ -314,6 +317,7 @@ impl WireEnum for UndoOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn outcome_names_equal_their_serialized_form() {

@@ -48,7 +48,7 @@ async fn roles(engine: &Engine) -> Result<usize, QueryFailure> {
         QueryCaller { actor: "una".to_owned(), authenticated: None, authority: Authority::All };
     let params = Map::from_iter([("limit".to_owned(), json!(500))]);
     match engine.query(&acme(), "roles", params, &caller).await? {
-        QueryAnswer::Json(answer) => Ok(answer["rows"].as_array().unwrap().len()),
+        QueryAnswer::Json(answer) => Ok(answer.value()["rows"].as_array().unwrap().len()),
         QueryAnswer::Csv(_) => unreachable!("roles are JSON"),
     }
 }

@@ -90,7 +90,9 @@ async fn progress_needs_the_permission_to_import_the_file() {
         let answer =
             harness.engine().query(&company_id("acme"), "import_progress", params, &caller).await;
         match (answer, denied) {
-            (Ok(QueryAnswer::Json(progress)), None) => assert_eq!(progress["row"]["percent"], 100),
+            (Ok(QueryAnswer::Json(progress)), None) => {
+                assert_eq!(progress.value()["row"]["percent"], 100);
+            }
             (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                 assert_eq!(refusal.details["permission"], Value::from(permission), "{actor}");
             }

@@ -67,6 +67,7 @@ async fn busy_companies_do_not_block_each_other() {
     for company in ["acme", "beta", "gamma", "delta"] {
         let answer = harness.query_in(company, "history", json!({"limit": 500})).await.unwrap();
         let boarding_core::queries::QueryAnswer::Json(answer) = answer else { panic!() };
+        let answer = answer.value();
         let versions: Vec<_> = answer["rows"]
             .as_array()
             .unwrap()

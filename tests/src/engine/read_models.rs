@@ -306,6 +306,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
                 .await
                 .unwrap();
             let boarding_core::queries::QueryAnswer::Json(answer) = answer else { panic!() };
+            let answer = answer.value();
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
             queries += 1;
         }

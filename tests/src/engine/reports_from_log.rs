@@ -6,7 +6,7 @@ use boarding_core::queries::QueryAnswer;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::RowsAnswer;
+use boarding_projections::query::{AnswerRow, RowsAnswer};
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl RecordedAnswers {
         let (position, bytes) = loop {
             let before = position_of(harness).await;
             let bytes = match harness.query(query, params.clone()).await {
-                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer),
+                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer.value()),
                 Ok(QueryAnswer::Csv(bytes)) => bytes,
                 other => panic!("{query}: {other:?}"),
             };
@@ -115,7 +115,7 @@ impl RecordedAnswers {
             let mut params = recorded.params.clone();
             params["as_of"] = json!(recorded.position);
             let bytes = match harness.query(recorded.query, params).await {
-                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer),
+                Ok(QueryAnswer::Json(answer)) => bytes_of(&answer.value()),
                 Ok(QueryAnswer::Csv(bytes)) => bytes,
                 other => panic!("{}: {other:?}", recorded.query),
             };
@@ -190,6 +190,7 @@ fn answer_from(rows: &MemoryRows, recorded: &RecordedAnswer) -> Vec<u8> {
         let RowsAnswer::Rows { rows, next } = query_page(&params) else {
             panic!("{}", recorded.query)
         };
+        let rows: Vec<Value> = rows.iter().map(AnswerRow::value).collect();
         out.extend(export.lines(&rows));
         let Some(next) = next else { return out };
         params["cursor"] = json!(next);

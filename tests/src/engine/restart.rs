@@ -256,6 +256,7 @@ async fn query_after_a_restart_shows_no_old_rows() {
         for answer in answers {
             match answer {
                 Ok(QueryAnswer::Json(answer)) => {
+                    let answer = answer.value();
                     assert!(answer["position"].as_u64().unwrap() >= end, "{answer}");
                     assert!(
                         ["completed", "active"].contains(&answer["row"]["state"].as_str().unwrap())

@@ -132,7 +132,8 @@ async fn answers(harness: &EngineHarness) -> Vec<(String, Value)> {
                 _ => json!({}),
             };
             let answer = match harness.query_in(company, name, params).await {
-                Ok(Found::Json(mut answer)) => {
+                Ok(Found::Json(answer)) => {
+                    let mut answer = answer.value();
                     forget_positions(&mut answer);
                     answer
                 }

@@ -74,7 +74,7 @@ impl TestEngine {
         };
         let params = params.as_object().cloned().unwrap();
         match self.engine.query(&self.acme, name, params, &caller).await {
-            Ok(QueryAnswer::Json(answer)) => Ok(answer),
+            Ok(QueryAnswer::Json(answer)) => Ok(answer.value()),
             Ok(QueryAnswer::Csv(bytes)) => Ok(String::from_utf8(bytes).unwrap().into()),
             Err(QueryFailure::Refused(refusal)) => Err(json!({
                 "outcome": "refused", "code": refusal.code, "message": refusal.message, "details": refusal.details,

@@ -10,7 +10,7 @@ use boarding_commands::event::Event;
 use boarding_commands::values::{CompanyId, Time};
 use boarding_log::memory::MemoryLog;
 use boarding_log::{Encoded, EventLog as _};
-use boarding_projections::query::RowsAnswer;
+use boarding_projections::query::{AnswerRow, RowsAnswer};
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -86,8 +86,8 @@ impl Environment {
     ) -> Vec<Value> {
         params["limit"] = json!(500);
         match boarding_projections::answer(name, company, &params, &self.rows).unwrap() {
-            RowsAnswer::Rows { rows, .. } => rows,
-            RowsAnswer::Row(row) => vec![row],
+            RowsAnswer::Rows { rows, .. } => rows.iter().map(AnswerRow::value).collect(),
+            RowsAnswer::Row(row) => vec![row.value()],
         }
     }
 }

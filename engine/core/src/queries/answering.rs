@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use boarding_commands::values::{CompanyId, Time};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::{MAX_LIMIT_ROWS, Query, QueryError, RowsAnswer};
+use boarding_projections::query::{AnswerRow, MAX_LIMIT_ROWS, Query, QueryError, RowsAnswer};
 use boarding_projections::rows::{MemoryRows, Rows, RowsError};
 use serde_json::{Value, json};
 
 use super::common_params::{AsOf, CommonParams};
 use super::engine_query::EngineQueryRequest;
-use super::failure::{QueryAnswer, QueryFailure, unavailable};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, unavailable};
 use super::list::ListedQuery;
 use crate::context::EngineContext;
 use boarding_commands::values::Code;
@@ -73,9 +73,9 @@ fn read(
             }
             Ok(QueryAnswer::Json(match answer {
                 RowsAnswer::Rows { rows, next } => {
-                    json!({"position": position, "rows": rows, "next": next})
+                    JsonAnswer::rows(position, &rows, next.as_deref())
                 }
-                RowsAnswer::Row(row) => json!({"position": position, "row": row}),
+                RowsAnswer::Row(row) => JsonAnswer::row(position, &row),
             }))
         }
     }
@@ -90,10 +90,13 @@ fn report_damage(context: &EngineContext, error: &QueryError) {
 
 /// Updates what a run waits for with the latest try, which is not in the log.
 fn add_waiting(context: &EngineContext, company: &CompanyId, answer: &mut RowsAnswer) {
-    match answer {
-        RowsAnswer::Row(row) => context.waiting.show(company, row),
-        RowsAnswer::Rows { rows, .. } => {
-            rows.iter_mut().for_each(|row| context.waiting.show(company, row));
+    let rows = match answer {
+        RowsAnswer::Row(row) => std::slice::from_mut(row),
+        RowsAnswer::Rows { rows, .. } => rows,
+    };
+    for row in rows {
+        if let Some(shown) = context.waiting.shown(company, row) {
+            *row = shown;
         }
     }
 }
@@ -151,10 +154,11 @@ fn csv(
     loop {
         match query.answer_at(now, company, &Value::Object(params.clone()), rows)? {
             RowsAnswer::Row(row) => {
-                out.extend(export.lines(&[row]));
+                out.extend(export.lines(&[row.value()]));
                 return Ok(out);
             }
             RowsAnswer::Rows { rows, next } => {
+                let rows: Vec<Value> = rows.iter().map(AnswerRow::value).collect();
                 out.extend(export.lines(&rows));
                 let Some(next) = next else { return Ok(out) };
                 params.insert("cursor".to_owned(), json!(next));

@@ -10,7 +10,7 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::{Limits, guarded};
 use boarding_projections::csv_export::{CsvFormat, csv_line};
-use boarding_projections::query::{self, Access, Newest, Param, RowsAnswer};
+use boarding_projections::query::{self, Access, AnswerRow, Newest, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
@@ -189,7 +189,10 @@ fn refused_rows(
             else {
                 break;
             };
-            let numbered = |row: &Value| Some((row.get("row")?.as_u64()?, problems_of(row)));
+            let numbered = |row: &AnswerRow| {
+                let row = row.value();
+                Some((row.get("row")?.as_u64()?, problems_of(&row)))
+            };
             refused.extend(rows.iter().filter_map(numbered));
             let Some(next) = next else { break };
             cursor = json!(next);

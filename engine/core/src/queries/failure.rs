@@ -2,15 +2,58 @@
 
 use boarding_commands::values::{Code, Refusal};
 use boarding_projections::query::QueryError;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryAnswer {
-    /// `{"position", "rows", "next"}` or `{"position", "row"}`.
-    Json(Value),
+    Json(JsonAnswer),
     /// The whole answer as CSV.
     Csv(Vec<u8>),
+}
+
+/// `{"position", "rows", "next"}` or `{"position", "row"}`, as JSON text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonAnswer(String);
+
+impl JsonAnswer {
+    pub(super) fn rows(position: u64, rows: &[impl Serialize], next: Option<&str>) -> Self {
+        #[derive(Serialize)]
+        struct Rows<'a, R> {
+            position: u64,
+            rows: &'a [R],
+            next: Option<&'a str>,
+        }
+        Self::of(&Rows { position, rows, next })
+    }
+
+    pub(super) fn row(position: u64, row: &impl Serialize) -> Self {
+        #[derive(Serialize)]
+        struct Row<'a, R> {
+            position: u64,
+            row: &'a R,
+        }
+        Self::of(&Row { position, row })
+    }
+
+    fn of(answer: &impl Serialize) -> Self {
+        // Rows have texts, numbers, lists and maps with text keys, which can always be written.
+        Self(serde_json::to_string(answer).unwrap_or_default())
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
+    /// The answer as values.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
 }
 
 /// Why a query failed.

@@ -5,10 +5,10 @@ use boarding_commands::values::Refusal;
 use boarding_projections::history::{self, Entity, PublishedEvent};
 use boarding_projections::query::{Access, Param};
 use schemars::JsonSchema as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
-use super::failure::{QueryAnswer, QueryFailure, unavailable};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, unavailable};
 use super::log_events::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
 
@@ -61,7 +61,7 @@ fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
             }
         }
     }
-    Ok(QueryAnswer::Json(json!({"position": position, "rows": shown, "next": next})))
+    Ok(QueryAnswer::Json(JsonAnswer::rows(position, &shown, next.as_deref())))
 }
 
 fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {

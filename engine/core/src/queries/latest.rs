@@ -1,7 +1,7 @@
 //! The word `latest` in a query: the newest run, import or report.
 
 use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::query::{Newest, Param, RowsAnswer};
+use boarding_projections::query::{AnswerRow, Newest, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
@@ -62,7 +62,8 @@ impl Wanted {
         };
         let newest = boarding_projections::answer(query, company, &json!({"limit": 1}), rows)?;
         let RowsAnswer::Rows { rows, .. } = newest else { return Ok(()) };
-        let id = rows.first().and_then(|row| row.get(field)?.as_str());
+        let newest = rows.first().map(AnswerRow::value).unwrap_or_default();
+        let id = newest.get(field).and_then(Value::as_str);
         let id = id.ok_or_else(|| Refusal::new(none))?;
         if let Some(params) = params.as_object_mut() {
             params.insert(parameter.to_owned(), json!(format!("{prefix}{id}")));

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::engine_query::{EngineQuery, EngineQueryRequest};
-use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
 use crate::context::EngineContext;
 use crate::limits::PICTURE_PART_BYTES;
@@ -66,7 +66,7 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
             Some(next).filter(|next| !bytes.is_empty() && *next < part.picture.bytes);
         part.content = Some(STANDARD.encode(bytes));
     }
-    Ok(QueryAnswer::Json(json!({"position": position, "row": part})))
+    Ok(QueryAnswer::Json(JsonAnswer::row(position, &part)))
 }
 
 /// Returns a refusal if the user's picture was replaced or removed: the bytes of earlier pictures are deleted.

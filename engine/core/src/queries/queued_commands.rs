@@ -2,10 +2,9 @@
 
 use boarding_projections::query::Access;
 use schemars::JsonSchema as _;
-use serde_json::json;
 
 use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
-use super::failure::{QueryAnswer, QueryFailure};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure};
 use super::query_schema::{QuerySchema, ResponseKind};
 use crate::refused_commands::RefusedCommand;
 use boarding_commands::event::Permission;
@@ -39,5 +38,5 @@ fn queued_commands(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, Quer
     found.truncate(limit);
     let next = found.last().filter(|_| is_more).map(|(number, _)| number.to_string());
     let rows: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
-    Ok(QueryAnswer::Json(json!({"position": position, "rows": rows, "next": next})))
+    Ok(QueryAnswer::Json(JsonAnswer::rows(position, &rows, next.as_deref())))
 }

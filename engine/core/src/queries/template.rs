@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::engine_query::{EngineQuery, EngineQueryRequest};
-use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
 
 /// A template file: its name and text.
@@ -44,7 +44,7 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
     let settings =
         boarding_projections::settings(rows, company).map_err(|error| unavailable(&error))?;
     let row = template_row(name, file, &settings)?;
-    Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
+    Ok(QueryAnswer::Json(JsonAnswer::row(position, &row)))
 }
 
 /// The template of a dialect for a company with these settings. With `file`, the template of that file of the dialect.

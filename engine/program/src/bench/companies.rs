@@ -202,7 +202,9 @@ async fn check_run(engine: &Engine, company: &CompanyId, people: u64) -> Result<
     let params = [("run".to_owned(), json!("latest"))].into_iter().collect();
     let answer = engine.query(company, "run", params, &setup::caller()).await;
     let passed = match &answer {
-        Ok(QueryAnswer::Json(answer)) => answer.pointer("/row/passed").and_then(Value::as_u64),
+        Ok(QueryAnswer::Json(answer)) => {
+            answer.value().pointer("/row/passed").and_then(Value::as_u64)
+        }
         _ => None,
     };
     match passed {

@@ -146,7 +146,7 @@ impl Bench<'_> {
 
     async fn request(&self, list: &List, params: Map<String, Value>) -> Result<Value, BenchError> {
         match self.engine.query(&self.company, list.query, params, &setup::caller()).await {
-            Ok(QueryAnswer::Json(answer)) => Ok(answer),
+            Ok(QueryAnswer::Json(answer)) => Ok(answer.value()),
             Ok(QueryAnswer::Csv(_)) => {
                 Err(BenchError::Failed(format!("{} answered with a file", list.query)))
             }

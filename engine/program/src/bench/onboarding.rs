@@ -80,7 +80,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
 async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
     let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
     match engine.query(company, "run", params, &caller()).await.ok()? {
-        QueryAnswer::Json(answer) => answer.get("row").cloned(),
+        QueryAnswer::Json(answer) => answer.value().get("row").cloned(),
         QueryAnswer::Csv(_) => None,
     }
 }

@@ -57,7 +57,7 @@ impl Query {
         // Without a name, `list` answers before a data folder is opened. So the name is always present here.
         let name = self.name.as_deref().unwrap_or_default();
         match session.query(name, Value::Object(self.params()?)).await? {
-            QueryAnswer::Json(answer) => session.out.document(&answer),
+            QueryAnswer::Json(answer) => session.out.document(&answer.value()),
             QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
         }
         Ok(Done::Completely)

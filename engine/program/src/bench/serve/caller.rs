@@ -84,7 +84,7 @@ impl Caller {
             Self::InProcess(engine) => {
                 let params = [("limit".to_owned(), json!(rows))].into_iter().collect();
                 match engine.query(company, "users", params, &setup::caller()).await {
-                    Ok(QueryAnswer::Json(answer)) => answer,
+                    Ok(QueryAnswer::Json(answer)) => answer.value(),
                     other => return Err(BenchError::Failed(format!("users: {other:?}"))),
                 }
             }

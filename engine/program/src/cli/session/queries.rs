@@ -29,7 +29,7 @@ impl Session<'_> {
     /// The JSON answer of a query.
     pub(in crate::cli) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
         match self.query(name, params).await? {
-            QueryAnswer::Json(answer) => Ok(answer),
+            QueryAnswer::Json(answer) => Ok(answer.value()),
             QueryAnswer::Csv(bytes) => {
                 Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
             }
@@ -46,7 +46,7 @@ impl Session<'_> {
     pub(in crate::cli) async fn csv(&self, name: &str, params: Value) -> Result<Vec<u8>, Failure> {
         match self.query(name, params).await? {
             QueryAnswer::Csv(bytes) => Ok(bytes),
-            QueryAnswer::Json(answer) => Ok(answer.to_string().into_bytes()),
+            QueryAnswer::Json(answer) => Ok(answer.into_text().into_bytes()),
         }
     }
 
