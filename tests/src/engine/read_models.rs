@@ -316,3 +316,26 @@ async fn tables_are_rebuilt_while_they_are_read() {
     Arc::into_inner(engine).unwrap().close().await;
     assert_eq!(stored(&harness), replayed(&harness));
 }
+
+/// A rebuild begins although commands arrive without end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_rebuilt_while_commands_arrive() {
+    let harness = Arc::new(with_rows_in_every_table().await);
+    let rebuilding = {
+        let harness = Arc::clone(&harness);
+        tokio::task::spawn_blocking(move || harness.engine().rebuild(&[Table::Users]).unwrap())
+    };
+    let mut renamed = 0;
+    while !rebuilding.is_finished() {
+        let rename = |n| {
+            let body = json!({"company_name": format!("Acme {}", renamed + n)});
+            harness.submit("SetCompanyConfig", body)
+        };
+        futures_util::future::join_all((0..64).map(rename)).await;
+        renamed += 64;
+    }
+    rebuilding.await.unwrap();
+    let mut harness = Arc::into_inner(harness).unwrap();
+    harness.engine.take().unwrap().close().await;
+    assert_eq!(stored(&harness), replayed(&harness));
+}

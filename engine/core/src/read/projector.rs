@@ -130,6 +130,7 @@ impl ReadModels {
     pub(crate) fn report_damage(&self) {
         let _ = self.shared.store.damage();
         self.refresh();
+        self.shared.seen.end_pause();
     }
 
     /// Notifies the thread that the log has grown.
@@ -150,6 +151,7 @@ impl ReadModels {
             .requests
             .send(ProjectorRequest::Rebuild(tables.to_vec(), done))
             .map_err(|_| gone(()))?;
+        self.shared.seen.end_pause();
         wait.recv().map_err(|_| gone(()))?
     }
 
@@ -180,6 +182,7 @@ impl ReadModels {
 
     fn send_last(&self, request: ProjectorRequest) {
         let _ = self.shared.requests.send(request);
+        self.shared.seen.end_pause();
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -251,8 +254,9 @@ impl Follower {
         }
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
-            let notified = match self.catch_up(&mut *reader) {
-                Ok(()) => Some(self.rest(received)?),
+            let notified = match self.catch_up(&mut *reader, received) {
+                Ok(Some(request)) => Some(request),
+                Ok(None) => Some(self.rest(received)?),
                 // A log on the network may be unreachable for a while.
                 Err(ProjectError::Log(error)) if error.is_transient() => {
                     let text = boarding_log::error_chain(&error);
@@ -313,16 +317,37 @@ impl Follower {
         }
     }
 
-    /// Applies the rest of the log and removes unused builds.
-    fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
+    /// Applies the rest of the log and removes unused builds. Ends early and returns the message if another one than
+    /// that the log has grown arrives: under load the log grows all the time.
+    ///
+    /// # Errors
+    /// When a query has found damage, or a batch cannot be applied.
+    fn catch_up(
+        &mut self,
+        reader: &mut dyn Reader,
+        received: &mpsc::Receiver<ProjectorRequest>,
+    ) -> Result<Option<ProjectorRequest>, ProjectError> {
         while self.batch(reader)? {
             self.give_way();
+            self.sweep()?;
+            if let Some(error) = self.shared.store.failure() {
+                return Err(error.into());
+            }
+            match received.try_recv() {
+                Ok(ProjectorRequest::Refresh) => {
+                    self.shared.notified.store(false, Ordering::Release);
+                }
+                Ok(other) => return Ok(Some(other)),
+                Err(mpsc::TryRecvError::Empty) => {}
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(Some(ProjectorRequest::Stop)),
+            }
         }
         if !self.has_swept {
             self.shared.store.remove_older_aside();
             self.has_swept = true;
         }
-        self.sweep()
+        self.sweep()?;
+        Ok(None)
     }
 
     /// Leaves the processor to commands for a moment: their answers do not wait for rows. The next batch is larger then,
@@ -331,7 +356,7 @@ impl Follower {
         let behind = self.log.end().saturating_sub(self.meta.position);
         let is_near = (1..PROJECT_BEHIND_EVENTS_MAX).contains(&behind);
         if is_near && self.meta.position >= self.shared.target.load(Ordering::Acquire) {
-            self.shared.seen.wait_for_waiter(Duration::from_millis(PROJECT_PAUSE_MILLIS));
+            self.shared.seen.pause(Duration::from_millis(PROJECT_PAUSE_MILLIS));
         }
     }
 

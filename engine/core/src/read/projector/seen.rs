@@ -29,9 +29,14 @@ impl Seen {
         self.waiters.wake(up_to);
     }
 
-    /// Blocks until a query waits for a later position, at most this long.
-    pub(super) fn wait_for_waiter(&self, at_most: Duration) {
-        self.waiters.wait_for_one(at_most);
+    /// Blocks until a position is waited for, or `end_pause` is called, at most this long.
+    pub(super) fn pause(&self, at_most: Duration) {
+        self.waiters.pause(at_most);
+    }
+
+    /// Ends the present pause, or the next one.
+    pub(super) fn end_pause(&self) {
+        self.waiters.end_pause();
     }
 
     /// Completes when this position is applied, or with an error text while the rows cannot be used.
@@ -57,12 +62,14 @@ type Key = (u64, u64);
 #[derive(Debug, Default)]
 struct Waiters {
     waiting: Mutex<Waiting>,
-    registered: Condvar,
+    pause_over: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     last: u64,
+    /// Whether the pause ends without a waiter.
+    ends_pause: bool,
     waiters: BTreeMap<Key, oneshot::Sender<()>>,
 }
 
@@ -84,7 +91,7 @@ impl Waiters {
         waiting.last += 1;
         let key = (position, waiting.last);
         waiting.waiters.insert(key, woken);
-        self.registered.notify_all();
+        self.pause_over.notify_all();
         let registered = Registered { of: self, key };
         async move {
             let _registered = registered;
@@ -93,9 +100,15 @@ impl Waiters {
         }
     }
 
-    fn wait_for_one(&self, at_most: Duration) {
-        let is_empty = |waiting: &mut Waiting| waiting.waiters.is_empty();
-        drop(self.registered.wait_timeout_while(self.waiting(), at_most, is_empty));
+    fn pause(&self, at_most: Duration) {
+        let goes_on = |waiting: &mut Waiting| waiting.waiters.is_empty() && !waiting.ends_pause;
+        let waited = self.pause_over.wait_timeout_while(self.waiting(), at_most, goes_on);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ends_pause = false;
+    }
+
+    fn end_pause(&self) {
+        self.waiting().ends_pause = true;
+        self.pause_over.notify_all();
     }
 
     /// Wakes those who wait for a position up to this one.
@@ -131,15 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn waiter_ends_the_pause_at_once() {
+    fn waiter_or_request_ends_the_pause() {
         let waiters = Waiters::default();
-        waiters.wait_for_one(Duration::ZERO);
+        waiters.pause(Duration::ZERO);
         for _ in 0..20 {
             std::thread::scope(|scope| {
                 // The pause has nearly always begun when the other thread starts.
                 let waiter = scope.spawn(|| waiters.register(5));
-                waiters.wait_for_one(Duration::MAX);
+                waiters.pause(Duration::MAX);
                 drop(waiter.join());
+                scope.spawn(|| waiters.end_pause());
+                waiters.pause(Duration::MAX);
             });
         }
     }
