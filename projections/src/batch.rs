@@ -1,4 +1,4 @@
-//! The rows of one table that a batch changes. Each is read at most once from the rows before the batch, and written once.
+//! The rows of one table that a batch changes. Each is read from the rows before the batch, and written once.
 
 use std::collections::HashMap;
 

@@ -47,7 +47,7 @@ impl<'a> Cells<'a> {
         Self { row, assume_plus, finds_warnings: true, problems, warnings, lost: 0 }
     }
 
-    /// The same cells for a reader who asks only whether the row is valid: the checks for warnings take half of the time.
+    /// The same cells for a reader who needs only the values and whether the row is valid: the checks for warnings take half of the time.
     pub(super) fn without_warnings(self) -> Self {
         Self { finds_warnings: false, ..self }
     }

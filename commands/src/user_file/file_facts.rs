@@ -89,7 +89,7 @@ impl FactCollector {
         is_valid: bool,
         refers_ahead: bool,
     ) {
-        // Also of rows that are invalid: their report says who has the phone.
+        // Rows that are invalid count too, to be on the safe side.
         if let CellValue::Value(Ok(phone)) = values.phone {
             self.phones.push(phone);
         }

@@ -171,7 +171,8 @@ impl<R: Read> FileRows<'_, R> {
         Self { facts: facts.into(), ..self }
     }
 
-    /// The same rows for a reader who needs only their values and whether they are valid.
+    /// The same rows for a reader who needs only their values and whether they are valid. The checks for warnings that take
+    /// long are left out.
     #[must_use]
     pub fn without_warnings(self) -> Self {
         Self { finds_warnings: false, ..self }

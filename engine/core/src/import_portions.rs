@@ -98,7 +98,7 @@ impl AcceptedFile {
         Ok(FileChunks { rows: Box::new(self.rows()?), rows_done: self.rows_done })
     }
 
-    /// The rows from the first one, also those that are applied already, without their warnings.
+    /// The rows from the first one, also those that are applied already. Not all of their warnings are looked for.
     ///
     /// # Errors
     /// When the file cannot be read.

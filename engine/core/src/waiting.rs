@@ -17,7 +17,7 @@ pub(crate) struct WaitingMails {
 }
 
 /// The latest try of a run to use its transport.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LatestTry {
     pub(crate) run: RunId,
     /// The last answer of the server, or the cause.
@@ -61,8 +61,10 @@ impl WaitingMails {
 
     /// A row of the queries `run` and `runs` with the latest try. None if its run does not wait.
     pub(crate) fn shown(&self, company: &CompanyId, row: &AnswerRow) -> Option<AnswerRow> {
-        let all = self.lock_runs();
-        let latest = all.get(company)?;
+        let latest = self.lock_runs().get(company)?.clone();
+        if !row.text().contains(&latest.run.to_string()) {
+            return None;
+        }
         let mut row = row.value();
         if row.get("run") != Some(&json!(latest.run)) {
             return None;

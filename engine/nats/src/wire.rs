@@ -93,7 +93,10 @@ impl Encoding {
                 let mut json = serde_json::Deserializer::from_str(&text);
                 let mut out = rmp_serde::Serializer::new(&mut packed);
                 // The text is our own, so it can always be read.
-                let _ = serde_transcode::transcode(&mut json, &mut out);
+                if let Err(error) = serde_transcode::transcode(&mut json, &mut out) {
+                    tracing::error!(%error, "a response cannot be written as MessagePack");
+                    packed.clear();
+                }
                 packed
             }
         }

@@ -177,8 +177,11 @@ fn answer_from(rows: &MemoryRows, recorded: &RecordedAnswer) -> Vec<u8> {
     };
     let Some(format) = format else {
         return bytes_of(&match query_page(&params) {
-            RowsAnswer::Rows { rows, next } => json!({"rows": rows, "next": next}),
-            RowsAnswer::Row(row) => json!({"row": row}),
+            RowsAnswer::Rows { rows, next } => {
+                let rows: Vec<Value> = rows.iter().map(AnswerRow::value).collect();
+                json!({"rows": rows, "next": next})
+            }
+            RowsAnswer::Row(row) => json!({"row": row.value()}),
         });
     };
     let format = if format == "csv" { CsvFormat::Csv } else { CsvFormat::Spreadsheet };

@@ -79,7 +79,9 @@ impl AllotmentBuilder {
     /// what it names, and the allotment is empty.
     pub fn is_needed_for(company: &Company, options: &ImportOptions, facts: &FileFacts) -> bool {
         let is_taken = |phone: &Phone| company.phones.contains_key(phone);
-        let is_apart = |phones: &[Phone]| !has_ids(options) && !phones.iter().any(is_taken);
+        let has_none = company.phones.is_empty();
+        let is_apart =
+            |phones: &[Phone]| !has_ids(options) && (has_none || !phones.iter().any(is_taken));
         Self::is_needed(options) && !facts.phones_apart().is_some_and(is_apart)
     }
 

@@ -78,7 +78,7 @@ fn read(
     (chunk, reading)
 }
 
-/// Reads the whole file to find which row gets which unique value. `None` when the company's actor has stopped.
+/// Finds which row gets which unique value. Reads the whole file for it, unless no row takes a value from another. `None` when the company's actor has stopped.
 ///
 /// Rows that are applied already are read too: a later row may take a value that one of them takes.
 async fn allot(

@@ -1,9 +1,13 @@
 //! What a query returns: its answer, or why there is none.
 
+use std::fmt::Write as _;
+
 use boarding_commands::values::{Code, Refusal};
-use boarding_projections::query::QueryError;
-use serde::Serialize;
+use boarding_projections::query::{AnswerRow, QueryError};
 use serde_json::{Value, json};
+
+/// The bytes of an answer beside its rows, about.
+const ENVELOPE_BYTES: usize = 128;
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,28 +22,21 @@ pub enum QueryAnswer {
 pub struct JsonAnswer(String);
 
 impl JsonAnswer {
-    pub(super) fn rows(position: u64, rows: &[impl Serialize], next: Option<&str>) -> Self {
-        #[derive(Serialize)]
-        struct Rows<'a, R> {
-            position: u64,
-            rows: &'a [R],
-            next: Option<&'a str>,
+    pub(super) fn rows(position: u64, rows: &[AnswerRow], next: Option<&str>) -> Self {
+        let bytes: usize = rows.iter().map(|row| row.text().len() + 1).sum();
+        let mut text = String::with_capacity(bytes + ENVELOPE_BYTES);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{{\"position\":{position},\"rows\":[");
+        for (n, row) in rows.iter().enumerate() {
+            text.push_str(if n == 0 { "" } else { "," });
+            text.push_str(row.text());
         }
-        Self::of(&Rows { position, rows, next })
+        let _ = write!(text, "],\"next\":{}}}", json!(next));
+        Self(text)
     }
 
-    pub(super) fn row(position: u64, row: &impl Serialize) -> Self {
-        #[derive(Serialize)]
-        struct Row<'a, R> {
-            position: u64,
-            row: &'a R,
-        }
-        Self::of(&Row { position, row })
-    }
-
-    fn of(answer: &impl Serialize) -> Self {
-        // Rows have texts, numbers, lists and maps with text keys, which can always be written.
-        Self(serde_json::to_string(answer).unwrap_or_default())
+    pub(super) fn row(position: u64, row: &AnswerRow) -> Self {
+        Self(format!("{{\"position\":{position},\"row\":{}}}", row.text()))
     }
 
     pub fn text(&self) -> &str {

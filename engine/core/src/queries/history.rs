@@ -3,7 +3,7 @@
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::Refusal;
 use boarding_projections::history::{self, Entity, PublishedEvent};
-use boarding_projections::query::{Access, Param};
+use boarding_projections::query::{Access, AnswerRow, Param};
 use schemars::JsonSchema as _;
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
             next = Some(recorded.version.to_string());
             return false;
         }
-        shown.push(history::event_json(recorded));
+        shown.push(AnswerRow::of(&history::event_json(recorded)));
         true
     };
     let failed = |error| unavailable(&error);

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::query::{Access, Param};
+use boarding_projections::query::{Access, AnswerRow, Param};
 use boarding_projections::user_pictures::{UserPictureRow, of_user};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -66,7 +66,7 @@ fn picture(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure
             Some(next).filter(|next| !bytes.is_empty() && *next < part.picture.bytes);
         part.content = Some(STANDARD.encode(bytes));
     }
-    Ok(QueryAnswer::Json(JsonAnswer::row(position, &part)))
+    Ok(QueryAnswer::Json(JsonAnswer::row(position, &AnswerRow::of(&part))))
 }
 
 /// Returns a refusal if the user's picture was replaced or removed: the bytes of earlier pictures are deleted.

@@ -1,6 +1,6 @@
 //! The query `queued_commands`: commands of the queue that were refused or given up, newest first.
 
-use boarding_projections::query::Access;
+use boarding_projections::query::{Access, AnswerRow};
 use schemars::JsonSchema as _;
 
 use super::engine_query::{EngineQuery, EngineQueryRequest, limit_of, number_of};
@@ -37,6 +37,6 @@ fn queued_commands(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, Quer
     let is_more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| is_more).map(|(number, _)| number.to_string());
-    let rows: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
+    let rows: Vec<_> = found.iter().map(|(_, row)| AnswerRow::of(row)).collect();
     Ok(QueryAnswer::Json(JsonAnswer::rows(position, &rows, next.as_deref())))
 }

@@ -3,7 +3,7 @@
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::Refusal;
-use boarding_projections::query::{Access, Param};
+use boarding_projections::query::{Access, AnswerRow, Param};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
     let settings =
         boarding_projections::settings(rows, company).map_err(|error| unavailable(&error))?;
     let row = template_row(name, file, &settings)?;
-    Ok(QueryAnswer::Json(JsonAnswer::row(position, &row)))
+    Ok(QueryAnswer::Json(JsonAnswer::row(position, &AnswerRow::of(&row))))
 }
 
 /// The template of a dialect for a company with these settings. With `file`, the template of that file of the dialect.
