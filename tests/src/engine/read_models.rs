@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use boarding_core::read::store::{Opened, Store};
@@ -321,20 +322,25 @@ async fn tables_are_rebuilt_while_they_are_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_rebuilt_while_commands_arrive() {
     let harness = Arc::new(with_rows_in_every_table().await);
-    let rebuilding = {
-        let harness = Arc::clone(&harness);
-        tokio::task::spawn_blocking(move || harness.engine().rebuild(&[Table::Users]).unwrap())
+    let (sent, is_rebuilt) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // Each sender goes on without a gap, so there is always a command to apply.
+    let send = async |sender: u32| {
+        while !is_rebuilt.load(Ordering::Relaxed) {
+            let n = sent.fetch_add(1, Ordering::Relaxed);
+            let body = json!({"company_name": format!("Acme {sender} {n}")});
+            ok(&harness.submit("SetCompanyConfig", body).await);
+        }
     };
-    let mut renamed = 0;
-    while !rebuilding.is_finished() {
-        let rename = |n| {
-            let body = json!({"company_name": format!("Acme {}", renamed + n)});
-            harness.submit("SetCompanyConfig", body)
-        };
-        futures_util::future::join_all((0..64).map(rename)).await;
-        renamed += 64;
-    }
-    rebuilding.await.unwrap();
+    let rebuild = async {
+        while sent.load(Ordering::Relaxed) < 500 {
+            tokio::task::yield_now().await;
+        }
+        let harness = Arc::clone(&harness);
+        let rebuild = move || harness.engine().rebuild(&[Table::Users]).unwrap();
+        tokio::task::spawn_blocking(rebuild).await.unwrap();
+        is_rebuilt.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(rebuild, futures_util::future::join_all((0..16).map(send)));
     let mut harness = Arc::into_inner(harness).unwrap();
     harness.engine.take().unwrap().close().await;
     assert_eq!(stored(&harness), replayed(&harness));
