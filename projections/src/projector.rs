@@ -61,51 +61,6 @@ impl Error for ProjectionError {
     }
 }
 
-/// Applies a batch of events to one table.
-pub struct BatchProjector {
-    projector: &'static Projector,
-    table: Box<dyn BatchTable>,
-    position: u64,
-}
-
-impl fmt::Debug for BatchProjector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BatchProjector")
-            .field("table", &self.projector.table)
-            .field("position", &self.position)
-            .finish_non_exhaustive()
-    }
-}
-
-impl BatchProjector {
-    pub fn new(projector: &'static Projector) -> Self {
-        Self { projector, table: (projector.batch)(), position: 0 }
-    }
-
-    /// Applies one event. `before` has the rows as they were before the batch.
-    ///
-    /// # Errors
-    /// [`ProjectionError`] with the position: the projection must not continue past this event.
-    pub fn apply(
-        &mut self,
-        recorded: &RecordedEvent<'_>,
-        before: &dyn Rows,
-    ) -> Result<(), ProjectionError> {
-        self.position = recorded.position;
-        let applied = self.table.apply(recorded, before);
-        applied.map_err(|cause| self.projector.failed(self.position, cause))
-    }
-
-    /// Ends the batch and hands out each changed row once, in no particular order.
-    ///
-    /// # Errors
-    /// [`ProjectionError`] with the position of the last event.
-    pub fn finish(self, take: &mut TakeRow<'_>) -> Result<(), ProjectionError> {
-        let Self { projector, table, position } = self;
-        table.finish(take).map_err(|cause| projector.failed(position, cause))
-    }
-}
-
 /// Applies events to tables as one batch, and hands out each changed row once. `before` has the rows as they were.
 ///
 /// # Errors
@@ -116,11 +71,18 @@ pub fn apply_batch<'e>(
     before: &dyn Rows,
     take: &mut TakeRow<'_>,
 ) -> Result<(), ProjectionError> {
-    let mut projectors: Vec<_> = projectors.map(BatchProjector::new).collect();
+    let mut tables: Vec<_> = projectors.map(|one| (one, (one.batch)())).collect();
+    let mut position = 0;
     for recorded in events {
-        projectors.iter_mut().try_for_each(|one| one.apply(&recorded, before))?;
+        position = recorded.position;
+        for (projector, table) in &mut tables {
+            let applied = table.apply(&recorded, before);
+            applied.map_err(|cause| projector.failed(position, cause))?;
+        }
     }
-    projectors.into_iter().try_for_each(|one| one.finish(take))
+    tables.into_iter().try_for_each(|(projector, table)| {
+        table.finish(take).map_err(|cause| projector.failed(position, cause))
+    })
 }
 
 fn step<P: Projection>(

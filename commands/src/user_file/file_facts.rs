@@ -30,7 +30,7 @@ pub struct FileFacts {
 
 impl FileFacts {
     /// The phones of all rows, if the file alone shows that no row takes a value from another one: no two rows have one
-    /// phone, none archives a person, and none names a person whom another row must create first.
+    /// phone, none archives a person, and none names a supervisor, who may be created by another row.
     pub fn phones_apart(&self) -> Option<&[Phone]> {
         self.apart.as_deref()
     }
@@ -66,7 +66,7 @@ pub struct FactCollector {
     keys: Vec<Mention>,
     emails: Vec<Mention>,
     phones: Vec<Phone>,
-    /// Whether a row archives a person, or names one whom another row must create first.
+    /// Whether a row archives a person, or names a supervisor, who may be created by another row.
     concerns_others: bool,
 }
 

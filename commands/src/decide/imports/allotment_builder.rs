@@ -71,7 +71,7 @@ enum Part {
 
 impl AllotmentBuilder {
     /// Whether the rows of such a file can take values from each other.
-    pub fn is_needed(options: &ImportOptions) -> bool {
+    fn is_needed(options: &ImportOptions) -> bool {
         has_ids(options) || options.add_to_corporate_phones
     }
 

@@ -62,7 +62,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
     applied.map(|()| rows_done)
 }
 
-/// Reads rows ahead, on a thread of its own.
+/// Reads rows ahead, on another thread.
 fn read(
     open: impl FnOnce() -> Result<FileChunks, BoxError> + Send + 'static,
 ) -> (mpsc::Receiver<Vec<ParsedRow>>, JoinHandle<Result<(), BoxError>>) {
@@ -78,7 +78,8 @@ fn read(
     (chunk, reading)
 }
 
-/// Finds which row gets which unique value. Reads the whole file for it, unless no row takes a value from another. `None` when the company's actor has stopped.
+/// Finds which row gets which unique value. Reads the whole file for it, unless no row takes a value from another.
+/// `None` when the company's actor has stopped.
 ///
 /// Rows that are applied already are read too: a later row may take a value that one of them takes.
 async fn allot(
