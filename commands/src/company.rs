@@ -2,6 +2,7 @@
 //!
 //! `state` is the data, `fold` changes it, and the other modules answer questions about it.
 
+mod access_tokens;
 mod account_addresses;
 mod address;
 mod bindings;
@@ -29,6 +30,7 @@ pub mod users;
 mod value_mark;
 mod wording;
 
+pub use access_tokens::{AccessTokens, TokenFacts};
 pub use address::Address;
 pub use bindings::{Binding, Bindings};
 pub use claim::InvitationClaim;

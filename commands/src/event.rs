@@ -25,7 +25,7 @@ pub use person::{Person, Who};
 pub use run::{Channel, ChannelName, Delivery, ResendFilter, RetryOutcome, SentOn, Source};
 pub use subject::Subjects;
 
-use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time};
+use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, TokenId};
 use declare::events;
 use subject::Subject as _;
 
@@ -54,10 +54,7 @@ events! {
         RoleDefined: affects_imports { role: String, permissions: Vec<String> }
         PermissionsGranted: affects_imports { actor: Personal<String>, permissions: Vec<Permission> }
         PermissionsRevoked: affects_imports { actor: Personal<String>, permissions: Vec<Permission> }
-        PermissionGroupDefined: affects_imports {
-            permission_group: String,
-            permissions: Vec<String>,
-        }
+        PermissionGroupDefined: affects_imports { permission_group: String, permissions: Vec<String> }
         /// The NATS user may name these actors and no others. It replaces the user's earlier binding.
         NatsUserBound: neutral {
             nats_user: Personal<String>,
@@ -65,6 +62,15 @@ events! {
             speaks_for: Option<SpeaksFor>,
         }
         NatsUserUnbound: neutral { nats_user: Personal<String> }
+        /// Requests that bear the token have this actor. `secret_sha256` is the digest of the whole text of the token.
+        TokenIssued: neutral {
+            token: TokenId,
+            actor: Personal<String>,
+            note: Option<Personal<String>>,
+            secret_sha256: String,
+            expires_at: Option<Time>,
+        }
+        TokenRevoked: neutral { token: TokenId }
     }
 
     /// Users and their corporate phones. `row` is the row of a file that caused the event.
@@ -110,11 +116,7 @@ events! {
         NumberAllocated: affects_imports { number: Personal<Phone>, org_unit: String }
         /// The number went back to the parent organization; none is the company's own stock.
         NumberWithdrawn: affects_imports { number: Personal<Phone>, org_unit: Option<String> }
-        NumberAssigned: affects_imports {
-            number: Personal<Phone>,
-            user: Who,
-            import: Option<ImportId>,
-        }
+        NumberAssigned: affects_imports { number: Personal<Phone>, user: Who, import: Option<ImportId> }
         /// The account of the number was activated.
         NumberRegistered: affects_imports { number: Personal<Phone>, user: Who }
         /// The number is available again, at once or after `cooling_until`.
@@ -233,12 +235,7 @@ events! {
         }
         /// The person has no picture any more. Its bytes are removed if no other person has the picture.
         PictureRemoved: neutral { user: Who, sha256: String }
-        PictureRefused: neutral {
-            import: ImportId,
-            number: u64,
-            name: Personal<String>,
-            code: Code,
-        }
+        PictureRefused: neutral { import: ImportId, number: u64, name: Personal<String>, code: Code }
     }
 
     /// Runs.

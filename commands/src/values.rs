@@ -20,7 +20,8 @@ pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;
 pub(crate) use id::read_ulid;
 pub use id::{
-    CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold, folded, ulid_of,
+    CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, TokenId, UserKey, fold, folded,
+    ulid_of,
 };
 pub use personal::Personal;
 pub use phone::{NotPhone, Phone, Reading};

@@ -41,6 +41,7 @@ mod run_queue;
 mod runs;
 mod tables;
 mod templates;
+mod tokens;
 pub mod user_pictures;
 mod users;
 
@@ -84,6 +85,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     run_queue::MODEL,
     runs::MODEL,
     templates::MODEL,
+    tokens::MODEL,
     users::MODEL,
 ];
 
@@ -219,7 +221,7 @@ mod tests {
             assert_eq!(access(name), Access::ImportOutcome, "{name}");
         }
         assert_eq!(access("org_units"), Access::Permission(Permission::ViewOrgUnits));
-        for name in ["nats_users", "notifications", "permissions"] {
+        for name in ["nats_users", "notifications", "permissions", "tokens"] {
             assert_eq!(access(name), Access::Permission(Permission::Administer), "{name}");
         }
         for name in ["phone_list", "users", "user", "config"] {

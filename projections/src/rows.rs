@@ -64,6 +64,7 @@ tables! {
     PermissionGroups 42 "permission_groups"
     Permissions 50 "permissions"
     NatsUsers 51 "nats_users"
+    Tokens 52 "tokens"
 }
 
 impl fmt::Display for Table {

@@ -1,5 +1,6 @@
 //! Tests of the whole engine through its Rust API, with real folders, log, outbox and mail server.
 
+mod access_tokens;
 mod clock_jumps;
 mod data_folder;
 mod dialects;

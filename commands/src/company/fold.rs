@@ -1,5 +1,6 @@
 //! The fold: how an event changes the company's state. It never fails, because history is never refused.
 
+use super::access_tokens::TokenFacts;
 use super::bindings::Binding;
 use super::own_template::TemplateText;
 use super::state::{Company, OrgUnit};
@@ -140,6 +141,16 @@ impl Company {
                 self.bindings.bind(nats_user, Binding::new(actors, *speaks_for));
             }
             CompanyEvent::NatsUserUnbound { nats_user } => self.bindings.unbind(nats_user),
+            CompanyEvent::TokenIssued { token, actor, secret_sha256, expires_at, note: _ } => {
+                let facts = TokenFacts {
+                    actor: actor.clone(),
+                    secret_sha256: secret_sha256.clone(),
+                    expires_at: *expires_at,
+                    revoked: false,
+                };
+                self.access_tokens.issue(*token, facts);
+            }
+            CompanyEvent::TokenRevoked { token } => self.access_tokens.revoke(*token),
             CompanyEvent::PermissionGroupDefined { permission_group, permissions } => {
                 self.permission_groups.insert(permission_group.clone(), permissions.clone());
             }

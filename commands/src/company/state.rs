@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::access_tokens::AccessTokens;
 use super::bindings::Bindings;
 use super::grants::Grants;
 use super::import::{ImportState, OpenPictures, Undo};
@@ -37,6 +38,7 @@ pub struct Company {
     pub permission_groups: BTreeMap<String, Vec<String>>,
     pub grants: Grants,
     pub bindings: Bindings,
+    pub access_tokens: AccessTokens,
     pub users: Users,
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
@@ -167,6 +169,7 @@ impl Company {
             permission_groups: BTreeMap::new(),
             grants: Grants::default(),
             bindings: Bindings::default(),
+            access_tokens: AccessTokens::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
             by_hand: BTreeSet::new(),

@@ -137,6 +137,8 @@ commands! {
         company::revoke_permissions::RevokePermissions,
         company::bind_nats_user::BindNatsUser,
         company::unbind_nats_user::UnbindNatsUser,
+        company::issue_token::IssueToken,
+        company::revoke_token::RevokeToken,
         company::set_company_config::SetCompanyConfig,
         company::set_template::SetTemplate,
         company::unset_template::UnsetTemplate,

@@ -8,7 +8,9 @@ use super::mail::{HandedTo, MailKind, MailTo, OutboxId, Topic, Wording};
 use super::permission::{Permission, SpeaksFor};
 use super::person::Person;
 use super::run::{Channel, Delivery, SentOn, Source};
-use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey};
+use crate::values::{
+    Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, TokenId, UserKey,
+};
 
 /// The subjects of an event, at most one of each kind.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,7 +109,7 @@ macro_rules! no_subject {
 
 no_subject! {
     bool u32 u64 String serde_json::Value
-    Code InvitationId Time
+    Code InvitationId Time TokenId
     Person Permission SpeaksFor Channel Source SentOn Delivery MailKind Wording
     Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
     Unsupervised HandedTo OutboxId

@@ -1,11 +1,9 @@
 //! The stable codes of refusals, problems and failures, each with its text for people.
 
+mod refusal;
 mod wire;
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use refusal::{Problem, Refusal};
 
 macro_rules! codes {
     ($($variant:ident $code:literal $text:literal)*) => {
@@ -46,6 +44,10 @@ codes! {
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
     EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "The content type is not supported; send application/json or application/msgpack, or no Content-Type for JSON."
+    TokenExists "token.exists" "An access token with this id exists already; use another id."
+    TokenUnknown "token.unknown" "The company has no access token with this id; check the id."
+    TokenExpiryInThePast "token.expiry_in_the_past" "The token would have expired already; give a later time, or none."
+    TokenTooMany "token.too_many" "The company has too many live access tokens; revoke those that are not needed."
     CommandDuplicateConflict "command.duplicate_conflict" "An earlier command with this id had another body; use a new id."
     StreamVersionConflict "stream.version_conflict" "The company has changed since the version that you expected; read it again and send the command with the new version."
 
@@ -273,6 +275,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
             Code::RunStaleFence,
             Code::RecipientAlreadyTerminal,
             Code::UserExists,
+            Code::TokenExists,
             Code::PhoneAlreadyProvisioned,
         ],
     ),
@@ -302,99 +305,6 @@ impl Code {
     /// Whether a mail that failed with this code may have arrived.
     pub fn leaves_delivery_open(self) -> bool {
         matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
-    }
-}
-
-/// A problem or a warning about one row or one file. The message never contains the value of the cell. It may name
-/// another user by key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Problem {
-    /// The dialect's name of the column; none if the problem concerns the whole row or file.
-    pub column: Option<String>,
-    pub code: Code,
-    pub message: String,
-}
-
-impl Problem {
-    /// A problem of the whole row or file, with the code's own text.
-    pub fn new(code: Code) -> Self {
-        Self { column: None, code, message: code.text().to_owned() }
-    }
-
-    /// A problem of one column, with the code's own text.
-    pub fn in_column(column: &str, code: Code) -> Self {
-        Self { column: Some(column.to_owned()), ..Self::new(code) }
-    }
-
-    /// Replaces the text of the code by words that fit the case.
-    #[must_use]
-    pub fn worded(mut self, words: String) -> Self {
-        self.message = words;
-        self
-    }
-
-    /// Adds to the text of the code in brackets: the limit, the expected values, a hint.
-    #[must_use]
-    pub fn saying(mut self, more: &str) -> Self {
-        self.message = format!("{} ({more})", self.message);
-        self
-    }
-}
-
-/// The answer if a rule was broken. It has a stable code, and is not a fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub code: Code,
-    pub message: String,
-    /// The numbers and names for programs, as `details` of the answer: an object, or null.
-    pub details: serde_json::Value,
-}
-
-impl Refusal {
-    pub fn new(code: Code) -> Self {
-        Self { code, message: code.text().to_owned(), details: serde_json::Value::Null }
-    }
-
-    /// Replaces the text of the code by words that fit the case.
-    #[must_use]
-    pub fn worded(mut self, words: String) -> Self {
-        self.message = words;
-        self
-    }
-
-    /// Sets the numbers and names for programs.
-    #[must_use]
-    pub fn with(mut self, details: serde_json::Value) -> Self {
-        self.details = details;
-        self
-    }
-
-    /// Adds to the text of the code in brackets.
-    #[must_use]
-    pub fn saying(mut self, more: &str) -> Self {
-        self.message = format!("{} ({more})", self.message);
-        self
-    }
-
-    /// Adds the known name that a mistyped one means, if there is one.
-    #[must_use]
-    pub fn hinting<'n>(self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
-        match boarding_csv::nearest(name, known) {
-            Some(near) => self.saying(&format!("did you mean {near}?")),
-            None => self,
-        }
-    }
-}
-
-impl From<Code> for Refusal {
-    fn from(code: Code) -> Self {
-        Self::new(code)
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
     }
 }
 

@@ -88,6 +88,10 @@ ulid_id! {
     /// The id of the invitation of one user to one channel; its generations share it.
     InvitationId
 }
+ulid_id! {
+    /// The id of one access token; the caller may choose it, otherwise it is the command's.
+    TokenId
+}
 
 /// The tenant: `[a-z0-9][a-z0-9-]{0,62}`, one NATS token. Everything belongs to exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,6 +192,7 @@ scalar! {
     ImportId, "ImportId": ulid("The id of an import: a ULID.");
     RunId, "RunId": ulid("The id of a run: a ULID.");
     InvitationId, "InvitationId": ulid("The id of an invitation: a ULID.");
+    TokenId, "TokenId": ulid("The id of an access token: a ULID.");
     CompanyId, "CompanyId": json_schema!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"});
     UserKey, "UserKey": json_schema!({"type": "string"});
 }

@@ -37,6 +37,7 @@ mod earlier_commands;
 mod link_secrets;
 mod opening;
 mod resumption;
+mod tokens;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 

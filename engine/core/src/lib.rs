@@ -1,5 +1,6 @@
 //! The engine without NATS: company actors, intake, read models, process managers, delivery.
 
+pub mod access_token;
 pub mod clock;
 pub mod data_dir;
 pub mod delivery;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::company::{Company, Grants};
+use boarding_commands::company::{Company, Grants, TokenFacts};
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
-use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, TokenId};
 use boarding_projections::query::Access;
 use boarding_projections::rows::Rows;
 use serde_json::{Map, Value, json};
@@ -268,6 +268,24 @@ impl Queries {
         };
         let granted = self.companies.actor(company).await.inspect(granted).await;
         Ok(granted.ok_or_else(stopping)??)
+    }
+
+    /// What the company knows of an access token; none if it has issued no such token.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub(crate) async fn token(
+        &self,
+        company: &CompanyId,
+        token: TokenId,
+    ) -> Result<Option<TokenFacts>, QueryFailure> {
+        // Callers who name a company are not known yet. They must not start actors of companies that do not exist.
+        if self.context.log.head(company).version == 0 {
+            return Ok(None);
+        }
+        let find = move |company: &Company| company.access_tokens.get(token).cloned();
+        let found = self.companies.actor(company).await.inspect(find).await;
+        found.ok_or_else(stopping)
     }
 
     /// The permission for importing this file. It also permits to see the outcome.

@@ -54,6 +54,8 @@ async fn with_rows_in_every_table() -> EngineHarness {
     ok(&harness.submit("GrantPermissions", administrator).await);
     let bound = json!({"nats_user": "acme-publisher", "actors": ["root"]});
     ok(&harness.submit("BindNatsUser", bound).await);
+    let token = json!({"actor": "root", "secret_sha256": "0a".repeat(32)});
+    ok(&harness.submit("IssueToken", token).await);
     harness.settle().await;
     harness.set_up("umbrella").await;
     harness.engine().caught_up().await.unwrap();

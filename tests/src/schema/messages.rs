@@ -98,6 +98,14 @@ impl Session {
         let bound = json!({"nats_user": "acme-portal", "speaks_for": "anyone"});
         self.accepted("BindNatsUser", bound).await;
         self.accepted("UnbindNatsUser", json!({"nats_user": "acme-publisher"})).await;
+        let token = json!({
+            "token": "01JD0000000000000000000001", "actor": "kim", "note": "HR portal",
+            "secret_sha256": "0a".repeat(32), "expires_at": Time(START).plus_seconds(3600),
+        });
+        self.accepted("IssueToken", token).await;
+        let token = json!({"actor": "kim", "secret_sha256": "0b".repeat(32)});
+        let token = self.accepted("IssueToken", token).await["token"].clone();
+        self.accepted("RevokeToken", json!({"token": token})).await;
         let html = "<a href=\"{{ link }}\">{{ link }}</a>";
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
         self.command("SetTemplate", template).await;
@@ -320,6 +328,7 @@ impl Session {
             ("roles", json!({"as_of": Time(START)}), 3),
             ("permission_groups", json!({}), 1),
             ("permissions", json!({}), 1),
+            ("tokens", json!({}), 2),
             ("templates", json!({}), 0),
             ("mail_templates", json!({}), 1),
             ("notifications", json!({}), 4),
@@ -422,6 +431,7 @@ async fn messages_that_are_invalid_by_their_schema_are_refused() {
         ("GrantPermissions", json!({"actor": "kim", "permissions": []})),
         ("GrantPermissions", json!({"actor": "kim", "permissions": ["fly"]})),
         ("BindNatsUser", json!({"nats_user": "acme-publisher", "speaks_for": "kim"})),
+        ("IssueToken", json!({"actor": "kim", "secret_sha256": "0A".repeat(32)})),
         ("AssignRoles", json!({"users": [], "roles": ["x"]})),
         ("SetCompanyConfig", json!({})),
         ("SetCompanyConfig", json!({"colour": "red"})),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use boarding_commands::event::*;
 use boarding_commands::values::{
-    Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey,
+    Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, TokenId, UserKey,
 };
 use serde_json::json;
 use ulid::Ulid;
@@ -16,6 +16,7 @@ pub(super) use later_forms::later_forms;
 const IMPORT: ImportId = ImportId(Ulid(0x0193_4c5a_7d03_0000_0000_0000_0000_0003));
 const RUN: RunId = RunId(Ulid(0x0193_4c5a_7d04_0000_0000_0000_0000_0004));
 const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_0000_0000_0005));
+const TOKEN: TokenId = TokenId(Ulid(0x0193_4c5a_7d06_0000_0000_0000_0000_0006));
 const LATER: Time = Time(1_795_852_800_000);
 
 pub(super) fn events() -> Vec<Event> {
@@ -114,6 +115,14 @@ fn company() -> Vec<Event> {
             speaks_for: Some(SpeaksFor::Anyone),
         },
         Event::NatsUserUnbound { nats_user: text("acme-publisher").into() },
+        Event::TokenIssued {
+            token: TOKEN,
+            actor: text("portal@acme.example").into(),
+            note: Some(text("HR portal").into()),
+            secret_sha256: "0a".repeat(32),
+            expires_at: Some(LATER),
+        },
+        Event::TokenRevoked { token: TOKEN },
     ]
 }
 
