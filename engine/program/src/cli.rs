@@ -61,6 +61,7 @@ mod since;
 mod start;
 mod template;
 mod templates;
+mod tokens;
 mod unreached;
 mod users;
 mod watch;
@@ -121,6 +122,7 @@ enum OfCompany {
     Accounts(accounts::Accounts),
     Permissions(permissions::Permissions),
     NatsUsers(nats_users::NatsUsers),
+    Tokens(tokens::Tokens),
     Templates(templates::Templates),
     Numbers(numbers::Numbers),
     Imports(imports::Imports),
@@ -185,6 +187,7 @@ const READING: &[&str] = &[
     "query",
     "permissions",
     "nats-users",
+    "tokens",
     "templates",
     "accounts",
 ];
@@ -251,6 +254,7 @@ impl OfCompany {
             Self::Accounts(verb) => verb.check(),
             Self::Permissions(verb) => verb.check(),
             Self::NatsUsers(verb) => verb.check(),
+            Self::Tokens(verb) => verb.check(),
             Self::Templates(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
             Self::Reports(verb) => verb.check(),
@@ -273,6 +277,7 @@ impl OfCompany {
             Self::Accounts(verb) => verb.run(session).await,
             Self::Permissions(verb) => verb.run(session).await,
             Self::NatsUsers(verb) => verb.run(session).await,
+            Self::Tokens(verb) => verb.run(session).await,
             Self::Templates(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,
             Self::Reports(verb) => verb.run(session).await,

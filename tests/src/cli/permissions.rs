@@ -1,7 +1,11 @@
 //! The verbs that say who may do what, and who has linked an account.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde_json::json;
 
+use crate::support::paths::files_under;
 use crate::support::program::Cli;
 
 /// A45: The verb shows who holds what. Everybody who was granted something is listed, and nobody else.
@@ -53,6 +57,45 @@ fn nats_users_are_bound_listed_and_unbound() {
     assert_eq!(last["code"], "auth.administrator_not_bound");
     let history = cli.rows(&["history"]);
     assert!(history.iter().all(|event| event["authenticated"].is_null()), "{history:?}");
+}
+
+/// The secret of a token is printed once. It is in no file of the data folder, and in no later output.
+#[test]
+fn access_token_is_issued_listed_and_revoked() {
+    let cli = Cli::new();
+    let issue = ["tokens", "issue", "--for", "portal", "--note", "HR portal"];
+    let expiring = [&issue[..], &["--expires", "2099-01-31T08:00:00+01:00"]].concat();
+    let issued = cli.json(&expiring);
+    let (id, secret) = (issued["token"].as_str().unwrap(), issued["secret"].as_str().unwrap());
+    let random = secret.strip_prefix(&format!("boarding_{id}_")).unwrap();
+    assert_eq!((random.len(), issued["actor"].as_str()), (52, Some("portal")));
+    assert_eq!(issued["expires_at"], "2099-01-31T07:00:00.000Z");
+    let printed = cli.run(&issue).expect_status(0);
+    assert!(printed.stdout.starts_with("boarding_") && printed.stdout.lines().count() == 1);
+    assert!(printed.stderr.contains("not shown again"), "{}", printed.stderr);
+    cli.run(&["tokens", "revoke", id]).expect_status(0);
+    let repeated = cli.run(&["tokens", "revoke", id]).expect_status(0);
+    assert!(repeated.stderr.contains("nothing was changed"), "{}", repeated.stderr);
+    let history = cli.run(&["history", "--json"]).expect_status(0).stdout;
+    assert!(history.contains("TokenRevoked") && !history.contains(random), "{history}");
+    let files = files_under(&cli.data());
+    let holds = |path: &PathBuf| {
+        let content = fs::read(path).unwrap();
+        content.windows(random.len()).any(|window| window == random.as_bytes())
+    };
+    assert!(files.len() > 3 && !files.iter().any(holds), "{files:?}");
+    let rows = cli.rows(&["tokens"]);
+    let listed: Vec<_> = rows.iter().map(|row| (&row["actor"], &row["expires_at"])).collect();
+    let actor = json!("portal");
+    assert_eq!(listed, [(&actor, &json!(null)), (&actor, &issued["expires_at"])]);
+    assert_eq!((&rows[1]["token"], &rows[1]["note"]), (&issued["token"], &json!("HR portal")));
+    assert_eq!(
+        (&rows[1]["issued_by"], &rows[0]["revoked_at"]),
+        (&json!("olga@local"), &json!(null))
+    );
+    assert!(rows[1]["revoked_at"].is_string(), "{rows:?}");
+    let unknown = cli.refused(&["tokens", "revoke", "01JD0000000000000000000000"]);
+    assert_eq!(unknown["code"], "token.unknown");
 }
 
 /// The engine's own actor gets no permissions, and no caller has its name.

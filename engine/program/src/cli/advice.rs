@@ -207,6 +207,7 @@ fn fixed(code: &str) -> Option<&'static str> {
         }
         "reference.role_not_found" => "list the roles: boarding roles",
         "user.not_found" => "find the user: boarding users --search TEXT",
+        "token.unknown" | "token.too_many" => "list the tokens: boarding tokens",
         "phone.not_found" => "find the phone: boarding phones --search TEXT",
         "command.duplicate_conflict" => {
             "this id belongs to another command: repeat the command without --id"

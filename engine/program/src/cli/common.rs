@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use boarding_commands::dialect;
-use boarding_commands::values::{CommandId, CompanyId, check_actor};
+use boarding_commands::values::{CommandId, CompanyId, Time, check_actor};
 use clap::Args;
 
 use super::failure::Failure;
@@ -96,6 +96,16 @@ impl<T> Optional<T> {
 /// When the value cannot be read.
 pub(super) fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
     if text.is_empty() { Ok(Optional(None)) } else { text.parse().map(|one| Optional(Some(one))) }
+}
+
+/// Reads a time.
+///
+/// # Errors
+/// An example of a time.
+pub(super) fn time(text: &str) -> Result<Time, String> {
+    let example =
+        "write a time with its zone, such as 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00";
+    text.trim().parse().map_err(|_| example.to_owned())
 }
 
 impl Common {

@@ -326,6 +326,11 @@ fn repeat(name: &str, id: CommandId) -> String {
         "StartBulkIntegration" | "ResendInvitation" => format!(
             "first look whether the run was stored: boarding runs show {id}; if it was, to go on: boarding runs resume"
         ),
+        "IssueToken" => {
+            format!(
+                "its secret is lost; if the token was stored, revoke it: boarding tokens revoke {id}"
+            )
+        }
         _ => format!("repeat it with --id {id}: if it was stored, it is not done twice"),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::announcement;
 use super::columns::text_of;
+use super::common::time;
 use super::consent::{self, Consent};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
@@ -53,16 +54,6 @@ pub(super) struct RunOptions {
     /// Schedules the run: it enters the queue at this time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Time>,
-}
-
-/// Reads a time.
-///
-/// # Errors
-/// An example of a time.
-fn time(text: &str) -> Result<Time, String> {
-    let example =
-        "write a time with its zone, such as 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00";
-    text.trim().parse().map_err(|_| example.to_owned())
 }
 
 /// The people to invite: of an import, of org units, named users, or those of an administrator's link.
