@@ -73,17 +73,17 @@ fn access_token_is_issued_listed_and_revoked() {
     let printed = cli.run(&issue).expect_status(0);
     assert!(printed.stdout.starts_with("boarding_") && printed.stdout.lines().count() == 1);
     assert!(printed.stderr.contains("not shown again"), "{}", printed.stderr);
-    cli.run(&["tokens", "revoke", id]).expect_status(0);
-    let repeated = cli.run(&["tokens", "revoke", id]).expect_status(0);
-    assert!(repeated.stderr.contains("nothing was changed"), "{}", repeated.stderr);
-    let history = cli.run(&["history", "--json"]).expect_status(0).stdout;
-    assert!(history.contains("TokenRevoked") && !history.contains(random), "{history}");
     let files = files_under(&cli.data());
     let holds = |path: &PathBuf| {
         let content = fs::read(path).unwrap();
         content.windows(random.len()).any(|window| window == random.as_bytes())
     };
     assert!(files.len() > 3 && !files.iter().any(holds), "{files:?}");
+    let history = cli.run(&["history", "--json"]).expect_status(0).stdout;
+    assert!(history.contains("TokenIssued") && !history.contains(random), "{history}");
+    cli.run(&["tokens", "revoke", id]).expect_status(0);
+    let repeated = cli.run(&["tokens", "revoke", id]).expect_status(0);
+    assert!(repeated.stderr.contains("nothing was changed"), "{}", repeated.stderr);
     let rows = cli.rows(&["tokens"]);
     let listed: Vec<_> = rows.iter().map(|row| (&row["actor"], &row["expires_at"])).collect();
     let actor = json!("portal");
