@@ -62,7 +62,7 @@ events! {
             speaks_for: Option<SpeaksFor>,
         }
         NatsUserUnbound: neutral { nats_user: Personal<String> }
-        /// Requests that bear the token have this actor. `secret_sha256` is the digest of the whole text of the token.
+        /// Requests with the token have this actor. `secret_sha256` is the digest of the whole text of the token.
         TokenIssued: neutral {
             token: TokenId,
             actor: Personal<String>,

@@ -31,7 +31,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TokenRow {
     pub token: TokenId,
-    /// The actor of all requests that bear the token.
+    /// The actor of all requests with the token.
     pub actor: Personal<String>,
     pub note: Option<Personal<String>>,
     pub issued_by: Personal<String>,

@@ -1,4 +1,4 @@
-//! The access tokens of a company, with which callers name themselves over HTTP.
+//! The access tokens of a company, which callers send with their requests over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct AccessTokens {
 /// What the company knows of an access token. The secret itself is in no event and in no state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {
-    /// The actor of the requests that bear the token.
+    /// The actor of the requests with the token.
     pub actor: Personal<String>,
     /// SHA-256 of the whole text of the token, 64 lower-case hexadecimal digits.
     pub secret_sha256: String,
@@ -25,7 +25,7 @@ pub struct TokenFacts {
 }
 
 impl TokenFacts {
-    /// Whether requests may bear the token at this time: it is not revoked and has not expired.
+    /// Whether the token may be used at this time: it is not revoked and has not expired.
     pub fn is_live(&self, now: Time) -> bool {
         !self.revoked && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }

@@ -1,4 +1,4 @@
-//! Access tokens as their bearers have them: the text with the secret.
+//! Access tokens as callers have them: the text with the secret.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -17,7 +17,7 @@ const SECRET_CHARS: usize = (SECRET_BYTES * 8).div_ceil(5);
 
 /// An access token: `boarding_<id>_<secret>`. The secret is 32 random bytes in lower-case base32, 52 characters.
 ///
-/// The engine stores only the digest of the text. Nothing but the answer to its maker shows the text.
+/// The engine stores only the digest of the text. Only the program that makes it shows the text, once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
     id: TokenId,

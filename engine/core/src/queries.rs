@@ -279,7 +279,7 @@ impl Queries {
         company: &CompanyId,
         token: TokenId,
     ) -> Result<Option<TokenFacts>, QueryFailure> {
-        // Callers who name a company are not known yet. They must not start actors of companies that do not exist.
+        // The caller is not known yet, and must not start actors of companies that do not exist.
         if self.context.log.head(company).version == 0 {
             return Ok(None);
         }

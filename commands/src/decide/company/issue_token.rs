@@ -1,4 +1,4 @@
-//! `IssueToken`: records an access token, with which a caller names an actor over HTTP.
+//! `IssueToken`: records an access token of an actor.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ const SHA256_DIGITS: usize = 64;
 pub struct IssueToken {
     /// The id of the token; by default the id of the command.
     pub token: Option<TokenId>,
-    /// The actor of all requests that bear the token.
+    /// The actor of all requests with the token.
     #[schemars(length(min = 1))]
     pub actor: Personal<String>,
     /// What the token is for, in words for people.

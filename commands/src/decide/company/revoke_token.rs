@@ -9,7 +9,7 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Refusal, TokenId};
 
-/// Ends an access token. No request may bear it any more.
+/// Ends an access token. No request may use it any more.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeToken {

@@ -1,4 +1,4 @@
-//! Finds access tokens, for callers that name themselves with one.
+//! Finds access tokens, for callers that send one with their requests.
 
 use boarding_commands::company::TokenFacts;
 use boarding_commands::values::{CompanyId, TokenId};
