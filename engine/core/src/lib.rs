@@ -13,6 +13,7 @@ pub mod ownership;
 pub mod preview;
 pub mod queries;
 pub mod read;
+pub mod serving;
 
 mod actor;
 mod context;

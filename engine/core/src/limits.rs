@@ -188,3 +188,16 @@ pub const TIMER_SECONDS_MAX: u64 = 60;
 
 /// The wait before a retry after a temporary fault, in milliseconds: five attempts a second are no load.
 pub const RETRY_MILLIS: u64 = 200;
+
+/// The most commands that run at once, and the most queries. More get `overloaded`. Companies
+/// share them.
+pub const REQUESTS_MAX: usize = 4_096;
+
+/// The most bytes of running commands, and of queries: parsed requests need a multiple of it.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The most queries that wait for a position of the log: they need memory only. More get `overloaded`.
+pub const WAITING_QUERIES_MAX: usize = 4_096;
+
+/// The deepest nesting of a request, in levels: more than any command needs, and safe for the stack.
+pub const REQUEST_LEVELS_MAX: usize = 128;

@@ -9,9 +9,10 @@ use super::names;
 use super::ownership::{CompanyOwners, EngineId, Owner};
 use super::requests::{self, Request};
 use super::takeover;
-use super::wire::{Encoding, WireResponse};
+use super::wire::encoding;
 use crate::limits::FORWARD_SECONDS_MAX;
 use boarding_core::engine::Engine;
+use boarding_core::serving::wire::{Encoding, WireResponse};
 
 /// The header with the original subject of a forwarded command.
 pub(super) const ORIGINAL_SUBJECT: &str = "Boarding-Subject";
@@ -43,7 +44,7 @@ async fn forward_to(client: &Client, request: Request<'_>, owner: EngineId) -> W
         .timeout(Some(Duration::from_secs(FORWARD_SECONDS_MAX)));
     match client.send_request(names::forwarded(owner), forwarded).await {
         Ok(answer) => {
-            let encoding = Encoding::of(answer.headers.as_ref()).unwrap_or(Encoding::Json);
+            let encoding = encoding(answer.headers.as_ref()).unwrap_or(Encoding::Json);
             WireResponse::relayed(encoding, answer.payload.to_vec())
         }
         Err(error) => {

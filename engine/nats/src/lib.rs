@@ -1,6 +1,5 @@
 //! NATS: requests, event feed, command queue, worker queue, and company ownership among engines.
 
-pub mod admission;
 pub mod exclusivity;
 pub mod feed;
 pub mod isolation;

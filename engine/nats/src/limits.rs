@@ -126,25 +126,12 @@ pub const WORK_CLAIM_SECONDS_MAX: u64 = 7 * 24 * 3600;
 /// clock differences.
 pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;
 
-/// The most commands that run at once, and the most queries: four full inboxes. More get `overloaded`. Companies
-/// share them.
-pub const NATS_REQUESTS_MAX: usize = 4_096;
-
-/// The most bytes of running commands, and of queries: parsed requests need a multiple of it.
-pub const NATS_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// The most queries that wait for a position of the log: they need memory only. More get `overloaded`.
-pub const WAITING_QUERIES_MAX: usize = 4_096;
-
 /// The largest rejected request whose id is still read, in bytes: a rejection must be cheaper than the work.
 pub const NATS_SUMMARY_BYTES_MAX: usize = 64 * 1024;
 
 /// How long sending an `overloaded` answer may take, in milliseconds. Clients without an answer retry as well,
 /// and other requests wait meanwhile.
 pub const OVERLOAD_REPLY_MILLIS_MAX: u64 = 100;
-
-/// The deepest nesting of a request, in levels: more than any command needs, and safe for the stack.
-pub const REQUEST_LEVELS_MAX: usize = 128;
 
 /// The space for headers in a response, in bytes.
 pub const ANSWER_HEADER_BYTES: usize = 1_024;

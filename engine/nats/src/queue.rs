@@ -14,12 +14,13 @@ use tokio::task::JoinSet;
 use super::names::{self, FILES_BUCKET, QUEUE_STREAM, RequestSubject};
 use super::requests::{Request, may_answer};
 use super::server_state::ServerState;
-use super::wire::{WireResponse, header};
+use super::wire::header;
 use crate::limits::{
     JETSTREAM_RETRY_MILLIS, QUEUE_ACK_SECONDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX,
     QUEUE_FAULTS_MAX, QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX,
 };
 use boarding_core::refused_commands::{RefusedCommand, RefusedOutcome};
+use boarding_core::serving::wire::WireResponse;
 
 /// The durable consumer that all engines share.
 const CONSUMER: &str = "engine";

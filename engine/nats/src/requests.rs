@@ -7,12 +7,14 @@ use boarding_commands::values::{Code, CommandId, CompanyId, Refusal, check_actor
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::admission::{Admission, Place};
 use super::names::RequestSubject;
-use super::wire::{Encoding, WireResponse, header, id_in};
+use super::wire::{encoding, header};
 use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
-use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
+use boarding_core::queries::QueryCaller;
+use boarding_core::serving::admission::{Admission, Place};
+use boarding_core::serving::wire::{Encoding, WireResponse, id_in};
+use boarding_core::serving::{self, AskedQuery};
 
 /// A message with a command or a query.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +62,7 @@ impl<'a> Request<'a> {
         struct Named {
             actor: String,
         }
-        let named = match Encoding::of(self.headers).ok()? {
+        let named = match encoding(self.headers).ok()? {
             Encoding::Json => serde_json::from_slice::<Named>(self.payload).ok(),
             Encoding::MessagePack => rmp_serde::from_slice::<Named>(self.payload).ok(),
         };
@@ -74,7 +76,7 @@ impl<'a> Request<'a> {
         struct Id {
             id: CommandId,
         }
-        let encoding = Encoding::of(self.headers).unwrap_or(Encoding::Json);
+        let encoding = encoding(self.headers).unwrap_or(Encoding::Json);
         let small = Some(self.payload).filter(|payload| payload.len() <= NATS_SUMMARY_BYTES_MAX);
         let id = small.and_then(|payload| match encoding {
             Encoding::Json => serde_json::from_slice::<Id>(payload).ok(),
@@ -86,7 +88,7 @@ impl<'a> Request<'a> {
 
 /// Executes a command. It returns `accepted` only after its events are durable.
 pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireResponse {
-    let encoding = match Encoding::of(request.headers) {
+    let encoding = match encoding(request.headers) {
         Ok(encoding) => encoding,
         Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
     };
@@ -133,7 +135,7 @@ pub(super) async fn query(
     admission: &Admission,
     place: Place,
 ) -> WireResponse {
-    let encoding = match Encoding::of(request.headers) {
+    let encoding = match encoding(request.headers) {
         Ok(encoding) => encoding,
         Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
     };
@@ -145,22 +147,9 @@ pub(super) async fn query(
     };
     let authenticated = request.user.map(str::to_owned);
     let asker = QueryCaller { actor, authenticated, authority: Authority::Granted };
-    let answering = async {
-        let prepared = engine.prepare_query(&company, name, params, &asker).await?;
-        let _place = if prepared.must_wait() {
-            let waiting = place.swap(&admission.waiting).ok_or_else(too_many)?;
-            prepared.wait().await?;
-            waiting.swap(&admission.queries).ok_or_else(too_many)?
-        } else {
-            place
-        };
-        prepared.answer().await
-    };
-    let response = match Box::pin(answering).await {
-        Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, found),
-        Ok(QueryAnswer::Csv(bytes)) => WireResponse::csv(bytes),
-        Err(no) => WireResponse::no_answer(encoding, no),
-    };
+    let asked = AskedQuery { company, name, params };
+    let answering = serving::answer(engine, asked, &asker, admission, place);
+    let response = WireResponse::of_query(encoding, Box::pin(answering).await);
     let (limit, actual) = (max_bytes.saturating_sub(ANSWER_HEADER_BYTES), response.body.len());
     if actual <= limit {
         return response;
@@ -169,13 +158,6 @@ pub(super) async fn query(
     let details = json!({"limit_bytes": limit, "actual_bytes": actual});
     let refusal = Refusal::new(Code::QueryTooLarge).saying(advice).with(details);
     WireResponse::refused(encoding, None, refusal)
-}
-
-/// Why a request got no place.
-pub(super) const TOO_MANY: &str = "too many requests are running";
-
-fn too_many() -> QueryFailure {
-    QueryFailure::Failed { code: Code::Overloaded, why: TOO_MANY.to_owned() }
 }
 
 /// The parameters of a query and its actor, empty if none is named. An empty payload means no parameters.

@@ -9,7 +9,6 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admission::{Admission, AdmissionLimits, Place};
 use super::feed::{self, Feed};
 use super::forward;
 use super::isolation::Isolation;
@@ -21,16 +20,18 @@ use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
 use super::refused_commands::RefusedStream;
-use super::requests::{self, Request, TOO_MANY, may_answer};
+use super::requests::{self, Request, may_answer};
 use super::server_state::{Phase, ServerState};
 use super::takeover;
-use super::wire::WireResponse;
 use crate::limits::{
     ABORT_MILLIS_MAX, DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX,
 };
 use boarding_core::engine::Engine;
 use boarding_core::metrics::Metrics;
 use boarding_core::ownership::AppendGuard as _;
+use boarding_core::serving::TOO_MANY;
+use boarding_core::serving::admission::{Admission, AdmissionLimits, Place};
+use boarding_core::serving::wire::WireResponse;
 use boarding_log::connect::usual_copies;
 
 /// Why the NATS server could not start.

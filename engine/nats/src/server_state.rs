@@ -8,10 +8,11 @@ use async_nats::Client;
 use boarding_commands::values::Code;
 use boarding_core::engine::Engine;
 use boarding_core::ownership::AppendGuard;
+use boarding_core::serving::admission::Admission;
+use boarding_core::serving::wire::WireResponse;
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
-use super::admission::Admission;
 use super::forward;
 use super::isolation::Isolation;
 use super::log_lease::LogLease;
@@ -20,7 +21,7 @@ use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::refused_commands::RefusedStream;
 use super::requests::{self, Request, broken};
-use super::wire::WireResponse;
+use super::wire::headers_of;
 
 /// The phase of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -151,7 +152,7 @@ impl ServerState {
     }
 
     pub(super) async fn send(&self, to: &str, response: WireResponse) {
-        let headers = response.headers();
+        let headers = headers_of(&response);
         let sent =
             self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
         if let Err(error) = sent {

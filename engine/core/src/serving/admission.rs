@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::limits::{NATS_REQUEST_BYTES_MAX, NATS_REQUESTS_MAX, WAITING_QUERIES_MAX};
+use crate::limits::{REQUEST_BYTES_MAX, REQUESTS_MAX, WAITING_QUERIES_MAX};
 
 /// The limits of requests at the same time.
 #[derive(Debug, Clone, Copy)]
@@ -18,24 +18,20 @@ pub struct AdmissionLimits {
 
 impl Default for AdmissionLimits {
     fn default() -> Self {
-        Self {
-            requests: NATS_REQUESTS_MAX,
-            bytes: NATS_REQUEST_BYTES_MAX,
-            waiting: WAITING_QUERIES_MAX,
-        }
+        Self { requests: REQUESTS_MAX, bytes: REQUEST_BYTES_MAX, waiting: WAITING_QUERIES_MAX }
     }
 }
 
 /// The places of each kind of request: requests of one kind take no place from those of another.
 #[derive(Debug)]
-pub(super) struct Admission {
-    pub(super) commands: Places,
-    pub(super) queries: Places,
-    pub(super) waiting: Places,
+pub struct Admission {
+    pub commands: Places,
+    pub queries: Places,
+    pub waiting: Places,
 }
 
 impl Admission {
-    pub(super) fn new(limits: AdmissionLimits) -> Self {
+    pub fn new(limits: AdmissionLimits) -> Self {
         let AdmissionLimits { requests, bytes, waiting } = limits;
         Self {
             commands: Places::new(requests, bytes),
@@ -49,7 +45,7 @@ impl Admission {
 /// companies each gets one part of n + 1. So a place is always free for a company that has none. Clones share the
 /// places.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Mutex<Held>>);
+pub struct Places(Arc<Mutex<Held>>);
 
 #[derive(Debug)]
 struct Held {
@@ -66,7 +62,7 @@ struct Share {
 
 /// A place of a request, released on drop.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     of: Places,
     company: Box<str>,
     bytes: usize,
@@ -83,7 +79,7 @@ impl Places {
     }
 
     /// Acquires a place for a request of this many bytes, or returns `None` if the company holds its share.
-    pub(super) fn acquire(&self, company: &str, bytes: usize) -> Option<Place> {
+    pub fn acquire(&self, company: &str, bytes: usize) -> Option<Place> {
         let mut held = self.held();
         let own = held.companies.get(company).copied().unwrap_or_default();
         if own.places >= held.free.places || own.bytes + bytes > held.free.bytes {
@@ -99,7 +95,7 @@ impl Places {
 
 impl Place {
     /// The same request's place among other places. Releases this one.
-    pub(super) fn swap(self, others: &Places) -> Option<Self> {
+    pub fn swap(self, others: &Places) -> Option<Self> {
         others.acquire(&self.company, self.bytes)
     }
 }
