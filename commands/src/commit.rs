@@ -34,8 +34,8 @@ pub struct Commit {
     /// The hash of the company's commit before this one; zeros for the first.
     pub previous: Digest,
     pub events: Vec<Event>,
-    /// The user that the NATS server has authenticated. None where the set-up cannot tell, for the engine's own
-    /// commands, and in older commits.
+    /// The user that the NATS server has authenticated, or the access token as `token:<id>`. None where the set-up
+    /// cannot tell, for the engine's own commands, and in older commits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<Personal<String>>,
 }

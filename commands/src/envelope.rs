@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
 use crate::schema::AnyId;
-use crate::values::{Code, CommandId, Refusal, Time, is_traceparent, read_ulid};
+use crate::values::{Code, CommandId, Refusal, Time, TokenId, is_traceparent, read_ulid};
 
 mod malformed;
 mod request_value;
@@ -24,6 +24,9 @@ pub struct Envelope {
     /// The user that the NATS server has authenticated. The front door sets it; no caller can send it.
     #[serde(skip)]
     pub authenticated: Option<String>,
+    /// The access token of a command over HTTP. The HTTP server sets it; no caller can send it.
+    #[serde(skip)]
+    pub token: Option<TokenId>,
     pub issued_at: Option<Time>,
     #[serde(default, deserialize_with = "optional_ulid")]
     #[schemars(with = "Option<AnyId>")]
@@ -53,6 +56,7 @@ impl Envelope {
             id,
             actor: None,
             authenticated: None,
+            token: None,
             issued_at: None,
             correlation: None,
             expected_version: None,

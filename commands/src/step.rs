@@ -7,7 +7,7 @@ use crate::commit::{Commit, SCHEMA};
 use crate::company::Company;
 use crate::decide::{Authority, Command, Context, Decision, Facts, MailSetup};
 use crate::event::Event;
-use crate::values::{CommandId, Digest, Personal, Refusal, Time};
+use crate::values::{CommandId, Digest, Personal, Refusal, Time, TokenId};
 
 /// A command with its envelope, and the facts that its rule needs.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct CommandRequest {
     pub actor: String,
     /// The user that the NATS server has authenticated. None where the set-up cannot tell.
     pub authenticated: Option<String>,
+    /// The access token of a command over HTTP.
+    pub token: Option<TokenId>,
     pub authority: Authority,
     pub at: Time,
     pub correlation: Option<Ulid>,
@@ -68,6 +70,10 @@ pub fn step<E: AsRef<Commit>, F>(
     let CommandRequest { id, actor, authority, at, facts, mail_setup, .. } = request;
     let authenticated = request.authenticated.as_deref();
     let (id, authority, at) = (*id, *authority, *at);
+    let token = request.token.map(|token| company.access_tokens.check(token, actor, at));
+    if let Some(Err(refusal)) = token {
+        return StepOutcome::Refused(refusal);
+    }
     let context = Context { id, actor, authenticated, authority, at, facts, mail_setup };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
@@ -108,7 +114,15 @@ fn commit(
         result,
         previous,
         events,
-        authenticated: request.authenticated.clone().map(Personal),
+        authenticated: authenticated(request).map(Personal),
+    }
+}
+
+/// What the history shows as authenticated: the NATS user, or the access token as `token:<id>`.
+fn authenticated(request: &CommandRequest) -> Option<String> {
+    match request.token {
+        Some(token) => Some(format!("token:{token}")),
+        None => request.authenticated.clone(),
     }
 }
 
@@ -127,6 +141,7 @@ mod tests {
             body: None,
             actor: "jane@acme.example".to_owned(),
             authenticated: None,
+            token: None,
             authority: Authority::All,
             at: NOW,
             correlation: None,

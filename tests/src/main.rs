@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod csv_fixtures;
 mod engine;
+mod http;
 mod import_fixtures;
 mod journeys;
 mod manual;

@@ -137,6 +137,20 @@ fn audit_page_runs() {
     run_page("audit", &["UserCreated", "CorporatePhoneAdded", "\"hash\":", "InviteSent"]);
 }
 
+#[test]
+fn http_page_runs() {
+    let [port] = free_ports();
+    let script = blocks(&read("engine/manual/http.md"), "sh").join("\n");
+    let printed = Shell::new().run(&script.replace("8080", &port.to_string()));
+    printed.contains_all(&[
+        "\"outcome\":\"accepted\"",
+        "\"first_name\":\"Bob\"",
+        "Phone Number,Username",
+        "\"created\":1",
+        "event: ImportCompleted",
+    ]);
+}
+
 /// A terminal with a server of `nats.conf` at free ports.
 struct Terminal {
     shell: Shell,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Personal, Time, TokenId};
+use crate::values::{Code, Personal, Refusal, Time, TokenId, fold};
 
 /// The access tokens of a company. Revoked ones stay: an id is never issued again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,6 +39,19 @@ impl AccessTokens {
     /// The number of tokens that are live at this time.
     pub fn live(&self, now: Time) -> usize {
         self.by_id.values().filter(|token| token.is_live(now)).count()
+    }
+
+    /// Refuses a command whose access token does not permit it now: the token may have been revoked after the command was
+    /// received.
+    ///
+    /// # Errors
+    /// `auth.unauthenticated`.
+    pub(crate) fn check(&self, token: TokenId, actor: &str, at: Time) -> Result<(), Refusal> {
+        let is_owner = |facts: &TokenFacts| fold(&facts.actor.0) == fold(actor);
+        match self.get(token) {
+            Some(facts) if facts.is_live(at) && is_owner(facts) => Ok(()),
+            _ => Err(Code::AuthUnauthenticated.into()),
+        }
     }
 
     pub(crate) fn issue(&mut self, token: TokenId, facts: TokenFacts) {

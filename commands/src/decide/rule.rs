@@ -67,8 +67,11 @@ pub struct MailSetup {
 /// The source of an actor's permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {
-    /// The permissions that the company granted to the actor.
+    /// The permissions that the company granted to the actor. A NATS user may name only the actors that it is bound to.
     Granted,
+    /// The permissions that the company granted to the actor, who owns the access token of the request. Bindings of NATS
+    /// users do not concern it.
+    TokenOwner,
     /// Every permission: the owner of the data folder, and the engine itself.
     All,
 }
@@ -160,7 +163,7 @@ impl Context<'_> {
     /// `auth.actor_not_bound`, `auth.user_not_bound`.
     pub(crate) fn require_bound_actor(&self, company: &Company) -> Result<(), Refusal> {
         match self.authority {
-            Authority::All => Ok(()),
+            Authority::All | Authority::TokenOwner => Ok(()),
             Authority::Granted => company.check_binding(self.authenticated, Some(self.actor)),
         }
     }
@@ -172,7 +175,9 @@ impl Context<'_> {
     pub fn require(&self, company: &Company, permission: Permission) -> Result<(), Refusal> {
         match self.authority {
             Authority::All => Ok(()),
-            Authority::Granted => company.check_permission(self.actor, permission),
+            Authority::Granted | Authority::TokenOwner => {
+                company.check_permission(self.actor, permission)
+            }
         }
     }
 

@@ -41,6 +41,7 @@ codes! {
     AuthUserNotBound "auth.user_not_bound" "The company accepts bound NATS users only; ask an administrator to bind this one."
     AuthAdministratorNotBound "auth.administrator_not_bound" "No bound NATS user could administer the company; bind one to an administrator first."
     AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
+    AuthUnauthenticated "auth.unauthenticated" "The access token is missing, wrong, expired or revoked; send a valid one in the header Authorization: Bearer TOKEN."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
     EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "The content type is not supported; send application/json or application/msgpack, or no Content-Type for JSON."
@@ -71,6 +72,9 @@ codes! {
     ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone; to use its rows, import the file again."
     ImportDecompressionLimit "import.decompression_limit" "The file is too large when unpacked; send it uncompressed, or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload the file first."
+    ImportUploadNotFound "import.upload_not_found" "The company has no upload with this id, or it is over; upload the file again."
+    ImportUploadsNotShared "import.uploads_not_shared" "Engines that share a log do not share uploads; put the file into the object store BOARDING_FILES on NATS, and name it as object."
+    ImportUploadsFull "import.uploads_full" "The uploads of the company have reached the limit; uploads end after a day."
     ImportFileLost "import.file_lost" "The stored file of the import is missing or damaged; restore it from a backup of the data folder."
     ImportValuesMoved "import.values_moved" "Values would move between people of the file; check that no column is shifted by some rows."
     ImportNumbersShort "import.numbers_short" "The organization has too few available numbers for the accounts of the file; allocate more numbers to it."
@@ -248,6 +252,10 @@ codes! {
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 
     // The engine itself.
+    HttpUnknownPath "http.unknown_path" "There is nothing at this path; GET /openapi.json lists the paths."
+    HttpMethodNotAllowed "http.method_not_allowed" "The path does not take this method; GET /openapi.json lists the methods."
+    HttpTooLarge "http.too_large" "The request is larger than the limit; upload files to /v1/<company>/files."
+    HttpTimeout "http.timeout" "The request did not arrive in time; send it again."
     Overloaded "overloaded" "Too many requests are waiting; try again in a moment."
     Unavailable "unavailable" "The engine cannot do this now; try again later."
     Internal "internal" "The engine failed and logged the error; the same command may be sent again."
@@ -260,8 +268,12 @@ codes! {
 }
 
 /// The status of each code that does not have the status 400. NATS services and HTTP use the same numbers.
-const STATUSES: [(u16, &[Code]); 6] = [
+const STATUSES: [(u16, &[Code]); 10] = [
+    (401, &[Code::AuthUnauthenticated]),
     (403, &[Code::AuthPermissionDenied, Code::AuthActorNotBound, Code::AuthUserNotBound]),
+    (404, &[Code::HttpUnknownPath]),
+    (405, &[Code::HttpMethodNotAllowed]),
+    (408, &[Code::HttpTimeout]),
     // The thing exists already, or has changed.
     (
         409,
@@ -285,18 +297,19 @@ const STATUSES: [(u16, &[Code]); 6] = [
             Code::ImportTooLarge,
             Code::ImportTooManyRows,
             Code::ImportDecompressionLimit,
+            Code::HttpTooLarge,
             Code::PictureTooLarge,
             Code::QueryTooLarge,
         ],
     ),
-    (429, &[Code::Overloaded, Code::RunQueueFull]),
+    (429, &[Code::Overloaded, Code::ImportUploadsFull, Code::RunQueueFull]),
     (500, &[Code::Internal, Code::ImportFileLost]),
     (503, &[Code::Unavailable, Code::NotYetVisible]),
 ];
 
 impl Code {
-    /// The status of the code: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500 and 503
-    /// failures.
+    /// The status of the code: 400 refused, 401 no valid token, 403 permission, 404 and 405 another path or method, 408
+    /// too slow, 409 conflict, 413 too large, 429 overload, 500 and 503 failures.
     pub fn status(self) -> u16 {
         let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
@@ -336,12 +349,16 @@ mod tests {
             assert!(listed <= 1, "{code} has {listed} statuses");
             let name = code.as_str();
             let expected = match name.rsplit('.').next().unwrap() {
+                "unauthenticated" => 401,
+                "unknown_path" => 404,
+                "method_not_allowed" => 405,
+                "timeout" if name.starts_with("http.") => 408,
                 "permission_denied" | "actor_not_bound" | "user_not_bound" => 403,
                 "already_exists" | "plan_changed" | "stale_fence" | "already_terminal" => 409,
                 "exists" | "already_provisioned" | "duplicate_conflict" | "version_conflict" => 409,
                 "too_many_rows" | "decompression_limit" => 413,
                 "too_large" if !name.starts_with("csv.") => 413,
-                "overloaded" | "queue_full" => 429,
+                "overloaded" | "queue_full" | "uploads_full" => 429,
                 "internal" | "file_lost" => 500,
                 "unavailable" | "not_yet_visible" => 503,
                 _ => 400,

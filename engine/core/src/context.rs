@@ -22,6 +22,7 @@ use crate::read::snapshots::Snapshots;
 use crate::read::store::Store;
 use crate::refused_commands::RefusedCommands;
 use crate::reply::Reply;
+use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
 use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
@@ -37,6 +38,7 @@ pub(crate) struct EngineContext {
     pub(crate) snapshots: Snapshots,
     pub(crate) clock: Clock,
     pub(crate) files: Files,
+    pub(crate) uploads: Uploads,
     pub(crate) tokens: Tokens,
     pub(crate) transport: Arc<dyn Transport>,
     /// The outbox in the data folder, if mails go elsewhere. Mails of an earlier process may be in it.

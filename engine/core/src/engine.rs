@@ -1,16 +1,13 @@
 //! The engine: executes commands and queries and runs the background work.
 
 use std::fmt;
-use std::io::Read;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::event::FileRef;
-use boarding_commands::values::{Code, CompanyId, Digest, Refusal, check_actor};
-use boarding_csv::Limits;
+use boarding_commands::values::{Code, CompanyId, Digest, check_actor};
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
 use serde_json::{Map, Value, json};
@@ -37,6 +34,7 @@ mod earlier_commands;
 mod link_secrets;
 mod opening;
 mod resumption;
+mod stored_files;
 mod tokens;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
@@ -96,25 +94,6 @@ impl Engine {
     /// Shares imported files with other engines.
     pub fn share_files(&self, shared: Arc<dyn SharedFiles>) {
         self.context.files.share(shared);
-    }
-
-    /// Stores a file that a command will name by its digest. It is durable on return.
-    ///
-    /// # Errors
-    /// `import.too_large`, or `unavailable` when it cannot be read or written.
-    pub fn keep_file(&self, name: &str, content: impl Read) -> Result<FileRef, Refusal> {
-        let kept = self.context.files.keep(name, content, Limits::default().file_bytes);
-        kept.map_err(|error| error.refusal())
-    }
-
-    /// Removes a kept file whose command was refused or only previewed, unless another command has it.
-    pub fn discard_file(&self, sha256: &str) {
-        self.context.files.discard(sha256);
-    }
-
-    /// The reason why a kept file is missing; `None` if it is there.
-    pub fn missing_file(&self, sha256: &str) -> Option<String> {
-        self.context.files.missing(sha256)
     }
 
     /// The engine's log. The data folder stays in use as long as the handle lives.
@@ -277,6 +256,16 @@ impl Engine {
     /// `not_yet_visible`, or `unavailable` when they have stopped.
     pub async fn visible(&self, position: u64) -> Result<(), QueryFailure> {
         self.queries.visible(position).await
+    }
+
+    /// Why queries cannot be answered now: the read models are behind the log as it was at the start, or have stopped.
+    pub fn queries_wait_for(&self) -> Option<String> {
+        let target = self.context.read_models.target();
+        match &*self.context.read_models.seen().borrow() {
+            Ok(seen) if *seen >= target => None,
+            Ok(seen) => Some(format!("the read models are at position {seen} of {target}")),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Waits without a time limit until the read models have seen the whole log as it is now.

@@ -288,7 +288,11 @@ pub(crate) fn with_next_step(error: &str) -> String {
 }
 
 /// Copies at most one byte more than the limit, to detect a too large file. Returns digest and length.
-fn copy(content: impl Read, out: &mut impl io::Write, limit: u64) -> io::Result<(String, u64)> {
+pub(crate) fn copy(
+    content: impl Read,
+    out: &mut impl io::Write,
+    limit: u64,
+) -> io::Result<(String, u64)> {
     let mut content = content.take(limit.saturating_add(1));
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut chunk = vec![0; CHUNK_BYTES];

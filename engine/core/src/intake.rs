@@ -44,9 +44,10 @@ async fn keep_all(
 ) -> Result<Vec<FileRef>, Refusal> {
     let mut all = Vec::with_capacity(files.len());
     for body in files {
-        let kept = match &body.object {
-            Some(object) => objects::keep_object(context, company, body, object).await,
-            None => keep_carried(context, body, authority).await,
+        let kept = match (&body.object, &body.upload) {
+            (Some(object), _) => objects::keep_object(context, company, body, object).await,
+            (None, Some(upload)) => keep_upload(context, company, body, upload).await,
+            (None, None) => keep_carried(context, body, authority).await,
         };
         match kept {
             Ok(file) => all.push(file),
@@ -69,6 +70,39 @@ async fn keep_carried(
     keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
 }
 
+/// Stores the content of an upload as a file of the command.
+async fn keep_upload(
+    context: &EngineContext,
+    company: &CompanyId,
+    body: &FileBody,
+    upload: &str,
+) -> Result<FileRef, Refusal> {
+    if body.text.is_some() || body.base64.is_some() {
+        let why = "files: give one of text, base64, object and upload";
+        return Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
+    }
+    let content = context.uploads.open(company, upload)?;
+    let (files, body) = (context.files.clone(), body.clone());
+    let limit = Limits::default().file_bytes;
+    let keeping = tokio::task::spawn_blocking(move || {
+        let kept = files.keep(&body.name, content, limit).map_err(|error| error.refusal())?;
+        as_announced(&files, &body, kept)
+    });
+    keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
+}
+
+/// Refuses a kept file that differs from the digest in its command.
+fn as_announced(files: &Files, body: &FileBody, kept: FileRef) -> Result<FileRef, Refusal> {
+    match &body.sha256 {
+        Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
+            files.discard(&kept.sha256);
+            let details = json!({"announced": announced, "actual": kept.sha256});
+            Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
+        }
+        _ => Ok(kept),
+    }
+}
+
 /// A command as the caller sent it, with `{}` for a missing body.
 #[derive(Clone, Copy)]
 struct ReceivedCommand<'a> {
@@ -81,13 +115,15 @@ struct ReceivedCommand<'a> {
 /// The user and the actor of a command.
 struct Sender {
     nats_user: Option<String>,
+    has_token: bool,
     actor: String,
 }
 
 impl Sender {
     fn of(envelope: &Envelope) -> Self {
         let nats_user = envelope.authenticated.clone();
-        Self { nats_user, actor: envelope.actor.clone().unwrap_or_default() }
+        let (has_token, actor) = (envelope.token.is_some(), envelope.actor.clone());
+        Self { nats_user, has_token, actor: actor.unwrap_or_default() }
     }
 
     /// Refuses a command before its files are stored.
@@ -95,7 +131,9 @@ impl Sender {
     /// # Errors
     /// `auth.actor_not_bound`, `auth.user_not_bound`, `auth.permission_denied`.
     fn check(&self, company: &Company, needed: Permission) -> Result<(), Refusal> {
-        company.check_binding(self.nats_user.as_deref(), Some(&self.actor))?;
+        if !self.has_token {
+            company.check_binding(self.nats_user.as_deref(), Some(&self.actor))?;
+        }
         company.check_permission(&self.actor, needed)
     }
 }
@@ -142,7 +180,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
             .map_err(|_| malformed("base64 does not decode"))?,
         (None, None) if authority == Authority::All => return known(files, body),
         // A digest alone would give access to the files of all companies.
-        (None, None) => return Err(malformed("give one of text, base64 and object")),
+        (None, None) => return Err(malformed("give one of text, base64, object and upload")),
         (Some(_), Some(_)) => return Err(malformed("give one of text and base64")),
     };
     if content.len() > INLINE_FILE_BYTES_MAX {
@@ -154,14 +192,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
     let limit = INLINE_FILE_BYTES_MAX as u64;
     let kept =
         files.keep(&body.name, Cursor::new(content), limit).map_err(|error| error.refusal())?;
-    match &body.sha256 {
-        Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
-            files.discard(&kept.sha256);
-            let details = json!({"announced": announced, "actual": kept.sha256});
-            Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
-        }
-        _ => Ok(kept),
-    }
+    as_announced(files, body, kept)
 }
 
 /// A file that is stored already, named by its digest only.

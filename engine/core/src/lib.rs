@@ -27,8 +27,10 @@ pub mod refused_commands;
 mod registry;
 mod reply;
 mod submission;
+mod uploads;
 mod waiting;
 
 pub use actor::ActorHandle;
 pub use pending_work::PendingWork;
 pub use reply::Reply;
+pub use uploads::StoredUpload;

@@ -201,3 +201,15 @@ pub const WAITING_QUERIES_MAX: usize = 4_096;
 
 /// The deepest nesting of a request, in levels: more than any command needs, and safe for the stack.
 pub const REQUEST_LEVELS_MAX: usize = 128;
+
+/// How long an upload waits for the command that names it, in seconds: a day. It holds personal data.
+pub const UPLOAD_SECONDS_MAX: u64 = 24 * 3600;
+
+/// The most bytes of uploads that one company has at a time.
+pub const UPLOADS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The most uploads that one company has at a time: one each two minutes of a day.
+pub const UPLOADS_MAX: usize = 1_000;
+
+/// How often uploads whose time is over are removed, in seconds.
+pub const UPLOADS_SWEEP_SECONDS: u64 = 3600;

@@ -30,6 +30,7 @@ impl Submission {
             body: Some(self.body),
             actor: envelope.actor.clone().unwrap_or_default(),
             authenticated: envelope.authenticated.clone(),
+            token: envelope.token,
             authority: self.authority,
             at,
             correlation: envelope.correlation,

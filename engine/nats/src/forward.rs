@@ -3,19 +3,24 @@
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
-use boarding_commands::values::{Code, CompanyId};
+use boarding_commands::values::{Code, CompanyId, Refusal, TokenId};
+use serde_json::json;
 
 use super::names;
 use super::ownership::{CompanyOwners, EngineId, Owner};
-use super::requests::{self, Request};
+use super::requests::{self, Request, RequestSummary};
 use super::takeover;
 use super::wire::encoding;
-use crate::limits::FORWARD_SECONDS_MAX;
+use crate::limits::{ANSWER_HEADER_BYTES, FORWARD_SECONDS_MAX};
 use boarding_core::engine::Engine;
 use boarding_core::serving::wire::{Encoding, WireResponse};
 
 /// The header with the original subject of a forwarded command.
 pub(super) const ORIGINAL_SUBJECT: &str = "Boarding-Subject";
+
+/// The header with the access token of a forwarded command. Only engines may forward, so no client can forge it. It counts
+/// on the subject for such commands only.
+const TOKEN: &str = "Boarding-Token";
 
 /// Executes a command here, or forwards it to the owner of the company.
 pub(super) async fn command(
@@ -38,11 +43,28 @@ pub(super) async fn command(
 async fn forward_to(client: &Client, request: Request<'_>, owner: EngineId) -> WireResponse {
     let mut headers = request.headers.cloned().unwrap_or_default();
     headers.insert(ORIGINAL_SUBJECT, request.subject);
+    let subject = match request.token {
+        Some(token) => {
+            headers.insert(TOKEN, token.to_string().as_str());
+            names::forwarded_with_token(owner)
+        }
+        None => names::forwarded(owner),
+    };
+    // A command over HTTP may be larger than a message.
+    let limit = client.max_payload().saturating_sub(ANSWER_HEADER_BYTES);
+    if request.payload.len() > limit {
+        let why =
+            "another engine works for the company, and this is the limit of NATS between them";
+        let refusal = Refusal::new(Code::HttpTooLarge).saying(why);
+        let refusal = refusal.with(json!({"limit_bytes": limit}));
+        let RequestSummary { encoding, id } = request.summary();
+        return WireResponse::refused(encoding, id, refusal);
+    }
     let forwarded = async_nats::Request::new()
         .headers(headers)
         .payload(request.payload.to_vec().into())
         .timeout(Some(Duration::from_secs(FORWARD_SECONDS_MAX)));
-    match client.send_request(names::forwarded(owner), forwarded).await {
+    match client.send_request(subject, forwarded).await {
         Ok(answer) => {
             let encoding = encoding(answer.headers.as_ref()).unwrap_or(Encoding::Json);
             WireResponse::relayed(encoding, answer.payload.to_vec())
@@ -58,6 +80,12 @@ async fn forward_to(client: &Client, request: Request<'_>, owner: EngineId) -> W
 pub(super) fn later(request: Request<'_>, why: &str) -> WireResponse {
     let summary = request.summary();
     WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, why)
+}
+
+/// The access token of a command that another engine has forwarded.
+pub(super) fn token(subject: &str, headers: Option<&HeaderMap>) -> Option<TokenId> {
+    let headers = headers.filter(|_| names::has_token(subject))?;
+    headers.get(TOKEN)?.as_str().parse().ok()
 }
 
 /// The original subject of a command that another engine has forwarded.

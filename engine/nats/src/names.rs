@@ -50,6 +50,19 @@ pub fn forwarded(engine: Ulid) -> String {
     format!("boarding.engine.{engine}.command")
 }
 
+/// The subject for commands over HTTP that are forwarded to an engine with their access token. An earlier version of the
+/// engine forwards all headers of its clients, but not to this subject.
+pub fn forwarded_with_token(engine: Ulid) -> String {
+    format!("boarding.engine.{engine}.{TOKEN_COMMAND}")
+}
+
+const TOKEN_COMMAND: &str = "token_command";
+
+/// Whether commands on the subject have an access token.
+pub fn has_token(subject: &str) -> bool {
+    is_for_engines(subject) && subject.rsplit('.').next() == Some(TOKEN_COMMAND)
+}
+
 /// Whether only engines may use the subject.
 pub fn is_for_engines(subject: &str) -> bool {
     subject.starts_with("boarding.engine.")

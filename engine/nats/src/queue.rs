@@ -146,7 +146,7 @@ async fn work(
 async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
     let (subject, payload) = (&command.subject, &command.payload);
-    let request = Request { subject, headers, payload, user: None, forwarded: false };
+    let request = Request { subject, headers, payload, user: None, forwarded: false, token: None };
     let response = with_progress(&command, state.command(request)).await;
     let (tries, number) =
         command.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));

@@ -3,7 +3,9 @@
 use async_nats::HeaderMap;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Envelope;
-use boarding_commands::values::{Code, CommandId, CompanyId, Refusal, check_actor, is_traceparent};
+use boarding_commands::values::{
+    Code, CommandId, CompanyId, Refusal, TokenId, check_actor, is_traceparent,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +28,8 @@ pub(super) struct Request<'a> {
     pub(super) user: Option<&'a str>,
     /// Whether another engine forwarded it.
     pub(super) forwarded: bool,
+    /// The access token of a command over HTTP.
+    pub(super) token: Option<TokenId>,
 }
 
 /// The parts of a request that can be read cheaply, before it is accepted.
@@ -102,8 +106,11 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     match read {
         Ok((company, envelope)) => {
             // The future is large, so it lives on the heap and not on the stack of the task.
-            let answer =
-                Box::pin(engine.submit(&company, name, envelope, Authority::Granted)).await;
+            let authority = match request.token {
+                Some(_) => Authority::TokenOwner,
+                None => Authority::Granted,
+            };
+            let answer = Box::pin(engine.submit(&company, name, envelope, authority)).await;
             WireResponse::answer(encoding, &answer)
         }
         Err(refusal) => WireResponse::refused(encoding, id, refusal),
@@ -114,6 +121,7 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
 fn envelope(value: Value, request: Request<'_>) -> Result<Envelope, Refusal> {
     let mut envelope = Envelope::read(value)?;
     envelope.authenticated = request.user.map(str::to_owned);
+    envelope.token = request.token;
     if envelope.actor.as_ref().is_none_or(|actor| actor.trim().is_empty()) {
         let refusal = Refusal::new(Code::EnvelopeMalformed).saying("actor: is required");
         return Err(refusal.with(json!({"key": "actor"})));
@@ -240,7 +248,15 @@ mod tests {
     #[test]
     fn the_subject_names_company_and_command() {
         let target = |subject| {
-            Request { subject, headers: None, payload: &[], user: None, forwarded: false }.target()
+            Request {
+                subject,
+                headers: None,
+                payload: &[],
+                user: None,
+                forwarded: false,
+                token: None,
+            }
+            .target()
         };
         let good = target("boarding.v1.acme.command.AddUser");
         assert_eq!((good.company.unwrap().as_str(), good.name), ("acme", "AddUser"));
@@ -256,8 +272,15 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&value).unwrap();
         let json = value.to_string();
         for (headers, payload) in [(None, json.as_bytes()), (Some(&headers), &packed)] {
-            let summary =
-                Request { subject: "", headers, payload, user: None, forwarded: false }.summary();
+            let summary = Request {
+                subject: "",
+                headers,
+                payload,
+                user: None,
+                forwarded: false,
+                token: None,
+            }
+            .summary();
             assert_eq!(summary.id, Some("01JD0000000000000000000000".parse().unwrap()));
         }
     }

@@ -1,4 +1,4 @@
-//! The contract as JSON Schema and AsyncAPI, generated from the types of the messages.
+//! The contract as JSON Schema, AsyncAPI and OpenAPI, generated from the types of the messages.
 //!
 //! Names of parts:
 //! - commands: `command` (the envelope), `ImportFile` (a body), `ImportFile.result`, `ImportFile.answer`,
@@ -15,10 +15,12 @@ use serde_json::{Map, Value, json};
 mod aliases;
 mod asyncapi;
 mod definitions;
+mod openapi;
 mod part;
 mod plain;
 
 pub use asyncapi::asyncapi;
+pub use openapi::openapi;
 pub use part::{names, part};
 
 /// The dialect of JSON Schema of all documents.

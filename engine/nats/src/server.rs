@@ -29,9 +29,9 @@ use crate::limits::{
 use boarding_core::engine::Engine;
 use boarding_core::metrics::Metrics;
 use boarding_core::ownership::AppendGuard as _;
-use boarding_core::serving::TOO_MANY;
 use boarding_core::serving::admission::{Admission, AdmissionLimits, Place};
 use boarding_core::serving::wire::WireResponse;
+use boarding_core::serving::{CommandRoute, TOO_MANY};
 use boarding_log::connect::usual_copies;
 
 /// Why the NATS server could not start.
@@ -134,8 +134,10 @@ impl NatsServer {
         }
         let calls = state.subscribe(&names::all_api_calls(), true).await?;
         tasks.spawn(jetstream_api::run(Arc::clone(&state), calls));
-        let forwarded = state.subscribe(&names::forwarded(id), false).await?;
-        tasks.spawn(Arc::clone(&state).serve(commands, forwarded));
+        for subject in [names::forwarded(id), names::forwarded_with_token(id)] {
+            let forwarded = state.subscribe(&subject, false).await?;
+            tasks.spawn(Arc::clone(&state).serve(commands, forwarded));
+        }
         let mut discovery = Vec::new();
         for subject in state.service.discovery_subjects() {
             discovery.push(state.subscribe(&subject, false).await?);
@@ -149,6 +151,16 @@ impl NatsServer {
     /// Completes with a text when the log has failed; see [`Engine::log_failed`].
     pub async fn log_failed(&self) -> String {
         self.state.engine.log_failed().await
+    }
+
+    /// The engine, for other servers of this process. They give it back before [`NatsServer::close`].
+    pub fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.state.engine)
+    }
+
+    /// The route of commands to the engines that own their companies. It is given back before [`NatsServer::close`].
+    pub fn command_route(&self) -> Arc<dyn CommandRoute> {
+        Arc::<ServerState>::clone(&self.state)
     }
 
     /// What operators watch; see [`Engine::metrics`].
@@ -371,5 +383,6 @@ fn request(message: &Message) -> Request<'_> {
         payload: &message.payload,
         user: None,
         forwarded: forwarded.is_some(),
+        token: forward::token(&message.subject, headers),
     }
 }

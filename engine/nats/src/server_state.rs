@@ -10,6 +10,7 @@ use boarding_core::engine::Engine;
 use boarding_core::ownership::AppendGuard;
 use boarding_core::serving::admission::Admission;
 use boarding_core::serving::wire::WireResponse;
+use boarding_core::serving::{self, CommandFuture, CommandRoute, TokenCommand};
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ use super::forward;
 use super::isolation::Isolation;
 use super::log_lease::LogLease;
 use super::micro::Service;
+use super::names;
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::refused_commands::RefusedStream;
@@ -119,12 +121,11 @@ impl ServerState {
         request: Request<'_>,
         work: impl Future<Output = WireResponse>,
     ) -> WireResponse {
-        let check = || self.lease.as_ref().map_or(Ok(()), AppendGuard::check);
-        if let Err(why) = check() {
+        if let Err(why) = self.may_answer() {
             return forward::later(request, &why);
         }
         let response = work.await;
-        match check() {
+        match self.may_answer() {
             Ok(()) => response,
             Err(why) => forward::later(request, &why),
         }
@@ -158,5 +159,31 @@ impl ServerState {
         if let Err(error) = sent {
             tracing::warn!(error = &error as &dyn std::error::Error, "sending a response failed");
         }
+    }
+}
+
+impl CommandRoute for ServerState {
+    fn may_answer(&self) -> Result<(), String> {
+        self.lease.as_ref().map_or(Ok(()), AppendGuard::check)
+    }
+
+    fn execute<'a>(&'a self, command: TokenCommand<'a>) -> CommandFuture<'a> {
+        Box::pin(async move {
+            let TokenCommand { company, name, ref envelope, token } = command;
+            if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                // No command has such a name, and it must not become a part of a subject.
+                return serving::execute(&self.engine, command).await;
+            }
+            let (subject, payload) = (names::command(company, name), envelope.to_string());
+            let request = Request {
+                subject: &subject,
+                headers: None,
+                payload: payload.as_bytes(),
+                user: None,
+                forwarded: false,
+                token: Some(token),
+            };
+            self.command(request).await
+        })
     }
 }

@@ -304,6 +304,7 @@ async fn commit_with_outdated_plan_is_refused() {
     let submit_planned = |name: &str, body: Value| {
         let request = CommandRequest {
             authenticated: None,
+            token: None,
             command: Command::read(name, body).unwrap(),
             facts: Facts::None,
             id: harness.engine().clock().id(),

@@ -11,13 +11,20 @@ use crate::support::wait::eventually;
 /// `boarding serve` on a new data folder. It is killed when the value is dropped.
 pub(crate) struct ServeProcess {
     child: Option<Child>,
-    url: String,
+    /// The address of NATS; none for an engine without NATS.
+    url: Option<String>,
     folder: tempfile::TempDir,
     /// The line that the process printed when it was ready.
     pub(crate) ready: String,
 }
 
 impl ServeProcess {
+    /// A data folder for an engine without NATS. The process is not started yet.
+    pub(crate) fn without_nats() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { child: None, url: None, folder, ready: String::new() }
+    }
+
     /// A data folder for an engine on this server. The process is not started yet.
     pub(crate) fn not_started(server: &Server) -> Self {
         Self::at(server.url())
@@ -25,8 +32,9 @@ impl ServeProcess {
 
     /// As `not_started`, for servers at this address.
     pub(crate) fn at(url: String) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { child: None, url, folder, ready: String::new() }
+        let mut process = Self::without_nats();
+        process.url = Some(url);
+        process
     }
 
     /// Starts an engine on this server and waits until it is ready.
@@ -57,13 +65,22 @@ impl ServeProcess {
     /// The command line of the process.
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = Command::new(program());
-        let unset =
-            ["COMPANY", "SMTP", "LOG", "CONFIG", "NATS_CREDENTIALS", "NATS_INBOX", "METRICS_FILE"];
+        let unset = [
+            "COMPANY",
+            "SMTP",
+            "LOG",
+            "CONFIG",
+            "NATS_CREDENTIALS",
+            "NATS_INBOX",
+            "METRICS_FILE",
+            "HTTP",
+        ];
         for name in unset {
             command.env_remove(format!("BOARDING_{name}"));
         }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file());
-        command.env("BOARDING_DATA", self.data()).env("BOARDING_NATS", &self.url);
+        command.env("BOARDING_DATA", self.data()).env_remove("BOARDING_NATS");
+        command.envs(self.url.iter().map(|url| ("BOARDING_NATS", url)));
         command.arg("serve").args(options).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
         command

@@ -168,6 +168,7 @@ impl SimulatedCompany {
         }
         let engine_request = step::CommandRequest {
             authenticated: None,
+            token: None,
             command,
             facts,
             id: request.id,

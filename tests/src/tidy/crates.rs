@@ -5,16 +5,25 @@ use std::collections::BTreeMap;
 use super::{Breach, Crate, PURE, assert_tidy, members};
 
 /// The crates that each crate may depend on, by their folders.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("commands/csv", &[]),
     ("commands", &["commands/csv"]),
     ("projections", &["commands/csv", "commands"]),
     ("engine/log", &["commands"]),
     ("engine/core", &["commands/csv", "commands", "projections", "engine/log"]),
     ("engine/nats", &["commands/csv", "commands", "projections", "engine/log", "engine/core"]),
+    ("engine/http", &["commands/csv", "commands", "projections", "engine/log", "engine/core"]),
     (
         "engine/program",
-        &["commands/csv", "commands", "projections", "engine/log", "engine/core", "engine/nats"],
+        &[
+            "commands/csv",
+            "commands",
+            "projections",
+            "engine/log",
+            "engine/core",
+            "engine/nats",
+            "engine/http",
+        ],
     ),
     (
         "tests",

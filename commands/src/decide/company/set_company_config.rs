@@ -70,11 +70,11 @@ impl Decide for SetCompanyConfig {
 /// # Errors
 /// `auth.administrator_not_bound`.
 fn check_keeps_access(company: &Company, context: &Context<'_>) -> Result<(), Refusal> {
-    // Bindings do not limit the command line. Over NATS, the sender must keep access, because a
+    // Bindings limit neither the command line nor access tokens. Over NATS, the sender must keep access, because a
     // binding of another user may have a misspelt name. A NATS server without accounts names no
     // user, so the sender would lose access.
     let sender = context.authenticated.and_then(|user| company.bindings.of(user));
-    let keeps_access = context.authority == Authority::All
+    let keeps_access = context.authority != Authority::Granted
         || sender.is_some_and(|binding| binding.allows(context.actor));
     if keeps_access && company.bindings.reach_administrator(&company.grants) {
         return Ok(());

@@ -72,7 +72,8 @@ pub struct ImportFile {
     pub permission_group: Option<String>,
 }
 
-/// A file of a command: its content, its place in an object store, or the digest of a file that is already stored.
+/// A file of a command: its content, its place in an object store, an upload, or the digest of a file that is already
+/// stored.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
@@ -80,6 +81,8 @@ pub struct FileBody {
     pub text: Option<String>,
     pub base64: Option<String>,
     pub object: Option<ObjectRef>,
+    /// The id of a file that was uploaded over HTTP.
+    pub upload: Option<String>,
     /// The SHA-256 of the content in hexadecimal. It must match the content.
     pub sha256: Option<String>,
 }

@@ -93,7 +93,7 @@ impl ReportedClaim<'_> {
         }
         let found = find(company, self.run, self.user, self.fence)?;
         if self.fence.is_none()
-            && context.authority == Authority::Granted
+            && context.authority != Authority::All
             && is_outside(company, &found)
         {
             return Err(Code::RunFenceRequired.into());

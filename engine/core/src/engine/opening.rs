@@ -17,6 +17,7 @@ use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
+use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
@@ -169,6 +170,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         store::Opened::Empty { set_aside } => set_aside,
         store::Opened::Kept | store::Opened::Waiting => None,
     };
+    let uploads = Uploads::inside(folder.path(), options.clock.clone());
+    uploads.sweep(true);
     let context = EngineContext {
         log,
         store,
@@ -176,6 +179,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         snapshots: Snapshots::inside(&folder.derived()),
         clock: options.clock,
         files: Files::new(files),
+        uploads,
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
         transport,
         former_outbox,

@@ -20,8 +20,10 @@ pub(crate) struct CommandFiles {
 
 impl CommandFiles {
     pub(super) fn of(bodies: &[FileBody], files: &[FileRef]) -> Self {
-        let is_brought =
-            |body: &FileBody| body.text.is_some() || body.base64.is_some() || body.object.is_some();
+        let is_brought = |body: &FileBody| {
+            let FileBody { text, base64, object, upload, .. } = body;
+            text.is_some() || base64.is_some() || object.is_some() || upload.is_some()
+        };
         let brought = bodies.iter().zip(files).filter(|(body, _)| is_brought(body));
         Self {
             brought: brought.map(|(_, file)| file.sha256.clone()).collect(),

@@ -23,8 +23,8 @@ pub(super) async fn keep_object(
     body: &FileBody,
     object: &ObjectRef,
 ) -> Result<FileRef, Refusal> {
-    if body.text.is_some() || body.base64.is_some() {
-        return Err(malformed("give one of text, base64 and object"));
+    if body.text.is_some() || body.base64.is_some() || body.upload.is_some() {
+        return Err(malformed("give one of text, base64, object and upload"));
     }
     check_place(company, object)?;
     let announced = announced(body, object)?;
@@ -46,7 +46,7 @@ pub(super) async fn keep_object(
     }
 }
 
-/// The stored files of an accepted command that named them in an object store, where they may be gone now.
+/// The stored files of an accepted command that named uploads or files of an object store, which may be gone now.
 /// `None` if the files must be fetched again.
 pub(crate) fn recall(
     context: &EngineContext,
@@ -54,19 +54,30 @@ pub(crate) fn recall(
     id: CommandId,
     bodies: &[FileBody],
 ) -> Result<Option<Vec<FileRef>>, Refusal> {
-    if !bodies.iter().all(|body| body.object.is_some()) {
+    if !bodies.iter().all(|body| body.object.is_some() || body.upload.is_some()) {
+        return Ok(None);
+    }
+    let is_there = |body: &FileBody| {
+        body.upload.as_ref().is_some_and(|upload| context.uploads.open(company, upload).is_ok())
+    };
+    if bodies.iter().any(is_there) {
+        // Another file under the same id must not count as a repeat, so the digest of the upload is made again.
         return Ok(None);
     }
     // The stored order is that of the dialect, not that of the command.
     let mut first = first_files(context, company, id)?;
     let known = |body: &FileBody| {
-        let object = body.object.as_ref()?;
-        check_place(company, object).ok()?;
+        let announced = match &body.object {
+            Some(object) => {
+                check_place(company, object).and_then(|()| announced(body, object)).ok()?
+            }
+            None => body.sha256.as_ref().map(|hex| hex.to_ascii_lowercase()).into_iter().collect(),
+        };
         let name = clean_name(&body.name);
         let place = first.iter().position(|file| file.name == name).unwrap_or_default();
         let FileRef { sha256, bytes, .. } = first.get(place)?.clone();
         first.remove(place);
-        let sha256 = announced(body, object).ok()?.pop().unwrap_or(sha256);
+        let sha256 = announced.last().cloned().unwrap_or(sha256);
         Some(FileRef { name, sha256, bytes })
     };
     Ok(bodies.iter().map(known).collect::<Option<Vec<_>>>())

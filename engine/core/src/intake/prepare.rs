@@ -119,7 +119,7 @@ impl Intake {
         });
         let (says, permitted) = inspection.await.ok_or_else(Reply::stopped)?;
         let known = self.context.knows(company, envelope.id);
-        if authority == Authority::Granted && !known {
+        if authority != Authority::All && !known {
             permitted.map_err(Reply::rejected)?;
         }
         let recalled = match known {

@@ -130,6 +130,7 @@ impl DryRun {
                     body: None,
                     actor: ENGINE.to_owned(),
                     authenticated: None,
+                    token: None,
                     authority: Authority::All,
                     correlation: Some(id.0),
                     traceparent: None,

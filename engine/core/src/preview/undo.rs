@@ -43,6 +43,7 @@ pub(super) fn preview(
             command: UndoRows { import, rows, last: false }.into(),
             actor: ENGINE.to_owned(),
             authenticated: None,
+            token: None,
             authority: Authority::All,
             ..started.clone()
         };

@@ -40,6 +40,7 @@ impl ManagerContext {
             body: None,
             actor: ENGINE.to_owned(),
             authenticated: None,
+            token: None,
             authority: Authority::All,
             at: self.context.clock.now(),
             correlation: Some(correlation),

@@ -69,7 +69,7 @@ pub struct Place {
 }
 
 impl Places {
-    fn new(places: usize, bytes: usize) -> Self {
+    pub fn new(places: usize, bytes: usize) -> Self {
         let free = Share { places, bytes };
         Self(Arc::new(Mutex::new(Held { free, companies: HashMap::new() })))
     }

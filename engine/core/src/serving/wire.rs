@@ -176,6 +176,20 @@ impl WireResponse {
         }
     }
 
+    /// This response in another encoding. One that is not JSON stays as it is.
+    #[must_use]
+    pub fn from_json(self, encoding: Encoding) -> Self {
+        let is_json = self.content_type == Encoding::Json.content_type();
+        match (encoding, String::from_utf8(self.body)) {
+            (Encoding::MessagePack, Ok(text)) if is_json => {
+                let body = encoding.of_json(text);
+                Self { body, content_type: encoding.content_type(), code: self.code }
+            }
+            (_, Ok(text)) => Self { body: text.into_bytes(), ..self },
+            (_, Err(error)) => Self { body: error.into_bytes(), ..self },
+        }
+    }
+
     fn document(encoding: Encoding, document: &impl Serialize, code: Option<Code>) -> Self {
         Self { body: encoding.write(document), content_type: encoding.content_type(), code }
     }

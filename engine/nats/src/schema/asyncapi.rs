@@ -24,12 +24,7 @@ pub fn asyncapi() -> Value {
     events.iter().for_each(|name| wire.event(name));
     wire.work();
     let headers = headers::all().into_iter().map(|(name, schema)| (name.to_owned(), schema));
-    let mut schemas: Value = schemas.into_iter().chain(headers).collect::<Map<_, _>>().into();
-    plain::each(&mut schemas, &mut |schema| {
-        if let Some(Value::String(to)) = schema.get_mut("$ref") {
-            *to = to.replace("#/$defs/", "#/components/schemas/");
-        }
-    });
+    let schemas = plain::components(schemas.into_iter().chain(headers));
     json!({
         "asyncapi": ASYNCAPI,
         "id": "urn:boarding:v1",

@@ -68,6 +68,17 @@ fn alone(schema: &mut Map<String, Value>) {
     }
 }
 
+/// The definitions as components of an AsyncAPI or OpenAPI document.
+pub(super) fn components(schemas: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let mut schemas: Value = schemas.into_iter().collect::<Map<_, _>>().into();
+    each(&mut schemas, &mut |schema| {
+        if let Some(Value::String(to)) = schema.get_mut("$ref") {
+            *to = to.replace("#/$defs/", "#/components/schemas/");
+        }
+    });
+    schemas
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,7 @@ const PAGES: &[Page] = &[
     page!("ocm"),
     page!("mails"),
     page!("nats"),
+    page!("http"),
     page!("engines"),
     page!("data"),
     page!("move"),

@@ -8,7 +8,8 @@ use super::output::Out;
 use boarding_commands::values::nearest;
 use boarding_nats::schema;
 
-/// Prints the contract: JSON Schema of commands, queries and events, AsyncAPI of the NATS subjects
+/// Prints the contract: JSON Schema of commands, queries and events, AsyncAPI of the NATS subjects, OpenAPI of the
+/// paths over HTTP
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,10 +18,11 @@ Examples:
   boarding schema event.InviteSent                one published event
   boarding schema query.runs.answer               the answer of a query; query.runs has its parameters
   boarding schema asyncapi > asyncapi.json        all NATS subjects with messages and headers
-  boarding schema asyncapi ImportFile             the subjects of one command")]
+  boarding schema asyncapi ImportFile             the subjects of one command
+  boarding schema openapi > openapi.json          all paths over HTTP with parameters, bodies and answers")]
 pub(super) struct Schema {
-    /// json (JSON Schema 2020-12) or asyncapi (AsyncAPI 3.0) [default: json]
-    #[arg(value_name = "json | asyncapi")]
+    /// json (JSON Schema 2020-12), asyncapi (AsyncAPI 3.0) or openapi (OpenAPI 3.1) [default: json]
+    #[arg(value_name = "json | asyncapi | openapi")]
     first: Option<String>,
     /// The part to print: a command, query.NAME, event.NAME, or another name of the document
     #[arg(value_name = "NAME")]
@@ -32,9 +34,16 @@ impl Schema {
         let (document, name) = match (self.first.as_deref(), self.second) {
             (None | Some("json"), name) => (schema::json_schema(), name),
             (Some("asyncapi"), name) => (schema::asyncapi(), name),
+            (Some("openapi"), None) => (schema::openapi(), None),
+            (Some("openapi"), Some(_)) => {
+                let text = "the OpenAPI document is printed as a whole; leave out the name";
+                return Err(Failure::Usage(text.to_owned()));
+            }
             (Some(name), None) => (schema::json_schema(), Some(name.to_owned())),
             (Some(form), Some(_)) => {
-                let text = format!("the schema is printed as json or asyncapi, not {form}");
+                let text = format!(
+                    "the schema is printed as json or asyncapi, or whole as openapi, not {form}"
+                );
                 return Err(Failure::Usage(text));
             }
         };

@@ -1,4 +1,4 @@
-//! `boarding serve`: runs an engine as a service on NATS until a signal stops it.
+//! `boarding serve`: runs an engine as a service on NATS and over HTTP until a signal stops it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,16 +27,19 @@ use boarding_nats::worker_transport::WorkerTransport;
 
 mod link_secret;
 mod metrics_file;
+mod service;
 mod settings;
 
 use link_secret::LinkSecret;
 use metrics_file::MetricsFile;
+use service::{Service, listen};
 use settings::{Log, Settings};
 
-/// Serves other programs on NATS until it is stopped
+/// Serves other programs on NATS and over HTTP until it is stopped
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  boarding serve --http 127.0.0.1:8080
   boarding serve --nats nats://localhost:4222
   BOARDING_NATS=nats://engine:secret@localhost:4222 boarding serve
   boarding serve --nats nats://localhost:4222 --workers
@@ -58,6 +61,9 @@ requests it has received and waits some seconds for mails in flight. The next st
 pub(super) struct Serve {
     #[command(flatten)]
     nats: NatsOptions,
+    /// Serves over HTTP on this address and port, also without NATS; clients need access tokens: boarding tokens
+    #[arg(long, env = "BOARDING_HTTP", value_name = "ADDR", value_parser = optional::<String>)]
+    http: Option<Optional<String>>,
     /// The storage of the log: files in the data folder, or NATS JetStream, where several engines can share
     /// it [default: file]
     #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
@@ -125,7 +131,7 @@ impl Serve {
         mut self,
         mut common: Common,
         out: &Out,
-    ) -> Result<(NatsServer, Option<MetricsFile>), Failure> {
+    ) -> Result<(Service, Option<MetricsFile>), Failure> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file)?,
             None => Settings::default(),
@@ -134,23 +140,60 @@ impl Serve {
         self.fill(&mut settings);
         let metrics = self.metrics_file.take().and_then(|file| file.0);
         let metrics = metrics.map(|file| MetricsFile::open(&file)).transpose()?;
+        // An address that is taken is found before the engine starts to work.
+        let http = match self.http.take().and_then(|http| http.0) {
+            Some(address) => Some(listen(&address).await?),
+            None => None,
+        };
+        let (mut service, shown) = match http.is_some() && self.nats.nats.is_none() {
+            true => (self.open_without_nats(&common, out).await?, None),
+            false => {
+                let (server, shown) = self.open_on_nats(&common, out).await?;
+                (Service::on_nats(server), Some(shown))
+            }
+        };
+        let http = http.map(|listener| service.serve_http(listener));
+        let data = common.data();
+        if out.is_json() {
+            let version = env!("CARGO_PKG_VERSION");
+            out.document(&json!({
+                "ready": true, "nats": shown, "http": http, "data": data, "version": version,
+            }));
+        } else {
+            let servers: Vec<_> =
+                shown.map(|shown| shown.join(",")).into_iter().chain(http).collect();
+            out.line(&format!("ready: {} · data {}", servers.join(" · "), data.display()));
+        }
+        Ok((service, metrics))
+    }
+
+    /// Connects to NATS and opens the engine there. Also returns the addresses to show.
+    async fn open_on_nats(
+        &self,
+        common: &Common,
+        out: &Out,
+    ) -> Result<(NatsServer, Vec<String>), Failure> {
         let address = self.nats.server()?;
         let shown = address.shown().map_err(|error| connection_failure(&error))?;
         let client =
             address.connect("boarding").await.map_err(|error| connection_failure(&error))?;
         self.check_isolation(&client).await?;
         let server = match self.log {
-            Some(Log::Jetstream) => self.open_shared(&common, out, client).await?,
-            _ => self.open_alone(&common, out, client).await?,
+            Some(Log::Jetstream) => self.open_shared(common, out, client).await?,
+            _ => self.open_alone(common, out, client).await?,
         };
-        let data = common.data();
-        if out.is_json() {
-            let version = env!("CARGO_PKG_VERSION");
-            out.document(&json!({"ready": true, "nats": shown, "data": data, "version": version}));
-        } else {
-            out.line(&format!("ready: {} · data {}", shown.join(","), data.display()));
+        Ok((server, shown))
+    }
+
+    /// Opens the engine without NATS.
+    async fn open_without_nats(&self, common: &Common, out: &Out) -> Result<Service, Failure> {
+        if self.workers || self.text_workers || matches!(self.log, Some(Log::Jetstream)) {
+            let text =
+                "--workers, --text-workers and --log jetstream need a NATS server; add --nats URL";
+            return Err(Failure::Usage(text.to_owned()));
         }
-        Ok((server, metrics))
+        let engine = open_engine(opening::options(common)?, out).await?;
+        Ok(Service::without_nats(engine).await)
     }
 
     /// Refuses a server that does not keep companies apart, unless the operator accepts it.
@@ -277,6 +320,7 @@ impl Serve {
         self.text_workers |= settings.text_workers.unwrap_or(false);
         self.accept_shared_account |= settings.accept_shared_account.unwrap_or(false);
         Optional::fill(&mut self.metrics_file, settings.metrics_file.take());
+        Optional::fill(&mut self.http, settings.http.take());
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());

@@ -5,12 +5,11 @@ use std::io::{Error, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use boarding_nats::server::NatsServer;
-
+use super::service::Service;
 use crate::cli::failure::Failure;
 use crate::limits::METRICS_SECONDS;
 
-/// Writes the metrics of a server into a file, as a whole each time.
+/// Writes the metrics of an engine into a file, as a whole each time.
 #[derive(Debug)]
 pub(super) struct MetricsFile {
     path: PathBuf,
@@ -38,12 +37,12 @@ impl MetricsFile {
     }
 
     /// Writes the metrics now and every ten seconds, without end. A failure is logged once until it is over.
-    pub(super) async fn keep_writing(&self, server: &NatsServer) {
+    pub(super) async fn keep_writing(&self, service: &Service) {
         let mut interval = tokio::time::interval(Duration::from_secs(METRICS_SECONDS));
         let mut has_failed = false;
         loop {
             interval.tick().await;
-            let written = self.write(server).await;
+            let written = self.write(service).await;
             if let (Err(error), false) = (&written, has_failed) {
                 tracing::warn!(path = %self.path.display(), %error, "writing the metrics file failed, retrying");
             }
@@ -52,14 +51,14 @@ impl MetricsFile {
     }
 
     /// Writes the metrics for the last time.
-    pub(super) async fn write_last(&self, server: &NatsServer) {
-        if let Err(error) = self.write(server).await {
+    pub(super) async fn write_last(&self, service: &Service) {
+        if let Err(error) = self.write(service).await {
             tracing::warn!(path = %self.path.display(), %error, "writing the metrics file failed");
         }
     }
 
-    async fn write(&self, server: &NatsServer) -> Result<(), Error> {
-        let (text, path) = (server.metrics().await.text(), self.path.clone());
+    async fn write(&self, service: &Service) -> Result<(), Error> {
+        let (text, path) = (service.metrics().await.text(), self.path.clone());
         tokio::task::spawn_blocking(move || replace(&path, &text)).await?
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Settings {
     text_outbox: Option<PathBuf>,
     pub(super) text_workers: Option<bool>,
     pub(super) metrics_file: Option<PathBuf>,
+    pub(super) http: Option<String>,
 }
 
 /// The storage of the log.

@@ -1,0 +1,60 @@
+//! The limits of the HTTP server, each with its unit and reason.
+
+/// The most connections at a time. More wait until one ends: each holds a file descriptor.
+pub const CONNECTIONS_MAX: usize = 1_024;
+
+/// How long a connection may take to send the head of its next request, in seconds. Then it is closed.
+pub const HEAD_SECONDS_MAX: u64 = 15;
+
+/// How long the body of a command may take as a whole, in seconds.
+pub const COMMAND_SECONDS_MAX: u64 = 60;
+
+/// How long an upload may take as a whole, in seconds: the largest file at 150 kB a second.
+pub const UPLOAD_SECONDS_MAX: u64 = 1_800;
+
+/// How long a request may pause while it sends its body, in seconds.
+pub const BODY_PAUSE_SECONDS_MAX: u64 = 30;
+
+/// The largest command, in bytes: several files inside a command of 512 KiB each.
+pub const COMMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How many bytes of a refused request are still read, so that its client reads the refusal. Then the connection is
+/// closed.
+pub const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long the rest of a refused request may take, in seconds.
+pub const DISCARD_SECONDS_MAX: u64 = 5;
+
+/// The most parts of an upload that wait for the disk. A part is what arrives from the network at once.
+pub const UPLOAD_PARTS: usize = 16;
+
+/// The most bytes of a form before its file. More would fill the memory.
+pub const FORM_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// The most uploads at a time, which companies share: each needs a thread.
+pub const UPLOADS_AT_ONCE_MAX: usize = 16;
+
+/// The most streams of events at a time, which companies share.
+pub const EVENT_STREAMS_MAX: usize = 256;
+
+/// The most events that a stream reads from the log at once.
+pub const EVENTS_READ_MAX: usize = 256;
+
+/// The most commits that a stream reads at once: with `entity`, few events of a commit are wanted.
+pub const COMMITS_READ_MAX: usize = 1_024;
+
+/// How often a stream without events sends a comment, in seconds: proxies close a connection without traffic, most after
+/// a minute.
+pub const KEEP_ALIVE_SECONDS: u64 = 15;
+
+/// How long a stopping server answers the requests it has, in milliseconds.
+pub const DRAIN_MILLIS_MAX: u64 = 1_200;
+
+/// The most commands, queries and uploads that run at a time, also those whose client has gone.
+pub const WORK_MAX: u32 = 16_384;
+
+/// How long a stopping server waits for the work of clients that have gone, in milliseconds.
+pub const WORK_MILLIS_MAX: u64 = 2_500;
+
+/// The wait after an error of the listener, in milliseconds: it has no file descriptor left, for example.
+pub const ACCEPT_RETRY_MILLIS: u64 = 50;

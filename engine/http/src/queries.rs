@@ -1,0 +1,61 @@
+//! `GET /v1/<company>/<query>`: answers a query. The query string has its parameters.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+use axum::response::Response;
+use boarding_commands::values::Code;
+use boarding_core::queries::QueryAnswer;
+use boarding_core::serving::wire::{Encoding, WireResponse};
+use boarding_core::serving::{self, AskedQuery, TOO_MANY};
+
+use crate::caller::Caller;
+use crate::parameters;
+use crate::response;
+use crate::state::HttpState;
+
+pub(super) async fn get(
+    State(state): State<Arc<HttpState>>,
+    Path((company, name)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let encoding = accepted(&headers);
+    let caller = match Caller::of(&state, &headers, &company).await {
+        Ok(caller) => caller,
+        Err(no) => return response::of(WireResponse::of_query(encoding, Err(no))),
+    };
+    let params = match parameters::read(query.as_deref().unwrap_or_default()) {
+        Ok(params) => params,
+        Err(refusal) => return response::of(WireResponse::refused(encoding, None, refusal)),
+    };
+    let bytes = query.map_or(0, |query| query.len());
+    let Some(place) = state.admission.queries.acquire(&company, bytes) else {
+        return response::of(WireResponse::failed(encoding, None, Code::Overloaded, TOO_MANY));
+    };
+    // The place is held until the answer is made, also if the client closes its connection before.
+    let (of_task, of_query) = (Arc::clone(&state), name.clone());
+    let answered = state.finish(async move {
+        of_task.may_answer()?;
+        let asker = caller.of_query();
+        let asked = AskedQuery { company: caller.company, name: &of_query, params };
+        let admission = &of_task.admission;
+        let answered = serving::answer(&of_task.engine, asked, &asker, admission, place).await?;
+        of_task.may_answer().map(|()| answered)
+    });
+    let answered = Box::pin(answered).await.flatten();
+    let is_file = matches!(answered, Ok(QueryAnswer::Csv(_)));
+    let response = response::of(WireResponse::of_query(encoding, answered));
+    if is_file { response::as_file(response, &format!("{name}.csv")) } else { response }
+}
+
+/// The encoding that the client accepts: MessagePack if it names that one, else JSON.
+fn accepted(headers: &HeaderMap) -> Encoding {
+    let named = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match named.contains(Encoding::MessagePack.content_type()) {
+        true => Encoding::MessagePack,
+        false => Encoding::Json,
+    }
+}

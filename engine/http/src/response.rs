@@ -1,0 +1,58 @@
+//! Responses: status, headers and body.
+
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use boarding_commands::values::{Code, Refusal};
+use boarding_core::serving::wire::{Encoding, WireResponse};
+
+/// The HTTP response: the status follows from the code, and nothing is stored on the way.
+pub(super) fn of(response: WireResponse) -> Response {
+    let code = response.code;
+    let mut http = Response::new(Body::from(response.body));
+    *http.status_mut() = code.map_or(StatusCode::OK, status);
+    let headers = http.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
+    // Answers hold personal data.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match code {
+        Some(Code::AuthUnauthenticated) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Some(Code::Overloaded | Code::Unavailable | Code::NotYetVisible) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    http
+}
+
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A refusal in JSON, for a request whose encoding does not count.
+pub(super) fn refused(refusal: Refusal) -> Response {
+    of(WireResponse::refused(Encoding::Json, None, refusal))
+}
+
+/// The same response as a file to download.
+pub(super) fn as_file(mut response: Response, name: &str) -> Response {
+    let value = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    if let Ok(value) = value {
+        response.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+/// A text that programs other than clients of the contract read.
+pub(super) fn text(status: StatusCode, content_type: &'static str, text: String) -> Response {
+    let mut http = Response::new(Body::from(text));
+    *http.status_mut() = status;
+    http.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    http.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    http
+}

@@ -1,0 +1,79 @@
+//! The state that all requests share.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use boarding_commands::values::Code;
+use boarding_core::engine::Engine;
+use boarding_core::queries::QueryFailure;
+use boarding_core::serving::CommandRoute;
+use boarding_core::serving::admission::{Admission, Places};
+use futures_util::FutureExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// The state that all requests share.
+#[derive(Debug)]
+pub(super) struct HttpState {
+    pub(super) engine: Arc<Engine>,
+    pub(super) commands: Arc<dyn CommandRoute>,
+    pub(super) admission: Admission,
+    /// The places of uploads, which companies share.
+    pub(super) uploads: Places,
+    /// The places of streams of events, which companies share.
+    pub(super) event_streams: Places,
+    /// A permit for each piece of work that must end before the engine closes.
+    pub(super) work: Arc<Semaphore>,
+    /// The OpenAPI document.
+    pub(super) openapi: String,
+    /// Whether the server is stopping.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl HttpState {
+    /// The mark that work uses the engine. It is dropped after everything that holds the engine.
+    pub(super) fn begin_work(&self) -> Result<OwnedSemaphorePermit, QueryFailure> {
+        let busy = || QueryFailure::Failed {
+            code: Code::Overloaded,
+            why: "too much work is running".to_owned(),
+        };
+        Arc::clone(&self.work).try_acquire_owned().map_err(|_| busy())
+    }
+
+    /// Runs work to its end, also if its client closes the connection meanwhile.
+    ///
+    /// # Errors
+    /// `internal` if it panics.
+    pub(super) async fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, QueryFailure> {
+        let permit = self.begin_work()?;
+        let working = tokio::spawn(async move {
+            let result = AssertUnwindSafe(work).catch_unwind().await;
+            drop(permit);
+            result
+        });
+        match working.await {
+            Ok(Ok(result)) => Ok(result),
+            _ => {
+                tracing::error!("a request over HTTP panicked");
+                let why = "see the engine's log".to_owned();
+                Err(QueryFailure::Failed { code: Code::Internal, why })
+            }
+        }
+    }
+
+    /// Whether this engine may answer now.
+    ///
+    /// # Errors
+    /// `unavailable` when another engine has taken its place.
+    pub(super) fn may_answer(&self) -> Result<(), QueryFailure> {
+        let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
+        self.commands.may_answer().map_err(unavailable)
+    }
+}
+
+/// Waits until the server is stopping.
+pub(super) async fn stopping(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}

@@ -1,0 +1,182 @@
+//! `POST /v1/<company>/files`: stores a file that a command will name by its id.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{Path, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use boarding_commands::values::{Code, Refusal};
+use boarding_core::StoredUpload;
+use boarding_core::queries::QueryFailure;
+use boarding_core::serving::wire::{Encoding, WireResponse};
+use bytes::{Buf as _, Bytes};
+use futures_util::{StreamExt as _, stream};
+use multer::Multipart;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::body::{self, Parts};
+use crate::caller::Caller;
+use crate::limits::{FORM_HEAD_BYTES_MAX, UPLOAD_PARTS, UPLOAD_SECONDS_MAX};
+use crate::response;
+use crate::state::HttpState;
+
+pub(super) async fn post(
+    State(state): State<Arc<HttpState>>,
+    Path(company): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let mut parts = Parts::of(&head.headers, body);
+    let caller = match Caller::of(&state, &head.headers, &company).await {
+        Ok(caller) => caller,
+        Err(no) => {
+            body::discard(parts).await;
+            return response::of(WireResponse::of_query(Encoding::Json, Err(no)));
+        }
+    };
+    let stored = store(&state, &caller, &head.headers, &mut parts).await;
+    body::discard(parts).await;
+    match stored {
+        Ok(StoredUpload { id, sha256, bytes, ends_at }) => {
+            let document =
+                json!({"upload": id, "sha256": sha256, "bytes": bytes, "ends_at": ends_at});
+            response::text(StatusCode::CREATED, "application/json", document.to_string())
+        }
+        Err(no) => response::of(WireResponse::of_query(Encoding::Json, Err(no))),
+    }
+}
+
+/// Stores the file of a request: a thread writes it while its parts arrive.
+async fn store(
+    state: &Arc<HttpState>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    parts: &mut Parts,
+) -> Result<StoredUpload, QueryFailure> {
+    state.engine.takes_uploads()?;
+    let overloaded = || QueryFailure::Failed {
+        code: Code::Overloaded,
+        why: "too many uploads are running".to_owned(),
+    };
+    let place = state.uploads.acquire(caller.company.as_str(), 0).ok_or_else(overloaded)?;
+    let permit = state.begin_work()?;
+    let (sender, receiver) = mpsc::channel(UPLOAD_PARTS);
+    let (engine, company) = (Arc::clone(&state.engine), caller.company.clone());
+    let content = UploadReader { parts: receiver, part: Bytes::new() };
+    let storing = tokio::task::spawn_blocking(move || {
+        let stored = engine.store_upload(&company, content);
+        // The permit lasts longer than the engine here, so that a stop waits for this thread.
+        drop((engine, place));
+        drop(permit);
+        stored
+    });
+    let receiving = body::in_time(UPLOAD_SECONDS_MAX, receive(headers, parts, sender));
+    let (received, stored) = tokio::join!(receiving, storing);
+    received?;
+    let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
+    let stored = stored.map_err(|error| unavailable(error.to_string()))?;
+    stored.map_err(|refusal| match refusal.code {
+        Code::Unavailable => unavailable(refusal.message),
+        _ => refusal.into(),
+    })
+}
+
+/// A part of the upload, or none for its end. Without that mark the upload ended early.
+type Received = Option<Bytes>;
+
+/// Sends the parts of the request to the thread that stores them: the whole body, or the first file of a form.
+async fn receive(
+    headers: &HeaderMap,
+    parts: &mut Parts,
+    sender: mpsc::Sender<Received>,
+) -> Result<(), Refusal> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let received = match kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        true => receive_form(kind, parts, &sender).await,
+        false => receive_body(parts, &sender).await,
+    };
+    if received.is_ok() {
+        let _ = sender.send(None).await;
+    }
+    received
+}
+
+async fn receive_body(parts: &mut Parts, sender: &mpsc::Sender<Received>) -> Result<(), Refusal> {
+    while let Some(part) = parts.next().await? {
+        if sender.send(Some(part)).await.is_err() {
+            // The file is too large, or the disk failed: the thread says why.
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn receive_form(
+    kind: &str,
+    parts: &mut Parts,
+    sender: &mpsc::Sender<Received>,
+) -> Result<(), Refusal> {
+    let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
+    let unreadable = |_| {
+        malformed(
+            "the form is not multipart/form-data as RFC 7578 says, or has more than 64 KiB before its file",
+        )
+    };
+    let boundary = multer::parse_boundary(kind);
+    let boundary = boundary.map_err(|_| malformed("the form names no boundary"))?;
+    let (has_begun, mut bytes) = (AtomicBool::new(false), 0);
+    let begun = &has_begun;
+    let stream = stream::unfold(parts, move |parts| async move {
+        let part = parts.next().await.transpose()?;
+        Some((part.map_err(|refusal| io::Error::other(refusal.message)), parts))
+    });
+    // The library keeps everything until it has read the head of a part.
+    let stream = stream.map(move |part: io::Result<Bytes>| {
+        let part = part?;
+        bytes += part.len();
+        let is_too_long = bytes > FORM_HEAD_BYTES_MAX && !begun.load(Ordering::Relaxed);
+        if is_too_long { Err(io::Error::from(io::ErrorKind::FileTooLarge)) } else { Ok(part) }
+    });
+    let mut form = Multipart::new(stream, boundary);
+    while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
+        if field.file_name().is_none() {
+            continue;
+        }
+        has_begun.store(true, Ordering::Relaxed);
+        while let Some(part) = field.chunk().await.map_err(unreadable)? {
+            if sender.send(Some(part)).await.is_err() {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    Err(malformed("the form has no file"))
+}
+
+/// Reads the parts of an upload on a blocking thread.
+struct UploadReader {
+    parts: mpsc::Receiver<Received>,
+    part: Bytes,
+}
+
+impl Read for UploadReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.part.is_empty() {
+            match self.parts.blocking_recv() {
+                Some(Some(part)) => self.part = part,
+                Some(None) => return Ok(0),
+                // The thread must not take the beginning of a file for the file.
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let bytes = self.part.len().min(buffer.len());
+        if let Some(target) = buffer.get_mut(..bytes) {
+            self.part.copy_to_slice(target);
+        }
+        Ok(bytes)
+    }
+}
