@@ -54,9 +54,9 @@ fn csv_of_a_query_is_a_file() {
     assert!(list.text.to_lowercase().contains("phone"), "{list:?}");
 }
 
-/// A stop waits for a command whose client has gone, and the next start has its events.
+/// A command goes on when its client closes the connection. A stop waits for it, and the next start has its events.
 #[tokio::test]
-async fn command_of_a_gone_client_ends_before_the_engine() {
+async fn engine_closes_after_the_command_of_a_gone_client() {
     let (mut served, token) = Served::start();
     let limit = json!({"bulk_integration_max_records": 2_000});
     served.command("SetCompanyConfig", &token, limit).expect(200);
