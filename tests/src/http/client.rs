@@ -111,7 +111,8 @@ impl Served {
     }
 
     /// Sends a command of the company `acme` under a new id.
-    pub(super) fn command(&self, name: &str, token: &str, body: Value) -> Response {
+    pub(super) fn command(&self, name: &str, token: &str, body: impl Into<Value>) -> Response {
+        let body: Value = body.into();
         self.envelope(name, token, &json!({"id": id(), "body": body}))
     }
 
