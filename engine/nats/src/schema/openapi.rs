@@ -27,7 +27,8 @@ pub fn openapi() -> Value {
         paths.insert(format!("/v1/{{company}}/{}", shape.name), json!({"get": operation}));
     }
     for (path, name, said, content_type) in STATUS_PATHS {
-        let content = json!({content_type: {"schema": {"type": "string"}}});
+        let kind = if content_type == JSON { "object" } else { "string" };
+        let content = json!({content_type: {"schema": {"type": kind}}});
         let mut operation = json!({
             "operationId": name, "tags": [STATUS], "summary": said, "security": [],
             "responses": {"200": {"description": said, "content": content}},
@@ -74,7 +75,7 @@ const STATUS_PATHS: [(&str, &str, &str, &str); 4] = [
     ("/healthz", "healthz", "The process answers.", "text/plain"),
     ("/readyz", "readyz", "Commands and queries can be answered now.", "text/plain"),
     ("/metrics", "metrics", "Metrics in the text format of Prometheus.", "text/plain"),
-    ("/openapi.json", "openapi", "This document.", "application/json"),
+    ("/openapi.json", "openapi", "This document.", JSON),
 ];
 
 const JSON: &str = "application/json";

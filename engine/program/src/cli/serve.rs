@@ -173,6 +173,10 @@ impl Serve {
         common: &Common,
         out: &Out,
     ) -> Result<(NatsServer, Vec<String>), Failure> {
+        if self.nats.nats.is_none() {
+            let text = "no NATS server is given; add --nats URL, or set BOARDING_NATS; to serve over HTTP alone: --http 127.0.0.1:8080";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let address = self.nats.server()?;
         let shown = address.shown().map_err(|error| connection_failure(&error))?;
         let client =
