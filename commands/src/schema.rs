@@ -95,7 +95,7 @@ pub(crate) fn growing_list(
 }
 
 /// Requires exactly one of these groups of keys, with each of its keys. Null counts as not given.
-pub(crate) fn exactly_one_of(schema: &mut Schema, groups: &[&[&str]]) {
+pub fn exactly_one_of(schema: &mut Schema, groups: &[&[&str]]) {
     let ways = groups.iter().map(|group| {
         let given = group.iter().map(|key| ((*key).to_owned(), json!({"not": {"type": "null"}})));
         let others = groups.iter().filter(|other| other != &group).flat_map(|other| other.iter());

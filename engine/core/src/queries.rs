@@ -98,6 +98,7 @@ impl Queries {
             let why = "refused commands are not in the log, so there is no earlier list of them";
             return Err(failure::malformed("as_of", why).into());
         }
+        query.check_groups(&common.rest)?;
         let latest = latest::wanted(query.params(), &common.rest);
         if latest.is_none() {
             self.check_permission(company, query, &common.rest, asker).await?;

@@ -35,6 +35,8 @@ enum ParamKind {
     Text,
     /// A text that matches this regular expression.
     Pattern(&'static str),
+    /// A whole number from 1, also as text.
+    Number,
     /// A ULID.
     Id,
     /// A ULID, or `latest` for the newest.
@@ -63,6 +65,11 @@ impl Param {
     /// A text that matches a regular expression.
     pub const fn pattern(name: &'static str, pattern: &'static str) -> Self {
         Self::new(name, ParamKind::Pattern(pattern))
+    }
+
+    /// A whole number from 1, also as text.
+    pub const fn number(name: &'static str) -> Self {
+        Self::new(name, ParamKind::Number)
     }
 
     /// A ULID.
@@ -143,6 +150,10 @@ impl Param {
             }
             ParamKind::Text => return json_schema!({"type": text}),
             ParamKind::Pattern(pattern) => return json_schema!({"type": text, "pattern": pattern}),
+            ParamKind::Number => json_schema!({"anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": "^[1-9][0-9]*$"},
+            ]}),
             ParamKind::List(max) => json_schema!({"anyOf": [
                 {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": max},
                 {"type": "string", "minLength": 1, "description": "With commas between them."},

@@ -31,6 +31,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "failed_rows",
         params: &[Param::id_or_latest("import", Newest::Import).required().aliases(&["import_id"])],
+        one_of: &[],
         paged: false,
         has_csv: true,
         response: ResponseKind::Csv,

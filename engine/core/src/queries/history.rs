@@ -19,6 +19,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "history",
         params: &[Param::pattern("entity", ENTITY)],
+        one_of: &[],
         paged: true,
         has_csv: false,
         response: ResponseKind::Rows(PublishedEvent::json_schema),

@@ -49,6 +49,7 @@ fn schema_of_rows(query: &'static Query) -> QuerySchema {
     QuerySchema {
         name: query.name,
         params: query.params,
+        one_of: &[],
         paged: query.paged,
         has_csv: query.csv.is_some(),
         response,
@@ -72,6 +73,17 @@ impl ListedQuery {
         given: Map<String, Value>,
     ) -> Result<Map<String, Value>, Refusal> {
         Param::replace_aliases(self.params(), given)
+    }
+
+    /// Refuses parameters of two groups, or of a part of a group, for a query with groups of parameters.
+    ///
+    /// # Errors
+    /// `query.malformed`.
+    pub(super) fn check_groups(self, params: &Value) -> Result<(), Refusal> {
+        match self {
+            Self::Engine(query) => query.schema.check_groups(params),
+            Self::Rows(_) => Ok(()),
+        }
     }
 
     /// Who may call the query with these parameters.

@@ -36,6 +36,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "picture",
         params: &[Param::text("user").required(), Param::pattern("offset", "^[0-9]{1,12}$")],
+        one_of: &[],
         paged: false,
         has_csv: false,
         response: ResponseKind::Row(PicturePart::json_schema),

@@ -1,15 +1,20 @@
 //! The parameters and answers of all queries, for JSON Schema and AsyncAPI.
 
-use boarding_commands::schema::ALIASES;
+use boarding_commands::schema::{ALIASES, exactly_one_of};
+use boarding_commands::values::Refusal;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
-use schemars::{JsonSchema as _, Schema, SchemaGenerator};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+
+use super::failure::malformed;
 
 /// A query as the contract describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct QuerySchema {
     pub name: &'static str,
     pub(super) params: &'static [Param],
+    /// Groups of parameters, of which a request has exactly one with all its parameters. Empty for most queries.
+    pub(super) one_of: &'static [&'static [&'static str]],
     /// Whether the answer has pages.
     pub(super) paged: bool,
     /// Whether CSV is available too.
@@ -36,6 +41,9 @@ impl QuerySchema {
     pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
         let mut all = Map::new();
         for param in self.params {
+            // A parameter of a group has a value wherever it is given.
+            let is_in_group = self.one_of.iter().any(|group| group.contains(&param.name));
+            let param = if is_in_group { param.required() } else { *param };
             all.insert(param.name.to_owned(), param.schema(generator).into());
         }
         all.insert(
@@ -71,7 +79,34 @@ impl QuerySchema {
         }
         let required: Vec<_> =
             self.params.iter().filter(|param| param.required).map(|param| param.name).collect();
-        json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
+        let schema = json_schema!({"type": "object", "properties": all, "required": required, "additionalProperties": false});
+        self.with_groups(schema).into()
+    }
+
+    /// Checks that the parameters are those of one group, and all of them. Null counts as not given.
+    ///
+    /// # Errors
+    /// `query.malformed` names a parameter that is missing, or that belongs to another group.
+    pub(super) fn check_groups(&self, params: &Value) -> Result<(), Refusal> {
+        let is_given = |name: &&&str| params.get(**name).is_some_and(|value| !value.is_null());
+        let is_named = |group: &&&[&str]| group.iter().any(|name| is_given(&name));
+        let groups: Vec<_> = self.one_of.iter().map(|group| group.join(" and ")).collect();
+        let expected = format!("expected {}", groups.join(", or "));
+        let mut named = self.one_of.iter().filter(is_named);
+        let Some(group) = named.next().or_else(|| self.one_of.first()) else { return Ok(()) };
+        let other = named.flat_map(|other| other.iter()).find(is_given);
+        match (other, group.iter().find(|name| !is_given(name))) {
+            (Some(other), _) => Err(malformed(other, &format!("{expected}, and not both"))),
+            (None, Some(missing)) => Err(malformed(missing, &expected)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn with_groups(&self, mut schema: Schema) -> Schema {
+        if !self.one_of.is_empty() {
+            exactly_one_of(&mut schema, self.one_of);
+        }
+        schema
     }
 
     /// The schema of its answer, with a reference to the schema of its rows.

@@ -14,6 +14,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "queued_commands",
         params: &[],
+        one_of: &[],
         paged: true,
         has_csv: false,
         response: ResponseKind::Rows(RefusedCommand::json_schema),

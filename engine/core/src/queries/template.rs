@@ -24,6 +24,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
     schema: QuerySchema {
         name: "template",
         params: &[Param::text("dialect").required(), Param::text("file")],
+        one_of: &[],
         paged: false,
         has_csv: false,
         response: ResponseKind::Row(Template::json_schema),
