@@ -98,25 +98,32 @@ pub struct PublishedEvent<'a> {
     data: Value,
 }
 
+impl<'a> PublishedEvent<'a> {
+    /// The event as the query and the event feed show it.
+    pub(crate) fn of(recorded: &RecordedEvent<'a>) -> Self {
+        let tagged = serde_json::to_value(recorded.event).unwrap_or_default();
+        let data = match tagged {
+            Value::Object(fields) => fields.into_values().next().unwrap_or_default(),
+            other => other,
+        };
+        Self {
+            position: recorded.position,
+            version: recorded.version,
+            event: recorded.event.name(),
+            at: recorded.commit.at,
+            actor: &recorded.commit.actor,
+            authenticated: &recorded.commit.authenticated,
+            command: recorded.commit.command,
+            correlation: recorded.commit.correlation,
+            hash: recorded.hash,
+            data,
+        }
+    }
+}
+
 /// The JSON of an event, as the query and the event feed show it.
 pub fn event_json(recorded: &RecordedEvent<'_>) -> Value {
-    let tagged = serde_json::to_value(recorded.event).unwrap_or_default();
-    let data = match tagged {
-        Value::Object(fields) => fields.into_values().next().unwrap_or_default(),
-        other => other,
-    };
-    json!(PublishedEvent {
-        position: recorded.position,
-        version: recorded.version,
-        event: recorded.event.name(),
-        at: recorded.commit.at,
-        actor: &recorded.commit.actor,
-        authenticated: &recorded.commit.authenticated,
-        command: recorded.commit.command,
-        correlation: recorded.commit.correlation,
-        hash: recorded.hash,
-        data,
-    })
+    json!(PublishedEvent::of(recorded))
 }
 
 /// Commits by run or import, and version. A commit with many events has one row.
@@ -217,7 +224,8 @@ fn user_prefix(folded: &str) -> Vec<u8> {
     [folded.as_bytes(), &[0]].concat()
 }
 
-fn versions_of_user(
+/// The versions of all events about the user of this folded key, oldest first.
+pub(crate) fn versions_of_user(
     rows: &dyn Rows,
     company: &CompanyId,
     folded: &str,
@@ -240,7 +248,7 @@ fn versions_of_user(
 }
 
 /// The values that `pick` returns for the stored rows under the prefix.
-fn collect<P: Projection, T>(
+pub(crate) fn collect<P: Projection, T>(
     rows: &dyn Rows,
     company: &CompanyId,
     prefix: &[u8],
@@ -254,7 +262,8 @@ fn collect<P: Projection, T>(
     Ok(found)
 }
 
-fn version_at_end(key: &[u8]) -> Option<u64> {
+/// The version at the end of a key; none for a key that is too short.
+pub(crate) fn version_at_end(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 

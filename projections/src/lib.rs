@@ -44,6 +44,7 @@ mod templates;
 mod tokens;
 pub mod user_pictures;
 mod users;
+pub mod why;
 
 #[cfg(test)]
 mod laws;
@@ -87,6 +88,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     templates::MODEL,
     tokens::MODEL,
     users::MODEL,
+    why::MODEL,
 ];
 
 /// The projectors of all tables, in any order: each reads and writes its own table only.

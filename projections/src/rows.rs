@@ -55,6 +55,7 @@ tables! {
     Numbers 17 "numbers"
     NumberOwners 18 "number_owners"
     Accounts 19 "accounts"
+    Milestones 20 "milestones"
     UndoneRows 24 "undone_rows"
     Pictures 30 "pictures"
     PictureOrder 31 "picture_order"

@@ -29,6 +29,8 @@ pub(crate) struct FileRow {
     pub lost: u64,
     /// Whether the row archived its user. Its outcome is `Deactivated` then.
     pub archived: bool,
+    /// The version of the event that recorded the outcome, for `why`.
+    pub version: u64,
 }
 
 impl FileRow {
@@ -103,7 +105,7 @@ pub(crate) struct FileRowProjection;
 
 impl Projection for FileRowProjection {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const READS: bool = false;
     type Row = FileRow;
 
@@ -130,6 +132,7 @@ impl Projection for FileRowProjection {
             phone_problem: row.phone_problem().cloned(),
             lost: row.lost,
             archived: archives(recorded),
+            version: recorded.version,
         })
     }
 }
