@@ -40,6 +40,7 @@ mod runs;
 mod runs_end;
 mod undo;
 mod undo_generated;
+mod why;
 
 use std::path::{Component, PathBuf};
 use std::sync::Arc;

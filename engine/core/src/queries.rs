@@ -30,6 +30,7 @@ mod picture;
 mod query_schema;
 mod queued_commands;
 mod template;
+mod why;
 
 use answering::{answer, rows_as_of};
 use common_params::CommonParams;

@@ -24,7 +24,7 @@ async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value)
 }
 
 /// Queries and the permission that each needs.
-fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 15] {
+fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 17] {
     let of_run = json!({"run": run});
     let of_import = json!({"import": import});
     [
@@ -36,6 +36,8 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
         ("import_progress", of_import.clone(), "bulk_import_users"),
         ("import_rows", of_import.clone(), "bulk_import_users"),
         ("failed_rows", of_import, "bulk_import_users"),
+        ("why", json!({"import": import, "row": 1}), "bulk_import_users"),
+        ("why", json!({"run": run, "user": "ann"}), "bulk_integrate_users"),
         ("org_units", json!({}), "view_org_units"),
         ("notifications", json!({}), "administer"),
         ("permissions", json!({}), "administer"),
@@ -102,12 +104,12 @@ async fn permissions_apply_from_the_first_grant_on() {
     assert_eq!(harness.log_bytes(), before);
 
     for (permission, count) in
-        [("bulk_integrate_users", 3), ("bulk_import_users", 5), ("view_org_units", 1)]
+        [("bulk_integrate_users", 4), ("bulk_import_users", 6), ("view_org_units", 1)]
     {
         let actor = format!("only-{permission}");
         grant_as_root(&harness, &actor, permission).await;
         let mut allowed = 0;
-        for (name, params, _) in queries(&run, &import).into_iter().take(9) {
+        for (name, params, _) in queries(&run, &import).into_iter().take(11) {
             allowed += usize::from(denied(&harness, &actor, name, params).await.is_none());
         }
         assert_eq!(allowed, count, "{permission}");

@@ -112,11 +112,14 @@ fn required(schema: &Value) -> Map<String, Value> {
     let list = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
     // Of a parameter with other names, any one is required.
     let of_any = list(&schema["anyOf"][0]);
-    let names: Vec<Value> = list(schema).into_iter().chain(of_any).collect();
+    // Of several groups of parameters, the first.
+    let of_group = list(&schema["oneOf"][0]);
+    let names: Vec<Value> = list(schema).into_iter().chain(of_any).chain(of_group).collect();
     let names = names.iter().filter_map(Value::as_str);
     let value = |name: &str| match name {
         "run" | "import" => "01JD0000000000000000000000",
         "dialect" => "leapxpert",
+        "row" => "7",
         _ => "ann",
     };
     names.map(|name| (name.to_owned(), value(name).into())).collect()

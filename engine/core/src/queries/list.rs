@@ -6,15 +6,16 @@ use serde_json::{Map, Value};
 
 use super::engine_query::EngineQuery;
 use super::query_schema::{QuerySchema, ResponseKind};
-use super::{failed_rows, history, picture, queued_commands, template};
+use super::{failed_rows, history, picture, queued_commands, template, why};
 
 /// The queries that the engine answers itself. The queries on rows are listed with their read models.
-const ENGINE_QUERIES: [&EngineQuery; 5] = [
+const ENGINE_QUERIES: [&EngineQuery; 6] = [
     &history::QUERY,
     &failed_rows::QUERY,
     &template::QUERY,
     &queued_commands::QUERY,
     &picture::QUERY,
+    &why::QUERY,
 ];
 
 /// A query of the contract.
