@@ -35,4 +35,5 @@ mod runs;
 mod schema;
 mod templates;
 mod terminal;
+mod why;
 mod wording;

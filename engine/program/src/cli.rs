@@ -65,6 +65,7 @@ mod tokens;
 mod unreached;
 mod users;
 mod watch;
+mod why;
 mod words;
 
 use common::Common;
@@ -133,6 +134,7 @@ enum OfCompany {
     Invitations(invitations::Invitations),
     Config(config::Config),
     History(history::History),
+    Why(why::Why),
     Command(command::Command),
     Query(query::Query),
 }
@@ -184,6 +186,7 @@ const READING: &[&str] = &[
     "invitations",
     "config",
     "history",
+    "why",
     "query",
     "permissions",
     "nats-users",
@@ -261,7 +264,7 @@ impl OfCompany {
             Self::Invitations(verb) => verb.check(),
             Self::Imports(verb) => verb.check(),
             Self::Notifications(verb) => verb.check(),
-            Self::Log(_) | Self::History(_) => Ok(()),
+            Self::Log(_) | Self::History(_) | Self::Why(_) => Ok(()),
         }
     }
 
@@ -288,6 +291,7 @@ impl OfCompany {
             Self::Notifications(verb) => verb.run(session).await,
             Self::Config(verb) => verb.run(session).await,
             Self::History(verb) => verb.run(session).await,
+            Self::Why(verb) => verb.run(session).await,
             Self::Command(verb) => verb.run(session).await,
             Self::Query(verb) => verb.run(session).await,
         }

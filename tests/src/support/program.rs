@@ -279,7 +279,7 @@ impl Cli {
 }
 
 /// The verbs that print the rows of a query with `--json`.
-const ROWS: [(&[&str], &str); 15] = [
+const ROWS: [(&[&str], &str); 16] = [
     (&["import"], "import"),
     (&["imports", "rows"], "import_rows"),
     (&["imports", "show"], "import"),
@@ -288,6 +288,7 @@ const ROWS: [(&[&str], &str); 15] = [
     (&["runs", "list"], "runs"),
     (&["runs", "queue"], "queue"),
     (&["log"], "integration_log"),
+    (&["why"], "why"),
     (&["users", "list"], "users"),
     (&["users", "show"], "user"),
     (&["phones", "list"], "phone_list"),

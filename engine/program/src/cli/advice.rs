@@ -58,7 +58,7 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         }
         ("field.required", ..) => format!("add {}", option_of(detail("field")?)?),
         ("run.empty_selection", ..) => of_empty_selection(details)?,
-        ("query.not_found", ..) => list_of(details)?.to_owned(),
+        ("query.not_found", ..) => of_chain(details).or_else(|| list_of(details).map(str::to_owned))?,
         _ => fixed(code)?.to_owned(),
     })
 }
@@ -91,6 +91,16 @@ fn of_empty_selection(details: &Value) -> Option<String> {
     }
     let unit = details.get("org_units")?.as_array()?.first()?.as_str()?;
     Some(format!("list the people of a unit: boarding users list --org-unit {}", quoted(unit)))
+}
+
+/// The list that has the rows of an import or the people of a run; none for another query.
+fn of_chain(details: &Value) -> Option<String> {
+    let id = |name: &str| details.get(name).and_then(Value::as_str);
+    if details.get("row").is_some() {
+        return Some(format!("list the rows: boarding imports rows {}", id("import")?));
+    }
+    id("user")?;
+    Some(format!("list the people of the run: boarding log {}", id("run")?))
 }
 
 /// The verb that finds what a query did not find.
