@@ -134,7 +134,17 @@ fn trouble_page_runs() {
 
 #[test]
 fn audit_page_runs() {
-    run_page("audit", &["UserCreated", "CorporatePhoneAdded", "\"hash\":", "InviteSent"]);
+    run_page(
+        "audit",
+        &[
+            "UserCreated",
+            "CorporatePhoneAdded",
+            "\"hash\":",
+            "InviteSent",
+            "The invitation of jane.hudson was sent: attempt 1.",
+            "Row 2 (line 3 of the file) names zoe. It is invalid and changed nothing: email:",
+        ],
+    );
 }
 
 #[test]
