@@ -194,9 +194,10 @@ pub(crate) struct UserEventProjection;
 
 impl Projection for UserEventProjection {
     const TABLE: Table = Table::HistoryPeople;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READS: bool = false;
-    type Row = ();
+    /// Whether the event changed something about the user. An unchanged row of a file did not.
+    type Row = bool;
 
     fn key(recorded: &RecordedEvent<'_>) -> Option<Vec<u8>> {
         let is_in_user_row = matches!(
@@ -214,8 +215,25 @@ impl Projection for UserEventProjection {
         Some([&user_prefix(&user.folded()), recorded.version.to_be_bytes().as_slice()].concat())
     }
 
-    fn evolve(_: Option<()>, _: &RecordedEvent<'_>) -> Option<()> {
-        Some(())
+    fn evolve(_: Option<bool>, recorded: &RecordedEvent<'_>) -> Option<bool> {
+        Some(changes_user(recorded.event))
+    }
+}
+
+/// Whether an event about a user changed what a person may ask about: whether the user exists and may be invited, where
+/// the mail goes, and what became of the link.
+fn changes_user(event: &Event) -> bool {
+    match event {
+        Event::RowUnchanged { .. }
+        | Event::RowRefused { .. }
+        | Event::RolesAssigned { .. }
+        | Event::PictureInserted { .. }
+        | Event::PictureRemoved { .. } => false,
+        // Of the changes of values, those that decide about the mail and the selection.
+        Event::UserUpdated { changed, .. } => {
+            changed.iter().any(|name| matches!(name.as_str(), "email" | "phone" | "org_unit"))
+        }
+        _ => true,
     }
 }
 
@@ -230,10 +248,29 @@ pub(crate) fn versions_of_user(
     company: &CompanyId,
     folded: &str,
 ) -> Result<Vec<u64>, RowsError> {
+    events_of_user(rows, company, folded, |_| true)
+}
+
+/// The versions of the events that changed something about the user, oldest first.
+pub(crate) fn changes_of_user(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Vec<u64>, RowsError> {
+    events_of_user(rows, company, folded, |changes| changes)
+}
+
+fn events_of_user(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+    is_wanted: impl Fn(bool) -> bool,
+) -> Result<Vec<u64>, RowsError> {
     let mut versions = users::versions(rows, company, folded)?;
     let prefix = user_prefix(folded);
-    versions.extend(collect::<UserEventProjection, _>(rows, company, &prefix, |key, ()| {
-        (key.len() == prefix.len() + size_of::<u64>()).then(|| version_at_end(key)).flatten()
+    versions.extend(collect::<UserEventProjection, _>(rows, company, &prefix, |key, changes| {
+        let is_of_user = key.len() == prefix.len() + size_of::<u64>() && is_wanted(changes);
+        is_of_user.then(|| version_at_end(key)).flatten()
     })?);
     // A company has far fewer runs than a run has recipients. One lookup for each run is cheaper
     // than one more row for each recipient.

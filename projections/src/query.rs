@@ -32,6 +32,8 @@ pub enum Access {
     AnyPermission,
     /// Actors with this permission.
     Permission(Permission),
+    /// Actors with all of these permissions.
+    Permissions(&'static [Permission]),
     /// Actors who may import the file of the import that the parameter `import` names.
     ImportFile,
     /// Actors who may import users, and those of [`Access::ImportFile`].

@@ -10,7 +10,6 @@ mod milestones;
 mod sentences;
 mod step;
 
-use crate::history::{self, Entity};
 use crate::projector::Projector;
 use crate::query::QueryError;
 use crate::read_model::ReadModel;
@@ -25,6 +24,11 @@ pub use explained::ExplainedEvent;
 pub(crate) const MODEL: ReadModel =
     ReadModel { projectors: &[Projector::of::<MilestoneProjection>()], queries: &[] };
 
+/// The permissions that an actor needs, all of them: those of the histories of imports, of runs and of users. A chain crosses
+/// from one to the other.
+pub const PERMISSIONS: [Permission; 2] =
+    [Permission::BulkImportUsers, Permission::BulkIntegrateUsers];
+
 /// The outcome that a caller wants explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
@@ -35,15 +39,6 @@ pub enum Question {
 }
 
 impl Question {
-    /// The permission that an actor needs: that of the history of the import or run.
-    pub fn permission(&self) -> Permission {
-        let entity = match self {
-            Self::Row { import, .. } => Entity::Import(*import),
-            Self::Recipient { run, .. } => Entity::Run(*run),
-        };
-        history::permission(Some(&entity))
-    }
-
     /// The events that led to the outcome.
     ///
     /// # Errors

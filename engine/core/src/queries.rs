@@ -214,6 +214,15 @@ impl Queries {
         let needed = match query.access(params)? {
             Access::Everyone => return self.check_binding(company, asker).await,
             Access::Permission(permission) => Some(permission),
+            Access::Permissions(permissions) => {
+                let mut lacking = None;
+                for permission in permissions {
+                    if !self.allowed(company, asker, *permission).await? {
+                        lacking = Some(*permission);
+                    }
+                }
+                lacking
+            }
             Access::AnyPermission => {
                 match self.granted(company, asker, Grants::allows_any).await? {
                     true => None,

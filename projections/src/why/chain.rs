@@ -1,18 +1,18 @@
 //! Finds the versions of the events in a chain, without reading the log.
 //!
 //! What bounds the work: the events about the import or run as a whole, the events of the one recipient, a window of
-//! the events about the user, and one lookup for each run of the company. The number of rows of the file and of
-//! recipients of the run does not matter.
+//! the changes of the user, and one lookup for each run of the company. Rows that changed nothing, the number of rows of
+//! the file and of recipients of the run do not matter.
 
 use boarding_commands::commit::RecordedEvent;
-use boarding_commands::event::RowOutcome;
+use boarding_commands::event::{RowOutcome, Source};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, RunId, UserKey};
 use serde_json::{Value, json};
 
 use super::explained::ExplainedEvent;
 use super::explainer::{Explainer, ImportRows, InvitingRun};
 use super::milestones;
-use crate::history::{collect, versions_of_user};
+use crate::history::{changes_of_user, collect, versions_of_user};
 use crate::projection::load;
 use crate::query::{AnswerRow, QueryError};
 use crate::rows::{Rows, RowsError};
@@ -23,12 +23,18 @@ use crate::tables::{imports, recipients};
 /// The most steps of an answer, as many as the rows of a page: at most this many events are read.
 pub const STEPS_MAX: usize = 500;
 
-/// The most events about the user before the row or the request of the run: more than an administrator reads.
-const EARLIER_USER_EVENTS_MAX: usize = 50;
+/// The most changes of the user before the row or the import: more than an administrator reads.
+const EARLIER_CHANGES_MAX: usize = 50;
 
-/// The most events about the user from the row or the request of the run on: the life of the link, of which few events
-/// follow the outcome. A user that a file names each day gets about one event a day.
-const LATER_USER_EVENTS_MAX: usize = 200;
+/// The most changes of the user after that: those until the outcome, and the life of the link.
+const LATER_CHANGES_MAX: usize = 200;
+
+/// How many events about the user after the acceptance of an import are looked through for rows that changed nothing. The
+/// rows of a file follow its acceptance at once.
+const ROW_EVENTS_MAX: usize = 20;
+
+/// How many retries of a run are followed back to the first run.
+const RETRIES_MAX: usize = 10;
 
 /// The versions of the events of a chain, and how to explain these events.
 #[derive(Debug)]
@@ -106,11 +112,18 @@ pub(super) fn of_recipient(
         let words = "The run has no recipient with this key; list its people with the query integration_log.";
         return Err(not_found(json!({"user": user.as_str(), "run": id}), words));
     }
-    let imported = run.source.import().map(|import| ImportRows { import, row: None });
+    let mut source = run.source;
+    for _ in 0..RETRIES_MAX {
+        let Source::FailedOf { run: earlier, .. } = source else { break };
+        let Some(earlier) = load_run(rows, company, earlier)? else { break };
+        search.add_recipient(&earlier, user)?;
+        source = earlier.source;
+    }
+    let imported = source.import().map(|import| ImportRows { import, row: None });
     if let Some(ImportRows { import, .. }) = imported {
         search.versions.extend(milestones::of_import(rows, company, import)?);
     }
-    // The events of an import come before those of its run.
+    // The events of an import come before those of its run, and its acceptance comes first.
     let first = search.versions.iter().min().copied().unwrap_or_default();
     search.chain(Some(user), imported, first)
 }
@@ -143,7 +156,7 @@ impl<'a> Search<'a> {
         Ok(true)
     }
 
-    /// The chain of the collected versions, with the events about the user around the version `middle`.
+    /// The chain of the collected versions, with the changes of the user around the version `middle`.
     fn chain(
         self,
         user: Option<&UserKey>,
@@ -151,23 +164,35 @@ impl<'a> Search<'a> {
         middle: u64,
     ) -> Result<Chain, QueryError> {
         let Self { rows, company, mut versions, runs } = self;
-        let end = versions.iter().max().copied().unwrap_or_default();
-        if let Some(user) = user {
-            versions.extend(around(&versions_of_user(rows, company, &user.folded())?, middle));
-        }
         versions.sort_unstable();
         versions.dedup();
+        let end = versions.last().copied().unwrap_or_default();
+        // The outcome is among these events, so the changes of the user get what they leave.
+        let mut versions = without_middle(versions);
+        if let Some(user) = user {
+            let left = STEPS_MAX.saturating_sub(versions.len() + ROW_EVENTS_MAX);
+            let changes = changes_of_user(rows, company, &user.folded())?;
+            versions.extend(around(&changes, middle, left));
+            if imported.is_some_and(|imported| imported.row.is_none()) {
+                let all = versions_of_user(rows, company, &user.folded())?;
+                let from = all.partition_point(|version| *version < middle);
+                versions.extend(all.iter().skip(from).take(ROW_EVENTS_MAX.min(left)));
+            }
+            versions.sort_unstable();
+            versions.dedup();
+        }
         let explainer = Explainer::new(user, imported, runs, end);
-        Ok(Chain { versions: without_middle(versions), explainer })
+        Ok(Chain { versions, explainer })
     }
 }
 
-/// The first version, which is that of the user's creation, and those nearest to `middle` on both sides.
-fn around(versions: &[u64], middle: u64) -> impl Iterator<Item = u64> {
+/// The versions nearest to `middle` on both sides, at most `most`.
+fn around(versions: &[u64], middle: u64, most: usize) -> impl Iterator<Item = u64> {
     let (before, after) = versions.split_at(versions.partition_point(|version| *version < middle));
-    let near = before.len().saturating_sub(EARLIER_USER_EVENTS_MAX);
-    let near = before.iter().skip(near).chain(after.iter().take(LATER_USER_EVENTS_MAX));
-    before.first().into_iter().chain(near).copied()
+    let earlier = before.len().min(EARLIER_CHANGES_MAX).min(most);
+    let later = LATER_CHANGES_MAX.min(most - earlier);
+    let near = before.iter().skip(before.len() - earlier).chain(after.iter().take(later));
+    near.copied()
 }
 
 /// Leaves out the middle of a chain that is too long. The start and the outcome stay.
@@ -179,7 +204,7 @@ fn without_middle(mut versions: Vec<u64>) -> Vec<u64> {
     versions
 }
 
-/// The runs that invite the people of the import, oldest first.
+/// The runs that invite the people of the import, and the retries of these runs, oldest first.
 fn runs_of_import(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -187,10 +212,14 @@ fn runs_of_import(
 ) -> Result<Vec<RunRow>, RowsError> {
     let mut ids = collect::<RunOrderProjection, _>(rows, company, &[], |_, run| Some(run))?;
     ids.reverse();
-    let mut found = Vec::new();
+    let mut found: Vec<RunRow> = Vec::new();
     for id in ids {
         let run = load_run(rows, company, id)?;
-        found.extend(run.filter(|run| run.source.import() == Some(import)));
+        found.extend(run.filter(|run| match run.source {
+            // A retry comes after the run whose people it invites again.
+            Source::FailedOf { run: earlier, .. } => found.iter().any(|one| one.run == earlier),
+            _ => run.source.import() == Some(import),
+        }));
     }
     Ok(found)
 }
@@ -208,12 +237,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn window_has_the_creation_and_the_nearest_events() {
+    fn window_has_the_nearest_changes() {
         let versions: Vec<u64> = (1..=1_000).collect();
-        let near: Vec<u64> = around(&versions, 500).collect();
-        assert_eq!((near[0], near[1], near[51]), (1, 450, 500));
-        assert_eq!((near.len(), near.last()), (251, Some(&699)));
-        assert_eq!(around(&[], 7).count(), 0);
+        let near: Vec<u64> = around(&versions, 500, 400).collect();
+        assert_eq!((near.len(), near.first(), near.last()), (250, Some(&450), Some(&699)));
+        let few: Vec<u64> = around(&versions, 500, 60).collect();
+        assert_eq!((few.len(), few.first(), few.last()), (60, Some(&450), Some(&509)));
+        assert_eq!(around(&versions, 500, 0).count(), 0);
+        assert_eq!(around(&[], 7, 9).count(), 0);
     }
 
     #[test]

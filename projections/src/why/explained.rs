@@ -13,7 +13,7 @@ pub struct ExplainedEvent<'a> {
     #[serde(flatten)]
     event: PublishedEvent<'a>,
     step: Step,
-    /// What happened and why. It names the person by key only.
+    /// What happened and why. It has no address and no phone of the person, but the names of actors.
     says: String,
 }
 

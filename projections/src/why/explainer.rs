@@ -48,6 +48,18 @@ pub(super) struct Explainer {
     /// The number of the row that was found.
     row: Option<u64>,
     links: Vec<Link>,
+    /// What became of the newest link of the chain.
+    life: LinkLife,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LinkLife {
+    /// It can still be used.
+    Open,
+    Used,
+    /// It ended, or the user did. What follows belongs to other links.
+    Over,
 }
 
 impl Explainer {
@@ -58,7 +70,7 @@ impl Explainer {
         end: u64,
     ) -> Self {
         let user = user.map(UserKey::folded);
-        Self { user, imported, runs, end, row: None, links: Vec::new() }
+        Self { user, imported, runs, end, row: None, links: Vec::new(), life: LinkLife::Open }
     }
 
     /// The sentence of an event of the chain.
@@ -74,7 +86,10 @@ impl Explainer {
         if let Some((outcome, row)) = event.row()
             && self.is_row(outcome, row)
         {
-            self.row = Some(row.row);
+            // A later row may name a user validly whose first row was invalid.
+            if outcome != RowOutcome::Invalid || self.row.is_none() {
+                self.row = Some(row.row);
+            }
             return Some(Step::Row);
         }
         let subjects = event.subjects();
@@ -85,11 +100,11 @@ impl Explainer {
         if subjects.user.is_none() {
             return self.milestone(event);
         }
-        self.of_recipient(event).or_else(|| self.of_link(event)).or_else(|| {
-            // The phone of a row is in the same commit as the row.
-            let is_before_end = recorded.commit.first_version <= self.end;
-            is_before_end.then(|| self.of_user(recorded)).flatten()
-        })
+        // The phone of a row is in the same commit as the row.
+        let is_before_end = recorded.commit.first_version <= self.end;
+        let step = self.of_recipient(event).or_else(|| self.of_row(event));
+        let step = step.or_else(|| self.of_link(event, is_before_end));
+        step.or_else(|| is_before_end.then(|| Self::of_user(recorded)).flatten())
     }
 
     fn is_row(&self, outcome: RowOutcome, row: &RowRef) -> bool {
@@ -111,7 +126,7 @@ impl Explainer {
     }
 
     /// The step of an event about the import or a run as a whole.
-    fn milestone(&self, event: &Event) -> Option<Step> {
+    fn milestone(&mut self, event: &Event) -> Option<Step> {
         let subjects = event.subjects();
         let is_ours = subjects.import.is_some_and(|import| self.has_import(import))
             || subjects.run.is_some_and(|run| self.has_run(run));
@@ -125,7 +140,13 @@ impl Explainer {
             Event::ImportUndoStarted { .. }
             | Event::ImportUndone { .. }
             | Event::ImportUndoKept { .. } => Step::Undo,
-            Event::RunRequested { .. } => Step::RunRequested,
+            Event::RunRequested { run, source, .. } => {
+                // The row of a run has only the first names of a long source.
+                if let Some(known) = self.runs.iter_mut().find(|known| known.run == *run) {
+                    known.source = source.clone();
+                }
+                Step::RunRequested
+            }
             Event::RunScheduled { .. }
             | Event::RunQueued { .. }
             | Event::RunWaiting { .. }
@@ -145,6 +166,7 @@ impl Explainer {
             Event::RecipientQueued { .. } => Some(Step::Selected),
             Event::InviteDispatched { invitation, generation, .. } => {
                 self.links.push(Link { invitation: *invitation, generation: *generation });
+                self.life = LinkLife::Open;
                 Some(Step::Claim)
             }
             Event::InviteDeferred { .. } => Some(Step::Retry),
@@ -156,39 +178,71 @@ impl Explainer {
         }
     }
 
-    /// The step of an event about the user's link: one that a run of the chain made, or one on its channel.
-    fn of_link(&self, event: &Event) -> Option<Step> {
-        let is_of_chain = match event {
-            Event::UserLinked { channel, .. } | Event::UserUnlinked { channel, .. } => {
-                self.runs.iter().any(|run| run.channel == *channel)
+    /// The step of an event about the user's link. Until the outcome, every link on the channel matters. After it, only the
+    /// newest link of the chain matters, until it is used or over.
+    fn of_link(&mut self, event: &Event, is_before_end: bool) -> Option<Step> {
+        let on_channel = |channel: &Channel| self.runs.iter().any(|run| run.channel == *channel);
+        let newest = |id: InvitationId| {
+            let of = self.links.iter().filter(|link| link.invitation == id);
+            of.map(|link| link.generation).max()
+        };
+        let is_over = self.life == LinkLife::Over && !is_before_end;
+        let life = match event {
+            _ if is_over => return None,
+            Event::UserLinked { channel, .. } if is_before_end => {
+                on_channel(channel).then_some(LinkLife::Used)
+            }
+            Event::UserUnlinked { channel, .. } if is_before_end => {
+                on_channel(channel).then_some(LinkLife::Open)
+            }
+            Event::UserLinked { invitation, .. } => {
+                invitation.and_then(newest).map(|_| LinkLife::Used)
+            }
+            Event::UserUnlinked { channel, .. } => {
+                (self.life == LinkLife::Used && on_channel(channel)).then_some(LinkLife::Over)
             }
             Event::InvitationExpired { invitation, generation, .. }
             | Event::InvitationRevoked { invitation, generation, .. }
-            | Event::InvitationEnded { invitation, generation, .. } => self
-                .links
-                .iter()
-                .any(|link| link.invitation == *invitation && link.generation == *generation),
+            | Event::InvitationEnded { invitation, generation, .. } => {
+                let is_ours =
+                    |link: &Link| link.invitation == *invitation && link.generation == *generation;
+                let is_newest = newest(*invitation) == Some(*generation);
+                let life = if is_newest { LinkLife::Over } else { self.life };
+                self.links.iter().any(is_ours).then_some(life)
+            }
             // Another run made a newer link of the same invitation.
             Event::InviteDispatched { invitation, generation, .. } => {
-                let newest = self.links.iter().filter(|link| link.invitation == *invitation);
-                newest.map(|link| link.generation).max().is_some_and(|own| own < *generation)
+                newest(*invitation).is_some_and(|own| own < *generation).then_some(LinkLife::Over)
             }
-            _ => false,
+            // The same key may name another person later.
+            Event::UserRemoved { .. } if !is_before_end => {
+                self.life = LinkLife::Over;
+                return (!self.links.is_empty()).then_some(Step::User);
+            }
+            _ => None,
         };
-        is_of_chain.then_some(Step::Link)
+        self.life = life?;
+        Some(Step::Link)
+    }
+
+    /// The step of an event that names a row of the import by its number, also after the outcome.
+    fn of_row(&self, event: &Event) -> Option<Step> {
+        let (imported, row) = self.imported.zip(self.row)?;
+        let is_row = |import: ImportId, number: u64| import == imported.import && number == row;
+        match event {
+            Event::WelcomeEmailRequested { import, row, .. } => {
+                is_row(*import, *row).then_some(Step::Mail)
+            }
+            Event::NotificationDispatched { key, .. } => {
+                (*key == welcome_key(imported.import, row)).then_some(Step::Mail)
+            }
+            Event::RowUndone { import, row, .. } => is_row(*import, *row).then_some(Step::Undo),
+            _ => None,
+        }
     }
 
     /// The step of another event about the user, until the outcome.
-    fn of_user(&self, recorded: &RecordedEvent<'_>) -> Option<Step> {
-        let of_row = |import: ImportId, number| self.has_import(import) && self.row == Some(number);
-        let is_welcome = |key: &str| {
-            let named = self.imported.zip(self.row);
-            named.is_some_and(|(imported, row)| welcome_key(imported.import, row) == key)
-        };
-        // Another row of the import changes nothing for this row.
-        if recorded.event.row().is_some_and(|(_, row)| self.has_import(row.import)) {
-            return None;
-        }
+    fn of_user(recorded: &RecordedEvent<'_>) -> Option<Step> {
         match recorded.event {
             Event::UserCreated { .. }
             | Event::UserActivated { .. }
@@ -196,9 +250,10 @@ impl Explainer {
             | Event::UserArchived { .. }
             | Event::UserRestored { .. }
             | Event::UserRemoved { .. } => Some(Step::User),
-            // Of the changes of values, only those that matter to the mail.
+            // Of the changes of values, only those that matter to the mail and the selection.
             Event::UserUpdated { changed, .. } => {
-                let matters = |name: &String| matches!(name.as_str(), "email" | "phone");
+                let matters =
+                    |name: &String| matches!(name.as_str(), "email" | "phone" | "org_unit");
                 changed.iter().any(matters).then_some(Step::User)
             }
             Event::CorporatePhoneAdded { .. } | Event::CorporatePhoneRemoved { .. } => {
@@ -208,11 +263,6 @@ impl Explainer {
             | Event::NumberAssigned { .. }
             | Event::NumberRegistered { .. }
             | Event::NumberReleased { .. } => Some(Step::Number),
-            Event::WelcomeEmailRequested { import, row, .. } => {
-                of_row(*import, *row).then_some(Step::Mail)
-            }
-            Event::NotificationDispatched { key, .. } => is_welcome(key).then_some(Step::Mail),
-            Event::RowUndone { import, row, .. } => of_row(*import, *row).then_some(Step::Undo),
             _ => None,
         }
     }

@@ -140,6 +140,8 @@ async fn chain_of_a_recipient_starts_with_its_row() {
     let tried = [&RUN[..], &["claim", "outcome", "run_ended"]].concat();
     assert_steps(&failed, &[&IMPORT[..], &["phone"], &tried].concat());
     assert!(says(&failed, "outcome").ends_with("(recipient.email_undeliverable)"));
+    let refused = world.person(run, "bob").await;
+    assert!(says(&refused, "row").contains("It is invalid and changed nothing: email:"));
     let archived = world.person(run, "old").await;
     assert_eq!(says(&archived, "user"), "admin archived the user old.");
     assert!(says(&archived, "outcome").ends_with("(recipient.user_archived)"));
@@ -177,12 +179,42 @@ async fn chain_follows_the_link_of_its_run() {
         says(&newer, "user"),
         format!("Row 1 of the import {} created the user ann.", world.import.as_str().unwrap())
     );
+    // The link of the second run is over, so it was not the one that was used.
     let linked = json!({"user": "ann", "channel": "whatsapp"});
+    ok(&world.harness.submit("LinkCompleted", linked.clone()).await);
+    for run in [&world.run, &second] {
+        let chain = world.person(run, "ann").await;
+        assert!(chain.iter().all(|row| row["event"] != "UserLinked"), "{chain:#?}");
+    }
+    ok(&world.harness.submit("UnlinkUser", linked.clone()).await);
+    let again = json!({"channel": "whatsapp", "users": ["ann"]});
+    let third = ok(&world.harness.submit("ResendInvitation", again).await)["run"].clone();
+    world.harness.settle().await;
     ok(&world.harness.submit("LinkCompleted", linked).await);
-    assert_eq!(
-        world.person(&second, "ann").await.last().unwrap()["says"],
-        "ann was linked on whatsapp."
-    );
+    let used = world.person(&third, "ann").await;
+    assert_eq!(used.last().unwrap()["says"], "ann was linked on whatsapp.");
+}
+
+/// LX-12: an invalid row whose user another row creates shows both rows, and a national number is in no sentence.
+#[tokio::test]
+async fn rows_with_one_key_are_told_apart() {
+    let harness = EngineHarness::acme(None).await;
+    let rows = "ann,A,B,nobody,,,\nann,A,B,ann@people.example,0912 345 001,,\n";
+    let import = harness.import(rows).await["import"].clone();
+    let run: Value = harness.start_run().await.into();
+    harness.settle().await;
+    let invalid = chain(&harness, json!({"import": import, "row": 1})).await;
+    assert!(says(&invalid, "row").contains("It is invalid and changed nothing"));
+    assert!(says(&invalid, "user").starts_with("Row 2 of the import"));
+    let created = chain(&harness, json!({"import": import, "row": 2})).await;
+    assert!(says(&created, "row").contains("created the user ann. Its phone was rejected: phone"));
+    assert!(!says(&created, "row").contains("0912"));
+    let person = chain(&harness, json!({"run": run, "user": "ann"})).await;
+    let of_rows = person.iter().filter(|row| row["step"] == "row").count();
+    assert_eq!((of_rows, says(&person, "outcome").is_empty()), (2, false));
+    harness.undo_import(&import).await;
+    let undone = chain(&harness, json!({"run": run, "user": "ann"})).await;
+    assert!(undone.iter().any(|row| row["event"] == "RowUndone"), "{undone:#?}");
 }
 
 /// LX-31: a refusal names what was not found. Ids of another company are not found.

@@ -1,9 +1,11 @@
 //! The query `why`: the chain of events that led to the outcome of a row or of a recipient.
 
+use std::ops::RangeInclusive;
+
 use boarding_commands::commit::RecordedEvent;
 use boarding_commands::values::{Refusal, UserKey};
 use boarding_projections::query::{Access, AnswerRow, Newest, Param};
-use boarding_projections::why::{ExplainedEvent, Question};
+use boarding_projections::why::{self, ExplainedEvent, Question};
 use schemars::JsonSchema as _;
 use serde_json::Value;
 
@@ -26,26 +28,32 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         has_csv: false,
         response: ResponseKind::Rows(ExplainedEvent::json_schema),
     },
-    access: |params| Ok(Access::Permission(question(params)?.permission())),
-    answer: why,
+    access: |_| Ok(Access::Permissions(&why::PERMISSIONS)),
+    answer: answer_why,
 };
 
 /// The events of the chain, oldest first. Reads them one by one, by their versions in the read models.
-fn why(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
+fn answer_why(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
     let EngineQueryRequest { context, company, params, rows, position, .. } = *request;
     let mut chain = question(params)?.chain(rows, company)?;
     let mut shown: Vec<AnswerRow> = Vec::new();
-    for version in chain.versions().to_vec() {
+    for versions in contiguous(chain.versions()) {
         let mut explain = |recorded: &RecordedEvent<'_>| {
             if recorded.position <= position {
                 shown.extend(chain.explain(recorded));
             }
             true
         };
-        read_versions(&*context.log, company, version..=version, &mut explain)
+        read_versions(&*context.log, company, versions, &mut explain)
             .map_err(|error| unavailable(&error))?;
     }
     Ok(QueryAnswer::Json(JsonAnswer::rows(position, &shown, None)))
+}
+
+/// The versions as ranges without gaps: events of one commit are read at once.
+fn contiguous(versions: &[u64]) -> Vec<RangeInclusive<u64>> {
+    let runs = versions.chunk_by(|one, next| one + 1 == *next);
+    runs.filter_map(|run| Some(*run.first()?..=*run.last()?)).collect()
 }
 
 /// The question of these parameters.
@@ -68,4 +76,15 @@ fn text_of<'p>(params: &'p Value, name: &str) -> Result<&'p str, Refusal> {
 fn id_of<T: std::str::FromStr>(params: &Value, name: &str) -> Result<T, Refusal> {
     let id = text_of(params, name)?.parse();
     id.map_err(|_| malformed(name, "expected an id, or latest for the newest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_without_a_gap_are_read_at_once() {
+        assert_eq!(contiguous(&[1, 2, 3, 7, 9, 10]), [1..=3, 7..=7, 9..=10]);
+        assert_eq!(contiguous(&[]), []);
+    }
 }

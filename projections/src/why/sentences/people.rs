@@ -9,7 +9,7 @@ pub(super) fn person(recorded: &RecordedEvent<'_>) -> Option<String> {
     let user = recorded.event.subjects().user?.as_str();
     let by = actor(recorded);
     let of_row = recorded.event.row().map(|(_, row)| row);
-    let changer = of_row.map_or_else(|| by.to_owned(), other_import);
+    let changer = of_row.map_or_else(|| by.to_owned(), other_row);
     Some(match recorded.event {
         Event::UserCreated { .. } => format!("{changer} created the user {user}."),
         Event::UserUpdated { changed, .. } => {
@@ -22,8 +22,8 @@ pub(super) fn person(recorded: &RecordedEvent<'_>) -> Option<String> {
         Event::UserRemoved { .. } => {
             format!("The user {user} was removed, because the import that created it was undone.")
         }
-        Event::CorporatePhoneAdded { import: Some(_), .. } => {
-            format!("The phone of the row was added to the corporate phone list for {user}.")
+        Event::CorporatePhoneAdded { import: Some(import), .. } => {
+            format!("The import {import} added a phone of {user} to the corporate phone list.")
         }
         Event::CorporatePhoneAdded { .. } => {
             format!("{by} added a phone of {user} to the corporate phone list.")
@@ -47,7 +47,7 @@ pub(super) fn person(recorded: &RecordedEvent<'_>) -> Option<String> {
     })
 }
 
-/// The row of another import that changed the user.
-fn other_import(row: &RowRef) -> String {
+/// The row of the same or another import that changed the user.
+fn other_row(row: &RowRef) -> String {
     format!("Row {} of the import {}", row.row, row.import)
 }

@@ -20,7 +20,7 @@ pub(super) fn recipient(event: &Event, source: Option<&Source>) -> Option<String
         }
         Event::InviteDispatched { attempt, via, device, .. } => {
             let form = if device.is_some() { "text" } else { "mail" };
-            format!("A {form} to {user} was claimed and handed to {via}: attempt {attempt}.")
+            format!("A {form} to {user} was claimed, to be sent by {via}: attempt {attempt}.")
         }
         Event::InviteDeferred { code, retry_at, attempt, .. } => format!(
             "Attempt {attempt} to invite {user} failed for now: {} The next try is at {retry_at}.",

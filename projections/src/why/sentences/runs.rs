@@ -68,7 +68,8 @@ pub(super) fn selection(source: &Source) -> String {
         Source::Import(import) => format!("the import {import} names this user"),
         Source::OrgUnits { org_units, include_descendants } => {
             let below = if *include_descendants { " or a unit below" } else { "" };
-            format!("the user is in {}{below}", units(org_units))
+            let one_of = if org_units.len() == 1 { "" } else { "one of " };
+            format!("the user is in {one_of}{}{below}", units(org_units))
         }
         Source::Users(_) => "the list of the request names this user".to_owned(),
         Source::Resend { .. } => "the user is to be invited again".to_owned(),

@@ -15,12 +15,12 @@ pub(super) fn coded(code: Code) -> String {
     format!("{} ({code})", code.text())
 }
 
-/// The problem: its column, its message and its code.
+/// The problem: its column, the text of its code, and its code. Its message stays in the data of the event, because it may
+/// show a number of the cell.
 pub(super) fn problem(problem: &Problem) -> String {
-    let Problem { column, code, message } = problem;
-    match column {
-        Some(column) => format!("{column}: {message} ({code})"),
-        None => format!("{message} ({code})"),
+    match &problem.column {
+        Some(column) => format!("{column}: {}", coded(problem.code)),
+        None => coded(problem.code),
     }
 }
 
