@@ -18,9 +18,8 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Reads the access token in the header `Authorization` and finds its owner in the company of the path. A request for
-    /// a company without this token learns no more than one without a token, so that nobody can find out which companies
-    /// exist.
+    /// Reads the access token in the header `Authorization` and finds its owner in the company of the path. A wrong token, a
+    /// token of another company and a company that does not exist get the same answer.
     ///
     /// # Errors
     /// `auth.unauthenticated`, or `unavailable` when tokens cannot be read now.
