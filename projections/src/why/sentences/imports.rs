@@ -18,7 +18,9 @@ pub(super) fn row(recorded: &RecordedEvent<'_>) -> Option<String> {
         RowOutcome::Created => format!("created the user {user}."),
         RowOutcome::Updated => format!("changed the user {user}: {}.", changed(recorded.event)),
         RowOutcome::Unchanged => {
-            format!("has the values that the user {user} had before, so it changed nothing.")
+            format!(
+                "has the values that the user {user} had before, so it changed no value of the user."
+            )
         }
         RowOutcome::Activated => format!("activated the user {user}."),
         RowOutcome::Deactivated => format!("deactivated the user {user}."),
