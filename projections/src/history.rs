@@ -221,7 +221,7 @@ impl Projection for UserEventProjection {
 }
 
 /// Whether an event about a user changed what a person may ask about: whether the user exists and may be invited, where
-/// the mail goes, and what became of the link.
+/// the mail goes, and whether the link works.
 fn changes_user(event: &Event) -> bool {
     match event {
         Event::RowUnchanged { .. }
@@ -248,40 +248,35 @@ pub(crate) fn versions_of_user(
     company: &CompanyId,
     folded: &str,
 ) -> Result<Vec<u64>, RowsError> {
-    events_of_user(rows, company, folded, |_| true)
+    let events = events_of_user(rows, company, folded)?;
+    Ok(events.into_iter().map(|(version, _)| version).collect())
 }
 
-/// The versions of the events that changed something about the user, oldest first.
-pub(crate) fn changes_of_user(
+/// As [`versions_of_user`], with whether each event changed something about the user.
+pub(crate) fn events_of_user(
     rows: &dyn Rows,
     company: &CompanyId,
     folded: &str,
-) -> Result<Vec<u64>, RowsError> {
-    events_of_user(rows, company, folded, |changes| changes)
-}
-
-fn events_of_user(
-    rows: &dyn Rows,
-    company: &CompanyId,
-    folded: &str,
-    is_wanted: impl Fn(bool) -> bool,
-) -> Result<Vec<u64>, RowsError> {
-    let mut versions = users::versions(rows, company, folded)?;
+) -> Result<Vec<(u64, bool)>, RowsError> {
+    let mut events: Vec<_> = users::versions(rows, company, folded)?
+        .into_iter()
+        .map(|version| (version, true))
+        .collect();
     let prefix = user_prefix(folded);
-    versions.extend(collect::<UserEventProjection, _>(rows, company, &prefix, |key, changes| {
-        let is_of_user = key.len() == prefix.len() + size_of::<u64>() && is_wanted(changes);
-        is_of_user.then(|| version_at_end(key)).flatten()
+    events.extend(collect::<UserEventProjection, _>(rows, company, &prefix, |key, changes| {
+        let is_of_user = key.len() == prefix.len() + size_of::<u64>();
+        Some((version_at_end(key).filter(|_| is_of_user)?, changes))
     })?);
     // A company has far fewer runs than a run has recipients. One lookup for each run is cheaper
     // than one more row for each recipient.
     for run in collect::<RunOrderProjection, _>(rows, company, &[], |_, run| Some(run))? {
         if let Some(recipient) = recipients::find(rows, company, run, folded)? {
-            versions.extend(recipient.versions);
+            events.extend(recipient.versions.into_iter().map(|version| (version, true)));
         }
     }
-    versions.sort_unstable();
-    versions.dedup();
-    Ok(versions)
+    events.sort_unstable();
+    events.dedup_by_key(|(version, _)| *version);
+    Ok(events)
 }
 
 /// The values that `pick` returns for the stored rows under the prefix.

@@ -33,7 +33,7 @@ pub struct StoredUpload {
     pub id: CommandId,
     pub sha256: String,
     pub bytes: u64,
-    /// When it is removed.
+    /// Until when commands can name it.
     pub ends_at: Time,
 }
 
@@ -50,7 +50,7 @@ impl Uploads {
     pub(crate) fn sweep(&self, is_start: bool) {
         let companies = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for company in companies {
-            for (path, _) in self.over(&company.path(), is_start) {
+            for path in self.over(&company.path(), is_start) {
                 // A file that cannot be removed now is removed by a later start.
                 let _ = fs::remove_file(path);
             }
@@ -58,17 +58,17 @@ impl Uploads {
     }
 
     /// The files in the folder of a company whose time is over, and with `drafts` the unfinished ones.
-    fn over(&self, folder: &Path, drafts: bool) -> Vec<(PathBuf, u64)> {
-        let now = self.clock.now();
-        let is_over = |name: &str| match name.parse::<CommandId>() {
-            Ok(id) => now.seconds_since(stored_at(id)) >= UPLOAD_SECONDS_MAX,
+    fn over(&self, folder: &Path, drafts: bool) -> Vec<PathBuf> {
+        let is_over = |name: &str| match name.parse() {
+            Ok(id) => self.has_ended(id),
             Err(_) => drafts && name.starts_with(DRAFT),
         };
-        let mut files = entries(folder);
-        files.retain(|(path, _)| {
-            path.file_name().and_then(|name| name.to_str()).is_some_and(is_over)
-        });
-        files
+        let over = entries(folder).into_iter().filter(|(name, _)| is_over(name));
+        over.map(|(name, _)| folder.join(name)).collect()
+    }
+
+    fn has_ended(&self, id: CommandId) -> bool {
+        self.clock.now().seconds_since(stored_at(id)) >= UPLOAD_SECONDS_MAX
     }
 
     /// Stores an upload. It is durable on return.
@@ -82,7 +82,7 @@ impl Uploads {
     ) -> Result<StoredUpload, Refusal> {
         let (folder, id) = (self.of(company), self.clock.id());
         data_dir::make_folder(&folder).map_err(|error| unavailable(&error))?;
-        for (path, _) in self.over(&folder, false) {
+        for path in self.over(&folder, false) {
             let _ = fs::remove_file(path);
         }
         let of_file = Limits::default().file_bytes;
@@ -120,7 +120,7 @@ impl Uploads {
     pub(crate) fn open(&self, company: &CompanyId, upload: &str) -> Result<File, Refusal> {
         let not_found = || Refusal::new(Code::ImportUploadNotFound);
         let id: CommandId = upload.parse().map_err(|_| not_found())?;
-        if self.clock.now().seconds_since(stored_at(id)) >= UPLOAD_SECONDS_MAX {
+        if self.has_ended(id) {
             return Err(not_found());
         }
         File::open(self.of(company).join(id.to_string())).map_err(|error| match error.kind() {
@@ -132,16 +132,9 @@ impl Uploads {
 
 /// Refuses one more upload of this many bytes beyond the limits of a company. Unfinished uploads do not count.
 fn check_room(folder: &Path, bytes: u64) -> Result<(), Refusal> {
-    let is_named = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.parse::<CommandId>().is_ok())
-    };
-    let named: Vec<u64> = entries(folder)
-        .into_iter()
-        .filter(|(path, _)| is_named(path))
-        .map(|(_, bytes)| bytes)
-        .collect();
-    let used: u64 = named.iter().sum();
+    let mut named = entries(folder);
+    named.retain(|(name, _)| name.parse::<CommandId>().is_ok());
+    let used: u64 = named.iter().map(|(_, bytes)| bytes).sum();
     if used + bytes <= UPLOADS_BYTES_MAX && named.len() < UPLOADS_MAX {
         return Ok(());
     }
@@ -157,10 +150,14 @@ fn stored_at(id: CommandId) -> Time {
     Time(i64::try_from(id.0.timestamp_ms()).unwrap_or(i64::MAX))
 }
 
-/// The files of a folder with their bytes. A folder that cannot be read has none.
-fn entries(folder: &Path) -> Vec<(PathBuf, u64)> {
+/// The names of the files in a folder, with their bytes. A folder that cannot be read has none.
+fn entries(folder: &Path) -> Vec<(String, u64)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect()
+    let named = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some((name, entry.metadata().ok()?.len()))
+    });
+    named.collect()
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {

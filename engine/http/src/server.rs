@@ -70,11 +70,6 @@ impl HttpListener {
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })
     }
-
-    /// The address that is listened on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
 }
 
 impl HttpServer {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::explained::ExplainedEvent;
 use super::explainer::{Explainer, ImportRows, InvitingRun};
 use super::milestones;
-use crate::history::{changes_of_user, collect, versions_of_user};
+use crate::history::{collect, events_of_user};
 use crate::projection::load;
 use crate::query::{AnswerRow, QueryError};
 use crate::rows::{Rows, RowsError};
@@ -128,7 +128,7 @@ pub(super) fn of_recipient(
     search.chain(Some(user), imported, first)
 }
 
-/// Whether the row changed nothing because of its own values.
+/// Whether the row was refused because of its values or its key.
 fn was_refused(row: &FileRow) -> bool {
     matches!(row.outcome, RowOutcome::Duplicate | RowOutcome::Invalid)
 }
@@ -171,12 +171,14 @@ impl<'a> Search<'a> {
         let mut versions = without_middle(versions);
         if let Some(user) = user {
             let left = STEPS_MAX.saturating_sub(versions.len() + ROW_EVENTS_MAX);
-            let changes = changes_of_user(rows, company, &user.folded())?;
+            let events = events_of_user(rows, company, &user.folded())?;
+            let changes = events.iter().filter(|(_, changes)| *changes);
+            let changes: Vec<u64> = changes.map(|(version, _)| *version).collect();
             versions.extend(around(&changes, middle, left));
             if imported.is_some_and(|imported| imported.row.is_none()) {
-                let all = versions_of_user(rows, company, &user.folded())?;
-                let from = all.partition_point(|version| *version < middle);
-                versions.extend(all.iter().skip(from).take(ROW_EVENTS_MAX.min(left)));
+                let after = events.iter().filter(|(version, _)| *version >= middle);
+                let near = after.take(ROW_EVENTS_MAX.min(left));
+                versions.extend(near.map(|(version, _)| *version));
             }
             versions.sort_unstable();
             versions.dedup();

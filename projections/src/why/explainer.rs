@@ -48,17 +48,17 @@ pub(super) struct Explainer {
     /// The number of the row that was found.
     row: Option<u64>,
     links: Vec<Link>,
-    /// What became of the newest link of the chain.
+    /// Whether the newest link of the chain can still be used.
     life: LinkLife,
 }
 
-/// What became of a link.
+/// Whether a link can still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkLife {
     /// It can still be used.
     Open,
     Used,
-    /// It ended, or the user did. What follows belongs to other links.
+    /// It ended, or the user was removed. Later events belong to other links.
     Over,
 }
 

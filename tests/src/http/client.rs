@@ -18,7 +18,7 @@ pub(super) fn id() -> String {
     Clock::system().id().to_string()
 }
 
-/// An engine that serves over HTTP on a port of its own.
+/// An engine that serves over HTTP on a free port.
 pub(super) struct Served {
     pub(super) process: ServeProcess,
     base: String,

@@ -17,7 +17,7 @@ fn state_of_the_engine_needs_no_token() {
     }
 }
 
-/// Each path of the OpenAPI document is there with its method, and each reference leads to a part of the document.
+/// Each path of the OpenAPI document is there with its method, and each reference names a part of the document.
 #[test]
 fn openapi_describes_the_paths_that_there_are() {
     let (served, token) = Served::start();
