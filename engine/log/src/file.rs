@@ -30,15 +30,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::check::check_size;
 use super::{
     AppendError, AppendFuture, CommandLocation, Encoded, EventLog, FailureFuture, Head, Location,
-    ReadError, Reader,
+    LogHeads, ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
 use shared::Inner;
 use writer::Call;
 
 pub use error::{DamageLocation, OpenError};
-pub use open::{Checked, Opened, TornTail, verify};
+pub use frame::{LogId, origin};
+pub use open::{Checked, Opened, TornTail, log_id, verify, verify_with};
 pub use options::{Options, SEGMENT_BYTES, Step, Steps};
+pub use recover::{CommitVisitor, ScanProgress};
 
 /// The log in a folder. Dropping it waits for running appends and writes the heads file.
 #[derive(Debug)]
@@ -74,6 +76,18 @@ impl EventLog for FileLog {
         let mut companies: Vec<_> = self.inner.index().streams.keys().cloned().collect();
         companies.sort_unstable();
         companies
+    }
+
+    fn heads(&self) -> Option<LogHeads> {
+        let index = self.inner.index();
+        let head = |(company, stream): (&CompanyId, &index::Stream)| (company.clone(), stream.head);
+        let mut companies: Vec<_> = index.streams.iter().map(head).collect();
+        companies.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Some(LogHeads { end: index.end, companies })
+    }
+
+    fn origin(&self) -> String {
+        origin(&self.inner.log)
     }
 
     fn end(&self) -> u64 {

@@ -26,8 +26,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use super::{
-    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, Head, Location, ReadError,
-    Reader,
+    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, Head, Location, LogHeads,
+    ReadError, Reader,
 };
 use frame::Stored;
 use reader::StreamReader;
@@ -116,6 +116,14 @@ impl EventLog for JetStreamLog {
 
     fn companies(&self) -> Vec<CompanyId> {
         self.inner.view().companies.keys().cloned().collect()
+    }
+
+    fn heads(&self) -> Option<LogHeads> {
+        None
+    }
+
+    fn origin(&self) -> String {
+        format!("boarding.log/jetstream/{}", self.inner.api.name)
     }
 
     fn end(&self) -> u64 {

@@ -26,7 +26,7 @@ pub use crate::codec::Encoded;
 pub use commands::CommandIndex;
 pub use error::{AppendError, ReadError};
 pub use limits::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX};
-pub use position::{Appended, CommandLocation, Entry, Head, Location};
+pub use position::{Appended, CommandLocation, Entry, Head, Location, LogHeads};
 pub use random::random_bytes;
 
 /// The append-only log of all companies. Every other store can be rebuilt from it.
@@ -73,6 +73,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
     /// The companies that have a commit, in the order of their ids.
     fn companies(&self) -> Vec<CompanyId>;
+
+    /// The end of the log and the heads of all companies up to it. None if the log does not know them together: engines
+    /// that share a log see each other's commits in another order than their own.
+    fn heads(&self) -> Option<LogHeads>;
+
+    /// The name of the log for auditors. A log that is copied keeps it, a log that is moved to another storage gets another.
+    fn origin(&self) -> String;
 
     /// The last position, 0 while the log is empty.
     fn end(&self) -> u64;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::check::{check_chain, check_size};
 use super::{
     AppendError, AppendFuture, Appended, CommandLocation, Encoded, Entry, EventLog, Head, Location,
-    ReadError, Reader,
+    LogHeads, ReadError, Reader,
 };
 
 /// A log that lives as long as the process.
@@ -94,6 +94,16 @@ impl EventLog for MemoryLog {
 
     fn companies(&self) -> Vec<CompanyId> {
         read(&self.shared).streams.keys().cloned().collect()
+    }
+
+    fn heads(&self) -> Option<LogHeads> {
+        let shared = read(&self.shared);
+        let head = |(company, stream): (&CompanyId, &Stream)| (company.clone(), stream.head);
+        Some(LogHeads { end: shared.end(), companies: shared.streams.iter().map(head).collect() })
+    }
+
+    fn origin(&self) -> String {
+        "boarding.log/memory".to_owned()
     }
 
     fn end(&self) -> u64 {

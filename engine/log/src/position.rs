@@ -1,7 +1,7 @@
 //! Where commits are in the log: positions, versions and storage locations.
 
 use boarding_commands::commit::RecordedCommit;
-use boarding_commands::values::Digest;
+use boarding_commands::values::{CompanyId, Digest};
 use serde::{Deserialize, Serialize};
 
 /// A commit in the log, and its storage location.
@@ -24,6 +24,15 @@ pub struct Head {
     pub version: u64,
     /// The hash of its last commit, zeros before the first.
     pub hash: Digest,
+}
+
+/// The ends of all streams at one position of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogHeads {
+    /// The last position of the log.
+    pub end: u64,
+    /// In the order of the companies' ids.
+    pub companies: Vec<(CompanyId, Head)>,
 }
 
 /// Where an appended commit is stored.

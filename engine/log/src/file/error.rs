@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use boarding_commands::values::CompanyId;
@@ -44,6 +45,8 @@ pub struct DamageLocation {
     pub offset: u64,
     pub company: Option<CompanyId>,
     pub version: Option<u64>,
+    /// The position of the commit's first event.
+    pub position: Option<NonZeroU64>,
 }
 
 impl fmt::Display for DamageLocation {

@@ -22,7 +22,13 @@ const SEGMENT_MAGIC: [u8; 8] = *b"BOARDLOG";
 
 /// The random id of one log. Each segment contains it, and each frame its first half. So bytes of another log, or
 /// personal data that looks like a frame, are never read as a frame of this log.
-pub(super) type LogId = [u8; 16];
+pub type LogId = [u8; 16];
+
+/// The name of a log with this id, for auditors.
+pub fn origin(log: &LogId) -> String {
+    let digits: String = log.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("boarding.log/{digits}")
+}
 
 /// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

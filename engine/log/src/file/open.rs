@@ -13,7 +13,7 @@ use super::frame::{LogId, SEGMENT_HEADER, SegmentHeader};
 use super::heads::{self, HeadsFile};
 use super::index::{Index, Segment};
 use super::options::Options;
-use super::recover::{Depth, LastSegment, Recovered, recover};
+use super::recover::{self, CommitVisitor, Depth, LastSegment, Recovered, recover};
 use super::segment::{self, SegmentFile};
 use super::shared::Inner;
 use super::writer::Writer;
@@ -49,8 +49,10 @@ pub struct TornTail {
 }
 
 /// The result of verifying a whole log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checked {
+    /// The log's id; none if there is no segment.
+    pub log: Option<LogId>,
     pub end: u64,
     pub commits: u64,
     pub companies: usize,
@@ -68,7 +70,7 @@ impl FileLog {
         make_folder(folder)?;
         let heads_file = heads::read(folder).map_err(io_error("read the heads in", folder))?;
         let from = options.commands_indexed_up_to;
-        let found = recover(folder, &heads_file, Depth::Frames, from)?;
+        let found = recover(folder, &heads_file, Depth::Frames, from, None)?;
         remove_unfinished(folder)?;
         let mut heads_set_aside = None;
         if matches!(heads_file, HeadsFile::Damaged) {
@@ -86,20 +88,41 @@ impl FileLog {
     }
 }
 
-/// Verifies the log in a folder completely, with every hash. It changes no file. The log must not be
-/// written at the same time.
+/// Verifies the log in a folder completely, with every hash. It changes no file.
 ///
 /// # Errors
 /// When a file cannot be read, or the log is damaged, of a newer format, or shorter than it was.
 pub fn verify(folder: &Path) -> Result<Checked, OpenError> {
+    verify_with(folder, None)
+}
+
+/// As [`verify`], and shows each commit to a visitor. An engine may write the log at the same time: a frame that it has
+/// not finished looks like a torn tail.
+///
+/// # Errors
+/// As [`verify`]; and what the visitor finds wrong, as damage.
+pub fn verify_with(
+    folder: &Path,
+    visitor: Option<&mut dyn CommitVisitor>,
+) -> Result<Checked, OpenError> {
+    // The heads come first: those of a log in use may be newer than the commits that are read afterwards.
     let heads_file = heads::read(folder).map_err(io_error("read the heads in", folder))?;
-    let found = recover(folder, &heads_file, Depth::Everything, u64::MAX)?;
-    Ok(found.map_or(Checked { end: 0, commits: 0, companies: 0, torn_bytes: 0 }, |found| Checked {
+    let found = recover(folder, &heads_file, Depth::Everything, u64::MAX, visitor)?;
+    Ok(found.map_or_else(Checked::default, |found| Checked {
+        log: Some(found.log),
         end: found.index.end,
         commits: found.index.commits,
         companies: found.index.streams.len(),
         torn_bytes: found.last.torn.map_or(0, |torn| torn.len() as u64),
     }))
+}
+
+/// The id of the log in a folder; none if it has no segment.
+///
+/// # Errors
+/// When the first segment cannot be read, or is none.
+pub fn log_id(folder: &Path) -> Result<Option<LogId>, OpenError> {
+    recover::first_log_id(folder)
 }
 
 /// Creates the folder and makes its name durable.

@@ -1,6 +1,8 @@
 //! Recovery: reads and checks every frame and builds the index.
 
 use std::fs;
+use std::io::Read as _;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use super::error::{DamageLocation, OpenError, io_error};
@@ -11,7 +13,7 @@ use super::index::{Index, IndexEntry, Segment, location};
 use super::{segment, tail};
 use crate::Head;
 use crate::codec::{self, DecodeError, Envelope};
-use boarding_commands::commit::SCHEMA;
+use boarding_commands::commit::{RecordedCommit, SCHEMA};
 use boarding_commands::values::CompanyId;
 
 /// How much is verified when a log is read.
@@ -21,6 +23,22 @@ pub(super) enum Depth {
     Frames,
     /// Also the checksum and hash of each commit, and that it decodes.
     Everything,
+}
+
+/// Sees each commit of a log while it is read, in order.
+pub trait CommitVisitor {
+    /// Returns what is wrong with the commit, which ends the reading.
+    ///
+    /// # Errors
+    /// What is wrong with the commit.
+    fn visit(&mut self, commit: RecordedCommit, progress: ScanProgress) -> Result<(), String>;
+}
+
+/// How much of a log was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScanProgress {
+    pub bytes: u64,
+    pub total_bytes: u64,
 }
 
 /// The result of recovery.
@@ -51,13 +69,18 @@ pub(super) fn recover(
     heads_file: &HeadsFile,
     depth: Depth,
     commands_indexed_up_to: u64,
+    visitor: Option<&mut dyn CommitVisitor>,
 ) -> Result<Option<Recovered>, OpenError> {
     let heads = match heads_file {
         HeadsFile::Heads(heads) => Some(heads),
         HeadsFile::Missing | HeadsFile::Damaged => None,
     };
     let segments = list(folder)?;
-    let mut scan = Scan::new(heads, depth, commands_indexed_up_to);
+    let mut scan = Scan::new(heads, depth, commands_indexed_up_to, visitor);
+    for (_, path) in &segments {
+        let size = fs::metadata(path).map_err(io_error("read the size of", path))?.len();
+        scan.progress.total_bytes += size;
+    }
     for (at, (first_position, path)) in segments.iter().enumerate() {
         scan.segment(*first_position, path, at + 1 == segments.len())?;
     }
@@ -68,6 +91,17 @@ pub(super) fn recover(
         previous: scan.previous,
         last: scan.last,
     }))
+}
+
+/// The id of the log in a folder; none if it has no segment.
+pub(super) fn first_log_id(folder: &Path) -> Result<Option<LogId>, OpenError> {
+    let Some((named, path)) = list(folder)?.into_iter().next() else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(&path).map_err(io_error("read segment", &path))?;
+    file.take(SEGMENT_HEADER as u64)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read segment", &path))?;
+    parse_header(&bytes, &segment::name(named)).map(|header| Some(header.log))
 }
 
 /// The segments by their first position.
@@ -85,9 +119,10 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
     Ok(segments)
 }
 
-#[derive(Debug)]
-struct Scan<'a> {
-    heads: Option<&'a Heads>,
+struct Scan<'h, 'v> {
+    heads: Option<&'h Heads>,
+    visitor: Option<&'v mut dyn CommitVisitor>,
+    progress: ScanProgress,
     /// The comparison with the heads file:
     /// - `None`: the scan has not reached the position in that file,
     /// - `Some(None)`: log and file agree,
@@ -103,10 +138,17 @@ struct Scan<'a> {
     company: Option<CompanyId>,
 }
 
-impl<'a> Scan<'a> {
-    fn new(heads: Option<&'a Heads>, depth: Depth, commands_indexed_up_to: u64) -> Self {
+impl<'h, 'v> Scan<'h, 'v> {
+    fn new(
+        heads: Option<&'h Heads>,
+        depth: Depth,
+        commands_indexed_up_to: u64,
+        visitor: Option<&'v mut dyn CommitVisitor>,
+    ) -> Self {
         Self {
             heads,
+            visitor,
+            progress: ScanProgress::default(),
             heads_seen: None,
             depth,
             index: Index { commands_indexed_up_to, ..Index::default() },
@@ -125,6 +167,7 @@ impl<'a> Scan<'a> {
         self.compare_heads();
         self.last = LastSegment { path: path.to_owned(), ..LastSegment::default() };
         let mut at = SEGMENT_HEADER;
+        let before = self.progress.bytes;
         let mut frame = None;
         while !tail::is_unused(&bytes, at) {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -140,7 +183,9 @@ impl<'a> Scan<'a> {
             self.frame(&header, payload, &name, at)?;
             frame = Some((at, header.total()));
             at += header.total();
+            self.progress.bytes = before + at as u64;
         }
+        self.progress.bytes = before + bytes.len() as u64;
         self.last.end = at;
         self.last.frame = frame
             .and_then(|(start, total)| Some((start, bytes.get(start..start + total)?.to_vec())));
@@ -149,12 +194,8 @@ impl<'a> Scan<'a> {
 
     /// Checks that a segment is the next one of this log.
     fn header(&mut self, bytes: &[u8], named: u64, name: &str) -> Result<LogId, OpenError> {
-        let spot =
-            || DamageLocation { segment: name.to_owned(), offset: 0, company: None, version: None };
-        let header = SegmentHeader::parse(bytes).map_err(|error| match error {
-            NotASegment::Damaged(what) => damaged(spot(), what),
-            NotASegment::Newer(found) => OpenError::Newer { segment: name.to_owned(), found },
-        })?;
+        let spot = || spot_of_segment(name);
+        let header = parse_header(bytes, name)?;
         let log = *self.log.get_or_insert(header.log);
         let expected = self.index.segments.len();
         if header.log != log {
@@ -221,17 +262,25 @@ impl<'a> Scan<'a> {
         if envelope.schema > SCHEMA {
             return Err(unreadable(DecodeError::Newer { found: envelope.schema }));
         }
-        if matches!(self.depth, Depth::Everything) {
-            codec::decode(record.commit).map_err(unreadable)?;
-            if codec::hash(record.commit) != record.hash {
-                return Err(damaged(spot(), "the commit is not the one its hash was made of"));
+        let decoded = match self.depth {
+            Depth::Frames => None,
+            Depth::Everything => {
+                let decoded = codec::decode(record.commit).map_err(unreadable)?;
+                if codec::hash(record.commit) != record.hash {
+                    return Err(damaged(spot(), "the commit is not the one its hash was made of"));
+                }
+                Some(decoded)
             }
-        }
+        };
         let company = match self.company.take() {
             Some(company) if company.as_str() == envelope.company => company,
             _ => envelope.company_id().map_err(unreadable)?,
         };
         self.follow(&record, &envelope, &company).map_err(|what| damaged(spot(), &what))?;
+        if let (Some(visitor), Some(commit)) = (&mut self.visitor, decoded) {
+            let recorded = RecordedCommit { position: record.position, hash: record.hash, commit };
+            visitor.visit(recorded, self.progress).map_err(|what| damaged(spot(), &what))?;
+        }
         let segment = u32::try_from(self.index.segments.len() - 1).unwrap_or(u32::MAX);
         self.index.add(IndexEntry {
             company: company.clone(),
@@ -288,6 +337,19 @@ impl<'a> Scan<'a> {
     }
 }
 
+fn parse_header(bytes: &[u8], name: &str) -> Result<SegmentHeader, OpenError> {
+    SegmentHeader::parse(bytes).map_err(|error| match error {
+        NotASegment::Damaged(what) => damaged(spot_of_segment(name), what),
+        NotASegment::Newer(found) => OpenError::Newer { segment: name.to_owned(), found },
+    })
+}
+
+/// The start of a segment.
+fn spot_of_segment(name: &str) -> DamageLocation {
+    let segment = name.to_owned();
+    DamageLocation { segment, offset: 0, company: None, version: None, position: None }
+}
+
 fn damaged(spot: DamageLocation, what: &str) -> OpenError {
     OpenError::Damaged { spot, what: what.to_owned() }
 }
@@ -318,5 +380,6 @@ fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> DamageLocation {
         offset: at as u64,
         company: envelope.and_then(|envelope| envelope.company_id().ok()),
         version: envelope.map(|envelope| envelope.first_version),
+        position: envelope.and(record).and_then(|record| NonZeroU64::new(record.position)),
     }
 }
