@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::{Breach, Crate, PURE, assert_tidy, members};
 
 /// The crates that each crate may depend on, by their folders.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("commands/csv", &[]),
     ("commands", &["commands/csv"]),
     ("projections", &["commands/csv", "commands"]),
     ("engine/log", &["commands"]),
-    ("engine/core", &["commands/csv", "commands", "projections", "engine/log"]),
+    ("engine/audit", &["commands", "engine/log"]),
+    ("engine/core", &["commands/csv", "commands", "projections", "engine/log", "engine/audit"]),
     ("engine/nats", &["commands/csv", "commands", "projections", "engine/log", "engine/core"]),
     ("engine/http", &["commands/csv", "commands", "projections", "engine/log", "engine/core"]),
     (
@@ -20,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "commands",
             "projections",
             "engine/log",
+            "engine/audit",
             "engine/core",
             "engine/nats",
             "engine/http",
@@ -32,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "commands",
             "projections",
             "engine/log",
+            "engine/audit",
             "engine/core",
             "engine/nats",
             "engine/program",
