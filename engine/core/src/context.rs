@@ -1,8 +1,9 @@
 //! The engine context: log, read models, clock, files and transport, shared by all tasks.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use boarding_audit::Signing;
 use boarding_commands::decide::MailSetup;
 use boarding_commands::event::OutboxId;
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
@@ -41,6 +42,8 @@ pub(crate) struct EngineContext {
     pub(crate) uploads: Uploads,
     pub(crate) tokens: Tokens,
     pub(crate) transport: Arc<dyn Transport>,
+    /// Signs checkpoints; none if the log is shared, or the key cannot be used.
+    pub(crate) signing: Mutex<Option<Signing>>,
     /// The outbox in the data folder, if mails go elsewhere. Mails of an earlier process may be in it.
     pub(crate) former_outbox: Option<Outbox>,
     /// Whether a run that started with another transport continues with this one.

@@ -18,6 +18,9 @@ pub const FORMAT: u32 = 1;
 /// The length of the secret, in bytes: 256 bits, the key length of its HMAC.
 pub const SECRET_BYTES: usize = 32;
 
+/// The folder of the signing key and of signed checkpoints, in a data folder.
+pub const AUDIT: &str = "audit";
+
 const FORMAT_LINE: &str = "boarding data folder, format ";
 /// Only the owner may read the folder, because it holds personal data.
 const FOLDER_MODE: u32 = 0o700;
@@ -121,7 +124,7 @@ impl DataDir {
         make_folder(&path)?;
         let lock = lock(&path)?;
         check_format(&path)?;
-        for part in ["log", "files", "derived", "outbox"] {
+        for part in ["log", "audit", "files", "derived", "outbox"] {
             make_folder(&path.join(part))?;
         }
         let has_log = has_entries(&path.join("log"))?;
@@ -137,6 +140,11 @@ impl DataDir {
     /// The folder of the event log: the only part that cannot be rebuilt.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// The folder of the signing key and of signed checkpoints.
+    pub fn audit(&self) -> PathBuf {
+        self.path.join(AUDIT)
     }
 
     /// The folder of imported files, by their sha256.

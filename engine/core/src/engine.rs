@@ -30,6 +30,7 @@ use crate::registry::Companies;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
+mod checkpoints;
 mod earlier_commands;
 mod link_secrets;
 mod opening;
@@ -349,8 +350,12 @@ impl Engine {
             _ = self.context.log.failed() => return,
             () = self.companies.close() => {}
         }
-        let read_models = self.context.read_models.clone();
-        let _ = tokio::task::spawn_blocking(move || read_models.stop()).await;
+        let context = Arc::clone(&self.context);
+        let _ = tokio::task::spawn_blocking(move || {
+            context.read_models.stop();
+            context.sign_or_report();
+        })
+        .await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opens an engine: data folder, log, read models and transport.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
 use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
+use boarding_audit::{Signing, SigningError};
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -170,6 +171,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         store::Opened::Empty { set_aside } => set_aside,
         store::Opened::Kept | store::Opened::Waiting => None,
     };
+    let signing = open_signing(&folder, &*log, &options.clock);
     let uploads = Uploads::inside(folder.path(), options.clock.clone());
     uploads.sweep(true);
     let context = EngineContext {
@@ -182,6 +184,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         uploads,
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
         transport,
+        signing: Mutex::new(signing),
         former_outbox,
         adopt_runs: options.adopt_runs,
         carries_runs: options.carries_runs.into(),
@@ -231,4 +234,15 @@ fn open_log(
             Ok((Arc::new(JetStreamLog::open(options)?), None))
         }
     }
+}
+
+/// Opens the key that signs checkpoints. Without it the engine works and signs nothing.
+fn open_signing(folder: &DataDir, log: &dyn EventLog, clock: &Clock) -> Option<Signing> {
+    log.heads()?;
+    let opened = Signing::open(&folder.audit(), &log.origin(), clock.now());
+    let report = |error: &SigningError| {
+        let error = boarding_log::error_chain(error);
+        tracing::error!(error, "the signing key cannot be used: no checkpoints are signed");
+    };
+    opened.inspect_err(report).ok()
 }

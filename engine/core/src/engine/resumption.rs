@@ -13,8 +13,9 @@ impl Engine {
         self.actor(company).await.inspect(|_| ()).await;
     }
 
-    /// Resumes the interrupted background work of all companies.
+    /// Resumes the interrupted background work of all companies, and signs checkpoints from now on.
     pub async fn resume(&self) {
+        self.start_signing();
         for company in self.companies() {
             let handle = self.actor(&company).await;
             handle.inspect(|_| ()).await;

@@ -1,0 +1,78 @@
+//! Signs checkpoints of the log: at an interval while the engine serves, and when it closes.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use boarding_audit::{NoteKey, SignedNote, SigningError};
+use tokio::sync::watch;
+
+use super::Engine;
+use crate::context::EngineContext;
+use crate::limits::CHECKPOINT_SECONDS;
+
+impl Engine {
+    /// Signs a checkpoint at the interval until the engine closes.
+    pub(super) fn start_signing(&self) {
+        let closing = self.context.closing.subscribe();
+        tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing));
+    }
+
+    /// The public key of the data folder; none if it cannot be used, or the log is shared.
+    pub fn public_key(&self) -> Option<NoteKey> {
+        let signing = self.context.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        signing.as_ref().map(|signing| signing.key().clone())
+    }
+
+    /// Replaces the key by a new one, which the old one signs. Returns the new public key; none without a key.
+    ///
+    /// # Errors
+    /// When the key cannot be written.
+    pub fn replace_key(&self) -> Result<Option<NoteKey>, SigningError> {
+        let mut signing = self.context.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(signing) = signing.as_mut() else { return Ok(None) };
+        signing.replace_key(self.context.clock.now()).cloned().map(Some)
+    }
+
+    /// Signs a checkpoint, unless the log has not grown since the last one.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be written.
+    pub fn sign_checkpoint(&self) -> Result<Option<SignedNote>, SigningError> {
+        self.context.sign_checkpoint()
+    }
+}
+
+/// It holds no engine while it waits, so that a dropped engine frees its folder.
+async fn sign_at_interval(context: Weak<EngineContext>, mut closing: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep(Duration::from_secs(CHECKPOINT_SECONDS)) => {}
+        }
+        let Some(context) = context.upgrade() else { return };
+        let signing = tokio::task::spawn_blocking(move || context.sign_or_report());
+        if signing.await.is_err() {
+            return;
+        }
+    }
+}
+
+impl EngineContext {
+    fn sign_checkpoint(&self) -> Result<Option<SignedNote>, SigningError> {
+        let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(signing) = signing.as_mut() else { return Ok(None) };
+        if signing.last_position() == Some(self.log.end()) {
+            return Ok(None);
+        }
+        let Some(heads) = self.log.heads() else { return Ok(None) };
+        signing.sign(&heads, self.clock.now())
+    }
+
+    /// Signs a checkpoint. A failure is logged, because the next one proves the same.
+    pub(super) fn sign_or_report(&self) {
+        if let Err(error) = self.sign_checkpoint() {
+            let error = boarding_log::error_chain(&error);
+            tracing::warn!(error, "checkpoint not signed");
+        }
+    }
+}
