@@ -6,6 +6,7 @@
     reason = "clippy knows tests by their attribute and misses the functions that help them"
 )]
 
+mod audit;
 mod cli;
 mod crash;
 mod csv_fixtures;

@@ -7,6 +7,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 mod accounts;
 mod advice;
 mod announcement;
+mod audit;
 mod bench;
 mod columns;
 mod command;
@@ -104,6 +105,7 @@ enum Verb {
     Serve(serve::Serve),
     Move(Box<migration::Move>),
     Template(template::Template),
+    Audit(audit::Audit),
     Schema(schema::Schema),
     NatsConfig(nats_config::NatsConfig),
     Bench(bench::Bench),
@@ -213,6 +215,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
         Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,
+        Verb::Audit(verb) => verb.run(&common, out).await,
         Verb::Schema(verb) => verb.run(out),
         Verb::NatsConfig(verb) => verb.run(&common, out),
         Verb::Bench(verb) => verb.run(&common, out).await,

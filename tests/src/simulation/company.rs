@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use boarding_audit::Rules;
 use boarding_commands::commit::Commit;
 use boarding_commands::company::Company;
 use boarding_commands::decide::facts::{
@@ -74,6 +75,8 @@ pub(super) struct SimulatedCompany {
     pub state: Company,
     pub hash: Digest,
     pub checkers: InvariantCheckers,
+    /// What `boarding audit verify` checks: it must find nothing in any history.
+    audit_rules: Rules,
     pub worker: Worker,
     pub mailer: Mailer,
     /// The parsed rows of accepted imports.
@@ -105,6 +108,7 @@ impl SimulatedCompany {
             id,
             hash: Digest::default(),
             checkers: InvariantCheckers::default(),
+            audit_rules: Rules::default(),
             worker: Worker::default(),
             mailer: Mailer { deduplicates, ..Mailer::default() },
             import_rows: BTreeMap::new(),
@@ -212,6 +216,8 @@ impl SimulatedCompany {
             env.secrets.check("the Debug of an event", &format!("{event:?}"))?;
         }
         self.checkers.observe(&recorded, origin)?;
+        let legal = self.audit_rules.observe(&recorded);
+        legal.map_err(|broken| format!("the audit finds {}: {broken}", broken.rule.as_str()))?;
         self.hash = recorded.hash;
         self.checkers.runs.check_query(&env.query_rows(&self.id, "runs", json!({})))?;
         let Commit { result, events, .. } = recorded.commit;

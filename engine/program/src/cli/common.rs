@@ -144,7 +144,7 @@ impl Common {
     pub(super) fn place(&self) -> Vec<(&'static str, String)> {
         let environment = |name: &str| std::env::var(name).unwrap_or_default();
         let mut place = Vec::new();
-        if let Some(company) = self.company.clone().and_then(|company| company.0) {
+        if let Some(company) = self.given_company() {
             let company = company.to_string();
             if company != environment("BOARDING_COMPANY") {
                 place.push(("--company", format!("--company {company}")));
@@ -161,12 +161,17 @@ impl Common {
         place
     }
 
+    /// The company, if one is given.
+    pub(super) fn given_company(&self) -> Option<CompanyId> {
+        self.company.clone().and_then(|company| company.0)
+    }
+
     /// The company.
     ///
     /// # Errors
     /// A usage failure if no company is given.
     pub(super) fn company(&self) -> Result<CompanyId, Failure> {
-        self.company.clone().and_then(|company| company.0).ok_or_else(|| {
+        self.given_company().ok_or_else(|| {
             let text = "no company is given; add --company COMPANY, or set BOARDING_COMPANY";
             Failure::Usage(text.to_owned())
         })

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use boarding_core::data_dir::DataDirError;
 use boarding_core::engine::EngineError;
 use boarding_core::queries::QueryFailure;
+use boarding_core::read::verification::VerifyError;
 
 /// The result of a verb.
 pub(super) type CliResult = Result<Done, Failure>;
@@ -41,6 +42,8 @@ pub(super) enum Failure {
     Usage(String),
     /// Stored data is damaged.
     Damaged(String),
+    /// The log failed a check: what was found, and where.
+    Found { document: Value, message: String },
     /// A server, the log or a file is unavailable. A retry may succeed.
     Unavailable(String),
     /// As `Unavailable`, with the answer of the engine.
@@ -56,7 +59,7 @@ impl Failure {
         match self {
             Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
-            Self::Damaged(_) => 3,
+            Self::Damaged(_) | Self::Found { .. } => 3,
             Self::Unavailable(_) | Self::Failed { .. } | Self::AfterAcceptance { .. } => 4,
             Self::Interrupted(_) => 130,
         }
@@ -66,6 +69,7 @@ impl Failure {
     pub(super) fn document(&self) -> Option<&Value> {
         match self {
             Self::Refused { document, .. }
+            | Self::Found { document, .. }
             | Self::Failed { document, .. }
             | Self::AfterAcceptance { document, .. } => Some(document),
             _ => None,
@@ -78,6 +82,7 @@ impl Failure {
             Self::Usage(text)
             | Self::Damaged(text)
             | Self::Unavailable(text)
+            | Self::Found { message: text, .. }
             | Self::Failed { message: text, .. }
             | Self::AfterAcceptance { message: text, .. }
             | Self::Interrupted(text) => text.clone(),
@@ -111,6 +116,15 @@ impl Failure {
             }
             Answer::Accepted { .. } => Self::Unavailable("an accepted answer".to_owned()),
         }
+    }
+}
+
+/// The failure of a comparison of the read models with the log.
+pub(super) fn of_verification(error: &VerifyError) -> Failure {
+    let text = boarding_log::error_chain(error);
+    match error {
+        VerifyError::Differs(_) => Failure::Damaged(text),
+        _ => Failure::Unavailable(text),
     }
 }
 

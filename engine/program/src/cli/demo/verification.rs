@@ -2,24 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, of_verification};
 use crate::cli::session::Session;
-use boarding_core::read::verification::{Verified, VerifyError};
+use boarding_core::read::verification::Verified;
 
 /// Replays the log, compares the read models, and returns what was compared.
 pub(super) fn verify(session: &Session<'_>) -> Result<Value, Failure> {
     let verified = tokio::task::block_in_place(|| session.engine.verify_read_models());
-    let Verified { tables, rows, events, .. } = verified.map_err(|error| failed(&error))?;
+    let Verified { tables, rows, events, .. } =
+        verified.map_err(|error| of_verification(&error))?;
     session.out.say(&format!(
         "{events} events replayed; {tables} tables with {rows} rows compared: identical"
     ));
     Ok(json!({"tables": tables, "rows": rows, "events": events, "identical": true}))
-}
-
-fn failed(error: &VerifyError) -> Failure {
-    let text = boarding_log::error_chain(error);
-    match error {
-        VerifyError::Differs(_) => Failure::Damaged(text),
-        _ => Failure::Unavailable(text),
-    }
 }

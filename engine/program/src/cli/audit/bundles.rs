@@ -1,0 +1,193 @@
+//! `boarding audit export` and `boarding audit verify-export`: a company's history as one file with its proofs.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use boarding_audit::{
+    AuditProgress, BundleError, Checkpoint, ExportError, NoteKey, SignedNote, check_bundle, export,
+};
+use boarding_core::data_dir::AUDIT;
+use clap::Args;
+use serde_json::json;
+
+use super::findings::{MIB, check_log_exists, failure, found, signing};
+use crate::cli::common::Common;
+use crate::cli::failure::{CliResult, Done, Failure, unavailable};
+use crate::cli::output::Out;
+use crate::cli::words::counted;
+
+/// Exports the history of a company with its proofs, into one file
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  boarding audit export acme.bundle --company acme
+
+The file has each event of the company up to the newest signed checkpoint, and nothing of another company. It holds
+personal data. boarding audit verify-export checks it without the data folder, and fixtures/audit/check_bundle.py
+without this program. The data folder may be in use.")]
+pub(super) struct Export {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Checks an exported file, without the data folder
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding audit verify-export acme.bundle
+  boarding audit verify-export acme.bundle --key 'boarding.log/…+…' \\
+      --checkpoint kept.note
+
+Give the key that you got from boarding audit keys earlier. Without it the file is checked with the key that it names
+itself. The first line that is wrong ends it with status 3.")]
+pub(super) struct VerifyExport {
+    /// The file of boarding audit export
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The public key that you know [default: the key that the file names]
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// A checkpoint of the same log that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+impl Export {
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        let (company, data) = (common.company()?, common.data());
+        check_log_exists(&data)?;
+        let mut progress = out.progress("exporting");
+        let file = self.file.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let on_progress = |now: AuditProgress| {
+                let message = format!("MiB, {} events", now.events);
+                progress.at(now.done / MIB, now.total / MIB, &message);
+            };
+            // The file gets its name when it is whole.
+            let folder = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                Some(folder) => folder,
+                None => Path::new("."),
+            };
+            let cannot = |error: std::io::Error| {
+                Failure::Unavailable(format!("cannot write {}: {error}", file.display()))
+            };
+            let unfinished = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
+            let mut target = BufWriter::new(unfinished);
+            let (log, audit) = (data.join("log"), data.join(AUDIT));
+            let exported = export(&log, &audit, &company, &mut target, on_progress);
+            let exported = exported.map_err(of_export)?;
+            target.flush().map_err(cannot)?;
+            let unfinished = target.into_inner().map_err(|error| cannot(error.into_error()))?;
+            unfinished.as_file().sync_all().map_err(cannot)?;
+            unfinished.persist(&file).map_err(|error| cannot(error.error))?;
+            Ok::<_, Failure>((company, exported))
+        });
+        let (company, exported) = tokio::select! {
+            done = work => done.map_err(|error| unavailable(&error))??,
+            _ = tokio::signal::ctrl_c() => {
+                return Err(Failure::Interrupted("interrupted; no file was written".to_owned()));
+            }
+        };
+        let file = self.file.display();
+        if out.is_json() {
+            out.document(&json!({
+                "file": self.file, "company": company, "version": exported.version,
+                "commits": exported.commits, "position": exported.position, "at": exported.at,
+            }));
+        } else {
+            out.line(&format!(
+                "company {company}: versions 1 to {} in {}, up to the checkpoint at position {}, signed at {}",
+                exported.version,
+                counted(exported.commits, "commit", "commits"),
+                exported.position,
+                exported.at,
+            ));
+            out.note(&format!(
+                "written to {file}; to check it: boarding audit verify-export {file}"
+            ));
+        }
+        Ok(Done::Completely)
+    }
+}
+
+impl VerifyExport {
+    pub(super) async fn run(self, out: &Out) -> CliResult {
+        let key = self.key.as_deref().map(read_key).transpose()?;
+        let kept = self.checkpoint.as_deref().map(read_checkpoint).transpose()?;
+        if let (Some(key), Some((note, path))) = (&key, &kept)
+            && key.check(note).is_err()
+        {
+            let text = format!("{} is not signed by the key of --key", path.display());
+            return Err(Failure::Usage(text));
+        }
+        let kept = kept.map(|(note, _)| Checkpoint::read(&note)).transpose();
+        let kept = kept.map_err(|error| Failure::Usage(format!("--checkpoint: {error}")))?;
+        let path = self.file;
+        let checked = tokio::task::block_in_place(|| {
+            let file = File::open(&path).map_err(|error| {
+                Failure::Usage(format!("cannot read {}: {error}", path.display()))
+            })?;
+            check_bundle(&mut BufReader::new(file), key.as_ref(), kept.as_ref()).map_err(of_bundle)
+        })?;
+        let (company, version, position) = (&checked.company, checked.version, checked.position);
+        if out.is_json() {
+            out.document(&json!({
+                "verified": true, "company": company, "version": version,
+                "commits": checked.commits, "log": checked.origin, "position": position,
+                "at": checked.at, "key": checked.key.to_string(), "key_was_given": key.is_some(),
+            }));
+            return Ok(Done::Completely);
+        }
+        out.line(&format!(
+            "verified: company {company}, versions 1 to {version} in {}, up to position {position} of {}, signed at {}",
+            counted(checked.commits, "commit", "commits"),
+            checked.origin,
+            checked.at,
+        ));
+        if key.is_none() {
+            out.remark(&format!(
+                "the key is the one that the file names; compare it with the key that you know:\n  {}",
+                checked.key
+            ));
+        }
+        Ok(Done::Completely)
+    }
+}
+
+fn read_key(text: &str) -> Result<NoteKey, Failure> {
+    text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))
+}
+
+/// A kept checkpoint as it was signed, and its file.
+fn read_checkpoint(path: &Path) -> Result<(SignedNote, PathBuf), Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("cannot read {}: {error}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let note = text.parse::<SignedNote>().map_err(|error| failed(&error))?;
+    Ok((note, path.to_owned()))
+}
+
+fn of_bundle(error: BundleError) -> Failure {
+    match error {
+        BundleError::Found(problem) => {
+            let message = problem.to_string();
+            let document = json!({"kind": "bundle", "line": problem.line, "message": problem.what});
+            found(document, format!("the file failed its check: {message}"))
+        }
+        error @ BundleError::Read(_) => unavailable(&error),
+    }
+}
+
+fn of_export(error: ExportError) -> Failure {
+    match error {
+        ExportError::Audit(error) => failure(error),
+        ExportError::Signing(error) => signing(&error),
+        error @ (ExportError::NoCheckpoint | ExportError::NoCompany { .. }) => {
+            Failure::Usage(error.to_string())
+        }
+        error => unavailable(&error),
+    }
+}
