@@ -23,7 +23,7 @@ pub struct KeyRecordError {
     pub number: usize,
 }
 
-/// The record of a key, signed by itself and by the key before it.
+/// The record of a key. The key signs it, and so does the key before it.
 pub(crate) fn record(signer: &NoteSigner, before: Option<&NoteSigner>, since: Time) -> SignedNote {
     let key = signer.public();
     let mut note = signer.sign(&format!("{FIRST_LINE}\n{key}\ntime {since}\n"));

@@ -11,7 +11,7 @@ pub(super) const NOTE_FIRST_LINE: &str = "boarding.bundle/1";
 /// The longest line of a bundle, in bytes: the largest commit as base64, and some more.
 pub const LINE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// How to check a bundle, for whoever finds one.
+/// How to check a bundle, for a person who has only the file.
 pub(super) const ABOUT: &str = "\
 The history of one company of the program Boarding. Lines: this header; each commit, base64 of MessagePack, with the \
 position of its first event; the proof; a signed note (C2SP signed-note, Ed25519). To check: 1. the third line of the \

@@ -196,7 +196,7 @@ impl RunRules {
         })?;
         let recipient = run.recipients.get_mut(&person).ok_or_else(|| RuleBreak {
             rule: Rule::RecipientOutcome,
-            what: format!("run {id} has a claim or outcome of a person whom it does not list"),
+            what: format!("run {id} has a claim or outcome of a person who is not on its list"),
         })?;
         require(!recipient.has_outcome, Rule::RecipientOutcome, || {
             format!("run {id} has a claim or a second outcome of a person with an outcome")
