@@ -21,7 +21,7 @@ pub mod users;
 pub use command::*;
 pub use facts::Facts;
 pub use rule::{
-    Authority, Context, Decide, Decision, MAX_TEXT_CHARS, MailSetup, check_mail_settings,
-    check_text,
+    Authority, Context, Decide, Decision, MAX_TEXT_CHARS, MailSetup, check_mail_placeholders,
+    check_mail_settings, check_text,
 };
 pub use runs::queue::next_tick_at;

@@ -8,7 +8,7 @@ use crate::company::Company;
 use crate::decide::facts::Facts;
 use crate::event::{Event, OutboxId, Permission};
 use crate::schema::Nothing;
-use crate::values::{Code, CommandId, Problem, Refusal, Time};
+use crate::values::{Code, CommandId, CompanyId, Problem, Refusal, Time};
 
 /// The rule of one command. A rule records nothing: it returns a decision or a refusal.
 pub trait Decide {
@@ -204,7 +204,7 @@ impl Context<'_> {
         if !self.mail_setup.notifications_by_mail_server {
             return Ok(());
         }
-        check_set(company, company.settings.mail_placeholders(has_link))
+        check_mail_placeholders(&company.id, company.settings.mail_placeholders(has_link))
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
@@ -259,14 +259,19 @@ impl Context<'_> {
 /// # Errors
 /// `config.link_base_url_unset`, with the commands that set both.
 pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
-    check_set(company, company.settings.mail_placeholders(true))
+    check_mail_placeholders(&company.id, company.settings.mail_placeholders(true))
 }
 
 /// Checks that no setting is a placeholder. Each unset one has an example of its value.
-fn check_set(company: &Company, unset: Vec<(&str, &str)>) -> Result<(), Refusal> {
-    let command = |(setting, example)| {
-        format!("boarding config set {setting} {example} --company {}", company.id)
-    };
+///
+/// # Errors
+/// `config.link_base_url_unset`.
+pub fn check_mail_placeholders(
+    company: &CompanyId,
+    unset: Vec<(&str, &str)>,
+) -> Result<(), Refusal> {
+    let command =
+        |(setting, example)| format!("boarding config set {setting} {example} --company {company}");
     let commands: Vec<String> = unset.into_iter().map(command).collect();
     if commands.is_empty() {
         return Ok(());

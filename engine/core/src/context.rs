@@ -131,6 +131,21 @@ impl EngineContext {
         })
     }
 
+    /// The last position of the commit of the command with this id; none if no such command was accepted.
+    ///
+    /// # Errors
+    /// The cause, for people.
+    pub(crate) fn last_position_of(
+        &self,
+        company: &CompanyId,
+        id: CommandId,
+    ) -> Result<Option<u64>, String> {
+        let Some(location) = self.location_of(company, id)? else { return Ok(None) };
+        let recorded = self.log.read_at(location);
+        let recorded = recorded.map_err(|error| boarding_log::error_chain(&error))?;
+        Ok(Some(recorded.last_position()))
+    }
+
     /// Whether this engine continues a run that started with the transport of this name.
     pub(crate) fn continues_runs_of(&self, transport: &str) -> bool {
         self.adopt_runs || transport == self.transport.name()

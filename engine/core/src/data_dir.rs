@@ -35,7 +35,8 @@ pub struct DataDir {
     secret: Secret,
     /// Whether the file of the secret exists.
     is_kept: Mutex<bool>,
-    _lock: [File; 2],
+    /// The lock file, and the folder itself.
+    lock: [File; 2],
 }
 
 /// The server secret for invitation links. It is never shown.
@@ -72,7 +73,12 @@ pub enum DataDirError {
     #[error("{operation} {}", path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("open the data folder {}: it is in use by process {process}", path.display())]
-    InUse { path: PathBuf, process: String },
+    InUse {
+        path: PathBuf,
+        process: String,
+        /// The address under which that process serves the folder over HTTP, if it does.
+        address: Option<String>,
+    },
     #[error(
         "open the data folder {}: it has format {found} and this program supports format {FORMAT}; use a newer program",
         path.display()
@@ -130,11 +136,21 @@ impl DataDir {
         let has_log = has_entries(&path.join("log"))?;
         let (secret, is_kept) = secret(&path.join("secret"), is_for_log && !has_log)?;
         sync(&path)?;
-        Ok(Self { path, secret, is_kept: Mutex::new(is_kept), _lock: lock })
+        Ok(Self { path, secret, is_kept: Mutex::new(is_kept), lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes into the lock file under which address this process serves the folder, for those who find it locked.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce(&self, address: &str) -> io::Result<()> {
+        let [file, _] = &self.lock;
+        let mut file = file;
+        writeln!(file, "{address}")
     }
 
     /// The folder of the event log: the only part that cannot be rebuilt.
@@ -265,9 +281,10 @@ fn lock(folder: &Path) -> Result<[File; 2], DataDirError> {
 }
 
 fn in_use(folder: &Path, holder: &str) -> DataDirError {
-    let holder = holder.trim();
-    let process = if holder.is_empty() { "(unknown)" } else { holder }.to_owned();
-    DataDirError::InUse { path: folder.to_owned(), process }
+    let mut lines = holder.lines().map(|line| line.trim().to_owned());
+    let process = lines.next().filter(|process| !process.is_empty());
+    let process = process.unwrap_or_else(|| "(unknown)".to_owned());
+    DataDirError::InUse { path: folder.to_owned(), process, address: lines.next() }
 }
 
 /// Checks the format of the folder, or writes it into a new one.

@@ -61,7 +61,7 @@ impl ImportPlanner {
                 Err(reply) => return reply,
             };
             if import.mode == ImportMode::Preview {
-                return self.shown(&plan);
+                return self.shown(&plan, import.attention);
             }
             if import.plan_hash.as_ref().is_some_and(|shown| *shown != plan.hash) {
                 let details = json!({"plan_hash": plan.hash, "counts": plan.counts});
@@ -82,12 +82,16 @@ impl ImportPlanner {
         Reply::Failed { code: Code::Overloaded, why }
     }
 
-    fn shown(&self, plan: &ImportPlan) -> Reply {
+    fn shown(&self, plan: &ImportPlan, with_attention: bool) -> Reply {
+        let result = match with_attention {
+            true => plan.result_with_attention(),
+            false => plan.result(),
+        };
         Reply::Accepted {
             duplicate: false,
             version: plan.version,
             position: self.context.log.end(),
-            result: plan.result(),
+            result,
             events: Vec::new(),
         }
     }

@@ -19,6 +19,7 @@ use crate::registry::Companies;
 
 mod answering;
 mod common_params;
+mod company_status;
 mod engine_query;
 mod failed_rows;
 mod failure;
@@ -26,14 +27,18 @@ mod history;
 mod latest;
 mod list;
 mod log_events;
+mod mail_wording;
+mod near_name;
 mod picture;
 mod query_schema;
 mod queued_commands;
 mod template;
+mod unreached_people;
 mod why;
 
 use answering::{answer, rows_as_of};
 use common_params::CommonParams;
+use engine_query::stopping;
 use failure::unavailable;
 use list::ListedQuery;
 
@@ -95,9 +100,8 @@ impl Queries {
     ) -> Result<PreparedQuery<'a>, QueryFailure> {
         let query = list::find(name)?;
         let common = CommonParams::take(query.own_names(params)?)?;
-        if common.as_of.is_some() && name == queued_commands::QUERY.schema.name {
-            let why = "refused commands are not in the log, so there is no earlier list of them";
-            return Err(failure::malformed("as_of", why).into());
+        if common.as_of.is_some() {
+            query.check_has_past()?;
         }
         query.check_groups(&common.rest)?;
         let latest = latest::wanted(query.params(), &common.rest);
@@ -135,8 +139,10 @@ impl Queries {
             // The permission may depend on the import.
             self.check_permission(&company, query, &common.rest, asker).await?;
         }
-        let answering =
-            tokio::task::spawn_blocking(move || answer(&context, &company, query, &common, past));
+        let companies = Arc::clone(&self.companies);
+        let answering = tokio::task::spawn_blocking(move || {
+            answer(&context, &companies, &company, query, &common, past)
+        });
         answering.await.map_err(|error| unavailable(&error))?
     }
 
@@ -312,11 +318,6 @@ impl Queries {
         let dialect = self.companies.actor(company).await.inspect(dialect).await.flatten();
         needed(&dialect.unwrap_or_default())
     }
-}
-
-/// The failure of a query whose company cannot be read any more.
-fn stopping() -> QueryFailure {
-    QueryFailure::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
 /// A query that was read, and may have to wait for its position.

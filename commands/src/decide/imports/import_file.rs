@@ -63,6 +63,9 @@ pub struct ImportFile {
     pub on_error: OnError,
     #[serde(default)]
     pub mode: ImportMode,
+    /// Whether a preview also shows the first rows of each kind that needs the attention of an operator.
+    #[serde(default)]
+    pub attention: bool,
     /// The hash from a preview: the file is refused if the plan has changed. The engine compares the plans
     /// before the rule runs.
     pub plan_hash: Option<String>,

@@ -36,6 +36,38 @@ pub struct ImportPreview<'a> {
     /// The numbers that the accounts of the file need.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numbers: Option<&'a NumbersForecast>,
+    /// The first rows of each kind that needs attention, if the command asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<AttentionRows<'a>>,
+}
+
+/// The first rows of each kind that needs the attention of an operator, from the whole file, in the form of the query
+/// `import_rows`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AttentionRows<'a> {
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub invalid: &'a [Value],
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub duplicate: &'a [Value],
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub skipped: &'a [Value],
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub activated: &'a [Value],
+    /// Rows that would deactivate or archive a person.
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub deactivated: &'a [Value],
+    /// Rows whose person would be imported without the phone.
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub phone_refused: &'a [Value],
+    /// Rows that would be imported with warnings.
+    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    pub warned: &'a [Value],
+    /// The cells, phones and rows that would not be taken over, with their lines; empty if there are none.
+    pub losses: String,
+    /// How many rows change values of users.
+    pub changed_rows: u64,
+    /// Why no person would be invited, in words.
+    pub not_invited: Option<&'a str>,
 }
 
 /// Who would be invited after an import.

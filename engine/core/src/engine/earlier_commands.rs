@@ -10,9 +10,6 @@ impl Engine {
     /// # Errors
     /// The cause, for people.
     pub fn position_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<u64>, String> {
-        let Some(location) = self.context.location_of(company, id)? else { return Ok(None) };
-        let recorded = self.context.log.read_at(location);
-        let recorded = recorded.map_err(|error| boarding_log::error_chain(&error))?;
-        Ok(Some(recorded.last_position()))
+        self.context.last_position_of(company, id)
     }
 }

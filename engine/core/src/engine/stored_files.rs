@@ -19,6 +19,14 @@ impl Engine {
         kept.map_err(|error| error.refusal())
     }
 
+    /// Writes into the data folder under which address its process serves it.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn announce(&self, address: &str) -> std::io::Result<()> {
+        self.context.folder.announce(address)
+    }
+
     /// Removes uploads whose time is over. Blocks.
     pub fn sweep_uploads(&self) {
         self.context.uploads.sweep(false);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use boarding_commands::decide::imports::import_preview::{
-    ImportPreview, InvitesForecast, NumbersForecast,
+    AttentionRows, ImportPreview, InvitesForecast, NumbersForecast,
 };
 use boarding_commands::event::Counts;
 use boarding_commands::values::Problem;
@@ -58,7 +58,16 @@ pub struct Attention {
 impl ImportPlan {
     /// The `result` of an accepted preview.
     pub fn result(&self) -> Value {
-        json!(ImportPreview {
+        json!(self.preview(false))
+    }
+
+    /// The same with the rows that need attention.
+    pub fn result_with_attention(&self) -> Value {
+        json!(self.preview(true))
+    }
+
+    fn preview(&self, with_attention: bool) -> ImportPreview<'_> {
+        ImportPreview {
             plan_hash: &self.hash,
             counts: &self.counts,
             rows: &self.rows,
@@ -68,7 +77,23 @@ impl ImportPlan {
             not_invited: self.not_invited.as_ref().map(|problem| problem.code),
             invites: self.invites.as_ref(),
             numbers: self.numbers.as_ref(),
-        })
+            attention: with_attention.then(|| self.attention()),
+        }
+    }
+
+    fn attention(&self) -> AttentionRows<'_> {
+        AttentionRows {
+            invalid: &self.attention.invalid,
+            duplicate: &self.attention.duplicate,
+            skipped: &self.attention.skipped,
+            activated: &self.attention.activated,
+            deactivated: &self.attention.deactivated,
+            phone_refused: &self.attention.phone_refused,
+            warned: &self.attention.warned,
+            losses: self.losses.text(),
+            changed_rows: self.changed_rows,
+            not_invited: self.not_invited.as_ref().map(|problem| &*problem.message),
+        }
     }
 }
 

@@ -13,18 +13,20 @@ use super::engine_query::EngineQueryRequest;
 use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, unavailable};
 use super::list::ListedQuery;
 use crate::context::EngineContext;
+use crate::registry::Companies;
 use boarding_commands::values::Code;
 
 /// Answers a query. `past` has the rows of an earlier moment if they were read already.
 pub(super) fn answer(
     context: &EngineContext,
+    companies: &Companies,
     company: &CompanyId,
     query: ListedQuery,
     common: &CommonParams,
     past: Option<(u64, MemoryRows)>,
 ) -> Result<QueryAnswer, QueryFailure> {
     let is_past = past.is_some() || common.as_of.is_some();
-    let answer = read(context, company, query, common, past)?;
+    let answer = read(context, companies, company, query, common, past)?;
     // A failed write may have left out rows that were read meanwhile.
     match context.store.failure() {
         Some(error) if !is_past => Err(unavailable(&error)),
@@ -34,6 +36,7 @@ pub(super) fn answer(
 
 fn read(
     context: &EngineContext,
+    companies: &Companies,
     company: &CompanyId,
     query: ListedQuery,
     common: &CommonParams,
@@ -60,7 +63,9 @@ fn read(
     let params = &common.rest;
     match (query, common.format) {
         (ListedQuery::Engine(query), format) => {
-            query.answer(&EngineQueryRequest { context, company, params, rows, format, position })
+            let request =
+                EngineQueryRequest { context, companies, company, params, rows, format, position };
+            query.answer(&request)
         }
         (ListedQuery::Rows(query), Some(format)) => {
             csv(now, company, query, params, rows, format).map(QueryAnswer::Csv)

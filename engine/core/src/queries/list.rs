@@ -1,21 +1,29 @@
 //! The one list of all queries: those on rows, and those that the engine answers itself.
 
-use boarding_commands::values::Refusal;
+use boarding_commands::values::{Code, Refusal};
 use boarding_projections::query::{Access, Param, Query};
 use serde_json::{Map, Value};
 
 use super::engine_query::EngineQuery;
+use super::failure::malformed;
 use super::query_schema::{QuerySchema, ResponseKind};
-use super::{failed_rows, history, picture, queued_commands, template, why};
+use super::{
+    company_status, failed_rows, history, mail_wording, near_name, picture, queued_commands,
+    template, unreached_people, why,
+};
 
 /// The queries that the engine answers itself. The queries on rows are listed with their read models.
-const ENGINE_QUERIES: [&EngineQuery; 6] = [
+const ENGINE_QUERIES: [&EngineQuery; 10] = [
     &history::QUERY,
     &failed_rows::QUERY,
     &template::QUERY,
     &queued_commands::QUERY,
     &picture::QUERY,
     &why::QUERY,
+    &company_status::QUERY,
+    &mail_wording::QUERY,
+    &near_name::QUERY,
+    &unreached_people::QUERY,
 ];
 
 /// A query of the contract.
@@ -63,6 +71,30 @@ impl ListedQuery {
             Self::Rows(query) => query.params,
             Self::Engine(query) => query.schema.params,
         }
+    }
+
+    /// Refuses an earlier state of a query that knows the current one only.
+    ///
+    /// # Errors
+    /// `query.malformed` or `query.not_found`.
+    pub(super) fn check_has_past(self) -> Result<(), Refusal> {
+        let Self::Engine(query) = self else { return Ok(()) };
+        let name = query.schema.name;
+        if name == queued_commands::QUERY.schema.name {
+            let why = "refused commands are not in the log, so there is no earlier list of them";
+            return Err(malformed("as_of", why));
+        }
+        let of_state = [
+            &company_status::QUERY,
+            &mail_wording::QUERY,
+            &near_name::QUERY,
+            &unreached_people::QUERY,
+        ];
+        if of_state.iter().any(|query| query.schema.name == name) {
+            let words = format!("The query {name} shows the current state only; leave out as_of.");
+            return Err(Refusal::new(Code::QueryNotFound).worded(words));
+        }
+        Ok(())
     }
 
     /// The given parameters by their own names instead of their aliases.
