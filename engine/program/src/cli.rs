@@ -18,11 +18,14 @@ mod consent;
 mod definition;
 mod demo;
 mod due;
+mod engine_url;
 mod examples;
 mod exit_counts;
 mod failure;
 mod fields;
+mod folder_or_engine;
 mod history;
+mod http_client;
 mod import;
 mod imports;
 mod input;
@@ -71,6 +74,7 @@ mod words;
 
 use common::Common;
 use failure::{CliResult, Failure};
+use folder_or_engine::Typed;
 use output::Out;
 use session::Session;
 
@@ -92,6 +96,7 @@ Examples:
   boarding runs start --company acme --channel whatsapp --import latest
   boarding log 01JD0000000000000000000000 --company acme --status failed
   boarding serve --nats nats://localhost:4222                serves other programs until it is stopped
+  boarding users --company acme --url http://localhost:8080 --token @FILE
 
 Exit status: 0 done · 1 refused · 2 wrong arguments · 3 the log is damaged · 4 a server or the log is unavailable
 5 done, but rows were invalid or people failed · 130 interrupted";
@@ -112,7 +117,7 @@ enum Verb {
     Completions(completions::Completions),
 }
 
-/// The verbs that work on one company of a data folder.
+/// The verbs that work on one company, of a data folder or of a running engine.
 #[derive(Debug, Subcommand)]
 enum OfCompany {
     Import(import::Import),
@@ -144,11 +149,19 @@ enum OfCompany {
 /// Runs the command line of this process and returns its exit status.
 pub fn main() -> ExitCode {
     let matches = examples::with_examples(Cli::command()).get_matches();
-    let reads = only_reads(&matches);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (reads, typed) = (only_reads(&matches), Typed::of(&matches));
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if !matches!(cli.verb, Verb::OfCompany(_) | Verb::Template(_)) {
+        cli.common.url = None;
+    }
+    let chosen =
+        folder_or_engine::choose(&mut cli.common, &typed).and_then(|()| cli.verb.check(&typed));
     let out =
         Out::new(cli.common.json, cli.common.quiet, cli.common.wide).with_place(cli.common.place());
     logs::to_stderr(matches!(cli.verb, Verb::Serve(_)), cli.common.quiet, cli.common.verbose);
+    if let Err(failure) = chosen {
+        return out.end(Err(failure));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -225,19 +238,39 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             if matches!(&*verb, OfCompany::Query(query) if !query.has_name()) {
                 return query::Query::list(out);
             }
-            if let OfCompany::Config(config) = &*verb {
-                common.company()?;
-                if let Some(shown) = config.print_defaults(&common, out) {
-                    return shown;
+            if common.given_url().is_none() {
+                if let OfCompany::Config(config) = &*verb {
+                    common.company()?;
+                    if let Some(shown) = config.print_defaults(&common, out) {
+                        return shown;
+                    }
                 }
-            }
-            if reads {
-                common.check_data_exists()?;
+                if reads {
+                    common.check_data_exists()?;
+                }
             }
             let session = Session::open(&common, out).await?;
             let result = session.run(verb.work(&session)).await;
             due::print(&session).await;
             session.end(result).await
+        }
+    }
+}
+
+impl Verb {
+    /// Refuses `--url` for a verb that needs a data folder.
+    fn check(&self, typed: &Typed) -> Result<(), Failure> {
+        match self {
+            Self::Demo(_) => typed.check_folder_only("demo"),
+            Self::Serve(_) => typed.check_folder_only("serve"),
+            Self::Move(_) => typed.check_folder_only("move"),
+            Self::Bench(_) => typed.check_folder_only("bench"),
+            Self::NatsConfig(_) => typed.check_folder_only("nats-config"),
+            Self::Manual(_)
+            | Self::OfCompany(_)
+            | Self::Template(_)
+            | Self::Schema(_)
+            | Self::Completions(_) => Ok(()),
         }
     }
 }

@@ -229,7 +229,7 @@ impl Add {
         if !is_repeat {
             // Refuses an invalid row here, because its import would be recorded although it creates no account.
             let plan = session.preview(body.clone()).await?;
-            let planned = plan.rows.first().cloned().unwrap_or_default();
+            let planned = plan.listed("rows").first().cloned().unwrap_or_default();
             if text(&planned, "outcome") != "created" {
                 return Err(refused(&planned, &self.address).into());
             }

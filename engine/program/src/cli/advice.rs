@@ -164,6 +164,10 @@ fn column_options(details: &Value) -> String {
 
 fn fixed(code: &str) -> Option<&'static str> {
     Some(match code {
+        "auth.unauthenticated" => {
+            "check --token (or BOARDING_TOKEN) and --company: a token opens one company"
+        }
+        "auth.actor_not_bound" => "leave out --actor: the actor is the owner of the token",
         "channel.unknown" => "the channels are whatsapp and imessage",
         "import.too_many_rows" => "split the file into smaller files",
         "run.plan_changed" => {

@@ -8,6 +8,7 @@ use boarding_commands::dialect;
 use boarding_commands::values::{CommandId, CompanyId, Time, check_actor};
 use clap::Args;
 
+use super::engine_url::{EngineUrl, Token};
 use super::failure::Failure;
 use super::words::quoted;
 use boarding_core::delivery::Transport;
@@ -32,10 +33,18 @@ pub(super) struct Common {
     /// The company
     #[arg(long, global = true, env = "BOARDING_COMPANY", value_name = "COMPANY", value_parser = optional::<CompanyId>)]
     pub company: Option<Optional<CompanyId>>,
+    /// A running engine (boarding serve --http), such as http://127.0.0.1:8080, instead of a data folder; if both
+    /// BOARDING_URL and BOARDING_DATA are set, type --url or --data
+    #[arg(long, global = true, env = "BOARDING_URL", value_name = "URL", value_parser = optional::<EngineUrl>)]
+    pub url: Option<Optional<EngineUrl>>,
+    /// The access token for --url, or @FILE with it; other users of the machine can see a typed token, so set
+    /// BOARDING_TOKEN or use @FILE
+    #[arg(long, global = true, env = "BOARDING_TOKEN", hide_env_values = true, value_name = "TOKEN|@FILE", value_parser = optional::<Token>)]
+    pub token: Option<Optional<Token>>,
     /// The data folder [default: ./boarding-data]
     #[arg(long, global = true, env = "BOARDING_DATA", value_name = "DIR", value_parser = optional::<PathBuf>)]
     pub data: Option<Optional<PathBuf>>,
-    /// Who acts [default: <login name>@local]
+    /// Who acts [default: <login name>@local; with --url the owner of the token]
     #[arg(long, global = true, value_name = "NAME")]
     pub actor: Option<String>,
     /// Shows an earlier state: at a position of the log, or at a time (RFC 3339)
@@ -109,6 +118,24 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
 }
 
 impl Common {
+    /// The address of the running engine that is given.
+    pub(super) fn given_url(&self) -> Option<EngineUrl> {
+        self.url.clone().and_then(|url| url.0)
+    }
+
+    /// The secret of the access token.
+    ///
+    /// # Errors
+    /// A usage failure if none is given, or it cannot be read.
+    pub(super) fn secret(&self) -> Result<String, Failure> {
+        let given = self.token.clone().and_then(|token| token.0);
+        let token = given.ok_or_else(|| {
+            let text = "no access token is given; add --token @FILE, or set BOARDING_TOKEN; boarding tokens issue makes one";
+            Failure::Usage(text.to_owned())
+        })?;
+        token.secret()
+    }
+
     /// The data folder that is given.
     pub(super) fn given_data(&self) -> Option<PathBuf> {
         self.data.clone().and_then(|data| data.0)
@@ -150,7 +177,12 @@ impl Common {
                 place.push(("--company", format!("--company {company}")));
             }
         }
-        if let Some(data) = self.given_data() {
+        if let Some(url) = self.given_url() {
+            let set: Option<EngineUrl> = environment("BOARDING_URL").parse().ok();
+            if set.as_ref() != Some(&url) {
+                place.push(("--url", format!("--url {}", url.text())));
+            }
+        } else if let Some(data) = self.given_data() {
             let data = data.to_string_lossy().into_owned();
             let of_environment = environment("BOARDING_DATA");
             let same = if of_environment.is_empty() { DEFAULT_DATA } else { &of_environment };

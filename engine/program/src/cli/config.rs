@@ -140,7 +140,7 @@ async fn change_list(
 ) -> CliResult {
     let name = Settings::meant(key);
     // The repeat of a command under its id starts from the list that this command has left, so it has the same body.
-    let row = session.row("config", json!({"as_of": repeated_position(session)?})).await?;
+    let row = session.row("config", json!({"as_of": repeated_position(session).await?})).await?;
     let old = row.pointer(&format!("/{}", name.replace('.', "/"))).ok_or_else(|| unknown(key))?;
     let Value::Array(old) = old else {
         let text = format!("{name} is not a list; to set it: boarding config set {name} VALUE");
@@ -191,7 +191,7 @@ fn explain(out: &Out, name: &str) {
 }
 
 async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
-    if !session.engine.companies().contains(&session.company) {
+    if !session.companies().contains(&session.company) {
         let company = &session.company;
         session.out.remark(&format!(
             "this data folder has no company {company} yet; these are the defaults"

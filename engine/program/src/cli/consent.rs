@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::fields::{is_unfinished, set, text};
+use super::fields::{is_unfinished, number, set, text};
 use super::runs_ahead;
 use super::session::{Accepted, Session};
 use super::words::counted;
@@ -134,7 +134,7 @@ async fn people_in_unfinished_runs(
         return Ok(None);
     }
     let plan = session.preview(body.clone()).await?;
-    let people = plan.invites.map_or(0, |invites| invites.in_unfinished_runs);
+    let people = number(&plan.invites(), "in_unfinished_runs");
     Ok((people > 0).then(|| {
         let people = counted(people, "person of the file is", "people of the file are");
         format!("{people} in a run that has not ended: boarding runs list")

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::company::Company;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::nearest;
 use clap::Args;
@@ -82,15 +81,6 @@ impl ListChange {
     }
 }
 
-/// Reads the company's present definitions.
-pub(super) async fn present<T: Send + 'static>(
-    session: &Session<'_>,
-    find: impl FnOnce(&Company) -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let found = session.engine.actor(&session.company).await.inspect(find).await;
-    found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
-}
-
 /// The definition with this name as the engine spells it, or none. If `--id` repeats a command: as that command has left it. A change that is applied to
 /// that gives the first body again, whatever was defined since.
 pub(super) async fn defined(
@@ -99,14 +89,17 @@ pub(super) async fn defined(
     key: &str,
     name: &str,
 ) -> Result<Option<Value>, Failure> {
-    let rows = session.rows(query, json!({"as_of": repeated_position(session)?}), None).await?;
+    let rows =
+        session.rows(query, json!({"as_of": repeated_position(session).await?}), None).await?;
     Ok(rows.into_iter().find(|row| text(row, key) == name))
 }
 
 /// The last position of the command with the id of `--id`, if it was accepted before.
-pub(super) fn repeated_position(session: &Session<'_>) -> Result<Option<u64>, Failure> {
-    let Some(id) = session.given_id() else { return Ok(None) };
-    session.engine.position_of(&session.company, id).map_err(Failure::Unavailable)
+pub(super) async fn repeated_position(session: &Session<'_>) -> Result<Option<u64>, Failure> {
+    match session.given_id() {
+        Some(id) => session.position_of(id).await,
+        None => Ok(None),
+    }
 }
 
 /// A list of names in the row of a definition; empty if there is no row.

@@ -164,18 +164,23 @@ impl From<EngineError> for Failure {
         if error.is_damage() {
             return Self::Damaged(text);
         }
-        if let EngineError::Folder(DataDirError::InUse { process, .. }) = &error {
-            text.push_str(&while_in_use(process));
+        if let EngineError::Folder(DataDirError::InUse { process, address, .. }) = &error {
+            text.push_str(&while_in_use(process, address.as_deref()));
         }
         Self::Unavailable(text)
     }
 }
 
 /// Advice while another process uses the folder. Only `boarding serve` accepts commands of other processes.
-fn while_in_use(process: &str) -> String {
+fn while_in_use(process: &str, address: Option<&str>) -> String {
     let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     let serves = arguments.split(|byte| *byte == 0).any(|argument| argument == b"serve");
     let other = "for another folder: add --data DIR";
+    if let Some(address) = address {
+        return format!(
+            "\n  that process serves the folder over HTTP: add --url {address} and --token @FILE instead of --data (boarding manual http)\n  to use the folder here: stop that process (kill {process}), and start it again afterwards\n  {other}"
+        );
+    }
     if serves {
         return format!(
             "\n  that process serves the folder: send commands and queries to it over NATS (boarding manual nats)\n  to use the folder here: stop that process (kill {process}), and start it again afterwards\n  {other}"

@@ -133,7 +133,7 @@ impl Import {
         let result = self.import(session, &mut kept).await;
         // A file stays only for an accepted import.
         if self.preview || matches!(result, Err(Failure::Refused { .. })) {
-            kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
+            kept.iter().for_each(|sha256| session.discard_file(sha256));
         }
         result
     }
@@ -143,12 +143,11 @@ impl Import {
         for file in &self.files {
             let content = input::open(file)?;
             let name = input::name_of(file, "csv");
-            let store = || session.engine.keep_file(&name, content);
-            let file = tokio::task::block_in_place(store)?;
-            stored.push(json!({"name": file.name, "sha256": file.sha256}));
+            let file = session.keep_file(&name, content).await?;
+            stored.push(file.body);
             kept.push(file.sha256);
         }
-        let digest = stored.first().map(|file| text(file, "sha256").to_owned()).unwrap_or_default();
+        let digest = kept.first().cloned().unwrap_or_default();
         let body = self.body(stored)?;
         let consent = Consent { yes: self.yes, yes_again: self.yes_again };
         if self.preview {
@@ -164,7 +163,7 @@ impl Import {
         let agrees = self.agrees(session, consent, &digest, &body).await?;
         if !agrees {
             session.out.line("nothing was imported");
-            kept.iter().for_each(|sha256| session.engine.discard_file(sha256));
+            kept.iter().for_each(|sha256| session.discard_file(sha256));
             return Ok(Done::Completely);
         }
         let accepted = session.submit("ImportFile", body).await?;

@@ -108,8 +108,11 @@ impl Imports {
                 let id = latest::import(session, id).await?;
                 let row = session.row("import", json!({"import": id})).await?;
                 let shown = list::show_row(session.out, &row);
-                let missing = session.engine.missing_file(text(&row, "sha256"));
-                match missing.filter(|_| text(&row, "state") == "processing") {
+                let missing = match text(&row, "state") {
+                    "processing" => session.missing_file(&id, text(&row, "sha256")).await?,
+                    _ => None,
+                };
+                match missing {
                     Some(why) => Err(watch::blocked(&id, &why)),
                     None => shown,
                 }
@@ -133,7 +136,7 @@ impl Imports {
                     watch::suggested_channel(session).await?,
                     session.location_options()
                 ));
-                watch::note_placeholders(session, true).await;
+                watch::note_placeholders(session, true).await?;
                 Ok(sent)
             }
             Verb::Rows(rows) => rows.run(session).await,

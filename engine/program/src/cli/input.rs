@@ -10,7 +10,7 @@ use super::failure::Failure;
 ///
 /// # Errors
 /// A usage failure if the file is missing, unreadable or a folder.
-pub(super) fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(super) fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }

@@ -34,12 +34,14 @@ pub(super) async fn pictures(session: &Session<'_>, id: String) -> Result<String
 /// import is undone, it is printed too.
 pub(super) async fn say_import(session: &Session<'_>, named: &str) -> Result<(), Failure> {
     let is_latest = named == "latest";
-    let actor = session.engine.actor(&session.company).await;
-    let newest = actor.inspect(|company| company.latest_import).await;
-    let import = match newest.flatten() {
-        Some(newest) if is_latest => newest.to_string(),
-        _ if named.parse::<ImportId>().is_ok() => named.to_owned(),
-        _ => return Ok(()),
+    let newest = match is_latest {
+        true => session.latest_import().await?,
+        false => None,
+    };
+    let import = match newest {
+        Some(newest) => newest,
+        None if named.parse::<ImportId>().is_ok() => named.to_owned(),
+        None => return Ok(()),
     };
     // The command itself refuses an unknown import.
     let Ok(row) = session.row("import", json!({"import": import})).await else { return Ok(()) };
@@ -61,9 +63,7 @@ pub(super) async fn say_undone(session: &Session<'_>, import: &str) -> Result<()
     if text(&row, "state") != "undone" {
         return Ok(());
     }
-    let actor = session.engine.actor(&session.company).await;
-    let completed = actor.inspect(|company| company.latest_import).await.flatten();
-    session.out.note(&match completed {
+    session.out.note(&match session.latest_import().await? {
         Some(completed) => format!(
             "the newest import {import}, {}, is undone; the newest one that is not: {completed}",
             text(&row, "file_name")

@@ -137,7 +137,7 @@ pub(super) async fn show_or_write(
 /// Prints that there are no rows. Lists the known companies if the company is unknown, which may be a typing error.
 fn print_empty(session: &Session<'_>) {
     session.out.note("no rows");
-    let known = session.engine.companies();
+    let known = session.companies();
     if !known.contains(&session.company) {
         let names: Vec<_> = known.iter().map(ToString::to_string).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -180,7 +180,7 @@ pub(super) async fn settled(
     command: &str,
     body: Value,
 ) -> Result<(Accepted, bool), Failure> {
-    let before = version(session).await;
+    let before = session.version().await;
     let accepted = session.submit(command, body).await?;
     session.settle().await?;
     let is_unchanged = changed_nothing(&accepted, before);
@@ -190,12 +190,7 @@ pub(super) async fn settled(
 /// The words for an accepted command that finds everything as it asks for.
 pub(super) const UNCHANGED: &str = "nothing was changed: it was so before";
 
-/// The number of the company's last event, which an accepted command that changes something raises.
-async fn version(session: &Session<'_>) -> Option<u64> {
-    session.engine.actor(&session.company).await.inspect(|company| company.version).await
-}
-
-/// Whether a command has left the company's version as it was before. A repeat tells nothing about that.
+/// Whether a command has left the company's version as it was before: one that changes something raises it. A repeat tells nothing about that.
 fn changed_nothing(accepted: &Accepted, before: Option<u64>) -> bool {
     !accepted.is_repeat()
         && before.is_some_and(|before| accepted.document.get("version") == Some(&before.into()))

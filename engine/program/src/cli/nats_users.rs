@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns::NATS_USERS;
-use super::definition::{ChangeWords, present, print_changes};
+use super::definition::{ChangeWords, print_changes};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::text;
 use super::list::{self, Limit};
@@ -117,10 +117,8 @@ async fn submit(
     words: &ChangeWords,
 ) -> CliResult {
     let actors = async || {
-        let user = nats_user.clone();
-        let found =
-            present(session, move |company| company.bindings.of(&user).map(|one| json!(one)));
-        found.await.map(|one| one.and_then(|one| one.get("actors").cloned()).unwrap_or_default())
+        let bound = binding(session, &nats_user).await?;
+        Ok::<_, Failure>(bound.and_then(|one| one.get("actors").cloned()).unwrap_or_default())
     };
     let before = actors().await?;
     let mut accepted = session.submit(command, body).await?;
@@ -140,12 +138,16 @@ async fn submit(
     Ok(Done::Completely)
 }
 
+/// The row of a bound user; none if the user is not bound.
+async fn binding(session: &Session<'_>, nats_user: &str) -> Result<Option<Value>, Failure> {
+    let rows = session.rows("nats_users", json!({}), None).await?;
+    Ok(rows.into_iter().find(|row| text(row, "nats_user") == nats_user))
+}
+
 /// Refuses a user who is not bound, which may be a typing error. The repeat of a command under its id finds the user
 /// unbound.
 async fn check_bound(session: &Session<'_>, nats_user: &str) -> Result<(), Failure> {
-    let user = nats_user.to_owned();
-    let is_bound = present(session, move |company| company.bindings.of(&user).is_some()).await?;
-    if is_bound || session.given_id().is_some() {
+    if session.given_id().is_some() || binding(session, nats_user).await?.is_some() {
         return Ok(());
     }
     let words = format!("The NATS user {nats_user} is not bound, so nothing was changed.");

@@ -1,16 +1,9 @@
 //! Remarks on a new name that is almost the name of another thing: it may be a typing error.
 
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
 
-use boarding_commands::company::Company;
-use boarding_csv::{differ_by_one_letter, same_name};
-
-use super::definition::present;
 use super::failure::Failure;
 use super::session::Session;
-
-/// The shortest names that are compared letter by letter, in characters: `HR` and `HK` are two things.
-const COMPARED_MIN_CHARS: usize = 4;
 
 /// A kind of thing that a verb defines.
 #[derive(Debug, Clone, Copy)]
@@ -22,12 +15,13 @@ pub(super) enum Defines {
 }
 
 impl Defines {
-    fn words(self) -> &'static str {
+    /// The parameter of the query `near_name`, and the thing in words.
+    fn words(self) -> [&'static str; 2] {
         match self {
-            Self::OrgUnit => "an org unit",
-            Self::Role => "a role",
-            Self::PermissionGroup => "a permission group",
-            Self::User => "a user",
+            Self::OrgUnit => ["org_unit", "an org unit"],
+            Self::Role => ["role", "a role"],
+            Self::PermissionGroup => ["permission_group", "a permission group"],
+            Self::User => ["user", "a user"],
         }
     }
 
@@ -37,78 +31,17 @@ impl Defines {
         session: &Session<'_>,
         name: &str,
     ) -> Result<Option<String>, Failure> {
-        // The repeat of a command under its id finds the name defined already.
-        if session.given_id().is_some() {
+        // The repeat of a command under its id finds the name defined already. The command itself refuses an empty name.
+        if session.given_id().is_some() || name.is_empty() {
             return Ok(None);
         }
-        let name = name.to_owned();
-        let near = present(session, move |company| self.near(company, &name)).await?;
-        let what = self.words();
+        let [parameter, what] = self.words();
+        let row = match session.row_now("near_name", json!({parameter: name})).await {
+            // A person who may define things need not see the others.
+            Err(Failure::Refused { .. }) => return Ok(None),
+            row => row?,
+        };
+        let near = row.get("near").and_then(Value::as_str);
         Ok(near.map(|near| format!("{what} named {near} exists; did you mean it?")))
-    }
-
-    fn near(self, company: &Company, name: &str) -> Option<String> {
-        match self {
-            Self::OrgUnit => first_near(name, &company.org_units),
-            Self::Role => first_near(name, &company.roles),
-            Self::PermissionGroup => first_near(name, &company.permission_groups),
-            Self::User if company.users.created(name).is_some() => None,
-            Self::User => {
-                let created = company.users.iter().filter(|(_, user)| user.is_created());
-                let mut keys = created.map(|(_, user)| user.key());
-                let near = keys.find(|key| is_near(name, key.as_str()));
-                near.map(|key| key.as_str().to_owned())
-            }
-        }
-    }
-}
-
-/// The first name that is near to a new one; none if the name itself is known.
-fn first_near<T>(name: &str, known: &BTreeMap<String, T>) -> Option<String> {
-    if known.contains_key(name) {
-        return None;
-    }
-    known.keys().find(|known| is_near(name, known)).cloned()
-}
-
-/// Whether two names differ only in case, blanks and punctuation, or in one letter. Names with other digits are meant
-/// to be similar: `Desk 1`, `Desk 2`.
-fn is_near(name: &str, known: &str) -> bool {
-    if same_name(name, known) {
-        return true;
-    }
-    let (name, known) = (name.to_lowercase(), known.to_lowercase());
-    if name.chars().count().min(known.chars().count()) < COMPARED_MIN_CHARS {
-        return false;
-    }
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    digits(&name) == digits(&known) && differ_by_one_letter(&name, &known)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_differ_by_a_typing_error_are_near() {
-        for (name, known) in [
-            ("sales", "Sales"),
-            ("Fixed-Income", "Fixed Income"),
-            ("Sale", "Sales"),
-            ("Salles", "Sales"),
-            ("Salas", "Sales"),
-            ("Saels", "Sales"),
-        ] {
-            assert!(is_near(name, known), "{name}");
-        }
-        for (name, known) in [
-            ("Desk 1", "Desk 2"),
-            ("Desk", "Desk 2"),
-            ("HR", "HK"),
-            ("EMEA", "APAC"),
-            ("Seals", "Sales"),
-        ] {
-            assert!(!is_near(name, known), "{name}");
-        }
     }
 }

@@ -154,7 +154,7 @@ fn end_of(session: &Session<'_>, run: &Value) -> Option<String> {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let transport = session.engine.transport_name();
+        let transport = &session.transport_name().await?;
         let (body, keys) = match self.state {
             // A waiting mail stays with the transport that it waits for.
             Some(ResendState::Waiting) => {
@@ -165,19 +165,23 @@ impl Resend {
         };
         let queued = resend(session, body).await?;
         session.settle().await?;
-        if queued > 0 && !session.engine.sends_by_mail_server() {
-            session.out.note(
-                "the mails are files in the outbox now; to send mails by a mail server: add --smtp URL",
-            );
+        if queued > 0 && !session.sends_by_mail_server().await? {
+            let how = match session.is_remote() {
+                true => "start boarding serve with --smtp URL",
+                false => "add --smtp URL",
+            };
+            session.out.note(&format!(
+                "the mails are files in the outbox now; to send mails by a mail server: {how}"
+            ));
             let mut mails = session.rows("notifications", json!({}), None).await?;
             mails.retain(|mail| keys.contains(text(mail, "key")));
-            watch::note_placeholders(session, watch::has_links(&mails)).await;
+            watch::note_placeholders(session, watch::has_links(&mails)).await?;
         }
-        let retried = Retried::of(session, &keys, queued).await?;
+        let retried = Retried::of(session, transport, &keys, queued).await?;
         if session.out.is_json() {
             session.out.document(&json!(retried));
         } else {
-            retried.print(session, self.state);
+            retried.print(session, transport, self.state);
         }
         Ok(Done::with_failures(retried.failed))
     }
@@ -202,11 +206,11 @@ struct Retried {
 impl Retried {
     async fn of(
         session: &Session<'_>,
+        transport: &str,
         keys: &BTreeSet<String>,
         queued: u64,
     ) -> Result<Self, Failure> {
         let waiting = session.rows("notifications", json!({"state": "waiting"}), None).await?;
-        let transport = session.engine.transport_name();
         let others = waiting.iter().map(|row| text(row, "waits_for"));
         let mut waiting_elsewhere = BTreeMap::new();
         for other in others.filter(|other| !other.is_empty() && *other != transport) {
@@ -228,13 +232,13 @@ impl Retried {
         })
     }
 
-    fn print(&self, session: &Session<'_>, state: Option<ResendState>) {
+    fn print(&self, session: &Session<'_>, transport: &str, state: Option<ResendState>) {
         let out = session.out;
         let Self { queued, sent, waiting, failed, .. } = *self;
         let mails = |count: u64| counted(count, "mail", "mails");
         match (queued, state) {
             (0, Some(ResendState::Waiting)) => {
-                let transport = name_of(session.engine.transport_name());
+                let transport = name_of(transport);
                 out.line(&format!("no mail was tried again: none waits for {transport}"));
             }
             (0, _) => out.line("no mail was tried again: none has failed"),
@@ -248,14 +252,16 @@ impl Retried {
             out.line(&format!(
                 "  {} for {}: {reason}\n  next try: {at}, by boarding serve, or now by boarding runs resume {}",
                 waits(waiting),
-                name_of(session.engine.transport_name()),
+                name_of(transport),
                 session.sending_options()
             ));
         }
         for (transport, count) in &self.waiting_elsewhere {
-            let how = match transport.as_str() {
-                "smtp" => "add --smtp URL",
-                _ => "repeat the command without --smtp",
+            let how = match (transport.as_str(), session.is_remote()) {
+                ("smtp", false) => "add --smtp URL",
+                (_, false) => "repeat the command without --smtp",
+                ("smtp", true) => "start boarding serve with --smtp URL",
+                (_, true) => "start boarding serve without --smtp",
             };
             out.line(&format!("  {} for {}: {how}", waits(*count), name_of(transport)));
         }
@@ -293,7 +299,7 @@ async fn failed(session: &Session<'_>) -> Result<BTreeSet<String>, Failure> {
 
 /// The keys of the mails that wait for this transport.
 async fn waiting(session: &Session<'_>, transport: &str) -> Result<BTreeSet<String>, Failure> {
-    session.engine.caught_up().await?;
+    session.caught_up().await?;
     let rows = session.rows("notifications", json!({"state": "waiting"}), None).await?;
     let ours = rows.iter().filter(|row| text(row, "waits_for") == transport);
     Ok(ours.map(|row| text(row, "key").to_owned()).collect())
@@ -301,30 +307,29 @@ async fn waiting(session: &Session<'_>, transport: &str) -> Result<BTreeSet<Stri
 
 /// The waiting mails of this transport, tried again without waiting for their time.
 pub(super) struct Deferred {
+    transport: String,
     keys: BTreeSet<String>,
     queued: u64,
 }
 
 /// Tries the waiting mails of this transport again, without waiting for their time.
 pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<Option<Deferred>, Failure> {
-    let actor = session.engine.actor(&session.company).await;
-    // The pending work is known once the company is loaded.
-    actor.inspect(|_| ()).await;
-    if actor.pending_work().borrow().notifications_deferred_here == 0 {
+    if session.mails_waiting_here().await? == 0 {
         return Ok(None);
     }
-    let transport = session.engine.transport_name();
-    let keys = waiting(session, transport).await?;
-    let queued = resend(session, waiting_for(transport)).await?;
-    Ok(Some(Deferred { keys, queued }))
+    let transport = session.transport_name().await?;
+    let keys = waiting(session, &transport).await?;
+    let queued = resend(session, waiting_for(&transport)).await?;
+    Ok(Some(Deferred { transport, keys, queued }))
 }
 
 impl Deferred {
     /// Prints what came of the mails, once the work has ended.
     pub(super) async fn report(&self, session: &Session<'_>) -> Result<(), Failure> {
         if !session.out.is_json() {
-            let retried = Retried::of(session, &self.keys, self.queued).await?;
-            retried.print(session, Some(ResendState::Waiting));
+            let transport = &self.transport;
+            let retried = Retried::of(session, transport, &self.keys, self.queued).await?;
+            retried.print(session, transport, Some(ResendState::Waiting));
         }
         Ok(())
     }

@@ -88,13 +88,11 @@ impl Pictures {
                 .await;
         };
         let content = input::open(file)?;
-        let store = || session.engine.keep_file(&input::name_of(file, "zip"), content);
-        let stored = tokio::task::block_in_place(store)?;
-        let file = json!({"name": stored.name, "sha256": stored.sha256});
-        let body = json!({"file": file, "match_attribute": self.match_attribute});
+        let stored = session.keep_file(&input::name_of(file, "zip"), content).await?;
+        let body = json!({"file": stored.body, "match_attribute": self.match_attribute});
         let accepted = session.submit("ImportPictures", body).await;
         if matches!(accepted, Err(Failure::Refused { .. })) {
-            session.engine.discard_file(&stored.sha256);
+            session.discard_file(&stored.sha256);
         }
         let accepted = accepted?;
         let total = number(&accepted.result, "total");

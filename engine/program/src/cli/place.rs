@@ -1,7 +1,10 @@
-//! Suggested commands with the company and the data folder of this call: they can be copied as they are.
+//! Suggested commands with the company and the data folder or engine of this call: they can be copied as they are.
 
 /// Verbs that need neither a company nor a data folder.
 const WITHOUT_PLACE: &[&str] = &["manual", "schema", "template"];
+
+/// Verbs that need a data folder, and never the address of a running engine.
+const OF_FOLDER: &[&str] = &["bench", "demo", "move", "serve"];
 
 /// The text in which each command `boarding …` names the place. A command ends at a semicolon, a comma with a blank, a
 /// bracket or the end of its line. Each option of the place is a pair: its name, and the words that give it.
@@ -13,7 +16,10 @@ pub(super) fn placed(text: &str, place: &[(&'static str, String)]) -> String {
         whole.push_str(command);
         let verb = command.split(' ').nth(1).unwrap_or_default();
         if !WITHOUT_PLACE.contains(&verb) {
-            let missing = place.iter().filter(|(name, _)| !command.contains(name));
+            let is_missing = |name: &str| {
+                !command.contains(name) && !(name == "--url" && OF_FOLDER.contains(&verb))
+            };
+            let missing = place.iter().filter(|(name, _)| is_missing(name));
             missing.for_each(|(_, words)| whole.push_str(&format!(" {words}")));
         }
         rest = after;

@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::output::Out;
-use super::session::Session;
+use super::session::{Answered, Session};
 use super::words;
-use boarding_core::queries::{self, QueryAnswer};
+use boarding_core::queries;
 
 /// Sends any query of the contract by its name, and prints its JSON answer; without a name, lists the queries
 #[derive(Debug, Args)]
@@ -57,8 +57,8 @@ impl Query {
         // Without a name, `list` answers before a data folder is opened. So the name is always present here.
         let name = self.name.as_deref().unwrap_or_default();
         match session.query(name, Value::Object(self.params()?)).await? {
-            QueryAnswer::Json(answer) => session.out.document(&answer.value()),
-            QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
+            Answered::Json(answer) => session.out.document(&answer),
+            Answered::File(bytes) => session.out.file(&bytes, None)?,
         }
         Ok(Done::Completely)
     }

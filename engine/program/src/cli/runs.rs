@@ -1,12 +1,9 @@
 //! `boarding runs`: lists, starts, retries, withdraws and resumes runs.
 
-use boarding_commands::company::Company;
-use boarding_commands::values::RunId;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::{QUEUE, RUNS};
-use super::definition::present;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, CsvExport, Limit};
@@ -130,11 +127,13 @@ impl Runs {
 
 /// The options that continue a run: with a mail server if the run was started with one.
 async fn resume_options(session: &Session<'_>, run: &str) -> Result<String, Failure> {
-    let id = run.parse::<RunId>().ok();
-    let via = move |company: &Company| company.runs.get(&id?)?.via.clone();
     let options = session.location_options();
-    Ok(match present(session, via).await?.as_deref() {
-        Some("smtp") => format!("{options} --smtp URL"),
+    // A running engine sends as it was started.
+    if session.is_remote() {
+        return Ok(options);
+    }
+    Ok(match session.run_via(run).await?.as_str() {
+        "smtp" => format!("{options} --smtp URL"),
         _ => options,
     })
 }
@@ -168,11 +167,15 @@ async fn give_up(session: &Session<'_>, id: String) -> CliResult {
 
 /// Starts the scheduled runs whose time has come, so that the queue has them.
 async fn start_due(session: &Session<'_>) -> Result<(), Failure> {
+    // A running engine starts them itself.
+    if session.is_remote() {
+        return session.caught_up().await;
+    }
     loop {
-        let now = session.engine.clock().now();
+        let now = session.now();
         let ticked = session.submit_new("Tick", json!({"now": now})).await?;
         if ticked.result.get("due") != Some(&json!(true)) {
-            return session.engine.caught_up().await.map_err(Failure::from);
+            return session.caught_up().await;
         }
     }
 }
@@ -211,8 +214,8 @@ async fn resume(session: &Session<'_>) -> CliResult {
     if open.is_empty() {
         session.out.note("no run was interrupted or waiting");
     }
-    if let Some((import, why)) = session.blocked_imports().await.first() {
-        return Err(watch::blocked(&import.to_string(), why));
+    if let Some((import, why)) = session.blocked_imports().await?.first() {
+        return Err(watch::blocked(import, why));
     }
     Ok(Done::with_failures(failed))
 }

@@ -71,7 +71,7 @@ async fn runs(
     session: &Session<'_>,
     includes: fn(&Value, Time) -> bool,
 ) -> Result<Vec<RunAhead>, Failure> {
-    let now = session.engine.clock().now();
+    let now = session.now();
     let queue = session.rows("queue", json!({}), None).await?;
     let scheduled = session.rows("runs", json!({"state": "scheduled"}), None).await?;
     let ahead = |run: &Value, line: String| RunAhead { id: text(run, "run").to_owned(), line };

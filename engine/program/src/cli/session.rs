@@ -1,42 +1,49 @@
-//! An open data folder for one company: submits commands, sends queries, waits, closes.
+//! A company in an open data folder or in a running engine: submits commands, sends queries, waits, closes.
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use boarding_commands::decide::Authority;
-use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::values::{CommandId, CompanyId, ImportId};
-use futures_util::FutureExt as _;
-use serde_json::{Value, json};
+use boarding_commands::envelope::Envelope;
+use boarding_commands::values::{CommandId, CompanyId, Time};
+use boarding_core::clock::Clock;
+use boarding_core::engine::Options;
+use boarding_core::read::verification::Verified;
+use serde_json::Value;
 
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{self, CliResult, Failure};
 use super::fields::{set, text};
-use super::opening::{open_engine, options};
+use super::opening::options;
 use super::output::Out;
 use super::words::quoted;
-use boarding_core::engine::{Engine, Options};
-use boarding_core::preview::ImportPlan;
-use boarding_core::queries::QueryCaller;
+use folder::Folder;
+use remote::Remote;
 
+mod answers;
+mod company;
+mod folder;
 mod queries;
+mod remote;
+mod settling;
 
-/// The operator who can open the data folder has all permissions.
-const AUTHORITY: Authority = Authority::All;
+pub(super) use answers::{Accepted, StoredFile};
+pub(super) use company::Wording;
+pub(super) use queries::{Answered, Plan};
 
 /// How long a verb may take to end after the log has failed, in milliseconds: the program ends within a second.
 const LAST_WORDS_MILLIS: u64 = 200;
 
 pub(super) struct Session<'a> {
-    pub engine: Engine,
+    backend: Backend,
     pub company: CompanyId,
     pub out: &'a Out,
-    data: PathBuf,
-    caller: QueryCaller,
+    /// The company and the data folder or the engine as options.
+    location: String,
+    clock: Clock,
     id: Option<CommandId>,
     as_of: Option<String>,
     /// Whether a command was submitted, so that work may be in progress.
@@ -47,32 +54,23 @@ pub(super) struct Session<'a> {
     carried: Mutex<BTreeSet<String>>,
 }
 
-/// A command that was accepted.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Accepted {
-    /// The whole answer.
-    pub document: Value,
-    /// The field `result` of the answer.
-    pub result: Value,
-}
-
-impl Accepted {
-    /// A text field of the result, or an empty text.
-    pub(super) fn id(&self, name: &str) -> String {
-        self.result.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-    }
-
-    /// Whether an earlier command with the same id had this answer.
-    pub(super) fn is_repeat(&self) -> bool {
-        self.document.get("duplicate") == Some(&Value::Bool(true))
-    }
+/// Where the company is.
+enum Backend {
+    /// In a data folder, which this process has opened.
+    Folder(Box<Folder>),
+    /// In a running engine, over HTTP.
+    Remote(Remote),
 }
 
 impl<'a> Session<'a> {
     /// Opens the data folder and waits until its read models have reached the end of the log. Runs rest as they are until
-    /// [`Session::carry_runs`].
+    /// [`Session::carry_runs`]. With `--url`, uses the running engine instead.
     pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         common.company()?;
+        if let Some(url) = common.given_url() {
+            let remote = Remote::new(&url, common)?;
+            return Self::of(Backend::Remote(remote), Clock::system(), common, out);
+        }
         common.actor()?;
         let data = common.data();
         if !data.exists() {
@@ -82,38 +80,65 @@ impl<'a> Session<'a> {
         Self::open_with(options, common, out).await
     }
 
-    /// Carries interrupted and due runs on, and remembers these.
-    pub(super) async fn carry_runs(&self, runs: impl Iterator<Item = String>) {
-        self.carried.lock().unwrap_or_else(PoisonError::into_inner).extend(runs);
-        self.engine.carry_runs(&self.company).await;
-    }
-
-    /// The runs that were carried on.
-    pub(super) fn take_carried(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.carried.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// As [`Session::open`], without the note about a new folder.
+    /// Opens the data folder as [`Session::open`] does, without the note about a new folder. Runs are carried on.
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         Self::open_with(options(common)?, common, out).await
     }
 
     async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        let (company, actor) = (common.company()?, common.actor()?);
-        let session = Self {
-            engine: open_engine(options, out).await?,
+        common.company()?;
+        let folder = Folder::open(options, common.actor()?, out).await?;
+        let clock = folder.clock();
+        Self::of(Backend::Folder(Box::new(folder)), clock, common, out)
+    }
+
+    fn of(backend: Backend, clock: Clock, common: &Common, out: &'a Out) -> Result<Self, Failure> {
+        let company = common.company()?;
+        let data = common.data();
+        let location = match (common.given_url(), data.to_string_lossy().as_ref()) {
+            (Some(url), _) => format!("--company {company} --url {}", url.text()),
+            (None, DEFAULT_DATA) => format!("--company {company}"),
+            (None, path) => format!("--company {company} --data {}", quoted(path)),
+        };
+        Ok(Self {
+            backend,
             company,
             out,
-            data: common.data(),
-            caller: QueryCaller { actor, authenticated: None, authority: AUTHORITY },
+            location,
+            clock,
             id: common.command_id,
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),
             accepted: Mutex::new(None),
             carried: Mutex::default(),
-        };
-        session.engine.caught_up().await?;
-        Ok(session)
+        })
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// A new id for a command.
+    pub(super) fn new_id(&self) -> CommandId {
+        self.clock.id()
+    }
+
+    /// Whether the company is in a running engine, which carries runs and sends mails itself.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.backend, Backend::Remote(_))
+    }
+
+    /// Carries interrupted and due runs on, and remembers these. A running engine carries them anyway.
+    pub(super) async fn carry_runs(&self, runs: impl Iterator<Item = String>) {
+        let Backend::Folder(folder) = &self.backend else { return };
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).extend(runs);
+        folder.carry_runs(&self.company).await;
+    }
+
+    /// The runs that were carried on.
+    pub(super) fn take_carried(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.carried.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until the work ends or the operator presses Ctrl-C.
@@ -122,7 +147,7 @@ impl<'a> Session<'a> {
         let result = tokio::select! {
             result = &mut work => result,
             _ = tokio::signal::ctrl_c() => return Err(self.interrupted().await),
-            why = self.engine.log_failed() => {
+            why = self.log_failed() => {
                 // The command that has met the failure says how it can be repeated.
                 let soon = Duration::from_millis(LAST_WORDS_MILLIS);
                 match tokio::time::timeout(soon, work).await {
@@ -140,9 +165,20 @@ impl<'a> Session<'a> {
         result.map_err(|failure| self.with_acceptance(failure))
     }
 
+    /// Completes with a text when the log of the folder cannot be written any more.
+    async fn log_failed(&self) -> String {
+        match &self.backend {
+            Backend::Folder(folder) => folder.log_failed().await,
+            Backend::Remote(_) => std::future::pending().await,
+        }
+    }
+
     /// Why the log cannot be written, if it has failed.
     fn log_failure(&self) -> Option<String> {
-        self.engine.log_failed().now_or_never()
+        match &self.backend {
+            Backend::Folder(folder) => folder.log_failure(),
+            Backend::Remote(_) => None,
+        }
     }
 
     /// A failure after an accepted command says so: a repeat under a new id could send all mails a second time.
@@ -150,41 +186,56 @@ impl<'a> Session<'a> {
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (accepted, failure) {
             (Some(accepted), failure @ (Failure::Unavailable(_) | Failure::Failed { .. })) => {
-                after_acceptance(&accepted, &failure)
+                self.after_acceptance(&accepted, &failure)
             }
             (_, failure) => failure,
         }
     }
 
+    /// The failure after an accepted command: what was accepted, what goes on with it, and what failed.
+    fn after_acceptance(&self, accepted: &Accepted, failure: &Failure) -> Failure {
+        let (run, import) = (accepted.id("run"), accepted.id("import"));
+        let goes_on = match self.is_remote() {
+            true => "the engine goes on with it",
+            false => "to go on: boarding runs resume",
+        };
+        let what = match (run.as_str(), import.as_str()) {
+            ("", "") => format!("command {} is accepted", text(&accepted.document, "command")),
+            ("", import) => format!("import {import} is accepted; {goes_on}"),
+            (run, _) => format!("run {run} is accepted; {goes_on}"),
+        };
+        let message = format!("{what}; do not repeat the command\n  {}", failure.text());
+        let mut document = accepted.document.clone();
+        set(&mut document, "message", message.clone());
+        Failure::AfterAcceptance { document, message }
+    }
+
     async fn interrupted(&self) -> Failure {
         let mut text = "interrupted".to_owned();
-        if self.has_submitted.load(Ordering::Relaxed) && !self.is_idle().await {
-            text.push_str("; no mail is sent twice; to continue: boarding runs resume");
-        }
+        let goes_on = match &self.backend {
+            _ if !self.has_submitted() => None,
+            Backend::Remote(_) => Some("; the engine goes on with what it has accepted"),
+            Backend::Folder(folder) if folder.is_idle(&self.company).await => None,
+            Backend::Folder(_) => {
+                Some("; no mail is sent twice; to continue: boarding runs resume")
+            }
+        };
+        text.push_str(goes_on.unwrap_or_default());
         Failure::Interrupted(text)
-    }
-
-    /// The other transport with which the running run was started, if it waits for that transport.
-    pub(super) async fn other_transport(&self) -> Option<String> {
-        self.engine.actor(&self.company).await.pending_work().borrow().other_transport.clone()
-    }
-
-    pub(super) async fn is_idle(&self) -> bool {
-        self.engine.actor(&self.company).await.pending_work().borrow().is_idle()
     }
 
     /// Closes the folder. The next opening is fast then.
     pub(super) async fn close(self) {
-        self.engine.close().await;
+        if let Backend::Folder(folder) = self.backend {
+            folder.close().await;
+        }
     }
 
     /// Closes the folder after the work has ended. A failure names the log if that has failed only now, as on a disk on
     /// which nothing can be written.
     pub(super) async fn end(self, result: CliResult) -> CliResult {
-        let log = self.engine.log();
-        self.engine.close().await;
-        let why = log.failed().now_or_never().map(|error| boarding_log::error_chain(&error));
-        match (result, why) {
+        let Backend::Folder(folder) = self.backend else { return result };
+        match (result, folder.close().await) {
             (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
             (result, _) => result,
         }
@@ -192,17 +243,17 @@ impl<'a> Session<'a> {
 
     /// The company and data folder as options, for suggested commands.
     pub(super) fn location_options(&self) -> String {
-        let data = self.data.to_string_lossy();
-        match data.as_ref() {
-            DEFAULT_DATA => format!("--company {}", self.company),
-            path => format!("--company {} --data {}", self.company, quoted(path)),
-        }
+        self.location.clone()
     }
 
-    /// The same, with the way to send mails, for suggested commands that send some.
+    /// The same, with the way to send mails, for suggested commands that send some. A running engine has its own way.
     pub(super) fn sending_options(&self) -> String {
-        let smtp = if self.engine.sends_by_mail_server() { " --smtp URL" } else { "" };
-        format!("{}{smtp}", self.location_options())
+        let by_mail_server = match &self.backend {
+            Backend::Folder(folder) => folder.sends_by_mail_server(),
+            Backend::Remote(_) => false,
+        };
+        let smtp = if by_mail_server { " --smtp URL" } else { "" };
+        format!("{}{smtp}", self.location)
     }
 
     /// Whether the verb has submitted a command.
@@ -217,60 +268,48 @@ impl<'a> Session<'a> {
 
     /// Submits a command under the id of `--id`, or a new id.
     pub(super) async fn submit(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
-        let id = self.id.unwrap_or_else(|| self.engine.clock().id());
-        self.submit_as(id, name, body).await
+        let id = self.id.unwrap_or_else(|| self.new_id());
+        self.submit_envelope(name, Envelope::of(id, body)).await
     }
 
     /// Submits a command under a new id, for verbs that submit several commands.
     pub(super) async fn submit_new(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
-        self.submit_as(self.engine.clock().id(), name, body).await
+        self.submit_envelope(name, Envelope::of(self.new_id(), body)).await
     }
 
-    async fn submit_as(&self, id: CommandId, name: &str, body: Value) -> Result<Accepted, Failure> {
-        self.submit_envelope(name, Envelope::of(id, body)).await
-    }
-
-    /// The plan of an `ImportFile` with this body.
-    pub(super) async fn preview(&self, body: Value) -> Result<ImportPlan, Failure> {
-        self.check_now()?;
-        let id = self.id.unwrap_or_else(|| self.engine.clock().id());
-        let actor = Some(self.caller.actor.clone());
-        let envelope = Envelope { actor, ..Envelope::of(id, body) };
-        let plan = self.engine.preview(&self.company, envelope, AUTHORITY).await;
-        plan.map_err(|answer| Failure::of_answer(&answer))
-    }
-
-    /// Submits a command in its envelope. Without an actor in the envelope the operator is the actor.
+    /// Submits a command in its envelope. Without an actor in the envelope the operator is the actor, or with `--url`
+    /// the owner of the token.
     pub(super) async fn submit_envelope(
         &self,
         name: &str,
-        mut envelope: Envelope,
+        envelope: Envelope,
     ) -> Result<Accepted, Failure> {
         self.check_now()?;
         self.has_submitted.store(true, Ordering::Relaxed);
-        envelope.actor.get_or_insert_with(|| self.caller.actor.clone());
         // A preview is accepted as well, but records nothing. A tick or a resend of notifications only continues what
         // was accepted before, so the verb may be repeated.
         let continues = ["Tick", "ResendNotifications"].contains(&name);
         let records = !continues && text(&envelope.body, "mode") != "preview";
         let id = envelope.id;
-        let answer = self.engine.submit(&self.company, name, envelope, AUTHORITY).await;
-        match &answer {
-            Answer::Accepted { result, .. } => {
-                let accepted = Accepted { document: json!(answer), result: result.clone() };
+        let answered = match &self.backend {
+            Backend::Folder(folder) => folder.submit(&self.company, name, envelope).await,
+            Backend::Remote(remote) => remote.submit(&self.company, name, envelope).await,
+        };
+        match answered {
+            Ok(document) => {
+                let result = document.get("result").cloned().unwrap_or_default();
+                let accepted = Accepted { document, result };
                 if records {
                     let known = Some(accepted.clone());
                     *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = known;
                 }
                 Ok(accepted)
             }
-            _ => Err(match Failure::of_answer(&answer) {
-                Failure::Failed { document, message } if records => {
-                    let message = format!("{message}\n  {}", repeat(name, id));
-                    Failure::Failed { document, message }
-                }
-                failure => failure,
-            }),
+            Err(Failure::Failed { document, message }) if records => {
+                let message = format!("{message}\n  {}", repeat(name, id));
+                Err(Failure::Failed { document, message })
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -292,32 +331,34 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The company's imports of people and of pictures that cannot continue, with reasons.
-    pub(super) async fn blocked_imports(&self) -> Vec<(ImportId, String)> {
-        let pending = self.engine.actor(&self.company).await.pending_work();
-        let pending = pending.borrow();
-        pending.blocked.iter().chain(&pending.blocked_pictures).cloned().collect()
+    /// Stores a file for a command, before the command is sent.
+    pub(super) async fn keep_file(
+        &self,
+        name: &str,
+        content: Box<dyn Read + Send>,
+    ) -> Result<StoredFile, Failure> {
+        match &self.backend {
+            Backend::Folder(folder) => folder.keep_file(name, content),
+            Backend::Remote(remote) => remote.upload(&self.company, name, content).await,
+        }
     }
 
-    /// Waits until all work in progress is done and the read models show it.
-    pub(super) async fn settle(&self) -> Result<(), Failure> {
-        self.engine.settle(&self.company).await;
-        Ok(self.engine.caught_up().await?)
+    /// Removes a stored file that no accepted command uses. A running engine removes its uploads after a day.
+    pub(super) fn discard_file(&self, sha256: &str) {
+        if let Backend::Folder(folder) = &self.backend {
+            folder.discard_file(sha256);
+        }
     }
-}
 
-/// The failure after an accepted command: what was accepted, what goes on with it, and what failed.
-fn after_acceptance(accepted: &Accepted, failure: &Failure) -> Failure {
-    let (run, import) = (accepted.id("run"), accepted.id("import"));
-    let what = match (run.as_str(), import.as_str()) {
-        ("", "") => format!("command {} is accepted", text(&accepted.document, "command")),
-        ("", import) => format!("import {import} is accepted; to go on: boarding runs resume"),
-        (run, _) => format!("run {run} is accepted; to go on: boarding runs resume"),
-    };
-    let message = format!("{what}; do not repeat the command\n  {}", failure.text());
-    let mut document = accepted.document.clone();
-    set(&mut document, "message", message.clone());
-    Failure::AfterAcceptance { document, message }
+    /// Replays the log of the folder and compares the read models.
+    pub(super) fn verify_read_models(&self) -> Result<Verified, Failure> {
+        match &self.backend {
+            Backend::Folder(folder) => folder.verify_read_models(),
+            Backend::Remote(_) => {
+                Err(Failure::Usage("a log is verified in its data folder".to_owned()))
+            }
+        }
+    }
 }
 
 /// How to go on after a failed command. It may be stored nevertheless, and under a new id it would be done twice.

@@ -369,6 +369,6 @@ mod tests {
         let Err(Failure::Refused { document, code, .. }) = answer else { panic!("{answer:?}") };
         assert_eq!(code, "run.plan_changed");
         assert_eq!(document["details"]["added"], json!(["bob"]), "{document}");
-        session.engine.close().await;
+        session.close().await;
     }
 }

@@ -71,7 +71,9 @@ impl Template {
 
     /// The template with the company's settings.
     async fn own(&self, common: &Common, out: &Out) -> Result<Value, Failure> {
-        common.check_data_exists()?;
+        if common.given_url().is_none() {
+            common.check_data_exists()?;
+        }
         let session = Session::open(common, out).await?;
         let params = json!({"dialect": self.dialect, "file": self.file});
         let row = session.row("template", params).await;

@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use boarding_commands::company::Company;
 use boarding_commands::event::{Channel, MailKind};
 use boarding_commands::mail_kinds;
 use boarding_commands::settings::link_address;
@@ -19,7 +18,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields::{self, text};
 use super::input;
 use super::list::{self, Limit};
-use super::session::Session;
+use super::session::{Session, Wording};
 use super::words::did_you_mean;
 use boarding_commands::values::nearest;
 
@@ -172,13 +171,9 @@ impl Mail {
     /// The wording that a person with this language gets, and how often the company has set it: 0 is ours.
     async fn in_force(&self, session: &Session<'_>) -> Result<(MailTemplate, u64), Failure> {
         session.check_current("templates")?;
-        let (kind, language) = (self.kind()?, self.language.clone());
-        let find = move |company: &Company| {
-            let wording = company.wording(kind, language.as_deref())?;
-            Some((company.worded(kind, &wording)?, wording.version))
-        };
-        let found = session.engine.actor(&session.company).await.inspect(find).await.flatten();
-        found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
+        let kind = self.kind()?.as_str();
+        let Wording { mail, version } = session.wording(kind, self.language.as_deref()).await?;
+        Ok((mail, version))
     }
 
     /// The language of `--language`, or the company's.
@@ -250,7 +245,7 @@ impl Preview {
             masked_phone: "********071",
             link_url: &link_url,
             expires_hours: hours,
-            expires_at: session.engine.clock().now().plus_seconds(3600 * hours),
+            expires_at: session.now().plus_seconds(3600 * hours),
             app: AppAddresses {
                 download_link: fields::text(&config, "app_download_link"),
                 web_link: fields::text(&config, "web_app_link"),

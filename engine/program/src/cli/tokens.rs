@@ -98,7 +98,7 @@ impl Issue {
     /// Makes a token, submits its digest and prints its secret, which is stored nowhere.
     async fn submit(self, session: &Session<'_>) -> CliResult {
         let Self { actor, note, expires } = self;
-        let id = session.given_id().unwrap_or_else(|| session.engine.clock().id());
+        let id = session.given_id().unwrap_or_else(|| session.new_id());
         let token = AccessToken::new(TokenId(id.0)).map_err(|error| {
             Failure::Unavailable(format!("cannot make a secret for the token: {error}"))
         })?;

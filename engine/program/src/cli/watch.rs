@@ -1,8 +1,5 @@
 //! Waits for an import or a run, and shows its progress.
 
-use std::time::Duration;
-
-use boarding_commands::decide::check_mail_settings;
 use boarding_commands::event::{Channel, MailKind};
 use boarding_commands::mail_kinds;
 use boarding_commands::template::Link;
@@ -14,14 +11,12 @@ use super::fields::{number, text};
 use super::session::Session;
 use super::words::counted;
 
-/// The pause between two queries, in milliseconds: short enough for a smooth progress bar, with little load.
-const POLL_MILLIS: u64 = 20;
 /// The most people that the row of a run names as tried again.
 const NAMED_AGAIN: u64 = 20;
 
 /// Waits until an import is completed.
 pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Failure> {
-    session.engine.caught_up().await?;
+    session.caught_up().await?;
     let mut progress = session.out.progress("importing");
     loop {
         let row = session.row("import_progress", json!({"import": import})).await?;
@@ -32,14 +27,14 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
         }
         // Such an import stays in `processing`, so waiting for it would never end.
         check_blocked(session, import).await?;
-        pause().await;
+        session.pause().await;
     }
 }
 
 /// Fails if an import of people or of pictures cannot continue now.
 pub(super) async fn check_blocked(session: &Session<'_>, import: &str) -> Result<(), Failure> {
-    let all = session.blocked_imports().await;
-    let found = all.iter().find(|(id, _)| id.to_string() == import);
+    let all = session.blocked_imports().await?;
+    let found = all.iter().find(|(id, _)| id == import);
     found.map_or(Ok(()), |(_, why)| Err(blocked(import, why)))
 }
 
@@ -50,7 +45,7 @@ pub(super) fn blocked(import: &str, why: &str) -> Failure {
 
 /// Waits until a run is completed, withdrawn or scheduled, and returns its row.
 pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
-    session.engine.caught_up().await?;
+    session.caught_up().await?;
     placeholders(session).await?;
     let mut progress = session.out.progress("inviting");
     let (mut said_to_wait, mut said_again) = (false, false);
@@ -61,8 +56,8 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
-        if let Some(transport) = session.other_transport().await {
-            return Err(started_with(&transport));
+        if let Some(transport) = session.other_transport().await? {
+            return Err(started_with(session, &transport));
         }
         let waits = waiting(session, &row);
         if let Some(text) = waits.filter(|_| !said_to_wait) {
@@ -78,7 +73,7 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
                 session.sending_options()
             ));
         }
-        pause().await;
+        session.pause().await;
     }
 }
 
@@ -97,7 +92,7 @@ pub(super) fn refused_for_now(session: &Session<'_>, row: &Value) -> Option<Stri
     if people.is_empty() || text(row, "state") != "running" {
         return None;
     }
-    let now = session.engine.clock().now();
+    let now = session.now();
     let person = |again: &Value| {
         let [user, until, words] = ["user", "until", "last_words"].map(|name| text(again, name));
         format!("  {user}: {}, until {until}: {words}", next_try(now, text(again, "next_try")))
@@ -114,13 +109,10 @@ pub(super) fn refused_for_now(session: &Session<'_>, row: &Value) -> Option<Stri
 /// # Errors
 /// `config.link_base_url_unset`, if the mails would leave by a mail server.
 pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
-    if !session.engine.sends_by_mail_server() {
-        note_placeholders(session, true).await;
-        return Ok(());
+    match session.sends_by_mail_server().await? {
+        true => session.check_mail_settings().await,
+        false => note_placeholders(session, true).await,
     }
-    let actor = session.engine.actor(&session.company).await;
-    let checked = actor.inspect(check_mail_settings).await;
-    checked.unwrap_or(Ok(())).map_err(Failure::from)
 }
 
 /// The channel for a suggested run: the first that the company has enabled.
@@ -133,20 +125,21 @@ pub(super) async fn suggested_channel(session: &Session<'_>) -> Result<&'static 
 }
 
 /// Says that mails in the outbox show a placeholder: as sender, or as link if they have one.
-pub(super) async fn note_placeholders(session: &Session<'_>, has_link: bool) {
-    if session.engine.sends_by_mail_server() {
-        return;
+pub(super) async fn note_placeholders(
+    session: &Session<'_>,
+    has_link: bool,
+) -> Result<(), Failure> {
+    if session.sends_by_mail_server().await? {
+        return Ok(());
     }
-    let actor = session.engine.actor(&session.company).await;
-    let unset = actor.inspect(move |company| company.settings.mail_placeholders(has_link)).await;
-    let unset = unset.unwrap_or_default();
+    let unset = session.mail_placeholders(has_link).await?;
     let word = |setting: &str| if setting == "link_base_url" { "link" } else { "sender" };
     let what: Vec<&str> = unset.iter().map(|(setting, _)| word(setting)).collect();
     if what.is_empty() {
-        return;
+        return Ok(());
     }
     let company = &session.company;
-    let command = |(setting, example): &(&str, &str)| {
+    let command = |(setting, example): &(String, String)| {
         format!("boarding config set {setting} {example} --company {company}")
     };
     let commands = unset.iter().map(command).collect::<Vec<_>>().join("; ");
@@ -155,10 +148,17 @@ pub(super) async fn note_placeholders(session: &Session<'_>, has_link: bool) {
         "note: the {} of these mails {are} (boarding.invalid), good for a trial only; set: {commands}",
         what.join(" and the ")
     )));
+    Ok(())
 }
 
 /// The failure of a run that was started with another transport.
-pub(super) fn started_with(transport: &str) -> Failure {
+fn started_with(session: &Session<'_>, transport: &str) -> Failure {
+    if session.is_remote() {
+        return Failure::Unavailable(format!(
+            "a run of the company was started with the mail transport {transport} and waits for it: start boarding serve{option}, or with --adopt-runs to continue it with the one it has (no mail is sent twice)",
+            option = if transport == "smtp" { " with --smtp URL" } else { " without --smtp" },
+        ));
+    }
     Failure::Unavailable(format!(
         "a run of the company was started with the mail transport {transport} and waits for it: \
         boarding runs resume{option}, or add --adopt-runs to continue it with this one (no mail is sent twice)",
@@ -181,7 +181,7 @@ fn waiting(session: &Session<'_>, row: &Value) -> Option<String> {
 
 /// The mail server or disk that a run waits for, since when, and when it is tried again.
 pub(super) fn awaited(session: &Session<'_>, row: &Value) -> Option<String> {
-    awaited_at(session.engine.clock().now(), row)
+    awaited_at(session.now(), row)
 }
 
 fn awaited_at(now: Time, row: &Value) -> Option<String> {
@@ -215,10 +215,6 @@ fn status(session: &Session<'_>, row: &Value) -> String {
             }
         }
     }
-}
-
-async fn pause() {
-    tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
 }
 
 #[cfg(test)]

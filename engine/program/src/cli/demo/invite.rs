@@ -31,7 +31,7 @@ pub(super) async fn start_both(
     );
     let (first, second) = (first?, second?);
     let position = second.document.get("position").cloned().unwrap_or_default();
-    session.engine.caught_up().await?;
+    session.caught_up().await?;
     let queue = session.rows("queue", json!({"as_of": position}), None).await?;
     if !session.out.is_json() {
         session.out.table(QUEUE, &queue);

@@ -58,11 +58,10 @@ pub(super) async fn define_company(session: &Session<'_>) -> Result<(), Failure>
 
 /// Imports a file, prints the result and returns the row of the import.
 pub(super) async fn import(session: &Session<'_>, sample: &SampleFile) -> Result<Value, Failure> {
-    let store = || session.engine.keep_file(sample.name, sample.content);
-    let file = tokio::task::block_in_place(store)?;
+    let file = session.keep_file(sample.name, Box::new(sample.content)).await?;
     let body = json!({
         "dialect": "leapxpert",
-        "files": [{"name": file.name, "sha256": file.sha256}],
+        "files": [file.body],
         "add_to_corporate_phones": true,
     });
     let accepted = session.submit_new("ImportFile", body).await?;

@@ -2,15 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::failure::{Failure, of_verification};
+use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use boarding_core::read::verification::Verified;
 
 /// Replays the log, compares the read models, and returns what was compared.
 pub(super) fn verify(session: &Session<'_>) -> Result<Value, Failure> {
-    let verified = tokio::task::block_in_place(|| session.engine.verify_read_models());
-    let Verified { tables, rows, events, .. } =
-        verified.map_err(|error| of_verification(&error))?;
+    let Verified { tables, rows, events, .. } = session.verify_read_models()?;
     session.out.say(&format!(
         "{events} events replayed; {tables} tables with {rows} rows compared: identical"
     ));

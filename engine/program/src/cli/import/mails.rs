@@ -21,7 +21,7 @@ pub(super) async fn note(session: &Session<'_>, row: &Value) -> Result<(), Failu
     }
     // A run has said it already.
     if text(row, "run").is_empty() {
-        watch::note_placeholders(session, watch::has_links(&mails)).await;
+        watch::note_placeholders(session, watch::has_links(&mails)).await?;
     }
     let failed = failed(session, import).await?;
     if failed > 0 {

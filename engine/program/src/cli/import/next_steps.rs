@@ -1,8 +1,7 @@
 //! What an import prints after its rows: invitations, numbers that run short, and the next command.
 
-use boarding_commands::decide::imports::forecast;
 use boarding_commands::dialect;
-use boarding_commands::values::{Code, ImportId};
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::preview;
@@ -20,11 +19,8 @@ pub(super) fn has_addresses(dialect: &str) -> bool {
 
 /// Warns if the organization has too few numbers to invite the accounts of the import.
 pub(super) async fn print_shortage(session: &Session<'_>, import: &str) {
-    let Ok(import) = import.parse::<ImportId>() else { return };
-    let actor = session.engine.actor(&session.company).await;
-    let numbers = actor.inspect(move |company| forecast::numbers(company, import)).await.flatten();
-    if let Some(warning) = numbers.and_then(|numbers| numbers.shortage()) {
-        preview::print_warning(session.out, &warning);
+    if let Some(warning) = session.shortage(import).await {
+        preview::print_warning(session.out, &json!(warning));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `boarding import --preview`: prints the outcome of a file, and the command that imports exactly that.
 
-use boarding_commands::values::{Code, Problem};
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::report::{print_phones, print_rows, print_warned};
@@ -11,10 +11,9 @@ use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::fields::text;
 use crate::cli::output::Out;
 use crate::cli::runs_ahead;
-use crate::cli::session::Session;
+use crate::cli::session::{Plan, Session};
 use crate::cli::words::{counted, shown_of};
 use boarding_core::limits::PREVIEW_ATTENTION_ROWS;
-use boarding_core::preview::ImportPlan;
 
 /// The most people whose keys are printed: they fit on some lines.
 const PEOPLE_SHOWN: usize = 20;
@@ -32,75 +31,68 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
     let plan = session.preview(body).await?;
     let out = session.out;
     if out.is_json() {
-        out.document(&plan.result());
+        out.document(&plan.result);
     } else {
-        {
-            let started = runs_ahead::started(session).await?;
-            print(session, arguments, &plan, &runs_ahead::lines(session, &started));
-        };
+        let started = runs_ahead::started(session).await?;
+        print(session, arguments, &plan, &runs_ahead::lines(session, &started));
     }
-    Ok(Done::with_failures(plan.counts.invalid + plan.counts.lost))
+    Ok(Done::with_failures(plan.count("invalid") + plan.count("lost")))
 }
 
 /// Prints a warning about the file or its numbers.
-pub(super) fn print_warning(out: &Out, warning: &Problem) {
-    out.line(&format!("warning: {}", text_of(&json!(warning))));
+pub(super) fn print_warning(out: &Out, warning: &Value) {
+    out.line(&format!("warning: {}", text_of(warning)));
     // The other warnings are about the file, and say themselves what to do.
-    if warning.code == Code::ImportNumbersShort {
-        let advice = out.advice(warning.code.as_str(), &Value::Null);
+    if text(warning, "code") == Code::ImportNumbersShort.as_str() {
+        let advice = out.advice(Code::ImportNumbersShort.as_str(), &Value::Null);
         advice.iter().for_each(|advice| out.line(&format!("  {advice}")));
     }
 }
 
-fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan, ahead: &[String]) {
+fn print(session: &Session<'_>, arguments: &str, plan: &Plan, ahead: &[String]) {
     let out = session.out;
-    out.table(COUNTS, &[json!(plan.counts)]);
-    if plan.counts.lost > 0 {
-        out.line(&format!("lost: {}", plan.losses.text()));
+    out.table(COUNTS, &[plan.result.get("counts").cloned().unwrap_or_default()]);
+    if plan.count("lost") > 0 {
+        out.line(&format!("lost: {}", plan.losses()));
     }
-    for warning in &plan.warnings {
+    for warning in plan.listed("warnings") {
         print_warning(out, warning);
     }
-    let attention = &plan.attention;
-    for (outcome, count, rows) in [
-        ("invalid", plan.counts.invalid, &attention.invalid),
-        ("duplicate", plan.counts.duplicate, &attention.duplicate),
-        ("skipped", plan.counts.skipped, &attention.skipped),
-    ] {
+    for outcome in ["invalid", "duplicate", "skipped"] {
+        let (count, rows) = (plan.count(outcome), plan.attention(outcome));
         if count > 0 {
             let all = format!("{AFTER_IMPORT} --outcome {outcome}");
             print_rows(out, outcome, count, first(rows, count), &all);
         }
     }
-    for (outcome, count, rows) in [
-        ("activated", plan.counts.activated, &attention.activated),
-        ("deactivated", plan.counts.deactivated, &attention.deactivated),
-    ] {
+    for outcome in ["activated", "deactivated"] {
+        let (count, rows) = (plan.count(outcome), plan.attention(outcome));
         if count > 0 {
             print_people(out, outcome, count, first(rows, count));
         }
     }
-    if plan.counts.phones_failed > 0 {
+    let count = plan.count("phones_failed");
+    if count > 0 {
         let title = "imported without a phone:";
-        let (count, rows) = (plan.counts.phones_failed, &attention.phone_refused);
+        let rows = plan.attention("phone_refused");
         let all = format!("{AFTER_IMPORT} --phone rejected");
         print_phones(out, title, count, first(rows, count), &all);
     }
-    let warned = &attention.warned;
-    print_warned(out, warned.get(..PREVIEW_ATTENTION_ROWS).unwrap_or(warned));
+    print_warned(out, plan.warned());
     print_changes(out, plan);
-    if let Some(invites) = &plan.invites {
-        out.line(&format!("\n{}", invites_text(&json!(invites))));
+    let invites = plan.invites();
+    if !invites.is_null() {
+        out.line(&format!("\n{}", invites_text(&invites)));
         ahead.iter().for_each(|line| out.line(line));
     }
-    if let Some(problem) = &plan.not_invited {
-        out.line(&format!("no invitations would be sent: {}", problem.message));
+    if let Some(why) = plan.not_invited() {
+        out.line(&format!("no invitations would be sent: {why}"));
     }
-    out.line(&format!("\nnothing was imported; the hash of the plan is {}", plan.hash));
+    out.line(&format!("\nnothing was imported; the hash of the plan is {}", plan.hash()));
     out.line(&format!(
         "to import exactly this: boarding import {} --plan-hash {} {}",
         arguments,
-        plan.hash,
+        plan.hash(),
         session.sending_options()
     ));
 }
@@ -116,12 +108,13 @@ fn print_people(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
 }
 
 /// Prints the old and the new value of each cell that the import changes.
-fn print_changes(out: &Out, plan: &ImportPlan) {
-    if plan.changed.is_empty() {
+fn print_changes(out: &Out, plan: &Plan) {
+    let changed = plan.listed("changes");
+    if changed.is_empty() {
         return;
     }
     out.line("\nchanged values:");
-    let lines = plan.changed.iter().flat_map(|row| {
+    let lines = changed.iter().flat_map(|row| {
         let changes = row.get("changes").and_then(Value::as_array).into_iter().flatten();
         changes.map(|change| {
             json!({
@@ -131,7 +124,7 @@ fn print_changes(out: &Out, plan: &ImportPlan) {
         })
     });
     out.table(CHANGES, &lines.collect::<Vec<_>>());
-    let rest = plan.changed_rows - plan.changed.len() as u64;
+    let rest = plan.changed_rows().saturating_sub(changed.len() as u64);
     if rest > 0 {
         let rows = counted(rest, "more row changes", "more rows change");
         out.line(&format!("… and {rows}: {AFTER_IMPORT} --outcome updated"));
@@ -164,7 +157,7 @@ pub(super) async fn agreed(session: &Session<'_>, body: Value, yes: bool) -> Res
         return Ok(true);
     }
     let plan = session.preview(body).await?;
-    let invites = plan.invites.map(|invites| json!(invites)).unwrap_or_default();
+    let invites = plan.invites();
     if invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0) == 0 {
         return Ok(true);
     }

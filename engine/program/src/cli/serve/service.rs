@@ -46,6 +46,7 @@ impl Service {
             }
         };
         let openapi = schema::openapi().to_string();
+        let announced = Arc::clone(&engine);
         let options = Options { engine, commands, openapi };
         let server = HttpServer::open(listener, options);
         let local = server.address();
@@ -56,7 +57,11 @@ impl Service {
             );
         }
         self.http = Some(server);
-        format!("http://{local}")
+        let address = format!("http://{local}");
+        if let Err(error) = announced.announce(&address) {
+            tracing::warn!(%error, "the address cannot be written into the data folder");
+        }
+        address
     }
 
     pub(super) async fn metrics(&self) -> Metrics {
