@@ -17,6 +17,7 @@ mod journeys;
 mod manual;
 mod nats;
 mod readme;
+mod remote;
 mod sample_files;
 mod schema;
 mod simulation;

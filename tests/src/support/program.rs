@@ -146,7 +146,7 @@ impl Cli {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
-        for name in ["COMPANY", "DATA", "SMTP", "LOG"] {
+        for name in ["COMPANY", "DATA", "SMTP", "LOG", "URL", "TOKEN"] {
             command.env_remove(format!("BOARDING_{name}"));
         }
         command.env("BOARDING_DATA", self.data()).env("BOARDING_COMPANY", "acme");
