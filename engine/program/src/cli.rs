@@ -223,7 +223,7 @@ fn only_reads(matches: &ArgMatches) -> bool {
 async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
     let Cli { common, verb } = cli;
     match verb {
-        Verb::Demo(verb) => verb.run(&common, out).await,
+        Verb::Demo(verb) => Box::pin(verb.run(&common, out)).await,
         Verb::Manual(verb) => verb.run(out),
         Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,

@@ -149,7 +149,7 @@ impl HttpClient {
             let request = request.header(CONTENT_TYPE, "application/octet-stream");
             client.run(request, SendBody::from_owned_reader(content))
         });
-        let response = sent.await?.map_err(|lost| lost.failure(&self.base))?;
+        let response = sent.await?.map_err(|lost| lost.failure(&self.base, false))?;
         self.read(response)
     }
 
@@ -159,13 +159,17 @@ impl HttpClient {
         send: impl Fn(&Self) -> Result<Response, Lost> + Send + Sync + 'static,
     ) -> Result<Answered, Failure> {
         let send = Arc::new(send);
-        let mut repeats = 0;
+        let (mut repeats, mut may_have_arrived) = (0, false);
         loop {
             let (client, sending) = (self.clone(), Arc::clone(&send));
             let sent = blocking(move || sending(&client)).await?;
             let wait = match &sent {
                 Ok(response) => response.retry_after(),
-                Err(lost) => lost.is_unanswered().then_some(1),
+                Err(lost) => {
+                    may_have_arrived |= lost.is_unanswered();
+                    // An engine that was stopped meanwhile may start again.
+                    may_have_arrived.then_some(1)
+                }
             };
             match wait.filter(|_| repeats < REPEATS_MAX) {
                 Some(seconds) => {
@@ -174,7 +178,8 @@ impl HttpClient {
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                 }
                 None => {
-                    return self.read(sent.map_err(|lost| lost.failure(&self.base))?);
+                    let sent = sent.map_err(|lost| lost.failure(&self.base, may_have_arrived));
+                    return self.read(sent?);
                 }
             }
         }

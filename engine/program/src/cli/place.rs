@@ -16,9 +16,9 @@ pub(super) fn placed(text: &str, place: &[(&'static str, String)]) -> String {
         whole.push_str(command);
         let verb = command.split(' ').nth(1).unwrap_or_default();
         if !WITHOUT_PLACE.contains(&verb) {
-            let is_missing = |name: &str| {
-                !command.contains(name) && !(name == "--url" && OF_FOLDER.contains(&verb))
-            };
+            let has_no_engine = OF_FOLDER.contains(&verb);
+            let is_missing =
+                |name: &str| !command.contains(name) && (name != "--url" || !has_no_engine);
             let missing = place.iter().filter(|(name, _)| is_missing(name));
             missing.for_each(|(_, words)| whole.push_str(&format!(" {words}")));
         }

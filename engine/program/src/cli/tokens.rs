@@ -73,7 +73,7 @@ struct Issue {
 #[derive(Debug, Args)]
 struct Revoke {
     /// The id of the token, as the list shows it
-    #[arg(value_name = "TOKEN")]
+    #[arg(id = "revoked", value_name = "TOKEN")]
     token: TokenId,
 }
 

@@ -44,15 +44,16 @@ impl Lost {
         }
     }
 
-    /// The failure of a verb whose request to this address has no response.
-    pub(super) fn failure(&self, base: &str) -> Failure {
+    /// The failure of a verb whose request to this address has no response. `may_have_arrived` says whether an earlier
+    /// try of the request was sent.
+    pub(super) fn failure(&self, base: &str, may_have_arrived: bool) -> Failure {
         let why = boarding_log::error_chain(&self.0);
         if matches!(self.0, Error::Protocol(_) | Error::Http(_)) {
             return Failure::Unavailable(format!(
                 "{base} does not answer over HTTP and is no Boarding engine ({why}); check --url"
             ));
         }
-        if self.is_unsent() {
+        if self.is_unsent() && !may_have_arrived {
             return Failure::Unavailable(format!(
                 "cannot reach the engine at {base}: {why}\n  check --url; the engine answers there if it was started with: boarding serve --http ADDR"
             ));
