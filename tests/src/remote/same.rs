@@ -53,7 +53,8 @@ impl Marks {
         if word.starts_with("boarding_") {
             return "SECRET".to_owned();
         }
-        let is_time = word.len() >= 24 && word.get(10..11) == Some("T") && word.contains("Z");
+        let is_time =
+            word.len() >= 24 && word.get(4..5) == Some("-") && word.get(23..24) == Some("Z");
         if is_time {
             return format!("TIME{}", word.get(24..).unwrap_or_default());
         }

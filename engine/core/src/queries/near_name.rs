@@ -1,4 +1,4 @@
-//! The query `near_name`: a known name that a new name is almost equal to. It may be a typing error.
+//! The query `near_name`: a known name that a new name is almost equal to, so it may be a typing error.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::engine_query::{EngineQuery, EngineQueryRequest, text_of};
-use super::failure::{JsonAnswer, QueryAnswer, QueryFailure, malformed};
+use super::failure::{JsonAnswer, QueryAnswer, QueryFailure};
 use super::query_schema::{QuerySchema, ResponseKind};
 
 /// The shortest names that are compared letter by letter, in characters: `HR` and `HK` are two things.
@@ -34,16 +34,16 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
             Param::text(PERMISSION_GROUP),
             Param::text(USER),
         ],
-        one_of: &[&[ORG_UNIT], &[ROLE], &[PERMISSION_GROUP], &[USER]],
+        one_of: &[],
         paged: false,
         has_csv: false,
         response: ResponseKind::Row(NearName::json_schema),
     },
     // As of the queries that list these names.
     access: |params| {
-        Ok(match named(params)?.0 {
-            ORG_UNIT => Access::Permission(Permission::ViewOrgUnits),
-            USER => Access::AnyPermission,
+        Ok(match named(params)? {
+            Some((ORG_UNIT, _)) => Access::Permission(Permission::ViewOrgUnits),
+            Some((USER, _)) => Access::AnyPermission,
             _ => Access::Everyone,
         })
     },
@@ -57,20 +57,21 @@ const USER: &str = "user";
 
 /// Reads the company as of its last durable commit.
 fn near_name(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
-    let (kind, name) = named(request.params)?;
-    let near = request.actor().inspect(move |company| near(company, kind, &name))?;
+    let near = match named(request.params)? {
+        Some((kind, name)) => request.actor().inspect(move |company| near(company, kind, &name))?,
+        None => None,
+    };
     Ok(QueryAnswer::Json(JsonAnswer::row(request.position, &AnswerRow::of(&NearName { near }))))
 }
 
-/// The kind of the name, and the name.
-fn named(params: &Value) -> Result<(&'static str, String), Refusal> {
+/// The kind of the first name that is given, and the name.
+fn named(params: &Value) -> Result<Option<(&'static str, String)>, Refusal> {
+    let mut first = None;
     for kind in [ORG_UNIT, ROLE, PERMISSION_GROUP, USER] {
-        if params.get(kind).is_some_and(|value| !value.is_null()) {
-            let name = text_of(params, kind)?;
-            return name.map(|name| (kind, name)).ok_or_else(|| malformed(kind, "expected a name"));
-        }
+        let name = text_of(params, kind)?;
+        first = first.or(name.map(|name| (kind, name)));
     }
-    Err(malformed(USER, "expected a name"))
+    Ok(first)
 }
 
 fn near(company: &Company, kind: &str, name: &str) -> Option<String> {
