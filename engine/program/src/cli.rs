@@ -151,7 +151,7 @@ pub fn main() -> ExitCode {
     let matches = examples::with_examples(Cli::command()).get_matches();
     let (reads, typed) = (only_reads(&matches), Typed::of(&matches));
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if !matches!(cli.verb, Verb::OfCompany(_) | Verb::Template(_)) {
+    if !cli.verb.takes_url() {
         cli.common.url = None;
     }
     let chosen =
@@ -258,6 +258,15 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
 }
 
 impl Verb {
+    /// Whether the verb works on a running engine too.
+    fn takes_url(&self) -> bool {
+        match self {
+            Self::OfCompany(_) | Self::Template(_) => true,
+            Self::Audit(verb) => verb.takes_url(),
+            _ => false,
+        }
+    }
+
     /// Refuses `--url` for a verb that needs a data folder.
     fn check(&self, typed: &Typed) -> Result<(), Failure> {
         match self {
@@ -266,9 +275,11 @@ impl Verb {
             Self::Move(_) => typed.check_folder_only("move"),
             Self::Bench(_) => typed.check_folder_only("bench"),
             Self::NatsConfig(_) => typed.check_folder_only("nats-config"),
+            Self::Audit(verb) if !verb.takes_url() => typed.check_folder_only("audit"),
             Self::Manual(_)
             | Self::OfCompany(_)
             | Self::Template(_)
+            | Self::Audit(_)
             | Self::Schema(_)
             | Self::Completions(_) => Ok(()),
         }

@@ -73,12 +73,19 @@ The data folder must not be in use. What the old key has signed stays valid.")]
 }
 
 impl Audit {
+    /// Whether the verb works on a running engine too.
+    pub(super) fn takes_url(&self) -> bool {
+        matches!(self.verb, Verb::History(_))
+    }
+
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         match self.verb {
             Verb::Verify(verb) => verb.run(common, out).await,
             Verb::Replay => replay(common, out).await,
             Verb::History(verb) => {
-                common.check_data_exists()?;
+                if common.given_url().is_none() {
+                    common.check_data_exists()?;
+                }
                 let session = Session::open(common, out).await?;
                 let result = session.run(verb.run(&session)).await;
                 session.end(result).await
