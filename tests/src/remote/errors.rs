@@ -122,9 +122,9 @@ fn lost_answer_says_how_to_repeat_the_command() {
     assert!(lost.stderr.contains("repeat it with --id 01JD0000000000000000000001"), "{lost:?}");
 }
 
-/// A request whose connection breaks is sent again, as is one that the engine asks to repeat.
+/// A request is sent again after a broken connection, and after the pause that a busy engine names.
 #[test]
-fn busy_engine_is_asked_again() {
+fn request_is_repeated_while_engine_is_busy() {
     let cli = Cli::new();
     let rows = json!({"position": 1, "rows": [{"user": "ann", "state": "active"}], "next": null});
     let found = response("200 OK", &rows);

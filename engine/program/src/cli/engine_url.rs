@@ -41,7 +41,7 @@ impl EngineUrl {
         self.0.scheme() == "https"
     }
 
-    /// Whether the engine runs on this machine, which no proxy has to be asked for.
+    /// Whether the engine runs on this machine. Then requests must not take a proxy.
     pub(super) fn is_local(&self) -> bool {
         match self.0.host() {
             Some(url::Host::Domain(name)) => name == "localhost",

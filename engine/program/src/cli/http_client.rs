@@ -255,7 +255,7 @@ fn without_command(document: &mut Value) {
 }
 
 impl Response {
-    /// After how many seconds the engine wants to be asked again; none if it has answered.
+    /// After how many seconds the request may be sent again; none if the engine has answered it.
     fn retry_after(&self) -> Option<u64> {
         let is_busy = matches!(self.head.status.as_u16(), 429 | 503);
         let after = self.head.headers.get(RETRY_AFTER).filter(|_| is_busy)?;

@@ -16,7 +16,7 @@ const FOLDER_POLL_MILLIS: u64 = 20;
 /// The pause between two queries to a running engine, in milliseconds: other clients use it too.
 const REMOTE_POLL_MILLIS: u64 = 100;
 
-/// How often the mails of a running engine are looked at: for ten seconds. Other clients may keep it busy for longer.
+/// How often a verb checks whether mails are being sent: for ten seconds. Other clients may keep the engine busy for longer.
 const MAIL_POLLS_MAX: u32 = 100;
 
 impl Session<'_> {
