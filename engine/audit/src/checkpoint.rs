@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use boarding_commands::values::Time;
 
 use crate::merkle::TreeHash;
-use crate::note::{NoteError, NoteKey, NoteSigner, SignedNote};
+use crate::note::{NoteError, NoteSigner, SignedNote};
 
 /// The state of a log at a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,23 +62,6 @@ impl Checkpoint {
         };
         parse().ok_or(CheckpointError::Form)
     }
-
-    /// Reads a checkpoint that one of the keys has signed.
-    ///
-    /// # Errors
-    /// When it is no checkpoint, or has no right signature of any of the keys.
-    pub fn read_signed(note: &SignedNote, keys: &[NoteKey]) -> Result<Self, CheckpointError> {
-        let checked = keys.iter().map(|key| key.check(note));
-        // A wrong signature says more than a missing one.
-        checked
-            .reduce(|one, other| match (one, other) {
-                (Ok(()), _) | (_, Ok(())) => Ok(()),
-                (Err(NoteError::WrongSignature), _) => one,
-                (_, other) => other,
-            })
-            .unwrap_or(Err(NoteError::Unsigned))?;
-        Self::read(note)
-    }
 }
 
 #[cfg(test)]
@@ -99,12 +82,7 @@ mod tests {
     fn signed_checkpoint_is_read_back() {
         let signer = NoteSigner::new("boarding.log/0011", &[1; 32]);
         let note: SignedNote = checkpoint().sign(&signer).to_string().parse().unwrap();
-        let other = NoteSigner::new("boarding.log/0011", &[2; 32]);
-        let keys = [other.public().clone(), signer.public().clone()];
-        assert_eq!(Checkpoint::read_signed(&note, &keys), Ok(checkpoint()));
-        let unsigned = Checkpoint::read_signed(&note, &keys[..1]);
-        assert_eq!(unsigned, Err(CheckpointError::Note(NoteError::Unsigned)));
-        assert!(Checkpoint::read_signed(&note, &[]).is_err());
+        assert_eq!(Checkpoint::read(&note), Ok(checkpoint()));
     }
 
     #[test]

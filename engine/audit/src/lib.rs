@@ -16,7 +16,7 @@ pub use bundle::{
     check as check_bundle, export,
 };
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use keys::{KeyRecord, KeyRecordError, keys_trusted_with, read_keys};
+pub use keys::{KEYS_MAX, KeyRecord, KeyRecordError, TrustedKeys, read_keys};
 pub use merkle::{HeadTree, Inclusion, TreeHash};
 pub use note::{NOTE_BYTES_MAX, NoteError, NoteKey, NoteSigner, SignedNote};
 pub use rules::{Rule, RuleBreak, Rules};

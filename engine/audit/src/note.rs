@@ -12,6 +12,8 @@ use sha2::{Digest as _, Sha256};
 const ED25519: u8 = 1;
 /// The start of a line with a signature.
 pub(crate) const MARK: &str = "— ";
+/// The most signatures of a note: a key signs once, and so does the key before it.
+const SIGNATURES_MAX: usize = 16;
 /// The most bytes of a note that is read.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 
@@ -50,10 +52,12 @@ pub enum NoteError {
     Key,
     #[error("it is no signed note: a note has a text, an empty line, and lines with signatures")]
     Form,
-    #[error("it has no signature of the key")]
+    #[error("no known key has signed it: boarding audit keys lists the keys")]
     Unsigned,
     #[error("its signature of the key is wrong")]
     WrongSignature,
+    #[error("it is signed by a key that was replaced before")]
+    Replaced,
 }
 
 impl NoteSigner {
@@ -162,6 +166,13 @@ impl FromStr for NoteKey {
     }
 }
 
+impl SignedNote {
+    /// The number of signatures, also of unknown keys.
+    pub fn signatures(&self) -> usize {
+        self.signatures.len()
+    }
+}
+
 impl fmt::Display for SignedNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
@@ -187,10 +198,18 @@ impl FromStr for SignedNote {
             let (id, bytes) = bytes.split_first_chunk()?;
             Some(NoteSignature { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
         };
+        if lines.lines().count() > SIGNATURES_MAX {
+            return Err(NoteError::Form);
+        }
         let signatures: Option<Vec<_>> = lines.lines().map(signature).collect();
         let note = Self { text: format!("{text}\n"), signatures: signatures.unwrap_or_default() };
         // Only one spelling of a note is accepted, so no byte of it can be changed.
-        let is_whole = !note.signatures.is_empty() && note.to_string() == whole;
+        let is_repeated = |(at, one): (usize, &NoteSignature)| {
+            let mut before = note.signatures.iter().take(at);
+            before.any(|before| (&before.name, before.id) == (&one.name, one.id))
+        };
+        let is_once = !note.signatures.iter().enumerate().any(is_repeated);
+        let is_whole = is_once && !note.signatures.is_empty() && note.to_string() == whole;
         is_whole.then_some(note).ok_or(NoteError::Form)
     }
 }
@@ -214,6 +233,13 @@ mod tests {
             assert_eq!(key.check(&read), Ok(()));
         }
         assert_eq!(signer(3).public().check(&read), Err(NoteError::Unsigned));
+    }
+
+    #[test]
+    fn repeated_signature_is_no_other_spelling() {
+        let note = signer(1).sign("example.com/log\n7\nAAAA\n").to_string();
+        let (_, line) = note.split_once("\n\n").unwrap();
+        assert_eq!(format!("{note}{line}").parse::<SignedNote>(), Err(NoteError::Form));
     }
 
     #[test]

@@ -50,9 +50,16 @@ pub(crate) fn append(path: &Path, note: &SignedNote) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.create(true).read(true).append(true).mode(FILE_MODE).open(path)?;
     let (tail, _) = tail(&mut file)?;
-    let unfinished = tail.len() - ends(&tail).last().unwrap_or(0);
+    let unfinished = match ends(&tail).last() {
+        Some(end) => (tail.len() - end) as u64,
+        // No note ends in the tail: the whole file is read.
+        None => {
+            let whole = fs::read(path)?;
+            (whole.len() - ends(&whole).last().unwrap_or(0)) as u64
+        }
+    };
     if unfinished > 0 {
-        file.set_len(file.metadata()?.len() - unfinished as u64)?;
+        file.set_len(file.metadata()?.len() - unfinished)?;
     }
     file.write_all(format!("{note}\n").as_bytes())?;
     file.sync_data()?;

@@ -9,7 +9,7 @@ use boarding_commands::values::Time;
 use boarding_log::{LogHeads, random_bytes};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::keys::{self, KeyRecord, KeyRecordError};
+use crate::keys::{self, KeyRecord, KeyRecordError, TrustedKeys};
 use crate::merkle::HeadTree;
 use crate::note::{NoteKey, NoteSigner, SignedNote};
 use crate::records;
@@ -98,14 +98,18 @@ impl Signing {
         let signer = NoteSigner::new(origin, &seed);
         if last.as_ref().is_none_or(|last| last.key != *signer.public()) {
             // The same key confirms itself when only the name of the log is new, as after a move of the log.
-            let before = last.map(|last| NoteSigner::new(last.key.name(), &seed));
-            let note = keys::record(&signer, before.as_ref(), now);
+            // A key that was lost cannot sign: then nothing confirms the new one.
+            let before = last.map(|last| (NoteSigner::new(last.key.name(), &seed), last.key));
+            let before = before.filter(|(signer, key)| signer.public() == key);
+            let note = keys::record(&signer, before.as_ref().map(|(signer, _)| signer), 0, now);
             append(&folder.join(PUBLIC_KEYS), &note)?;
         }
-        let path = folder.join(CHECKPOINTS);
-        let newest = records::read_last(&path).map_err(|source| failed("read", &path, source))?;
-        let own = newest.iter().rev().filter_map(|note| Checkpoint::read(note).ok());
-        let last = own.into_iter().find(|checkpoint| checkpoint.origin == origin);
+        // A damaged file is found by a verification. Here it only means that the last position is not known.
+        let newest = records::read_last(&folder.join(CHECKPOINTS)).unwrap_or_default();
+        let records = read_records(folder, &read_notes(&folder.join(PUBLIC_KEYS))?)?;
+        let keys = TrustedKeys::of_folder(&records);
+        let signed = newest.iter().rev().filter_map(|note| keys.read_checkpoint(note).ok());
+        let last = signed.into_iter().find(|checkpoint| checkpoint.origin == origin);
         Ok(Self {
             folder: folder.to_owned(),
             origin: origin.to_owned(),
@@ -159,7 +163,8 @@ impl Signing {
         remove(&next)?;
         let seed = make_seed(&next)?;
         let signer = NoteSigner::new(&self.origin, &seed);
-        let note = keys::record(&signer, Some(&self.signer), now);
+        let from = self.last_position.unwrap_or(0);
+        let note = keys::record(&signer, Some(&self.signer), from, now);
         append(&self.folder.join(PUBLIC_KEYS), &note)?;
         rename(&next, &path)?;
         self.signer = signer;
@@ -205,6 +210,10 @@ fn read_seed(path: &Path) -> Result<Option<[u8; SEED_BYTES]>, SigningError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failed("read", path, source)),
     };
+    // A program without space left a file without a key.
+    if text.is_empty() {
+        return Ok(None);
+    }
     let digits = text.trim().as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
@@ -217,10 +226,14 @@ fn make_seed(path: &Path) -> Result<[u8; SEED_BYTES], SigningError> {
         random_bytes().map_err(|source| failed("make a key for", path, source))?;
     let digits: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
     let write = || {
+        // The file gets its name when it is whole.
+        let unfinished = path.with_extension("unfinished");
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(records::FILE_MODE).open(path)?;
+        options.write(true).create(true).truncate(true).mode(records::FILE_MODE);
+        let mut file = options.open(&unfinished)?;
         file.write_all(format!("{digits}\n").as_bytes())?;
         file.sync_all()?;
+        fs::rename(&unfinished, path)?;
         records::sync_folder(path)
     };
     write().map_err(|source| failed("write", path, source))?;
@@ -261,7 +274,6 @@ mod tests {
     use boarding_log::Head;
 
     use super::*;
-    use crate::keys::keys_trusted_with;
 
     const ORIGIN: &str = "boarding.log/00ff";
 
@@ -289,6 +301,32 @@ mod tests {
         assert_eq!((past.notes, past.keys.len()), (vec![first, second], 1));
     }
 
+    /// A note that was put into the file, or damage, does not stop the signing.
+    #[test]
+    fn damaged_checkpoints_do_not_stop_the_signing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut signing = Signing::open(folder.path(), ORIGIN, now()).unwrap();
+        signing.sign(&heads(3), now()).unwrap();
+        let path = folder.path().join(CHECKPOINTS);
+        let foreign = NoteSigner::new(ORIGIN, &[9; 32]);
+        let checkpoint = Checkpoint {
+            origin: ORIGIN.to_owned(),
+            position: u64::MAX,
+            root: [0; 32],
+            companies: 1,
+            at: now(),
+        };
+        append(&path, &checkpoint.sign(&foreign)).unwrap();
+        let mut again = Signing::open(folder.path(), ORIGIN, now()).unwrap();
+        assert_eq!(again.last_position(), Some(3));
+        assert!(again.sign(&heads(4), now()).unwrap().is_some());
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[0] = b'x';
+        fs::write(&path, bytes).unwrap();
+        let mut again = Signing::open(folder.path(), ORIGIN, now()).unwrap();
+        assert!(again.sign(&heads(5), now()).unwrap().is_some());
+    }
+
     #[test]
     fn replaced_key_is_signed_by_the_key_before_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -299,7 +337,8 @@ mod tests {
         let again = Signing::open(folder.path(), ORIGIN, now()).unwrap();
         assert_eq!(again.key(), &new);
         let past = SignedPast::read(folder.path()).unwrap();
-        assert_eq!(keys_trusted_with(&past.keys, &old).unwrap(), [old, new]);
+        assert_eq!((&past.keys[1].key, &past.keys[1].after), (&new, &Some(old)));
+        assert!(past.keys[1].is_confirmed);
     }
 
     #[test]
@@ -327,19 +366,20 @@ mod tests {
         let moved = Signing::open(folder.path(), "boarding.log/other", now()).unwrap();
         assert_eq!(moved.last_position(), None);
         let past = SignedPast::read(folder.path()).unwrap();
-        let trusted = keys_trusted_with(&past.keys, &old).unwrap();
-        assert_eq!(trusted, [old, moved.key().clone()]);
+        let last = past.keys.last().unwrap();
+        assert_eq!((&last.key, &last.after, last.is_confirmed), (moved.key(), &Some(old), true));
     }
 
     #[test]
     fn lost_key_is_replaced_by_one_that_nobody_confirms() {
         let folder = tempfile::tempdir().unwrap();
-        let old = Signing::open(folder.path(), ORIGIN, now()).unwrap().key().clone();
-        fs::remove_file(folder.path().join(SECRET)).unwrap();
+        drop(Signing::open(folder.path(), ORIGIN, now()).unwrap());
+        // Without space the program may leave an empty file.
+        fs::write(folder.path().join(SECRET), "").unwrap();
         Signing::open(folder.path(), ORIGIN, now()).unwrap();
         let past = SignedPast::read(folder.path()).unwrap();
         let confirmed: Vec<_> = past.keys.iter().map(|record| record.is_confirmed).collect();
         assert_eq!(confirmed, [true, false]);
-        assert_eq!(keys_trusted_with(&past.keys, &old).unwrap(), [old]);
+        assert_eq!(past.keys[1].after, None);
     }
 }

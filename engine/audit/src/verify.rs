@@ -1,6 +1,6 @@
 //! Verifies a whole log: every byte, every hash, the chain and the rules of each company, and each checkpoint.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::path::Path;
 
@@ -26,7 +26,9 @@ pub struct Verified {
     pub heads: HashMap<CompanyId, Head>,
     /// The number of checkpoints that the log was compared with.
     pub checkpoints: u64,
-    /// The number of checkpoints of other logs, as of this one before it was moved.
+    /// The position of the newest of them; 0 if there is none.
+    pub signed_position: u64,
+    /// The number of checkpoints of other logs.
     pub other_checkpoints: u64,
     /// The bytes of an unfinished write at the end, which was not acknowledged.
     pub unfinished_bytes: u64,
@@ -120,10 +122,10 @@ pub fn verify_files(
     checkpoints: &[Checkpoint],
     on_progress: impl FnMut(AuditProgress),
 ) -> Result<Verified, AuditError> {
-    verify_files_with(folder, checkpoints, on_progress, |_| ())
+    verify_files_with(folder, checkpoints, on_progress, |_, _| true)
 }
 
-/// As [`verify_files`], and shows each commit that passed.
+/// As [`verify_files`], and shows each commit that passed with its stored bytes. The reading ends early if that returns false.
 ///
 /// # Errors
 /// As [`verify_files`].
@@ -131,7 +133,7 @@ pub fn verify_files_with(
     folder: &Path,
     checkpoints: &[Checkpoint],
     mut on_progress: impl FnMut(AuditProgress),
-    mut on_commit: impl FnMut(&RecordedCommit),
+    mut on_commit: impl FnMut(&RecordedCommit, &[u8]) -> bool,
 ) -> Result<Verified, AuditError> {
     let origin = file::log_id(folder).map_err(|error| Auditor::new(&[], None).failure(error))?;
     let origin = origin.as_ref().map(file::origin);
@@ -198,6 +200,8 @@ struct Auditor<'a> {
     verified: Verified,
     rules: HashMap<CompanyId, Rules>,
     tree: HeadTree,
+    /// The companies with another head than in the tree.
+    changed: HashSet<CompanyId>,
     /// The checkpoints that are not reached yet, by position.
     checkpoints: Vec<&'a Checkpoint>,
     next_checkpoint: usize,
@@ -220,6 +224,7 @@ impl<'a> Auditor<'a> {
             },
             rules: HashMap::new(),
             tree: HeadTree::default(),
+            changed: HashSet::new(),
             checkpoints,
             next_checkpoint: 0,
             found: FindingKind::Damage,
@@ -245,6 +250,11 @@ impl<'a> Auditor<'a> {
         match self.verified.heads.get_mut(&commit.company) {
             Some(known) => *known = head,
             None => drop(self.verified.heads.insert(commit.company.clone(), head)),
+        }
+        // Without a checkpoint ahead no tree is needed.
+        let is_needed = self.next_checkpoint < self.checkpoints.len();
+        if is_needed && !self.changed.contains(&commit.company) {
+            self.changed.insert(commit.company.clone());
         }
         self.verified.position = recorded.last_position();
         self.verified.commits += 1;
@@ -273,8 +283,11 @@ impl<'a> Auditor<'a> {
         while let Some(checkpoint) = self.checkpoints.get(self.next_checkpoint).filter(is_due) {
             self.next_checkpoint += 1;
             self.verified.checkpoints += 1;
-            for (company, head) in &self.verified.heads {
-                self.tree.set(company, *head);
+            self.verified.signed_position = checkpoint.position;
+            for company in std::mem::take(&mut self.changed) {
+                if let Some(head) = self.verified.heads.get(&company) {
+                    self.tree.set(&company, *head);
+                }
             }
             let is_same = checkpoint.position == self.verified.position
                 && checkpoint.companies == self.tree.len() as u64
@@ -346,15 +359,22 @@ struct FileVisitor<'v, 'a, F, C> {
     on_commit: &'v mut C,
 }
 
-impl<F: FnMut(AuditProgress), C: FnMut(&RecordedCommit)> CommitVisitor
+impl<F: FnMut(AuditProgress), C: FnMut(&RecordedCommit, &[u8]) -> bool> CommitVisitor
     for FileVisitor<'_, '_, F, C>
 {
-    fn visit(&mut self, commit: RecordedCommit, progress: ScanProgress) -> Result<(), String> {
+    fn visit(
+        &mut self,
+        commit: RecordedCommit,
+        bytes: &[u8],
+        progress: ScanProgress,
+    ) -> Result<(), String> {
         self.auditor.observe(&commit).map_err(|(kind, what)| {
             self.auditor.found = kind;
             what
         })?;
-        (self.on_commit)(&commit);
+        if !(self.on_commit)(&commit, bytes) {
+            return Err("the reading was ended".to_owned());
+        }
         let ScanProgress { bytes: done, total_bytes: total } = progress;
         (self.on_progress)(AuditProgress { done, total, events: self.auditor.verified.events });
         Ok(())

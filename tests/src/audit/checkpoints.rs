@@ -71,8 +71,10 @@ fn replaced_key_stays_trusted_through_the_old_one() {
     // A key of another log has signed nothing here.
     let other = Cli::with_company();
     let foreign = other.rows(&["audit", "keys"])[0]["key"].clone();
-    let unsigned = found(&cli, &["--key", foreign.as_str().unwrap()]);
-    assert_eq!(unsigned["kind"], "signature");
+    let foreign = foreign.as_str().unwrap();
+    let unsigned = found(&cli, &["--key", foreign]);
+    assert_eq!(unsigned["kind"], "checkpoint");
+    cli.run(&["audit", "verify", "--key", foreign, "--key", first]).expect_status(0);
     let kept = keep(&other, "other.note");
     let foreign_note = found(&cli, &["--checkpoint", &kept]);
     assert_eq!(foreign_note["kind"], "signature");

@@ -14,10 +14,13 @@ use super::lines::{
     CommitLine, FORMAT, HeaderLine, LINE_BYTES_MAX, NOTE_FIRST_LINE, ProofLine, note_text,
 };
 use crate::checkpoint::Checkpoint;
-use crate::keys::{keys_trusted_with, read_keys};
+use crate::keys::{TrustedKeys, read_keys};
 use crate::merkle::{Inclusion, TreeHash};
 use crate::note::{NOTE_BYTES_MAX, NoteKey, SignedNote};
 use crate::rules::Rules;
+
+/// The largest position of a log: JSON holds integers up to it.
+const POSITION_MAX: u64 = 1 << 53;
 
 /// A bundle that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,9 +149,12 @@ impl Lines<'_> {
         let mut rest = Vec::new();
         (&mut *self.source).take(NOTE_BYTES_MAX as u64 + 1).read_to_end(&mut rest)?;
         let text = String::from_utf8(rest).ok();
-        let note = text.filter(|text| text.starts_with(NOTE_FIRST_LINE)).map(|text| text.parse());
+        let note = text
+            .filter(|text| text.starts_with(NOTE_FIRST_LINE))
+            .map(|text| text.parse::<SignedNote>());
         match note {
-            Some(Ok(note)) => Ok(note),
+            // Nothing covers the signatures, so there is just one.
+            Some(Ok(note)) if note.signatures() == 1 => Ok(note),
             _ => Err(self.problem("the bundle does not end with its signed note".to_owned())),
         }
     }
@@ -181,7 +187,7 @@ impl<'a> Chain<'a> {
         if commit.previous != self.head.hash {
             return Err("the hash chain is broken: it names another previous commit".to_owned());
         }
-        if line.position <= self.last_position {
+        if line.position <= self.last_position || line.position > POSITION_MAX {
             return Err(format!("position {} follows {}", line.position, self.last_position));
         }
         let recorded =
@@ -233,19 +239,17 @@ impl Signatures {
         let notes = notes.map_err(|error| format!("a record of a key: {error}"))?;
         let records = read_keys(&notes).map_err(|error| error.to_string())?;
         let last = records.last().ok_or("the bundle names no key")?;
-        let trusted = trusted.unwrap_or(&last.key);
-        let keys = keys_trusted_with(&records, trusted).ok_or_else(|| {
-            format!("the bundle is not signed by the key {trusted}, nor by one that it has signed")
-        })?;
+        let keys = TrustedKeys::linked_to(&records, trusted.unwrap_or(&last.key));
         let checkpoint: SignedNote =
             proof.checkpoint.parse().map_err(|error| format!("the checkpoint: {error}"))?;
-        let checkpoint = Checkpoint::read_signed(&checkpoint, &keys)
+        let checkpoint = keys
+            .read_checkpoint(&checkpoint)
             .map_err(|error| format!("the checkpoint: {error}"))?;
         if checkpoint.origin != header.log {
             return Err("the checkpoint is of another log".to_owned());
         }
-        let key = keys.into_iter().find(|key| key.check(note).is_ok());
-        let key = key.ok_or("the note at the end has no right signature of a known key")?;
+        let key = keys.check(note, checkpoint.position);
+        let key = key.map_err(|error| format!("the note at the end: {error}"))?.clone();
         Ok(Self { checkpoint, key })
     }
 }
@@ -262,6 +266,7 @@ fn compare(found: &Checkpoint, kept: &Checkpoint) -> Result<(), String> {
             found.position, kept.position
         ));
     }
+    // A bundle does not hold the companies of an older checkpoint, so that one is not compared.
     if kept.position == found.position && kept.root != found.root {
         return Err(format!(
             "two different histories are signed for position {}: the log has a fork",

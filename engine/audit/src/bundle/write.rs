@@ -8,11 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use boarding_commands::commit::RecordedCommit;
 use boarding_commands::values::{CompanyId, Time};
-use boarding_log::{Encoded, Head};
+use boarding_log::{Head, file};
 use sha2::{Digest as _, Sha256};
 
 use super::lines::{ABOUT, CommitLine, FORMAT, HeaderLine, ProofLine, note_text};
 use crate::checkpoint::Checkpoint;
+use crate::keys::TrustedKeys;
 use crate::merkle::HeadTree;
 use crate::note::SignedNote;
 use crate::signing::{SignedPast, SigningError, StoredKey};
@@ -41,15 +42,19 @@ pub enum ExportError {
     #[error("company {company} has no event up to the newest checkpoint, at position {position}")]
     NoCompany { company: CompanyId, position: u64 },
     #[error(
-        "commit at position {position} is stored in other bytes than this program writes; use the program that wrote it"
+        "the newest checkpoint of the data folder is not signed by its key; see boarding audit verify"
     )]
-    OtherBytes { position: u64 },
+    Unsigned,
+    #[error("the log is in another storage; bundles are made of a log in files")]
+    NoLog,
+    #[error("the export was ended")]
+    Ended,
     #[error("write the bundle")]
     Write(#[source] io::Error),
 }
 
 /// Verifies the log of a data folder and writes the bundle of a company up to the newest checkpoint. The folder may be in
-/// use.
+/// use. The export ends when `goes_on` returns false.
 ///
 /// # Errors
 /// When the log fails its check, the company has no event, or the bundle cannot be written.
@@ -59,17 +64,26 @@ pub fn export(
     company: &CompanyId,
     target: &mut dyn Write,
     on_progress: impl FnMut(AuditProgress),
+    goes_on: impl Fn() -> bool,
 ) -> Result<Exported, ExportError> {
+    let origin = file::log_id(log).map_err(AuditError::Files)?.ok_or(ExportError::NoLog)?;
+    let origin = file::origin(&origin);
     let past = SignedPast::read(audit)?;
     let key = StoredKey::read(audit)?.ok_or(ExportError::NoCheckpoint)?;
-    let newest = past.checkpoints.last().zip(past.notes.last());
+    let trusted = TrustedKeys::of_folder(&past.keys);
+    let mut all = past.checkpoints.iter().zip(&past.notes);
+    let newest = all.rfind(|(checkpoint, _)| checkpoint.origin == origin);
     let (checkpoint, note) = newest.ok_or(ExportError::NoCheckpoint)?;
+    let is_current = past.keys.last().is_some_and(|last| last.key == *key.signer(&origin).public());
+    if !is_current || trusted.read_checkpoint(note).is_err() {
+        return Err(ExportError::Unsigned);
+    }
     let mut writer = BundleWriter::new(target, company, checkpoint)?;
     let mut failed = None;
-    let verified = verify_files_with(log, &past.checkpoints, on_progress, |recorded| {
-        if failed.is_none() {
-            failed = writer.add(recorded).err();
-        }
+    let verified = verify_files_with(log, &past.checkpoints, on_progress, |recorded, bytes| {
+        failed =
+            if goes_on() { writer.add(recorded, bytes).err() } else { Some(ExportError::Ended) };
+        failed.is_none()
     });
     match failed {
         Some(error) => return Err(error),
@@ -109,12 +123,12 @@ impl<'a> BundleWriter<'a> {
         Ok(writer)
     }
 
-    /// Takes note of the next commit of the log, and writes it if it is one of the company. Commits after the checkpoint
-    /// are left out.
+    /// Takes note of the next commit of the log, and writes its stored bytes if it is one of the company. Commits after the
+    /// checkpoint are left out.
     ///
     /// # Errors
-    /// Those of the target; and a commit whose bytes differ from what this program writes.
-    fn add(&mut self, recorded: &RecordedCommit) -> Result<(), ExportError> {
+    /// Those of the target.
+    fn add(&mut self, recorded: &RecordedCommit, bytes: &[u8]) -> Result<(), ExportError> {
         if recorded.position > self.checkpoint.position {
             return Ok(());
         }
@@ -127,12 +141,9 @@ impl<'a> BundleWriter<'a> {
         if commit.company != *self.company {
             return Ok(());
         }
-        let position = recorded.position;
-        let encoded = Encoded::of(commit.clone()).ok();
-        let encoded = encoded.filter(|encoded| encoded.hash() == recorded.hash);
-        let encoded = encoded.ok_or(ExportError::OtherBytes { position })?;
         self.commits += 1;
-        self.line(&CommitLine { position, commit: STANDARD.encode(encoded.bytes()) })
+        let position = recorded.position;
+        self.line(&CommitLine { position, commit: STANDARD.encode(bytes) })
     }
 
     /// Writes the proof and the signed note.

@@ -80,11 +80,15 @@ impl RunRules {
             Event::InviteDispatched { run, user, attempt, .. } => {
                 self.claimed(*run, user, *attempt)
             }
+            // A worker may report a temporary failure without a claim.
             Event::InviteDeferred { run, user, .. } => {
                 self.open_recipient(*run, user)?.1.is_claimed = false;
                 Ok(())
             }
-            Event::InviteSent { run, user, .. } => self.outcome(*run, user, |run| &mut run.passed),
+            Event::InviteSent { run, user, attempt, .. } => {
+                self.check_claim(*run, user, *attempt)?;
+                self.outcome(*run, user, |run| &mut run.passed)
+            }
             Event::UserSkipped { run, user, .. } => {
                 self.outcome(*run, user, |run| &mut run.skipped)
             }
@@ -216,6 +220,15 @@ impl RunRules {
         recipient.attempt = attempt;
         recipient.is_claimed = true;
         Ok(())
+    }
+
+    /// Checks that the recipient was claimed with this attempt. A late report may come after the end of the claim.
+    fn check_claim(&mut self, id: RunId, user: &Who, attempt: u32) -> RuleResult {
+        let (id, recipient) = self.open_recipient(id, user)?;
+        let was_claimed = recipient.attempt > 0 && attempt <= recipient.attempt;
+        require(was_claimed, Rule::RecipientClaim, || {
+            format!("run {id} has a mail of attempt {attempt} without a claim of it")
+        })
     }
 
     fn outcome(

@@ -74,6 +74,16 @@ fn skipped(n: u8, name: &str) -> Event {
     }
 }
 
+fn sent(n: u8, name: &str, attempt: u32) -> Event {
+    Event::InviteSent {
+        run: run(n),
+        user: who(name),
+        attempt,
+        message_id: String::new(),
+        expires_at: Time(2_000),
+    }
+}
+
 fn completed(n: u8, skipped: u64) -> Event {
     Event::RunCompleted { run: run(n), passed: 0, skipped, failed: 0 }
 }
@@ -137,6 +147,8 @@ fn last_event_of_each_history_breaks_its_rule() {
         (Rule::RecipientOutcome, then(started(1), [skipped(1, "bob")])),
         (Rule::RunState, then(started(1), [skipped(1, "ann"), completed(1, 1), skipped(1, "ann")])),
         (Rule::RecipientClaim, then(started(1), [claimed(1, "ann", 1), claimed(1, "ann", 2)])),
+        (Rule::RecipientClaim, then(started(1), [sent(1, "ann", 1)])),
+        (Rule::RecipientClaim, then(started(1), [claimed(1, "ann", 1), sent(1, "ann", 2)])),
         (Rule::ImportState, vec![Event::ImportCompleted { import, counts: Counts::default() }]),
         (Rule::ImportState, vec![Event::ImportUndoStarted { import }]),
         (Rule::UserState, vec![Event::UserArchived { user: who("ann") }]),

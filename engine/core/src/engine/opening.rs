@@ -244,5 +244,13 @@ fn open_signing(folder: &DataDir, log: &dyn EventLog, clock: &Clock) -> Option<S
         let error = boarding_log::error_chain(error);
         tracing::error!(error, "the signing key cannot be used: no checkpoints are signed");
     };
-    opened.inspect_err(report).ok()
+    let signing = opened.inspect_err(report).ok()?;
+    if let Some(signed) = signing.last_position().filter(|signed| *signed > log.end()) {
+        tracing::error!(
+            signed,
+            end = log.end(),
+            "the log ends before its signed checkpoint: its end is missing; see boarding audit verify"
+        );
+    }
+    Some(signing)
 }

@@ -27,11 +27,16 @@ pub(super) enum Depth {
 
 /// Sees each commit of a log while it is read, in order.
 pub trait CommitVisitor {
-    /// Returns what is wrong with the commit, which ends the reading.
+    /// Sees the next commit and its stored bytes.
     ///
     /// # Errors
-    /// What is wrong with the commit.
-    fn visit(&mut self, commit: RecordedCommit, progress: ScanProgress) -> Result<(), String>;
+    /// What is wrong with the commit. It ends the reading.
+    fn visit(
+        &mut self,
+        commit: RecordedCommit,
+        bytes: &[u8],
+        progress: ScanProgress,
+    ) -> Result<(), String>;
 }
 
 /// How much of a log was read.
@@ -279,7 +284,9 @@ impl<'h, 'v> Scan<'h, 'v> {
         self.follow(&record, &envelope, &company).map_err(|what| damaged(spot(), &what))?;
         if let (Some(visitor), Some(commit)) = (&mut self.visitor, decoded) {
             let recorded = RecordedCommit { position: record.position, hash: record.hash, commit };
-            visitor.visit(recorded, self.progress).map_err(|what| damaged(spot(), &what))?;
+            visitor
+                .visit(recorded, record.commit, self.progress)
+                .map_err(|what| damaged(spot(), &what))?;
         }
         let segment = u32::try_from(self.index.segments.len() - 1).unwrap_or(u32::MAX);
         self.index.add(IndexEntry {

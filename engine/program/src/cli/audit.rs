@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::common::Common;
-use super::failure::{CliResult, Done, of_verification};
+use super::failure::{CliResult, Done, Failure, of_verification};
 use super::history::History;
 use super::opening::{open_engine, options};
 use super::output::Out;
@@ -79,6 +79,10 @@ impl Audit {
     }
 
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        if common.as_of.is_some() && !self.takes_url() {
+            let text = "boarding audit is about the whole log; leave out --as-of";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         match self.verb {
             Verb::Verify(verb) => verb.run(common, out).await,
             Verb::Replay => replay(common, out).await,

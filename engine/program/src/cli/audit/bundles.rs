@@ -1,17 +1,20 @@
 //! `boarding audit export` and `boarding audit verify-export`: a company's history as one file with its proofs.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_audit::{
-    AuditProgress, BundleError, Checkpoint, ExportError, NoteKey, SignedNote, check_bundle, export,
+    AuditProgress, BundleError, Checkpoint, ExportError, NoteKey, check_bundle, export,
 };
 use boarding_core::data_dir::AUDIT;
 use clap::Args;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
-use super::findings::{MIB, check_log_exists, failure, found, signing};
+use super::findings::{MIB, check_log_exists, failure, found, read_note, signing};
 use crate::cli::common::Common;
 use crate::cli::failure::{CliResult, Done, Failure, unavailable};
 use crate::cli::output::Out;
@@ -59,37 +62,33 @@ impl Export {
         let (company, data) = (common.company()?, common.data());
         check_log_exists(&data)?;
         let mut progress = out.progress("exporting");
-        let file = self.file.clone();
-        let work = tokio::task::spawn_blocking(move || {
+        let (file, ends) = (self.file.clone(), Arc::new(AtomicBool::new(false)));
+        let has_ended = Arc::clone(&ends);
+        let mut work = tokio::task::spawn_blocking(move || {
             let on_progress = |now: AuditProgress| {
                 let message = format!("MiB, {} events", now.events);
                 progress.at(now.done / MIB, now.total / MIB, &message);
             };
-            // The file gets its name when it is whole.
-            let folder = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                Some(folder) => folder,
-                None => Path::new("."),
-            };
-            let cannot = |error: std::io::Error| {
-                Failure::Unavailable(format!("cannot write {}: {error}", file.display()))
-            };
-            let unfinished = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-            let mut target = BufWriter::new(unfinished);
+            let goes_on = || !has_ended.load(Ordering::Relaxed);
             let (log, audit) = (data.join("log"), data.join(AUDIT));
-            let exported = export(&log, &audit, &company, &mut target, on_progress);
-            let exported = exported.map_err(of_export)?;
-            target.flush().map_err(cannot)?;
-            let unfinished = target.into_inner().map_err(|error| cannot(error.into_error()))?;
-            unfinished.as_file().sync_all().map_err(cannot)?;
-            unfinished.persist(&file).map_err(|error| cannot(error.error))?;
+            let write = |target: &mut BufWriter<NamedTempFile>| {
+                export(&log, &audit, &company, target, on_progress, goes_on).map_err(of_export)
+            };
+            let exported = write_whole(&file, write)?;
             Ok::<_, Failure>((company, exported))
         });
-        let (company, exported) = tokio::select! {
-            done = work => done.map_err(|error| unavailable(&error))??,
+        let done = tokio::select! {
+            done = &mut work => done,
             _ = tokio::signal::ctrl_c() => {
-                return Err(Failure::Interrupted("interrupted; no file was written".to_owned()));
+                ends.store(true, Ordering::Relaxed);
+                // The unfinished file is removed when the work has ended.
+                if work.await.is_ok_and(|done| done.is_err()) {
+                    return Err(Failure::Interrupted("interrupted; no file was written".to_owned()));
+                }
+                return Err(Failure::Interrupted("interrupted; the file was written".to_owned()));
             }
         };
+        let (company, exported) = done.map_err(|error| unavailable(&error))??;
         let file = self.file.display();
         if out.is_json() {
             out.document(&json!({
@@ -115,15 +114,20 @@ impl Export {
 impl VerifyExport {
     pub(super) async fn run(self, out: &Out) -> CliResult {
         let key = self.key.as_deref().map(read_key).transpose()?;
-        let kept = self.checkpoint.as_deref().map(read_checkpoint).transpose()?;
-        if let (Some(key), Some((note, path))) = (&key, &kept)
-            && key.check(note).is_err()
-        {
-            let text = format!("{} is not signed by the key of --key", path.display());
-            return Err(Failure::Usage(text));
-        }
-        let kept = kept.map(|(note, _)| Checkpoint::read(&note)).transpose();
-        let kept = kept.map_err(|error| Failure::Usage(format!("--checkpoint: {error}")))?;
+        let kept = match &self.checkpoint {
+            None => None,
+            Some(path) => {
+                let note = read_note(path)?;
+                let failed = |error: &dyn std::fmt::Display| {
+                    Failure::Usage(format!("{}: {error}", path.display()))
+                };
+                if let Some(key) = &key {
+                    key.check(&note).map_err(|error| failed(&error))?;
+                }
+                Some(Checkpoint::read(&note).map_err(|error| failed(&error))?)
+            }
+        };
+        let is_older = |position| kept.as_ref().is_some_and(|kept| kept.position < position);
         let path = self.file;
         let checked = tokio::task::block_in_place(|| {
             let file = File::open(&path).map_err(|error| {
@@ -137,6 +141,7 @@ impl VerifyExport {
                 "verified": true, "company": company, "version": version,
                 "commits": checked.commits, "log": checked.origin, "position": position,
                 "at": checked.at, "key": checked.key.to_string(), "key_was_given": key.is_some(),
+                "checkpoint_was_compared": kept.is_some() && !is_older(position),
             }));
             return Ok(Done::Completely);
         }
@@ -146,6 +151,9 @@ impl VerifyExport {
             checked.origin,
             checked.at,
         ));
+        if is_older(position) {
+            out.remark("not compared: the checkpoint that you kept is older than the bundle, which does not hold the other companies; compare it with boarding audit verify");
+        }
         if key.is_none() {
             out.remark(&format!(
                 "the key is the one that the file names; compare it with the key that you know:\n  {}",
@@ -156,18 +164,27 @@ impl VerifyExport {
     }
 }
 
-fn read_key(text: &str) -> Result<NoteKey, Failure> {
-    text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))
+/// Writes a file that gets its name when it is whole.
+fn write_whole<T>(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<NamedTempFile>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let cannot = |error: std::io::Error| {
+        Failure::Unavailable(format!("cannot write {}: {}", file.display(), error.kind()))
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder);
+    let mut target = BufWriter::new(unfinished.map_err(cannot)?);
+    let written = write(&mut target)?;
+    let unfinished = target.into_inner().map_err(|error| cannot(error.into_error()))?;
+    unfinished.as_file().sync_all().map_err(cannot)?;
+    unfinished.persist(file).map_err(|error| cannot(error.error))?;
+    Ok(written)
 }
 
-/// A kept checkpoint as it was signed, and its file.
-fn read_checkpoint(path: &Path) -> Result<(SignedNote, PathBuf), Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::Usage(format!("cannot read {}: {error}", path.display()))
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-    let note = text.parse::<SignedNote>().map_err(|error| failed(&error))?;
-    Ok((note, path.to_owned()))
+fn read_key(text: &str) -> Result<NoteKey, Failure> {
+    text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))
 }
 
 fn of_bundle(error: BundleError) -> Failure {
@@ -185,7 +202,12 @@ fn of_export(error: ExportError) -> Failure {
     match error {
         ExportError::Audit(error) => failure(error),
         ExportError::Signing(error) => signing(&error),
-        error @ (ExportError::NoCheckpoint | ExportError::NoCompany { .. }) => {
+        ExportError::Unsigned => {
+            let message = error.to_string();
+            found(json!({"kind": "signature", "message": message}), message)
+        }
+        error
+        @ (ExportError::NoCheckpoint | ExportError::NoCompany { .. } | ExportError::NoLog) => {
             Failure::Usage(error.to_string())
         }
         error => unavailable(&error),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use boarding_audit::{AuditError, Finding, SigningError};
+use boarding_audit::{AuditError, Finding, SignedNote, SigningError};
 use serde_json::{Value, json};
 
 use crate::cli::failure::{Failure, unavailable};
@@ -12,12 +12,18 @@ use crate::cli::fields::set;
 pub(super) const MIB: u64 = 1024 * 1024;
 
 pub(super) fn check_log_exists(data: &Path) -> Result<(), Failure> {
+    check_folder_exists(data)?;
     if data.join("MOVED").exists() {
         return Err(Failure::Usage(format!(
-            "the log of {} is in JetStream; add --log jetstream --nats URL",
+            "the log of {} is in JetStream; boarding audit verify --log jetstream --nats URL verifies it there",
             data.display()
         )));
     }
+    Ok(())
+}
+
+/// Checks that there is a data folder, with a log or a log elsewhere.
+pub(super) fn check_folder_exists(data: &Path) -> Result<(), Failure> {
     if !data.join("log").is_dir() {
         return Err(Failure::Usage(format!(
             "there is no data folder {}; give another with --data",
@@ -50,5 +56,16 @@ pub(super) fn found(mut document: Value, message: String) -> Failure {
 }
 
 pub(super) fn signing(error: &SigningError) -> Failure {
-    Failure::Damaged(boarding_log::error_chain(error))
+    let message = boarding_log::error_chain(error);
+    found(json!({"kind": "signature", "message": message}), message)
+}
+
+/// Reads a note that was kept in a file. A mail program may have changed the ends of its lines.
+pub(super) fn read_note(path: &Path) -> Result<SignedNote, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("cannot read {}: {error}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let text = format!("{}\n", text.replace("\r\n", "\n").trim_end());
+    text.parse::<SignedNote>().map_err(|error| failed(&error))
 }

@@ -5,7 +5,7 @@ use boarding_core::data_dir::AUDIT;
 use boarding_core::engine::Options;
 use serde_json::json;
 
-use super::findings::{check_log_exists, signing};
+use super::findings::{check_folder_exists, check_log_exists, signing};
 use crate::cli::common::Common;
 use crate::cli::failure::{CliResult, Done, Failure, unavailable};
 use crate::cli::opening::{open_engine, options};
@@ -13,7 +13,7 @@ use crate::cli::output::Out;
 use crate::cli::words::counted;
 
 fn past(common: &Common) -> Result<SignedPast, Failure> {
-    check_log_exists(&common.data())?;
+    check_folder_exists(&common.data())?;
     SignedPast::read(&common.data().join(AUDIT)).map_err(|error| signing(&error))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use boarding_audit::{
-    AuditProgress, Checkpoint, NoteKey, SignedNote, SignedPast, Verified, keys_trusted_with,
+    AuditProgress, Checkpoint, CheckpointError, NoteKey, SignedPast, TrustedKeys, Verified,
     verify_files, verify_log,
 };
 use boarding_commands::values::CompanyId;
@@ -13,7 +13,7 @@ use boarding_log::jetstream::{self, JetStreamLog};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::findings::{MIB, check_log_exists, failure, found, signing};
+use super::findings::{MIB, check_log_exists, failure, found, read_note, signing};
 use crate::cli::common::Common;
 use crate::cli::failure::{CliResult, Done, Failure, unavailable};
 use crate::cli::fields::set;
@@ -37,9 +37,10 @@ pub(super) struct Verify {
     /// A checkpoint that was kept elsewhere; may be given several times
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
-    /// The public key that you know, as boarding audit keys prints it [default: the keys of the data folder]
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
+    /// A public key that you know, as boarding audit keys prints it; may be given several times [default: the keys of
+    /// the data folder]
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
     /// Where the log is [default: files]
     #[arg(long, value_enum, value_name = "LOG")]
     log: Option<Storage>,
@@ -64,8 +65,8 @@ impl Verify {
         };
         let company = common.given_company();
         let data = common.data();
-        let (mut proofs, kept) = self.proofs(&data)?;
-        proofs.extend(kept.iter().map(|(checkpoint, _)| checkpoint.clone()));
+        let Proofs { mut checkpoints, kept, unlinked, unconfirmed } = self.proofs(&data)?;
+        checkpoints.extend(kept.iter().map(|(checkpoint, _)| checkpoint.clone()));
         let mut progress = out.progress("verifying");
         let work = tokio::task::spawn_blocking(move || {
             let mut show = |done, total, events: u64, unit: &str| {
@@ -75,7 +76,7 @@ impl Verify {
                 show(now.done / MIB, now.total / MIB, now.events, "MiB");
             };
             match log {
-                None => verify_files(&data.join("log"), &proofs, in_bytes).map_err(failure),
+                None => verify_files(&data.join("log"), &checkpoints, in_bytes).map_err(failure),
                 Some(options) => {
                     // A missing stream is an error, and is not created.
                     let options = jetstream::Options { indexed_up_to: 1, ..options };
@@ -86,7 +87,7 @@ impl Verify {
                     let on_progress = |now: AuditProgress| {
                         show(now.done, now.total, now.events, "positions");
                     };
-                    verify_log(&log, &proofs, on_progress).map_err(failure)
+                    verify_log(&log, &checkpoints, on_progress).map_err(failure)
                 }
             }
         });
@@ -97,38 +98,84 @@ impl Verify {
             }
         };
         check_kept(&verified, &kept)?;
-        print(out, &verified, company.as_ref());
+        self.check_key_is_used(&verified)?;
+        print(out, &verified, company.as_ref())?;
+        if unlinked > 0 {
+            out.remark(&format!(
+                "not compared: {} of keys that are not linked to the given ones; see boarding audit keys",
+                counted(unlinked, "checkpoint", "checkpoints")
+            ));
+        }
+        if self.keys.is_empty() && verified.checkpoints > 0 {
+            let unconfirmed = match unconfirmed {
+                0 => String::new(),
+                count => format!(
+                    "; {} not signed by the key before",
+                    counted(count, "of them is", "of them are")
+                ),
+            };
+            out.note(&format!(
+                "the keys are those of the data folder{unconfirmed}; to check with a key that you know: --key KEY"
+            ));
+        }
         Ok(Done::Completely)
     }
 
     /// The checkpoints of the data folder, and those that are given with their files.
-    fn proofs(&self, data: &Path) -> Result<(Vec<Checkpoint>, Vec<Kept>), Failure> {
+    fn proofs(&self, data: &Path) -> Result<Proofs, Failure> {
         let past = SignedPast::read(&data.join(AUDIT)).map_err(|error| signing(&error))?;
-        let trusted = match &self.key {
-            None => past.keys.iter().map(|record| record.key.clone()).collect(),
-            Some(text) => {
-                let key: NoteKey =
-                    text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?;
-                keys_trusted_with(&past.keys, &key).unwrap_or_else(|| vec![key])
-            }
-        };
-        let (mut proofs, mut kept) = (Vec::new(), Vec::new());
+        let of_folder = TrustedKeys::of_folder(&past.keys);
+        let mut given = TrustedKeys::default();
+        for text in &self.keys {
+            let key: NoteKey =
+                text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?;
+            given = given.and(TrustedKeys::linked_to(&past.keys, &key));
+        }
+        let trusted = if self.keys.is_empty() { &of_folder } else { &given };
+        let unconfirmed = past.keys.iter().filter(|record| !record.is_confirmed).count() as u64;
+        let mut proofs = Proofs { unconfirmed, ..Proofs::default() };
         for (note, number) in past.notes.iter().zip(1..) {
-            let name = || format!("checkpoint {number} of the data folder");
-            proofs.push(read_signed(note, &trusted, name)?);
+            match trusted.read_checkpoint(note) {
+                Ok(checkpoint) => proofs.checkpoints.push(checkpoint),
+                Err(_) if of_folder.read_checkpoint(note).is_ok() => proofs.unlinked += 1,
+                Err(error) => {
+                    return Err(of_note(
+                        &format!("checkpoint {number} of the data folder"),
+                        &error,
+                    ));
+                }
+            }
         }
         for path in &self.checkpoints {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Usage(format!("cannot read {}: {error}", path.display()))
-            })?;
-            let name = || path.display().to_string();
-            let note: SignedNote = text
-                .parse()
-                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-            kept.push((read_signed(&note, &trusted, name)?, path.clone()));
+            let note = read_note(path)?;
+            let checkpoint = trusted.read_checkpoint(&note);
+            let checkpoint =
+                checkpoint.map_err(|error| of_note(&path.display().to_string(), &error))?;
+            proofs.kept.push((checkpoint, path.clone()));
         }
-        Ok((proofs, kept))
+        Ok(proofs)
     }
+
+    /// Refuses a log without a checkpoint of the given key: another log could be in its place.
+    fn check_key_is_used(&self, verified: &Verified) -> Result<(), Failure> {
+        if self.keys.is_empty() || verified.checkpoints > 0 || verified.position == 0 {
+            return Ok(());
+        }
+        let message = "no checkpoint of this log is signed by the given key, nor by a key that is linked to it: it may be another log";
+        Err(found(json!({"kind": "checkpoint", "message": message}), message.to_owned()))
+    }
+}
+
+/// What the log is compared with.
+#[derive(Default)]
+struct Proofs {
+    /// Those of the data folder.
+    checkpoints: Vec<Checkpoint>,
+    kept: Vec<Kept>,
+    /// How many checkpoints of the data folder have a key of the folder that is not linked to a given one.
+    unlinked: u64,
+    /// How many keys of the folder are not signed by the key before.
+    unconfirmed: u64,
 }
 
 /// A checkpoint that was kept elsewhere, and its file.
@@ -150,27 +197,31 @@ fn check_kept(verified: &Verified, kept: &[Kept]) -> Result<(), Failure> {
     }
 }
 
-/// Reads a checkpoint with a signature of one of the keys.
-fn read_signed(
-    note: &SignedNote,
-    keys: &[NoteKey],
-    name: impl FnOnce() -> String,
-) -> Result<Checkpoint, Failure> {
-    Checkpoint::read_signed(note, keys).map_err(|error| {
-        let message = format!("{}: {error}", name());
-        found(json!({"kind": "signature", "message": message}), message)
-    })
+/// The failure of a checkpoint that no known key has signed.
+fn of_note(name: &str, error: &CheckpointError) -> Failure {
+    let message = format!("{name}: {error}");
+    found(json!({"kind": "signature", "message": message}), message)
 }
 
-fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) {
+fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) -> CliResult {
     let Verified { position, commits, events, heads, checkpoints, .. } = verified;
     let (others, unfinished) = (verified.other_checkpoints, verified.unfinished_bytes);
-    let head = company.map(|company| (company, heads.get(company).copied().unwrap_or_default()));
+    let unsigned = position.saturating_sub(verified.signed_position);
+    let head = match company {
+        None => None,
+        Some(company) => Some((
+            company,
+            *heads.get(company).ok_or_else(|| {
+                Failure::Usage(format!("the log is right, and has no company {company}"))
+            })?,
+        )),
+    };
     if out.is_json() {
         let mut document = json!({
             "verified": true, "position": position, "commits": commits, "events": events,
             "companies": heads.len(), "checkpoints": checkpoints,
-            "other_checkpoints": others, "unfinished_bytes": unfinished,
+            "signed_position": verified.signed_position, "other_checkpoints": others,
+            "unfinished_bytes": unfinished,
         });
         if let Some((company, head)) = head {
             set(&mut document, "company", company.to_string());
@@ -178,7 +229,7 @@ fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) {
             set(&mut document, "hash", head.hash.to_string());
         }
         out.document(&document);
-        return;
+        return Ok(Done::Completely);
     }
     out.line(&format!(
         "verified: {} in {} of {}, up to position {position}",
@@ -188,17 +239,23 @@ fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) {
     ));
     match checkpoints {
         0 => out.say("no signed checkpoint yet"),
-        count => out.say(&format!(
-            "the log agrees with {}",
-            counted(*count, "signed checkpoint", "signed checkpoints")
-        )),
+        count => {
+            let newer = match unsigned {
+                0 => String::new(),
+                count => format!("; {count} newer positions are not signed yet"),
+            };
+            out.say(&format!(
+                "the log agrees with {}{newer}",
+                counted(*count, "signed checkpoint", "signed checkpoints")
+            ));
+        }
     }
     if let Some((company, head)) = head {
         out.line(&format!("company {company}: version {}, hash {}", head.version, head.hash));
     }
     if others > 0 {
         out.remark(&format!(
-            "not compared: {} of another log, as of this one before it was moved",
+            "not compared: {} of another log; that is right after boarding move, otherwise the log was replaced",
             counted(others, "checkpoint", "checkpoints")
         ));
     }
@@ -207,4 +264,5 @@ fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) {
             "the last write is unfinished: {unfinished} bytes that were not acknowledged"
         ));
     }
+    Ok(Done::Completely)
 }
