@@ -321,7 +321,8 @@ mod tests {
         assert_eq!(again.last_position(), Some(3));
         assert!(again.sign(&heads(4), now()).unwrap().is_some());
         let mut bytes = fs::read(&path).unwrap();
-        bytes[0] = b'x';
+        let at = bytes.iter().rposition(|byte| *byte == b'=').unwrap();
+        bytes[at] = b'!';
         fs::write(&path, bytes).unwrap();
         let mut again = Signing::open(folder.path(), ORIGIN, now()).unwrap();
         assert!(again.sign(&heads(5), now()).unwrap().is_some());
