@@ -23,12 +23,6 @@ pub(crate) fn similarity(one: &str, other: &str) -> Option<f64> {
     (similarity >= SIMILARITY_MIN).then_some(similarity)
 }
 
-/// Whether one letter is missing, added or another one, or two neighbours are exchanged.
-pub fn differ_by_one_letter(one: &str, other: &str) -> bool {
-    one.chars().count().abs_diff(other.chars().count()) <= 1
-        && strsim::osa_distance(one, other) <= 1
-}
-
 /// The known name that is most similar to a mistyped one; of equally similar names the first. None if none is similar
 /// enough.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {

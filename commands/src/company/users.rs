@@ -136,6 +136,11 @@ impl User {
         UserKey::new(self.halves().0)
     }
 
+    /// The text of the key, without a copy of it.
+    pub fn key_text(&self) -> &str {
+        self.halves().0
+    }
+
     /// The key, and the packed values.
     fn halves(&self) -> (&str, &str) {
         self.text.split_at_checked(self.key_bytes as usize).unwrap_or((&self.text, ""))

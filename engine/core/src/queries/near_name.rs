@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::company::Company;
 use boarding_commands::event::Permission;
 use boarding_commands::values::Refusal;
-use boarding_csv::{differ_by_one_letter, same_name};
+use boarding_csv::NearNames;
 use boarding_projections::query::{Access, AnswerRow, Param};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,8 +15,8 @@ use super::engine_query::{EngineQuery, EngineQueryRequest, text_of};
 use super::failure::{JsonAnswer, QueryAnswer, QueryFailure};
 use super::query_schema::{QuerySchema, ResponseKind};
 
-/// The shortest names that are compared letter by letter, in characters: `HR` and `HK` are two things.
-const COMPARED_MIN_CHARS: usize = 4;
+/// The longest name that is compared, in characters: no name of the company is longer, and the company waits meanwhile.
+const COMPARED_MAX_CHARS: usize = 254;
 
 /// The name that a new name is near to.
 #[derive(Serialize, JsonSchema)]
@@ -75,16 +75,19 @@ fn named(params: &Value) -> Result<Option<(&'static str, String)>, Refusal> {
 }
 
 fn near(company: &Company, kind: &str, name: &str) -> Option<String> {
+    if name.chars().nth(COMPARED_MAX_CHARS).is_some() {
+        return None;
+    }
     match kind {
         ORG_UNIT => first_near(name, &company.org_units),
         ROLE => first_near(name, &company.roles),
         PERMISSION_GROUP => first_near(name, &company.permission_groups),
         _ if company.users.created(name).is_some() => None,
         _ => {
-            let created = company.users.iter().filter(|(_, user)| user.is_created());
-            let mut keys = created.map(|(_, user)| user.key());
-            let near = keys.find(|key| is_near(name, key.as_str()));
-            near.map(|key| key.as_str().to_owned())
+            let names = NearNames::new(name);
+            let mut created = company.users.iter().filter(|(_, user)| user.is_created());
+            let near = created.find(|(_, user)| names.is_near(user.key_text()));
+            near.map(|(_, user)| user.key_text().to_owned())
         }
     }
 }
@@ -94,47 +97,6 @@ fn first_near<T>(name: &str, known: &BTreeMap<String, T>) -> Option<String> {
     if known.contains_key(name) {
         return None;
     }
-    known.keys().find(|known| is_near(name, known)).cloned()
-}
-
-/// Whether two names differ only in case, blanks and punctuation, or in one letter. Names with other digits are meant
-/// to be similar: `Desk 1`, `Desk 2`.
-fn is_near(name: &str, known: &str) -> bool {
-    if same_name(name, known) {
-        return true;
-    }
-    let (name, known) = (name.to_lowercase(), known.to_lowercase());
-    if name.chars().count().min(known.chars().count()) < COMPARED_MIN_CHARS {
-        return false;
-    }
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    digits(&name) == digits(&known) && differ_by_one_letter(&name, &known)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_differ_by_a_typing_error_are_near() {
-        for (name, known) in [
-            ("sales", "Sales"),
-            ("Fixed-Income", "Fixed Income"),
-            ("Sale", "Sales"),
-            ("Salles", "Sales"),
-            ("Salas", "Sales"),
-            ("Saels", "Sales"),
-        ] {
-            assert!(is_near(name, known), "{name}");
-        }
-        for (name, known) in [
-            ("Desk 1", "Desk 2"),
-            ("Desk", "Desk 2"),
-            ("HR", "HK"),
-            ("EMEA", "APAC"),
-            ("Seals", "Sales"),
-        ] {
-            assert!(!is_near(name, known), "{name}");
-        }
-    }
+    let names = NearNames::new(name);
+    known.keys().find(|known| names.is_near(known)).cloned()
 }
