@@ -76,6 +76,11 @@ impl Failure {
         }
     }
 
+    /// Whether it is the answer to a command. The answer to a query names no command.
+    pub(super) fn is_of_command(&self) -> bool {
+        self.document().is_some_and(|document| document.get("command").is_some())
+    }
+
     pub(super) fn text(&self) -> String {
         match self {
             Self::Refused { code, message, .. } => format!("refused: {code}: {message}"),
@@ -192,6 +197,14 @@ fn while_in_use(process: &str, address: Option<&str>) -> String {
     format!(
         "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  no mail is sent twice; to go on with what it has not done: boarding runs resume\n  while it works, the folder answers nothing else; to work and answer over NATS at the same time: boarding serve (boarding manual nats)\n  {other}"
     )
+}
+
+/// What a query shows, or nothing if the engine refuses it: an actor may do things without seeing all that follows.
+pub(super) fn if_shown<T: Default>(shown: Result<T, Failure>) -> Result<T, Failure> {
+    match shown {
+        Err(Failure::Refused { .. }) => Ok(T::default()),
+        shown => shown,
+    }
 }
 
 /// A failure because something is not available now: a server, the disk.

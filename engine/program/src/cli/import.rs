@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::common::one_of_the_dialects;
 use super::consent::Consent;
 use super::exit_counts;
-use super::failure::{CliResult, Done, Failure};
+use super::failure::{CliResult, Done, Failure, if_shown};
 use super::fields::text;
 use super::input;
 use super::list;
@@ -317,7 +317,8 @@ pub(super) async fn wait(session: &Session<'_>, accepted: &Accepted) -> Result<V
     if let Some(run) = row.get("run").and_then(Value::as_str) {
         runs_ahead::remark(session, run).await?;
         runs_ahead::carry(session).await;
-        watch::run(session, run).await?;
+        // An actor who may import need not see runs.
+        if_shown(watch::run(session, run).await)?;
     }
     session.settle().await?;
     session.row("import", json!({"import": import})).await

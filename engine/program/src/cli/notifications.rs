@@ -11,7 +11,7 @@ use super::columns;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{id_in_key, is_unfinished, number, set, text};
 use super::list::{self, CsvExport, Limit};
-use super::session::Session;
+use super::session::{Session, is_open};
 use super::watch;
 use super::words::counted;
 
@@ -161,10 +161,10 @@ impl Resend {
                 (waiting_for(transport), waiting(session, transport).await?)
             }
             Some(ResendState::Failed) => (json!({"state": "failed"}), failed(session).await?),
-            None => (json!({"keys": self.keys}), self.keys.iter().cloned().collect()),
+            None => (json!({"keys": self.keys}), unsent(session, &self.keys).await?),
         };
         let queued = resend(session, body).await?;
-        session.settle().await?;
+        session.settle_mails(&keys).await?;
         if queued > 0 && !session.sends_by_mail_server().await? {
             let how = match session.is_remote() {
                 true => "start boarding serve with --smtp URL",
@@ -192,6 +192,9 @@ impl Resend {
 struct Retried {
     queued: u64,
     sent: u64,
+    /// The mails that are still queued or being sent.
+    #[serde(skip_serializing_if = "is_zero")]
+    sending: u64,
     /// The mails that still wait for this transport.
     waiting: u64,
     failed: u64,
@@ -216,16 +219,22 @@ impl Retried {
         for other in others.filter(|other| !other.is_empty() && *other != transport) {
             *waiting_elsewhere.entry(other.to_owned()).or_default() += 1;
         }
-        let unsent = waiting.iter().filter(|row| keys.contains(text(row, "key")));
-        let ours = unsent.clone().filter(|row| text(row, "waits_for") == transport);
-        let failed = failed(session).await?.intersection(keys).count() as u64;
+        let mut tried_again = session.rows("notifications", json!({}), None).await?;
+        tried_again.retain(|row| keys.contains(text(row, "key")));
+        let in_state = |state: &str| {
+            tried_again.iter().filter(|row| text(row, "state") == state).count() as u64
+        };
+        let ours = tried_again
+            .iter()
+            .filter(|row| text(row, "state") == "waiting" && text(row, "waits_for") == transport);
         let tried = ours.clone().filter(|row| !text(row, "next_try").is_empty());
         let next = tried.min_by_key(|row| text(row, "next_try"));
         Ok(Self {
             queued,
-            sent: queued.saturating_sub(unsent.count() as u64 + failed),
+            sent: in_state("sent"),
+            sending: tried_again.iter().filter(|row| is_open(row)).count() as u64,
             waiting: ours.count() as u64,
-            failed,
+            failed: in_state("failed"),
             next_try: next.map(|row| text(row, "next_try").to_owned()),
             reason: next.map(|row| text(row, "reason").to_owned()),
             waiting_elsewhere,
@@ -234,7 +243,7 @@ impl Retried {
 
     fn print(&self, session: &Session<'_>, transport: &str, state: Option<ResendState>) {
         let out = session.out;
-        let Self { queued, sent, waiting, failed, .. } = *self;
+        let Self { queued, sent, sending, waiting, failed, .. } = *self;
         let mails = |count: u64| counted(count, "mail", "mails");
         match (queued, state) {
             (0, Some(ResendState::Waiting)) => {
@@ -248,6 +257,10 @@ impl Retried {
             )),
         }
         let options = session.location_options();
+        if sending > 0 {
+            let are = counted(sending, "mail is", "mails are");
+            out.line(&format!("  {are} still being sent: boarding notifications {options}"));
+        }
         if let (Some(at), Some(reason)) = (&self.next_try, &self.reason) {
             out.line(&format!(
                 "  {} for {}: {reason}\n  next try: {at}, by boarding serve, or now by boarding runs resume {}",
@@ -291,6 +304,18 @@ fn waiting_for(transport: &str) -> Value {
     json!({"state": "waiting", "channel": transport})
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Those of the keys whose mail is not sent yet: a mail that was sent is not sent again.
+async fn unsent(session: &Session<'_>, keys: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let mut mails = session.rows("notifications", json!({}), None).await?;
+    mails.retain(|mail| text(mail, "state") != "sent");
+    let unsent: BTreeSet<_> = mails.iter().map(|mail| text(mail, "key").to_owned()).collect();
+    Ok(keys.iter().filter(|key| unsent.contains(*key)).cloned().collect())
+}
+
 /// The keys of the failed mails.
 async fn failed(session: &Session<'_>) -> Result<BTreeSet<String>, Failure> {
     let rows = session.rows("notifications", json!({"state": "failed"}), None).await?;
@@ -326,6 +351,7 @@ pub(super) async fn retry_deferred(session: &Session<'_>) -> Result<Option<Defer
 impl Deferred {
     /// Prints what came of the mails, once the work has ended.
     pub(super) async fn report(&self, session: &Session<'_>) -> Result<(), Failure> {
+        session.settle_mails(&self.keys).await?;
         if !session.out.is_json() {
             let transport = &self.transport;
             let retried = Retried::of(session, transport, &self.keys, self.queued).await?;

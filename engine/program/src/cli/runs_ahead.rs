@@ -3,7 +3,7 @@
 use boarding_commands::values::Time;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::failure::{Failure, if_shown};
 use super::fields::{number, text};
 use super::run_report;
 use super::session::Session;
@@ -42,7 +42,7 @@ pub(super) fn lines(session: &Session<'_>, runs: &[RunAhead]) -> Vec<String> {
 
 /// Prints the other runs that continue or start together with the run `own`.
 pub(super) async fn remark(session: &Session<'_>, own: &str) -> Result<(), Failure> {
-    let mut started = started(session).await?;
+    let mut started = if_shown(started(session).await)?;
     started.retain(|run| run.id != own);
     lines(session, &started).iter().for_each(|line| session.out.remark(line));
     Ok(())

@@ -33,6 +33,7 @@ mod settling;
 pub(super) use answers::{Accepted, StoredFile};
 pub(super) use company::Wording;
 pub(super) use queries::{Answered, Plan};
+pub(super) use settling::is_open;
 
 /// How long a verb may take to end after the log has failed, in milliseconds: the program ends within a second.
 const LAST_WORDS_MILLIS: u64 = 200;
@@ -188,6 +189,10 @@ impl<'a> Session<'a> {
             (Some(accepted), failure @ (Failure::Unavailable(_) | Failure::Failed { .. })) => {
                 self.after_acceptance(&accepted, &failure)
             }
+            // A refused query has changed nothing of what was accepted. A later command may be refused.
+            (Some(accepted), failure @ Failure::Refused { .. }) if !failure.is_of_command() => {
+                self.after_acceptance(&accepted, &failure)
+            }
             (_, failure) => failure,
         }
     }
@@ -196,7 +201,7 @@ impl<'a> Session<'a> {
     fn after_acceptance(&self, accepted: &Accepted, failure: &Failure) -> Failure {
         let (run, import) = (accepted.id("run"), accepted.id("import"));
         let goes_on = match self.is_remote() {
-            true => "the engine goes on with it",
+            true => "the engine goes on with it, also after a restart",
             false => "to go on: boarding runs resume",
         };
         let what = match (run.as_str(), import.as_str()) {

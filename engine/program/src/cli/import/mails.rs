@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, if_shown};
 use crate::cli::fields::{id_in_key, text};
 use crate::cli::session::Session;
 use crate::cli::watch;
@@ -11,8 +11,13 @@ use crate::cli::words::counted;
 /// How many of the newest mails are searched for mails about the import. Mails of its run may be newer.
 const MAILS_COMPARED: usize = 1_000;
 
-/// Says that mails about an import show a placeholder, and how many have failed.
+/// Says that mails about an import show a placeholder, and how many have failed. Says nothing to an actor who may not
+/// see the mails.
 pub(super) async fn note(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
+    if_shown(note_all(session, row).await)
+}
+
+async fn note_all(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     let mut mails = session.rows("notifications", json!({}), Some(MAILS_COMPARED)).await?;
     mails.retain(|mail| is_about(mail, import));

@@ -5,7 +5,7 @@ use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::preview;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, if_shown};
 use crate::cli::fields::{number, text};
 use crate::cli::run_report;
 use crate::cli::session::Session;
@@ -51,7 +51,14 @@ pub(super) async fn print_invitations(session: &Session<'_>, row: &Value) -> Res
             }
         }
         None => {
-            let run = session.row("run", json!({"run": row.get("run")})).await?;
+            let run = if_shown(session.row("run", json!({"run": row.get("run")})).await)?;
+            if run.is_null() {
+                session.out.note(&format!(
+                    "run {} invites people; to see how it ends, the permission bulk_integrate_users is needed",
+                    text(row, "run")
+                ));
+                return Ok(());
+            }
             // A file of accounts is bounded, other files are not.
             let shown = match text(row, "dialect") {
                 "multiline" => run_report::SHOWN_PEOPLE_OF_IMPORT,

@@ -7,7 +7,7 @@ use super::report::{print_phones, print_rows, print_warned};
 use crate::cli::announcement;
 use crate::cli::columns::{CHANGES, COUNTS, text_of};
 use crate::cli::consent;
-use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::failure::{CliResult, Done, Failure, if_shown};
 use crate::cli::fields::text;
 use crate::cli::output::Out;
 use crate::cli::runs_ahead;
@@ -33,10 +33,16 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
     if out.is_json() {
         out.document(&plan.result);
     } else {
-        let started = runs_ahead::started(session).await?;
-        print(session, arguments, &plan, &runs_ahead::lines(session, &started));
+        let ahead = if plan.invites().is_null() { Vec::new() } else { ahead(session).await? };
+        print(session, arguments, &plan, &ahead);
     }
     Ok(Done::with_failures(plan.count("invalid") + plan.count("lost")))
+}
+
+/// The lines about the runs that start with the run of the import. None for an actor who may not see runs.
+async fn ahead(session: &Session<'_>) -> Result<Vec<String>, Failure> {
+    let started = if_shown(runs_ahead::started(session).await)?;
+    Ok(runs_ahead::lines(session, &started))
 }
 
 /// Prints a warning about the file or its numbers.
@@ -161,9 +167,7 @@ pub(super) async fn agreed(session: &Session<'_>, body: Value, yes: bool) -> Res
     if invites.pointer("/expected/invite").and_then(Value::as_u64).unwrap_or(0) == 0 {
         return Ok(true);
     }
-    let started = runs_ahead::started(session).await?;
-    let ahead: String =
-        runs_ahead::lines(session, &started).iter().map(|line| format!("\n  {line}")).collect();
+    let ahead: String = ahead(session).await?.iter().map(|line| format!("\n  {line}")).collect();
     let question = format!("{}{ahead}\nImport the file and invite them?", invites_text(&invites));
     Ok(session.out.confirm(&question).await == Some(true))
 }

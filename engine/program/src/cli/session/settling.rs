@@ -9,6 +9,7 @@ use super::remote::Remote;
 use super::{Backend, Session};
 use crate::cli::failure::Failure;
 use crate::cli::fields::{number, text};
+use crate::cli::words::counted;
 
 /// The pause between two queries to a folder, in milliseconds: short enough for a smooth progress bar, with little load.
 const FOLDER_POLL_MILLIS: u64 = 20;
@@ -18,6 +19,18 @@ const REMOTE_POLL_MILLIS: u64 = 100;
 
 /// How often a verb checks whether mails are being sent: for ten seconds. Other clients may keep the engine busy for longer.
 const MAIL_POLLS_MAX: u32 = 100;
+
+/// How often a verb checks whether the mails that it sends again are sent: for a minute, as for a slow mail server.
+const RESENT_POLLS_MAX: u32 = 600;
+
+/// Whether a mail is queued or being sent. One that waits for a later attempt names the transport of that.
+pub(in crate::cli) fn is_open(mail: &Value) -> bool {
+    match text(mail, "state") {
+        "sending" => true,
+        "waiting" => text(mail, "waits_for").is_empty(),
+        _ => false,
+    }
+}
 
 impl Session<'_> {
     /// Pauses between two queries about work in progress.
@@ -49,6 +62,27 @@ impl Session<'_> {
         }
     }
 
+    /// Waits as [`Session::settle`] does, and then until no mail with these keys is about to be sent. In a running engine
+    /// it waits for a minute at most.
+    pub(in crate::cli) async fn settle_mails(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        self.settle().await?;
+        if !self.is_remote() || keys.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..RESENT_POLLS_MAX {
+            let mut mails = self.rows("notifications", json!({"state": "sending"}), None).await?;
+            mails.extend(self.rows("notifications", json!({"state": "waiting"}), None).await?);
+            if !mails.iter().any(|mail| is_open(mail) && keys.contains(text(mail, "key"))) {
+                break;
+            }
+            self.pause().await;
+        }
+        Ok(())
+    }
+
     async fn settle_remote(&self, remote: &Remote) -> Result<(), Failure> {
         let mut started = remote.started();
         // A verb that has sent no command waits for what others have started before.
@@ -67,12 +101,24 @@ impl Session<'_> {
             let waits_for_mails = number(&status, "mails_open") > 0 && mail_polls < MAIL_POLLS_MAX;
             if open.is_disjoint(&started) {
                 if !waits_for_mails {
+                    self.say_open_mails(number(&status, "mails_open"));
                     remote.must_include(number(&status, "end"));
                     return Ok(());
                 }
                 mail_polls += 1;
             }
             self.pause().await;
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Says how many mails the engine still sends. The verb has waited for them long enough.
+    fn say_open_mails(&self, open: u64) {
+        if open > 0 {
+            let are = counted(open, "mail of the company is", "mails of the company are");
+            let list = self.out.placed("boarding notifications");
+            self.out.remark(&format!("{are} still being sent: {list}"));
         }
     }
 }
