@@ -12,3 +12,9 @@ pub(crate) const MOVE_BYTES_PER_APPEND: usize = 768 * 1024;
 
 /// How many commits a migration reads ahead: enough that reading and appending overlap.
 pub(crate) const MOVE_COMMITS_AHEAD: usize = 64;
+
+/// The largest JSON answer of a running engine, in bytes: the largest page has 1,000 rows of some kilobytes.
+pub(crate) const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How long a query is sent again that a running engine cannot answer yet, in seconds: an operator waits for it.
+pub(crate) const QUERY_REPEATS_SECONDS: u64 = 30;

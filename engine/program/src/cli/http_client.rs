@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio_rustls::rustls::crypto::ring;
@@ -14,6 +14,7 @@ use ureq::{Agent, SendBody};
 
 use super::engine_url::EngineUrl;
 use super::failure::Failure;
+use crate::limits::{ANSWER_BYTES_MAX, QUERY_REPEATS_SECONDS};
 use lost::Lost;
 
 mod lost;
@@ -69,6 +70,15 @@ impl std::fmt::Debug for HttpClient {
     }
 }
 
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It changes nothing of a company.
+    Read,
+    /// It sends a command, which may be stored although its answer is lost.
+    Command,
+}
+
 /// A response: its head and its body.
 struct Response {
     head: Parts,
@@ -113,7 +123,7 @@ impl HttpClient {
         let query = query.finish();
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{mark}{query}", self.base);
-        self.repeated(move |client| {
+        self.repeated(Purpose::Read, move |client| {
             let request = Request::get(&url).header(AUTHORIZATION, &client.bearer);
             client.run(request, SendBody::none())
         })
@@ -126,7 +136,7 @@ impl HttpClient {
     /// As of [`HttpClient::get`].
     pub(super) async fn post(&self, path: &str, document: &Value) -> Result<Answered, Failure> {
         let (url, document) = (format!("{}{path}", self.base), document.to_string());
-        self.repeated(move |client| {
+        self.repeated(Purpose::Command, move |client| {
             let request = Request::post(&url).header(AUTHORIZATION, &client.bearer);
             let request = request.header(CONTENT_TYPE, "application/json");
             client.run(request, SendBody::from_reader(&mut document.as_bytes()))
@@ -149,37 +159,44 @@ impl HttpClient {
             let request = request.header(CONTENT_TYPE, "application/octet-stream");
             client.run(request, SendBody::from_owned_reader(content))
         });
-        let response = sent.await?.map_err(|lost| lost.failure(&self.base, false))?;
-        self.read(response)
+        let response =
+            sent.await?.map_err(|lost| lost.failure(&self.base, false, Purpose::Read))?;
+        self.read(response, Purpose::Read)
     }
 
     /// Sends a request until the engine can answer it, some times at most.
     async fn repeated(
         &self,
+        purpose: Purpose,
         send: impl Fn(&Self) -> Result<Response, Lost> + Send + Sync + 'static,
     ) -> Result<Answered, Failure> {
         let send = Arc::new(send);
-        let (mut repeats, mut may_have_arrived) = (0, false);
+        let (start, mut repeats) = (Instant::now(), 0);
+        let (mut was_broken, mut may_have_arrived) = (false, false);
         loop {
             let (client, sending) = (self.clone(), Arc::clone(&send));
             let sent = blocking(move || sending(&client)).await?;
             let wait = match &sent {
                 Ok(response) => response.retry_after(),
                 Err(lost) => {
-                    may_have_arrived |= lost.is_unanswered();
+                    may_have_arrived |= !lost.is_unsent();
+                    was_broken |= lost.is_unanswered();
                     // An engine that was stopped meanwhile may start again.
-                    may_have_arrived.then_some(1)
+                    was_broken.then_some(1)
                 }
             };
-            match wait.filter(|_| repeats < REPEATS_MAX) {
+            let is_late = purpose == Purpose::Read
+                && start.elapsed() > Duration::from_secs(QUERY_REPEATS_SECONDS);
+            match wait.filter(|_| repeats < REPEATS_MAX && !is_late) {
                 Some(seconds) => {
                     repeats += 1;
                     let seconds = seconds.min(REPEAT_SECONDS_MAX);
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                 }
                 None => {
-                    let sent = sent.map_err(|lost| lost.failure(&self.base, may_have_arrived));
-                    return self.read(sent?);
+                    let sent =
+                        sent.map_err(|lost| lost.failure(&self.base, may_have_arrived, purpose));
+                    return self.read(sent?, purpose);
                 }
             }
         }
@@ -193,7 +210,13 @@ impl HttpClient {
     ) -> Result<Response, Lost> {
         let request = request.body(body).map_err(|error| Lost::of(error.into()))?;
         let (head, body) = self.agent.run(request).map_err(Lost::of)?.into_parts();
-        let body = body.into_with_config().limit(u64::MAX).read_to_vec().map_err(Lost::of)?;
+        let limit = match kind_of(&head) {
+            // A stream of events never ends.
+            "text/event-stream" => return Ok(Response { head, body: Vec::new() }),
+            "text/csv" => u64::MAX,
+            _ => ANSWER_BYTES_MAX,
+        };
+        let body = body.into_with_config().limit(limit).read_to_vec().map_err(Lost::of)?;
         Ok(Response { head, body })
     }
 
@@ -201,26 +224,14 @@ impl HttpClient {
     ///
     /// # Errors
     /// The refusal or the failure that the engine has sent, or that no engine has answered.
-    fn read(&self, response: Response) -> Result<Answered, Failure> {
-        let Response { head, body } = response;
-        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let is_file = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/csv"));
-        if head.status.is_success() && is_file {
-            return Ok(Answered::File(body));
+    fn read(&self, response: Response, purpose: Purpose) -> Result<Answered, Failure> {
+        let (is_success, is_file) =
+            (response.head.status.is_success(), kind_of(&response.head) == "text/csv");
+        if is_success && is_file {
+            return Ok(Answered::File(response.body));
         }
-        let base = &self.base;
-        if head.status.is_redirection() {
-            let to = header(LOCATION).unwrap_or("another address");
-            return Err(Failure::Unavailable(format!(
-                "{base} redirects to {to}; the access token is not sent there; give the address of the engine with --url"
-            )));
-        }
-        let document = serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object);
-        let Some(mut document) = document else {
-            return Err(Failure::Unavailable(format!(
-                "{base} answers with the status {} and is no Boarding engine; check --url",
-                head.status.as_u16()
-            )));
+        let Some(mut document) = response.document() else {
+            return Err(self.no_answer(&response, purpose));
         };
         let field = |name: &str| {
             let text = document.get(name).and_then(Value::as_str);
@@ -236,11 +247,37 @@ impl HttpClient {
                 without_command(&mut document);
                 Err(Failure::Failed { document, message: format!("{code}: {message}") })
             }
-            _ if head.status.is_success() => Ok(Answered::Json(document)),
-            _ => Err(Failure::Unavailable(format!(
-                "{base} answers with the status {} and is no Boarding engine; check --url",
-                head.status.as_u16()
-            ))),
+            "accepted" => Ok(Answered::Json(document)),
+            _ if is_success && purpose == Purpose::Read => Ok(Answered::Json(document)),
+            _ => Err(self.no_answer(&response, purpose)),
+        }
+    }
+
+    /// The failure for a response that is not the answer of an engine. A command may have arrived nevertheless.
+    fn no_answer(&self, response: &Response, purpose: Purpose) -> Failure {
+        let (base, status) = (&self.base, response.head.status.as_u16());
+        let text = if response.head.status.is_redirection() {
+            let to = response.head.headers.get(LOCATION).and_then(|to| to.to_str().ok());
+            format!(
+                "{base} redirects to {}; the access token is not sent there; give the address of the engine with --url",
+                to.unwrap_or("another address")
+            )
+        } else if response.is_of_gateway() {
+            format!(
+                "the server at {base} answered {status}: it did not get the answer of an engine; look whether the engine runs"
+            )
+        } else if purpose == Purpose::Command {
+            format!(
+                "the server at {base} answered {status}, without the answer of a Boarding engine; check --url"
+            )
+        } else {
+            format!(
+                "{base} answers with the status {status} and is no Boarding engine; check --url"
+            )
+        };
+        match purpose {
+            Purpose::Read => Failure::Unavailable(text),
+            Purpose::Command => lost::failed(text),
         }
     }
 }
@@ -255,12 +292,32 @@ fn without_command(document: &mut Value) {
 }
 
 impl Response {
+    /// The body as a document.
+    fn document(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok().filter(Value::is_object)
+    }
+
+    /// Whether a server in front of the engine has answered instead of the engine.
+    fn is_of_gateway(&self) -> bool {
+        matches!(self.head.status.as_u16(), 502..=504)
+            && self.document().is_none_or(|document| document.get("outcome").is_none())
+    }
+
     /// After how many seconds the request may be sent again; none if the engine has answered it.
     fn retry_after(&self) -> Option<u64> {
+        if self.is_of_gateway() {
+            return Some(1);
+        }
         let is_busy = matches!(self.head.status.as_u16(), 429 | 503);
         let after = self.head.headers.get(RETRY_AFTER).filter(|_| is_busy)?;
         after.to_str().ok()?.parse().ok()
     }
+}
+
+/// The media type of a response, without parameters.
+fn kind_of(head: &Parts) -> &str {
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim()
 }
 
 /// The certificate authorities of the system.

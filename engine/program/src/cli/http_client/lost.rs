@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use serde_json::json;
 use ureq::{Error, Timeout};
 
+use super::Purpose;
 use crate::cli::failure::Failure;
 
 /// Why a request has no response.
@@ -28,39 +29,74 @@ impl Lost {
         }
     }
 
-    /// Whether the request has certainly not arrived.
-    fn is_unsent(&self) -> bool {
+    /// Whether the request has certainly not arrived: the name is unknown, or there was no connection.
+    pub(super) fn is_unsent(&self) -> bool {
+        use ErrorKind::{
+            AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable,
+        };
         match &self.0 {
-            // The connection was refused, or the name is unknown: such an error has no kind of its own.
-            Error::Io(error) => !self.is_unanswered() && error.kind() != ErrorKind::TimedOut,
+            Error::Io(error) => {
+                let kinds = [
+                    AddrNotAvailable,
+                    ConnectionRefused,
+                    HostUnreachable,
+                    NetworkDown,
+                    NetworkUnreachable,
+                ];
+                // An unknown name has no kind of its own.
+                kinds.contains(&error.kind())
+                    || error.to_string().starts_with("failed to lookup address")
+                    || self.is_certificate()
+            }
             Error::HostNotFound
             | Error::ConnectionFailed
             | Error::Timeout(Timeout::Resolve | Timeout::Connect)
             | Error::BadUri(_)
-            | Error::InvalidProxyUrl
-            | Error::Tls(_)
-            | Error::Rustls(_) => true,
-            _ => false,
+            | Error::InvalidProxyUrl => true,
+            _ => self.is_certificate(),
         }
+    }
+
+    /// Whether the certificate of the server was not accepted.
+    fn is_certificate(&self) -> bool {
+        boarding_log::error_chain(&self.0).contains("invalid peer certificate")
     }
 
     /// The failure of a verb whose request to this address has no response. `may_have_arrived` says whether an earlier
     /// try of the request was sent.
-    pub(super) fn failure(&self, base: &str, may_have_arrived: bool) -> Failure {
+    pub(super) fn failure(&self, base: &str, may_have_arrived: bool, purpose: Purpose) -> Failure {
         let why = boarding_log::error_chain(&self.0);
-        if matches!(self.0, Error::Protocol(_) | Error::Http(_)) {
-            return Failure::Unavailable(format!(
-                "{base} does not answer over HTTP and is no Boarding engine ({why}); check --url"
-            ));
-        }
         if self.is_unsent() && !may_have_arrived {
+            let advice = match self.is_certificate() {
+                true => {
+                    "if an authority of your own has signed the certificate: set SSL_CERT_FILE to the file with the certificate of that authority"
+                }
+                false => {
+                    "check --url; the engine answers there if it was started with: boarding serve --http ADDR"
+                }
+            };
             return Failure::Unavailable(format!(
-                "cannot reach the engine at {base}: {why}\n  check --url; the engine answers there if it was started with: boarding serve --http ADDR"
+                "cannot reach the engine at {base}: {why}\n  {advice}"
             ));
         }
-        let message = format!("the engine at {base} did not answer: {why}");
-        let document =
-            json!({"outcome": "failed", "code": "unavailable", "message": message, "retry": true});
-        Failure::Failed { document, message }
+        match self.0 {
+            Error::Protocol(_) | Error::Http(_) if purpose == Purpose::Read => {
+                Failure::Unavailable(format!(
+                    "{base} does not answer over HTTP and is no Boarding engine ({why}); check --url"
+                ))
+            }
+            Error::BodyExceedsLimit(bytes) => failed(format!(
+                "the answer of the server at {base} is larger than {} MiB, which is the limit",
+                bytes / (1024 * 1024)
+            )),
+            _ => failed(format!("the engine at {base} did not answer: {why}")),
+        }
     }
+}
+
+/// A failure with a document, as an engine sends one.
+pub(super) fn failed(message: String) -> Failure {
+    let document =
+        json!({"outcome": "failed", "code": "unavailable", "message": message, "retry": true});
+    Failure::Failed { document, message }
 }

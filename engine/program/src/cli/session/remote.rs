@@ -5,8 +5,10 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use boarding_commands::envelope::Envelope;
-use boarding_commands::values::{CompanyId, check_actor};
+use boarding_commands::decide::Command;
+use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::values::{Code, CompanyId, Refusal, check_actor};
+use boarding_core::queries::query_schemas;
 use serde_json::{Map, Value, json};
 
 use super::answers::StoredFile;
@@ -50,6 +52,12 @@ impl Remote {
         name: &str,
         envelope: Envelope,
     ) -> Result<Value, Failure> {
+        // A name that is no word could name another path.
+        if (name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            && let Err(refusal) = Command::read(name, json!({}))
+        {
+            return Err(Failure::of_answer(&Answer::refused(envelope.id, refusal)));
+        }
         let path = format!("/v1/{company}/commands/{}", escaped(name));
         let Answered::Json(answer) = self.client.post(&path, &self.document(envelope)).await?
         else {
@@ -102,6 +110,12 @@ impl Remote {
         name: &str,
         params: Map<String, Value>,
     ) -> Result<Answered, Failure> {
+        // Other paths, such as events and files, are no queries.
+        let known = query_schemas();
+        if known.iter().all(|query| query.name != name) {
+            let refusal = Refusal::new(Code::QueryUnknown).with(json!({"query": name}));
+            return Err(refusal.hinting(name, known.iter().map(|query| query.name)).into());
+        }
         let mut pairs: Vec<_> =
             params.iter().map(|(name, value)| (name.clone(), parameter(value))).collect();
         let position = self.position.load(Ordering::Relaxed);
