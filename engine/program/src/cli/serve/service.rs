@@ -1,5 +1,6 @@
 //! The running service: an engine with its servers on NATS and over HTTP.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use boarding_core::engine::Engine;
@@ -58,7 +59,14 @@ impl Service {
         }
         self.http = Some(server);
         let address = format!("http://{local}");
-        if let Err(error) = announced.announce(&address) {
+        // A client on this machine cannot use an address such as 0.0.0.0.
+        let mut reachable = local;
+        match local.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => reachable.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => reachable.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        if let Err(error) = announced.announce(&format!("http://{reachable}")) {
             tracing::warn!(%error, "the address cannot be written into the data folder");
         }
         address
