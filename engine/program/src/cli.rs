@@ -151,7 +151,7 @@ pub fn main() -> ExitCode {
     let matches = examples::with_examples(Cli::command()).get_matches();
     let (reads, typed) = (only_reads(&matches), Typed::of(&matches));
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if !cli.verb.takes_url() {
+    if !cli.verb.takes_url() || (!cli.verb.needs_place() && !typed.has_url()) {
         cli.common.url = None;
     }
     let chosen =
@@ -264,6 +264,17 @@ impl Verb {
             Self::OfCompany(_) | Self::Template(_) => true,
             Self::Audit(verb) => verb.takes_url(),
             _ => false,
+        }
+    }
+
+    /// Whether the verb works on a company, so that it needs a data folder or an engine.
+    fn needs_place(&self) -> bool {
+        match self {
+            Self::OfCompany(verb) => {
+                !matches!(&**verb, OfCompany::Query(query) if !query.has_name())
+            }
+            Self::Template(verb) => verb.needs_place(),
+            _ => true,
         }
     }
 

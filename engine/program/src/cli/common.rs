@@ -35,8 +35,8 @@ pub(super) struct Common {
     pub company: Option<Optional<CompanyId>>,
     /// A running engine (boarding serve --http), such as http://127.0.0.1:8080, instead of a data folder; if both
     /// BOARDING_URL and BOARDING_DATA are set, type --url or --data
-    #[arg(long, global = true, env = "BOARDING_URL", value_name = "URL", value_parser = optional::<EngineUrl>)]
-    pub url: Option<Optional<EngineUrl>>,
+    #[arg(long, global = true, env = "BOARDING_URL", value_name = "URL", value_parser = optional::<String>)]
+    pub url: Option<Optional<String>>,
     /// The access token for --url, or @FILE with it; other users of the machine can see a typed token, so set
     /// BOARDING_TOKEN or use @FILE
     #[arg(long, global = true, env = "BOARDING_TOKEN", hide_env_values = true, value_name = "TOKEN|@FILE", value_parser = optional::<Token>)]
@@ -118,9 +118,9 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
 }
 
 impl Common {
-    /// The address of the running engine that is given.
+    /// The address of the running engine that is given. It was checked when the place was chosen.
     pub(super) fn given_url(&self) -> Option<EngineUrl> {
-        self.url.clone().and_then(|url| url.0)
+        self.url.as_ref()?.0.as_ref()?.parse().ok()
     }
 
     /// The secret of the access token.
@@ -130,7 +130,7 @@ impl Common {
     pub(super) fn secret(&self) -> Result<String, Failure> {
         let given = self.token.clone().and_then(|token| token.0);
         let token = given.ok_or_else(|| {
-            let text = "no access token is given; add --token @FILE, or set BOARDING_TOKEN; boarding tokens issue makes one";
+            let text = "no access token is given; add --token @FILE, or set BOARDING_TOKEN; to make one: boarding tokens issue";
             Failure::Usage(text.to_owned())
         })?;
         token.secret()

@@ -4,6 +4,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::common::Common;
+use super::engine_url::EngineUrl;
 use super::failure::Failure;
 
 /// The options that concern a data folder only, with their names.
@@ -29,6 +30,11 @@ impl Typed {
         Self { of_folder: of_folder.collect(), url: is_typed("url") }
     }
 
+    /// Whether `--url` was typed.
+    pub(super) fn has_url(&self) -> bool {
+        self.url
+    }
+
     /// Refuses `--url` for a verb that needs the data folder.
     ///
     /// # Errors
@@ -49,12 +55,18 @@ impl Typed {
 /// # Errors
 /// A usage failure if the options or the environment name both.
 pub(super) fn choose(common: &mut Common, typed: &Typed) -> Result<(), Failure> {
-    if common.given_url().is_none() {
+    if common.url.as_ref().is_none_or(|url| url.0.is_none()) {
         return Ok(());
     }
     if !typed.url && typed.of_folder.contains(&"--data") {
         common.url = None;
         return Ok(());
+    }
+    let given = common.url.as_ref().and_then(|url| url.0.as_deref()).unwrap_or_default();
+    // The address may hold a password, so the message does not repeat it.
+    if let Err(rule) = given.parse::<EngineUrl>() {
+        let name = if typed.url { "--url" } else { "BOARDING_URL" };
+        return Err(Failure::Usage(format!("{name} is no address of an engine: {rule}")));
     }
     if let Some(option) = typed.of_folder.first() {
         let url = if typed.url { "--url" } else { "BOARDING_URL" };

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +46,8 @@ pub(super) struct Session<'a> {
     clock: Clock,
     id: Option<CommandId>,
     as_of: Option<String>,
-    /// Whether a command was submitted, so that work may be in progress.
-    has_submitted: AtomicBool,
+    /// The command that was submitted last. While there is one, work may be in progress.
+    submitted: Mutex<Option<CommandId>>,
     /// The last command that was accepted and recorded.
     accepted: Mutex<Option<Accepted>>,
     /// The runs that were carried on: interrupted and due ones, and the verb's own.
@@ -109,7 +108,7 @@ impl<'a> Session<'a> {
             clock,
             id: common.command_id,
             as_of: common.as_of.clone(),
-            has_submitted: AtomicBool::new(false),
+            submitted: Mutex::default(),
             accepted: Mutex::new(None),
             carried: Mutex::default(),
         })
@@ -217,15 +216,16 @@ impl<'a> Session<'a> {
 
     async fn interrupted(&self) -> Failure {
         let mut text = "interrupted".to_owned();
-        let goes_on = match &self.backend {
-            _ if !self.has_submitted() => None,
-            Backend::Remote(_) => Some("; the engine goes on with what it has accepted"),
-            Backend::Folder(folder) if folder.is_idle(&self.company).await => None,
-            Backend::Folder(_) => {
-                Some("; no mail is sent twice; to continue: boarding runs resume")
+        match (&self.backend, self.submitted()) {
+            (_, None) => {}
+            (Backend::Remote(_), Some(id)) => text.push_str(&format!(
+                "; the engine goes on with what it has accepted; the last command has the id {id}"
+            )),
+            (Backend::Folder(folder), _) if folder.is_idle(&self.company).await => {}
+            (Backend::Folder(_), _) => {
+                text.push_str("; no mail is sent twice; to continue: boarding runs resume");
             }
-        };
-        text.push_str(goes_on.unwrap_or_default());
+        }
         Failure::Interrupted(text)
     }
 
@@ -261,9 +261,13 @@ impl<'a> Session<'a> {
         format!("{}{smtp}", self.location)
     }
 
+    fn submitted(&self) -> Option<CommandId> {
+        *self.submitted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the verb has submitted a command.
     pub(super) fn has_submitted(&self) -> bool {
-        self.has_submitted.load(Ordering::Relaxed)
+        self.submitted().is_some()
     }
 
     /// The id of `--id`.
@@ -290,7 +294,7 @@ impl<'a> Session<'a> {
         envelope: Envelope,
     ) -> Result<Accepted, Failure> {
         self.check_now()?;
-        self.has_submitted.store(true, Ordering::Relaxed);
+        *self.submitted.lock().unwrap_or_else(PoisonError::into_inner) = Some(envelope.id);
         // A preview is accepted as well, but records nothing. A tick or a resend of notifications only continues what
         // was accepted before, so the verb may be repeated.
         let continues = ["Tick", "ResendNotifications"].contains(&name);

@@ -55,6 +55,11 @@ impl Template {
         Ok(Done::Completely)
     }
 
+    /// Whether the template depends on a company.
+    pub(super) fn needs_place(&self) -> bool {
+        self.own
+    }
+
     /// The template with default settings.
     fn default_row(&self) -> Result<Value, Failure> {
         Ok(queries::template_row(&self.dialect, self.file.as_deref(), &Settings::default())?)
