@@ -3,6 +3,7 @@
 mod engine;
 mod errors;
 mod folder_or_engine;
+mod permissions;
 mod reads;
 mod runs;
 mod same;

@@ -167,3 +167,28 @@ fn permission_is_that_of_the_owner_of_the_token() {
     let wording = engine.run(&bob, &["query", "mail_wording", "kind=welcome"]).expect_status(0);
     assert!(wording.json()["row"].get("text").is_some_and(Value::is_string));
 }
+
+/// A proxy may answer a command that has arrived, so the message names the id of the command.
+#[test]
+fn answer_that_is_none_of_an_engine_names_the_id_of_the_command() {
+    let cli = Cli::new();
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+        "HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n{",
+    ] {
+        let url = answering(&[answer]);
+        let words = on(&["users", "archive", "ann", "--id", "01JD0000000000000000000001"], &url);
+        let lost = output(cli.command(&words).env("BOARDING_TOKEN", UNKNOWN)).expect_status(4);
+        assert!(lost.stderr.contains("repeat it with --id 01JD0000000000000000000001"), "{lost:?}");
+    }
+}
+
+#[test]
+fn password_in_the_address_is_not_shown() {
+    let cli = Cli::new();
+    let refused = users(&cli, "http://user:hunter2@acme.example", UNKNOWN).expect_status(2);
+    assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
+    let mut list = cli.command(&["query"]);
+    output(list.env("BOARDING_URL", "nonsense")).expect_status(0);
+}

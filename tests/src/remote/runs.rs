@@ -38,3 +38,25 @@ fn interrupted_verb_leaves_its_run_to_the_engine() {
     let resumed = engine.run(&token, &["runs", "resume"]).expect_status(0);
     assert!(resumed.stdout.contains("1 invited"), "{resumed:?}");
 }
+
+/// Mails that are sent again and refused are counted as they are, not as sent.
+#[test]
+fn resent_mail_that_is_refused_is_not_counted_as_sent() {
+    let cli = Cli::with_three_people();
+    let token = issue(&cli, "olga@local");
+    let text = "username,first_name,last_name,email,phone_number\nfay,Fay,Lee,fay@acme.example,+84923448079\n";
+    let _ = cli.file("new.csv", text);
+    let settings = ["link_base_url", "https://acme.example/link", "mail_from", "on@acme.example"];
+    cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);
+    let engine = Engine::start(&cli, &["--smtp", &smtp_url(closed_port())]);
+    let import = ["import", "new.csv", "--dialect", "leapxpert", "--send-welcome-email"];
+    engine.run(&token, &import).expect_status(0);
+    let resent = engine.run(&token, &["notifications", "resend", "--state", "waiting"]);
+    let resent = resent.expect_status(0);
+    assert!(
+        resent.stdout.contains("1 mail tried again: 0 sent, 1 still waiting, 0 failed"),
+        "{resent:?}"
+    );
+    let resumed = engine.run(&token, &["runs", "resume"]).expect_status(0);
+    assert!(resumed.stdout.contains("0 sent, 1 still waiting"), "{resumed:?}");
+}
