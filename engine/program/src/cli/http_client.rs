@@ -2,8 +2,9 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use boarding_core::clock::Clock;
 use serde_json::Value;
 use tokio_rustls::rustls::crypto::ring;
 use ureq::http::Request;
@@ -171,7 +172,8 @@ impl HttpClient {
         send: impl Fn(&Self) -> Result<Response, Lost> + Send + Sync + 'static,
     ) -> Result<Answered, Failure> {
         let send = Arc::new(send);
-        let (start, mut repeats) = (Instant::now(), 0);
+        let clock = Clock::system();
+        let (start, mut repeats) = (clock.now(), 0);
         let (mut was_broken, mut may_have_arrived) = (false, false);
         loop {
             let (client, sending) = (self.clone(), Arc::clone(&send));
@@ -186,7 +188,7 @@ impl HttpClient {
                 }
             };
             let is_late = purpose == Purpose::Read
-                && start.elapsed() > Duration::from_secs(QUERY_REPEATS_SECONDS);
+                && clock.now().seconds_since(start) > QUERY_REPEATS_SECONDS;
             match wait.filter(|_| repeats < REPEATS_MAX && !is_late) {
                 Some(seconds) => {
                     repeats += 1;
