@@ -170,7 +170,7 @@ fn permission_is_that_of_the_owner_of_the_token() {
 
 /// A proxy may answer a command that has arrived, so the message names the id of the command.
 #[test]
-fn answer_that_is_none_of_an_engine_names_the_id_of_the_command() {
+fn answer_of_a_proxy_names_the_id_of_the_command() {
     let cli = Cli::new();
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",

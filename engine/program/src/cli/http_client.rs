@@ -16,7 +16,7 @@ use ureq::{Agent, SendBody};
 use super::engine_url::EngineUrl;
 use super::failure::Failure;
 use crate::limits::{ANSWER_BYTES_MAX, QUERY_REPEATS_SECONDS};
-use lost::Lost;
+use lost::{Lost, Purpose};
 
 mod lost;
 
@@ -69,15 +69,6 @@ impl std::fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HttpClient({})", self.base)
     }
-}
-
-/// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// It changes nothing of a company.
-    Read,
-    /// It sends a command, which may be stored although its answer is lost.
-    Command,
 }
 
 /// A response: its head and its body.

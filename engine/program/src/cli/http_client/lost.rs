@@ -5,8 +5,16 @@ use std::io::ErrorKind;
 use serde_json::json;
 use ureq::{Error, Timeout};
 
-use super::Purpose;
 use crate::cli::failure::Failure;
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It changes nothing of a company.
+    Read,
+    /// It sends a command, which may be stored although its answer is lost.
+    Command,
+}
 
 /// Why a request has no response.
 #[derive(Debug)]
