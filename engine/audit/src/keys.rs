@@ -43,13 +43,17 @@ pub(crate) fn record(
     since: Time,
 ) -> SignedNote {
     let key = signer.public();
-    let after = before.map_or(NO_KEY.to_owned(), |before| format!("after {}", before.public()));
-    let text = format!("{FIRST_LINE}\n{key}\ntime {since}\nfrom {from}\n{after}\n");
-    let mut note = signer.sign(&text);
+    let mut note = signer.sign(&text_of(key, since, from, before.map(NoteSigner::public)));
     if let Some(before) = before {
         before.add_to(&mut note);
     }
     note
+}
+
+/// The text of a record, without signatures.
+fn text_of(key: &NoteKey, since: Time, from: u64, after: Option<&NoteKey>) -> String {
+    let after = after.map_or(NO_KEY.to_owned(), |after| format!("after {after}"));
+    format!("{FIRST_LINE}\n{key}\ntime {since}\nfrom {from}\n{after}\n")
 }
 
 /// Reads the records of keys, the oldest first.
@@ -63,10 +67,9 @@ pub fn read_keys(notes: &[SignedNote]) -> Result<Vec<KeyRecord>, KeyRecordError>
     let mut records: Vec<KeyRecord> = Vec::new();
     for (note, number) in notes.iter().zip(1..) {
         let mut record = parse(note).ok_or(KeyRecordError::NoKey { number })?;
-        record.is_confirmed = match (records.last(), &record.after) {
-            (None, None) => true,
-            (Some(before), Some(after)) => before.key == *after && after.check(note).is_ok(),
-            _ => false,
+        record.is_confirmed = match &record.after {
+            None => records.is_empty(),
+            Some(after) => after.check(note).is_ok(),
         };
         records.push(record);
     }
@@ -85,8 +88,11 @@ fn parse(note: &SignedNote) -> Option<KeyRecord> {
         NO_KEY => None,
         line => Some(line.strip_prefix("after ")?.parse().ok()?),
     };
-    let is_whole = lines.next().is_none() && key.check(note).is_ok();
-    is_whole.then_some(KeyRecord { key, since, after, from, is_confirmed: false })
+    // Only one spelling is accepted, so that every program reads the same.
+    let is_whole = note.text == text_of(&key, since, from, after.as_ref());
+    let is_signed = after.as_ref() != Some(&key) && key.check(note).is_ok();
+    let record = KeyRecord { key, since, after, from, is_confirmed: false };
+    (is_whole && is_signed).then_some(record)
 }
 
 /// Keys whose signatures are believed, each up to a position.
@@ -103,20 +109,27 @@ struct TrustedKey {
 impl TrustedKeys {
     /// All keys of a folder, for a reader who believes the folder.
     pub fn of_folder(records: &[KeyRecord]) -> Self {
-        Self((0..records.len()).filter_map(|at| TrustedKey::of(records, at)).collect())
+        Self(records.iter().map(|record| TrustedKey::of(records, &record.key)).collect())
     }
 
-    /// A key that the reader knows, and the keys that are linked with it: those that it was signed after, and those
-    /// that were signed after it.
-    pub fn linked_to(records: &[KeyRecord], known: &NoteKey) -> Self {
-        let Some(at) = records.iter().position(|record| record.key == *known) else {
-            return Self(vec![TrustedKey { key: known.clone(), until: None }]);
-        };
-        let is_confirmed = |at: &usize| records.get(*at).is_some_and(|record| record.is_confirmed);
-        // A key says which key was before it, and a key signs the next one: so nobody can put a foreign key into the row.
-        let first = (1..=at).rev().find(|at| !is_confirmed(at)).unwrap_or(0);
-        let end = (at + 1..records.len()).find(|at| !is_confirmed(at)).unwrap_or(records.len());
-        Self((first..end).filter_map(|at| TrustedKey::of(records, at)).collect())
+    /// A key that the reader knows, and the keys after it: a key says which key was before it, and that one has signed it.
+    /// Keys before a known one are not believed: a thief of an old key could sign any past. None if no record has the key.
+    pub fn from_known(records: &[KeyRecord], known: &NoteKey) -> Option<Self> {
+        records.iter().find(|record| record.key == *known)?;
+        let mut keys = vec![TrustedKey::of(records, known)];
+        let mut at = 0;
+        while let Some(before) = keys.get(at).map(|trusted| trusted.key.clone()) {
+            let next = records
+                .iter()
+                .filter(|one| one.is_confirmed && one.after.as_ref() == Some(&before));
+            for next in next {
+                if !keys.iter().any(|known| known.key == next.key) {
+                    keys.push(TrustedKey::of(records, &next.key));
+                }
+            }
+            at += 1;
+        }
+        Some(Self(keys))
     }
 
     /// The keys of both.
@@ -158,13 +171,11 @@ impl TrustedKeys {
 }
 
 impl TrustedKey {
-    fn of(records: &[KeyRecord], at: usize) -> Option<Self> {
-        let record = records.get(at)?;
-        // A key of the same log that was signed after it has replaced it. A moved log has another name and begins anew.
-        let next = records
-            .get(at + 1)
-            .filter(|next| next.is_confirmed && next.key.name() == record.key.name());
-        Some(Self { key: record.key.clone(), until: next.map(|next| next.from) })
+    /// The key with its end: the smallest position of all records that it has signed as the key before, wherever they stand.
+    fn of(records: &[KeyRecord], key: &NoteKey) -> Self {
+        let after =
+            records.iter().filter(|one| one.is_confirmed && one.after.as_ref() == Some(key));
+        Self { key: key.clone(), until: after.map(|one| one.from).min() }
     }
 }
 
@@ -185,8 +196,12 @@ mod tests {
         keys.check(&signer(n).sign("a text\n"), position).is_ok()
     }
 
+    fn known(notes: &[SignedNote], n: u8) -> TrustedKeys {
+        TrustedKeys::from_known(&read_keys(notes).unwrap(), signer(n).public()).unwrap()
+    }
+
     #[test]
-    fn trust_ends_where_no_key_has_signed_the_next() {
+    fn key_is_believed_with_those_after_it() {
         let notes = [
             record(&signer(1), None, 0, now()),
             record(&signer(2), Some(&signer(1)), 10, now()),
@@ -196,48 +211,61 @@ mod tests {
         let records = read_keys(&notes).unwrap();
         let confirmed: Vec<_> = records.iter().map(|record| record.is_confirmed).collect();
         assert_eq!(confirmed, [true, true, false, true]);
-        for (known, believed) in [(1, [1, 2]), (2, [1, 2]), (3, [3, 4]), (4, [3, 4])] {
-            let keys = TrustedKeys::linked_to(&records, signer(known).public());
+        for (n, believed) in [(1, &[1, 2][..]), (2, &[2]), (3, &[3, 4]), (4, &[4])] {
+            let keys = known(&notes, n);
             let found: Vec<u8> = (1..=5).filter(|n| believes(&keys, *n, 5)).collect();
-            assert_eq!(found, believed, "{known}");
+            assert_eq!(found, believed, "{n}");
         }
-        let unknown = TrustedKeys::linked_to(&records, signer(5).public());
-        assert!(believes(&unknown, 5, 5) && !believes(&unknown, 1, 5));
+        assert_eq!(TrustedKeys::from_known(&records, signer(5).public()), None);
+        let folder = TrustedKeys::of_folder(&records);
+        assert_eq!((1..=5).filter(|n| believes(&folder, *n, 5)).count(), 4);
     }
 
-    /// A stolen old key signs nothing that is believed after its replacement.
+    /// A stolen old key signs nothing that is believed after its replacement, wherever the record of that stands.
     #[test]
     fn replaced_key_is_believed_up_to_its_last_position() {
-        let notes =
-            [record(&signer(1), None, 0, now()), record(&signer(2), Some(&signer(1)), 10, now())];
-        let records = read_keys(&notes).unwrap();
-        for known in [1, 2] {
-            let keys = TrustedKeys::linked_to(&records, signer(known).public());
+        let first = record(&signer(1), None, 0, now());
+        let second = record(&signer(2), Some(&signer(1)), 10, now());
+        for notes in [[first.clone(), second.clone()], [second, first]] {
+            let keys = known(&notes, 1);
             assert!(believes(&keys, 1, 10) && !believes(&keys, 1, 11) && believes(&keys, 2, 11));
+            assert!(!believes(&known(&notes, 2), 1, 1), "a new key does not vouch for the old one");
         }
+        let later = record(&signer(3), Some(&signer(1)), 99, now());
+        let both = [
+            record(&signer(1), None, 0, now()),
+            record(&signer(2), Some(&signer(1)), 10, now()),
+            later,
+        ];
+        assert!(!believes(&known(&both, 1), 1, 11), "the smallest end counts");
     }
 
-    /// A signature that is added to a record makes its key no part of the row.
+    /// A signature that is added to a record makes its key no part of the row, also with a stolen key before it.
     #[test]
-    fn foreign_key_cannot_put_itself_before_a_known_one() {
-        let known = record(&signer(1), None, 0, now());
-        let mut with_signature = known.clone();
+    fn foreign_key_cannot_come_before_a_known_one() {
+        let first = record(&signer(1), None, 0, now());
+        let mut with_signature = first.clone();
         signer(9).add_to(&mut with_signature);
-        let mut replaced = record(&signer(2), Some(&signer(1)), 10, now());
+        let second = record(&signer(2), Some(&signer(1)), 10, now());
+        let mut replaced = second.clone();
         signer(9).add_to(&mut replaced);
         let foreign = record(&signer(9), None, 0, now());
+        // A thief of the old key says that it came after the foreign key.
+        let vouched = record(&signer(1), Some(&signer(9)), 1 << 60, now());
         for notes in [
             vec![foreign.clone(), with_signature],
-            vec![foreign.clone(), known.clone(), replaced.clone()],
-            vec![known.clone(), foreign, replaced],
-            vec![known, record(&signer(9), Some(&signer(9)), 10, now())],
+            vec![foreign.clone(), first.clone(), replaced],
+            vec![foreign.clone(), vouched, second.clone()],
+            vec![first, foreign, second],
         ] {
             let records = read_keys(&notes).unwrap();
             for n in [1, 2] {
-                let keys = TrustedKeys::linked_to(&records, signer(n).public());
-                assert!(!believes(&keys, 9, 1), "{records:?}");
+                let keys = TrustedKeys::from_known(&records, signer(n).public());
+                assert!(keys.is_none_or(|keys| !believes(&keys, 9, 1)), "{records:?}");
             }
         }
+        let own = record(&signer(1), Some(&signer(1)), 1, now());
+        assert_eq!(read_keys(&[own]), Err(KeyRecordError::NoKey { number: 1 }));
     }
 
     #[test]

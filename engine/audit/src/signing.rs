@@ -101,7 +101,10 @@ impl Signing {
             // A key that was lost cannot sign: then nothing confirms the new one.
             let before = last.map(|last| (NoteSigner::new(last.key.name(), &seed), last.key));
             let before = before.filter(|(signer, key)| signer.public() == key);
-            let note = keys::record(&signer, before.as_ref().map(|(signer, _)| signer), 0, now);
+            // The old name signs no later position.
+            let from =
+                before.as_ref().map_or(0, |(before, _)| last_signed(folder, before.public()));
+            let note = keys::record(&signer, before.as_ref().map(|(signer, _)| signer), from, now);
             append(&folder.join(PUBLIC_KEYS), &note)?;
         }
         // A damaged file is found by a verification. Here it only means that the last position is not known.
@@ -154,21 +157,24 @@ impl Signing {
         Ok(Some(note))
     }
 
-    /// Replaces the key by a new one, which the old one signs.
+    /// Replaces the key by a new one, which the old one signs. The new key signs the heads of the log at once.
     ///
     /// # Errors
-    /// When files cannot be written. The old key is kept then, or the next opening completes the replacement.
-    pub fn replace_key(&mut self, now: Time) -> Result<&NoteKey, SigningError> {
+    /// When files cannot be read or written. The next opening completes the replacement, or keeps the old key.
+    pub fn replace_key(mut self, heads: &LogHeads, now: Time) -> Result<Self, SigningError> {
+        // What cannot be read may have later positions of the old key.
+        SignedPast::read(&self.folder)?;
         let (path, next) = (self.folder.join(SECRET), self.folder.join(NEXT_SECRET));
         remove(&next)?;
         let seed = make_seed(&next)?;
         let signer = NoteSigner::new(&self.origin, &seed);
-        let from = self.last_position.unwrap_or(0);
+        let from = heads.end.max(self.last_position.unwrap_or(0));
         let note = keys::record(&signer, Some(&self.signer), from, now);
         append(&self.folder.join(PUBLIC_KEYS), &note)?;
         rename(&next, &path)?;
-        self.signer = signer;
-        Ok(self.signer.public())
+        (self.signer, self.last_position) = (signer, None);
+        self.sign(heads, now)?;
+        Ok(self)
     }
 }
 
@@ -189,6 +195,13 @@ impl SignedPast {
         let checkpoints = notes.iter().zip(1..).map(read).collect::<Result<_, _>>()?;
         Ok(Self { key_notes, keys, notes, checkpoints })
     }
+}
+
+/// The last position that a key has signed.
+fn last_signed(folder: &Path, key: &NoteKey) -> u64 {
+    let notes = records::read(&folder.join(CHECKPOINTS)).unwrap_or_default();
+    let own = notes.iter().filter(|note| key.check(note).is_ok());
+    own.filter_map(|note| Checkpoint::read(note).ok()).map(|one| one.position).max().unwrap_or(0)
 }
 
 /// Completes a replacement of the key that was interrupted: the record of the next key decides.
@@ -333,19 +346,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut signing = Signing::open(folder.path(), ORIGIN, now()).unwrap();
         let old = signing.key().clone();
-        let new = signing.replace_key(now()).unwrap().clone();
+        signing.sign(&heads(3), now()).unwrap();
+        let signing = signing.replace_key(&heads(3), now()).unwrap();
+        let new = signing.key().clone();
         assert_ne!(old, new);
         let again = Signing::open(folder.path(), ORIGIN, now()).unwrap();
         assert_eq!(again.key(), &new);
         let past = SignedPast::read(folder.path()).unwrap();
         assert_eq!((&past.keys[1].key, &past.keys[1].after), (&new, &Some(old)));
-        assert!(past.keys[1].is_confirmed);
+        assert_eq!((past.keys[1].is_confirmed, past.keys[1].from), (true, 3));
+        // The new key has signed the same position.
+        let keys = TrustedKeys::from_known(&past.keys, &new).unwrap();
+        assert_eq!(keys.read_checkpoint(past.notes.last().unwrap()).unwrap().position, 3);
     }
 
     #[test]
     fn interrupted_replacement_is_completed_or_undone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut signing = Signing::open(folder.path(), ORIGIN, now()).unwrap();
+        let signing = Signing::open(folder.path(), ORIGIN, now()).unwrap();
         let old = fs::read(folder.path().join(SECRET)).unwrap();
         let first = signing.key().clone();
         // The secret was written, the record was not.
@@ -353,7 +371,7 @@ mod tests {
         assert_eq!(Signing::open(folder.path(), ORIGIN, now()).unwrap().key(), &first);
         assert!(!folder.path().join(NEXT_SECRET).exists());
         // The record was written, the secret was not renamed.
-        let second = signing.replace_key(now()).unwrap().clone();
+        let second = signing.replace_key(&heads(1), now()).unwrap().key().clone();
         fs::rename(folder.path().join(SECRET), folder.path().join(NEXT_SECRET)).unwrap();
         fs::write(folder.path().join(SECRET), old).unwrap();
         assert_eq!(Signing::open(folder.path(), ORIGIN, now()).unwrap().key(), &second);

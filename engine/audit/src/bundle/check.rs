@@ -36,6 +36,8 @@ pub struct BundleChecked {
     pub at: Time,
     /// The key that signed the bundle.
     pub key: NoteKey,
+    /// Whether a kept checkpoint was compared. One that is older than the bundle is not.
+    pub is_compared: bool,
 }
 
 /// The first thing that is wrong with a bundle, and its line, from 1.
@@ -63,7 +65,7 @@ pub enum BundleError {
 pub fn check(
     bundle: &mut dyn BufRead,
     trusted: Option<&NoteKey>,
-    kept: Option<&Checkpoint>,
+    kept: Option<&SignedNote>,
 ) -> Result<BundleChecked, BundleError> {
     let mut lines = Lines { source: bundle, digest: Sha256::new(), number: 0 };
     let header: HeaderLine = lines.object("header")?;
@@ -87,14 +89,14 @@ pub fn check(
     let proof_line = lines.number;
     let note = lines.note()?;
     let problem = |what: String| BundleProblem { line: proof_line, what };
-    let end = Signatures::check(&proof, &note, &header, trusted).map_err(problem)?;
+    let end = Signatures::check(&proof, &note, &header, trusted, kept).map_err(problem)?;
     let expected = note_text(&header.company, end.checkpoint.position, &digest);
     if note.text != expected {
         let what = "the note is not about these lines: the bundle was changed".to_owned();
         return Err(BundleProblem { line: proof_line + 1, what }.into());
     }
     chain.end(&proof, &end.checkpoint).map_err(problem)?;
-    if let Some(kept) = kept {
+    if let Some(kept) = &end.kept {
         compare(&end.checkpoint, kept).map_err(problem)?;
     }
     Ok(BundleChecked {
@@ -104,6 +106,7 @@ pub fn check(
         commits: proof.commits,
         position: end.checkpoint.position,
         at: end.checkpoint.at,
+        is_compared: end.kept.is_some_and(|kept| kept.position >= end.checkpoint.position),
         key: end.key,
     })
 }
@@ -225,6 +228,8 @@ impl<'a> Chain<'a> {
 struct Signatures {
     checkpoint: Checkpoint,
     key: NoteKey,
+    /// The checkpoint that the caller keeps.
+    kept: Option<Checkpoint>,
 }
 
 impl Signatures {
@@ -233,13 +238,16 @@ impl Signatures {
         note: &SignedNote,
         header: &HeaderLine,
         trusted: Option<&NoteKey>,
+        kept: Option<&SignedNote>,
     ) -> Result<Self, String> {
         let notes: Result<Vec<SignedNote>, _> =
             proof.keys.iter().map(|text| text.parse::<SignedNote>()).collect();
         let notes = notes.map_err(|error| format!("a record of a key: {error}"))?;
         let records = read_keys(&notes).map_err(|error| error.to_string())?;
         let last = records.last().ok_or("the bundle names no key")?;
-        let keys = TrustedKeys::linked_to(&records, trusted.unwrap_or(&last.key));
+        let trusted = trusted.unwrap_or(&last.key);
+        let keys = TrustedKeys::from_known(&records, trusted)
+            .ok_or_else(|| format!("the bundle does not name the key {trusted}"))?;
         let checkpoint: SignedNote =
             proof.checkpoint.parse().map_err(|error| format!("the checkpoint: {error}"))?;
         let checkpoint = keys
@@ -250,7 +258,17 @@ impl Signatures {
         }
         let key = keys.check(note, checkpoint.position);
         let key = key.map_err(|error| format!("the note at the end: {error}"))?.clone();
-        Ok(Self { checkpoint, key })
+        if key.name() != header.log {
+            return Err("the note at the end is signed for another log".to_owned());
+        }
+        let kept = match kept {
+            None => None,
+            Some(kept) => Some(
+                keys.read_checkpoint(kept)
+                    .map_err(|error| format!("the checkpoint that you kept: {error}"))?,
+            ),
+        };
+        Ok(Self { checkpoint, key, kept })
     }
 }
 

@@ -15,10 +15,9 @@ pub const LINE_BYTES_MAX: u64 = 1024 * 1024;
 pub(super) const ABOUT: &str = "\
 The history of one company of the program Boarding. Lines: this header; each commit, base64 of MessagePack, with the \
 position of its first event; the proof; a signed note (C2SP signed-note, Ed25519). To check: 1. the third line of the \
-note is the base64 SHA-256 of all bytes before the note. 2. The note and `checkpoint` are signed by a key that you know; \
-or by one that is linked to it in `keys`: a note of `keys` names a key, the key before it (`after`) and the last \
-position that this one signs (`from`), and both sign it. 3. A commit is an array: 0 company, 1 \
-version of its first event, 11 hash of the commit before it (zeros at first), 12 events. Its hash is the BLAKE3 of its \
+note is the base64 SHA-256 of all bytes before the note. 2. The note and `checkpoint` are signed by a key that you know, \
+or by one after it in `keys`: a note of `keys` names a key, the key before it (`after`), which has signed it too, and \
+the last position of that one (`from`). 3. A commit is an array: 0 company, 1 version of its first event, 11 hash of the commit before it (zeros at first), 12 events. Its hash is the BLAKE3 of its \
 bytes. Versions have no gap, positions rise. 4. `version` and `hash` are those of the last commit. 5. The leaf \
 SHA-256(0x00, '<company> <version> <hash>') at `index` of `leaves` leads by `path` to the root in the third line of \
 `checkpoint`, as in RFC 6962. `boarding manual format` and `boarding manual audit` say more.";

@@ -29,8 +29,14 @@ impl Engine {
     /// When the key cannot be written.
     pub fn replace_key(&self) -> Result<Option<NoteKey>, SigningError> {
         let mut signing = self.context.signing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(signing) = signing.as_mut() else { return Ok(None) };
-        signing.replace_key(self.context.clock.now()).cloned().map(Some)
+        let (Some(old), Some(heads)) = (signing.take(), self.context.log.heads()) else {
+            return Ok(None);
+        };
+        // After a failure nothing is signed until the next opening, which knows which key it is.
+        let new = old.replace_key(&heads, self.context.clock.now())?;
+        let key = new.key().clone();
+        *signing = Some(new);
+        Ok(Some(key))
     }
 
     /// Signs a checkpoint, unless the log has not grown since the last one.

@@ -68,7 +68,8 @@ begins with it.")]
     /// Replaces the signing key by a new one, which the old one signs
     #[command(after_help = "Example:\n  boarding audit replace-key
 
-The data folder must not be in use. What the old key has signed stays valid.")]
+The data folder must not be in use. The new key signs the log at once. Give it to your auditors: it does not vouch for the
+old one, which signs no later position.")]
     ReplaceKey,
 }
 

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use boarding_audit::{
-    AuditProgress, BundleError, Checkpoint, ExportError, NoteKey, check_bundle, export,
-};
+use boarding_audit::{AuditProgress, BundleError, ExportError, NoteKey, check_bundle, export};
 use boarding_core::data_dir::AUDIT;
 use clap::Args;
 use serde_json::json;
@@ -114,20 +112,7 @@ impl Export {
 impl VerifyExport {
     pub(super) async fn run(self, out: &Out) -> CliResult {
         let key = self.key.as_deref().map(read_key).transpose()?;
-        let kept = match &self.checkpoint {
-            None => None,
-            Some(path) => {
-                let note = read_note(path)?;
-                let failed = |error: &dyn std::fmt::Display| {
-                    Failure::Usage(format!("{}: {error}", path.display()))
-                };
-                if let Some(key) = &key {
-                    key.check(&note).map_err(|error| failed(&error))?;
-                }
-                Some(Checkpoint::read(&note).map_err(|error| failed(&error))?)
-            }
-        };
-        let is_older = |position| kept.as_ref().is_some_and(|kept| kept.position < position);
+        let kept = self.checkpoint.as_deref().map(read_note).transpose()?;
         let path = self.file;
         let checked = tokio::task::block_in_place(|| {
             let file = File::open(&path).map_err(|error| {
@@ -141,7 +126,7 @@ impl VerifyExport {
                 "verified": true, "company": company, "version": version,
                 "commits": checked.commits, "log": checked.origin, "position": position,
                 "at": checked.at, "key": checked.key.to_string(), "key_was_given": key.is_some(),
-                "checkpoint_was_compared": kept.is_some() && !is_older(position),
+                "checkpoint_was_compared": checked.is_compared,
             }));
             return Ok(Done::Completely);
         }
@@ -151,7 +136,7 @@ impl VerifyExport {
             checked.origin,
             checked.at,
         ));
-        if is_older(position) {
+        if kept.is_some() && !checked.is_compared {
             out.remark("not compared: the checkpoint that you kept is older than the bundle, which does not hold the other companies; compare it with boarding audit verify");
         }
         if key.is_none() {

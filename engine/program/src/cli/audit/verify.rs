@@ -57,6 +57,11 @@ enum Storage {
 impl Verify {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         let log = match self.log {
+            Some(Storage::Jetstream) if !self.keys.is_empty() || !self.checkpoints.is_empty() => {
+                let text =
+                    "a log in JetStream has no checkpoints; leave out --key and --checkpoint";
+                return Err(Failure::Usage(text.to_owned()));
+            }
             Some(Storage::Jetstream) => Some(self.nats.log()?),
             _ => {
                 check_log_exists(&common.data())?;
@@ -98,12 +103,12 @@ impl Verify {
             }
         };
         check_kept(&verified, &kept)?;
-        self.check_key_is_used(&verified)?;
-        print(out, &verified, company.as_ref())?;
-        if unlinked > 0 {
+        self.check_keys_are_used(&verified, &unlinked)?;
+        print(out, &verified, company.as_ref(), unlinked.len() as u64)?;
+        if !unlinked.is_empty() {
             out.remark(&format!(
-                "not compared: {} of keys that are not linked to the given ones; see boarding audit keys",
-                counted(unlinked, "checkpoint", "checkpoints")
+                "not compared: {} of other keys than the given ones and those after them; see boarding audit keys",
+                counted(unlinked.len() as u64, "checkpoint", "checkpoints")
             ));
         }
         if self.keys.is_empty() && verified.checkpoints > 0 {
@@ -129,7 +134,11 @@ impl Verify {
         for text in &self.keys {
             let key: NoteKey =
                 text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?;
-            given = given.and(TrustedKeys::linked_to(&past.keys, &key));
+            let linked = TrustedKeys::from_known(&past.keys, &key).ok_or_else(|| {
+                let message = format!("the data folder does not list the key {key}");
+                found(json!({"kind": "signature", "message": message}), message)
+            })?;
+            given = given.and(linked);
         }
         let trusted = if self.keys.is_empty() { &of_folder } else { &given };
         let unconfirmed = past.keys.iter().filter(|record| !record.is_confirmed).count() as u64;
@@ -137,7 +146,9 @@ impl Verify {
         for (note, number) in past.notes.iter().zip(1..) {
             match trusted.read_checkpoint(note) {
                 Ok(checkpoint) => proofs.checkpoints.push(checkpoint),
-                Err(_) if of_folder.read_checkpoint(note).is_ok() => proofs.unlinked += 1,
+                Err(_) if of_folder.read_checkpoint(note).is_ok() => {
+                    proofs.unlinked.extend(Checkpoint::read(note));
+                }
                 Err(error) => {
                     return Err(of_note(
                         &format!("checkpoint {number} of the data folder"),
@@ -156,13 +167,29 @@ impl Verify {
         Ok(proofs)
     }
 
-    /// Refuses a log without a checkpoint of the given key: another log could be in its place.
-    fn check_key_is_used(&self, verified: &Verified) -> Result<(), Failure> {
-        if self.keys.is_empty() || verified.checkpoints > 0 || verified.position == 0 {
+    /// Refuses a log whose end is signed by none of the given keys: another log could be in its place.
+    fn check_keys_are_used(
+        &self,
+        verified: &Verified,
+        unlinked: &[Checkpoint],
+    ) -> Result<(), Failure> {
+        if self.keys.is_empty() {
             return Ok(());
         }
-        let message = "no checkpoint of this log is signed by the given key, nor by a key that is linked to it: it may be another log";
-        Err(found(json!({"kind": "checkpoint", "message": message}), message.to_owned()))
+        let is_own = |one: &&Checkpoint| Some(&one.origin) == verified.origin.as_ref();
+        let newest = unlinked.iter().filter(is_own).map(|one| one.position).max().unwrap_or(0);
+        let message = if verified.checkpoints == 0 {
+            "no checkpoint of this log is signed by a given key, nor by a key after it: it may be another log"
+                .to_owned()
+        } else if newest > verified.signed_position {
+            format!(
+                "the log is signed up to position {newest} by a key that is not a given one, nor after it, and only up to {} by those: give that key too if you know it",
+                verified.signed_position
+            )
+        } else {
+            return Ok(());
+        };
+        Err(found(json!({"kind": "checkpoint", "message": message}), message))
     }
 }
 
@@ -172,8 +199,8 @@ struct Proofs {
     /// Those of the data folder.
     checkpoints: Vec<Checkpoint>,
     kept: Vec<Kept>,
-    /// How many checkpoints of the data folder have a key of the folder that is not linked to a given one.
-    unlinked: u64,
+    /// The checkpoints of the data folder with a key of the folder that is not a given one, nor after it.
+    unlinked: Vec<Checkpoint>,
     /// How many keys of the folder are not signed by the key before.
     unconfirmed: u64,
 }
@@ -203,7 +230,7 @@ fn of_note(name: &str, error: &CheckpointError) -> Failure {
     found(json!({"kind": "signature", "message": message}), message)
 }
 
-fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) -> CliResult {
+fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>, unlinked: u64) -> CliResult {
     let Verified { position, commits, events, heads, checkpoints, .. } = verified;
     let (others, unfinished) = (verified.other_checkpoints, verified.unfinished_bytes);
     let unsigned = position.saturating_sub(verified.signed_position);
@@ -218,10 +245,10 @@ fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) -> CliResu
     };
     if out.is_json() {
         let mut document = json!({
-            "verified": true, "position": position, "commits": commits, "events": events,
+            "verified": true, "log": verified.origin, "position": position, "commits": commits, "events": events,
             "companies": heads.len(), "checkpoints": checkpoints,
             "signed_position": verified.signed_position, "other_checkpoints": others,
-            "unfinished_bytes": unfinished,
+            "unlinked_checkpoints": unlinked, "unfinished_bytes": unfinished,
         });
         if let Some((company, head)) = head {
             set(&mut document, "company", company.to_string());
@@ -242,7 +269,10 @@ fn print(out: &Out, verified: &Verified, company: Option<&CompanyId>) -> CliResu
         count => {
             let newer = match unsigned {
                 0 => String::new(),
-                count => format!("; {count} newer positions are not signed yet"),
+                count => format!(
+                    "; not signed yet: {}",
+                    counted(count, "newer position", "newer positions")
+                ),
             };
             out.say(&format!(
                 "the log agrees with {}{newer}",
