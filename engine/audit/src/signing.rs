@@ -87,7 +87,7 @@ impl Signing {
     /// # Errors
     /// When files cannot be read or written, or hold something else.
     pub fn open(folder: &Path, origin: &str, now: Time) -> Result<Self, SigningError> {
-        let notes = read_notes(&folder.join(PUBLIC_KEYS))?;
+        let mut notes = read_notes(&folder.join(PUBLIC_KEYS))?;
         let last = read_records(folder, &notes)?.pop();
         finish_replacement(folder, last.as_ref())?;
         let path = folder.join(SECRET);
@@ -106,11 +106,11 @@ impl Signing {
                 before.as_ref().map_or(0, |(before, _)| last_signed(folder, before.public()));
             let note = keys::record(&signer, before.as_ref().map(|(signer, _)| signer), from, now);
             append(&folder.join(PUBLIC_KEYS), &note)?;
+            notes.push(note);
         }
         // A damaged file is found by a verification. Here it only means that the last position is not known.
         let newest = records::read_last(&folder.join(CHECKPOINTS)).unwrap_or_default();
-        let records = read_records(folder, &read_notes(&folder.join(PUBLIC_KEYS))?)?;
-        let keys = TrustedKeys::of_folder(&records);
+        let keys = TrustedKeys::of_folder(&read_records(folder, &notes)?);
         let signed = newest.iter().rev().filter_map(|note| keys.read_checkpoint(note).ok());
         let last = signed.into_iter().find(|checkpoint| checkpoint.origin == origin);
         Ok(Self {
@@ -124,10 +124,6 @@ impl Signing {
     /// The public key.
     pub fn key(&self) -> &NoteKey {
         self.signer.public()
-    }
-
-    pub fn origin(&self) -> &str {
-        &self.origin
     }
 
     /// The position of the newest checkpoint.

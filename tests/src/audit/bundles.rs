@@ -82,8 +82,8 @@ fn bundle_passes_both_checkers_and_shows_one_company() {
     for mark in ["secret.person", "other-company"] {
         assert!(!decoded.contains(mark) && !fs::read_to_string(&path).unwrap().contains(mark));
     }
-    let none = cli.run(&["audit", "export", "x", "--company", "nobody"]).expect_status(2);
-    assert!(none.stderr.contains("company nobody has no event"), "{}", none.stderr);
+    let none = cli.run(&["audit", "export", "x", "--company", "unknown"]).expect_status(2);
+    assert!(none.stderr.contains("company unknown has no event"), "{}", none.stderr);
     assert!(!cli.path().join("x").exists());
 }
 
@@ -220,7 +220,7 @@ fn bundle_of_a_foreign_or_replaced_key_is_refused() {
     let names = ["forged.bundle".to_owned()];
     cli.run(&["audit", "verify-export", forged, "--key", &second]).expect_status(3);
     assert_eq!(check_in_python(cli.path(), &names, &second), [false]);
-    // With the record of the new key in it, the old key is believed up to its last position only.
+    // The thief has left out the record of the new key, so a person who knows only the old key cannot see the theft.
     let bundle = fs::read_to_string(forged).unwrap();
     assert!(bundle.contains(&first) && !bundle.contains(&second));
     // Both known keys allow the bundle of the new key, and a key of another log does not.

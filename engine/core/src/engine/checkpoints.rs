@@ -17,12 +17,6 @@ impl Engine {
         tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing));
     }
 
-    /// The public key of the data folder; none if it cannot be used, or the log is shared.
-    pub fn public_key(&self) -> Option<NoteKey> {
-        let signing = self.context.signing.lock().unwrap_or_else(PoisonError::into_inner);
-        signing.as_ref().map(|signing| signing.key().clone())
-    }
-
     /// Replaces the key by a new one, which the old one signs. Returns the new public key; none without a key.
     ///
     /// # Errors
@@ -37,14 +31,6 @@ impl Engine {
         let key = new.key().clone();
         *signing = Some(new);
         Ok(Some(key))
-    }
-
-    /// Signs a checkpoint, unless the log has not grown since the last one.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be written.
-    pub fn sign_checkpoint(&self) -> Result<Option<SignedNote>, SigningError> {
-        self.context.sign_checkpoint()
     }
 }
 
@@ -64,6 +50,7 @@ async fn sign_at_interval(context: Weak<EngineContext>, mut closing: watch::Rece
 }
 
 impl EngineContext {
+    /// Signs a checkpoint, unless the log has not grown since the last one.
     fn sign_checkpoint(&self) -> Result<Option<SignedNote>, SigningError> {
         let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(signing) = signing.as_mut() else { return Ok(None) };

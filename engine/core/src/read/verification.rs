@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use boarding_commands::values::CompanyId;
 use boarding_projections::projector::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
+use serde_json::{Value, json};
 
 use crate::read::projector::ReadModels;
 use boarding_log::{EventLog, ReadError};
@@ -20,6 +21,21 @@ pub struct Verified {
     pub events: u64,
     /// The last position of the replay.
     pub position: u64,
+}
+
+impl Verified {
+    /// What was compared, as a document.
+    pub fn document(&self) -> Value {
+        let Self { tables, rows, events, .. } = self;
+        json!({"tables": tables, "rows": rows, "events": events, "identical": true})
+    }
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tables, rows, events, .. } = self;
+        write!(f, "{events} events replayed; {tables} tables with {rows} rows compared: identical")
+    }
 }
 
 /// The first row that differs from the replay.

@@ -7,7 +7,6 @@ mod verify;
 
 use boarding_core::engine::Options;
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, of_verification};
@@ -53,10 +52,10 @@ The data folder must not be in use. A difference ends with status 3, and names t
   boarding audit checkpoints --latest > checkpoint.note
 
 A checkpoint is a signed note (C2SP tlog-checkpoint): it names a position of the log and a digest of what all companies
-had at that position. Keep one elsewhere: boarding audit verify --checkpoint FILE shows later that the log still
-begins with it.")]
+had at that position. Keep one outside of the data folder: boarding audit verify --checkpoint FILE shows later that the
+log still begins with it.")]
     Checkpoints {
-        /// Prints the newest one as it is, to be kept elsewhere
+        /// Prints the newest one as it is, to be kept outside of the data folder
         #[arg(long)]
         latest: bool,
     },
@@ -112,13 +111,9 @@ async fn replay(common: &Common, out: &Out) -> CliResult {
     let verified = tokio::task::block_in_place(|| engine.verify_read_models());
     engine.close().await;
     let verified = verified.map_err(|error| of_verification(&error))?;
-    let (events, tables, rows) = (verified.events, verified.tables, verified.rows);
-    if out.is_json() {
-        out.document(&json!({"events": events, "tables": tables, "rows": rows, "identical": true}));
-    } else {
-        out.line(&format!(
-            "{events} events replayed; {tables} tables with {rows} rows compared: identical"
-        ));
+    match out.is_json() {
+        true => out.document(&verified.document()),
+        false => out.line(&verified.to_string()),
     }
     Ok(Done::Completely)
 }

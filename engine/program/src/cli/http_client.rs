@@ -26,7 +26,7 @@ const CONNECT_SECONDS_MAX: u64 = 10;
 /// How long an engine may work on a request, in seconds. The plan of a large file takes longest.
 const RESPONSE_SECONDS_MAX: u64 = 600;
 
-/// How long a body may take on its way, in seconds: as long as an engine permits for an upload.
+/// How long sending or receiving a body may take, in seconds: as long as an engine permits for an upload.
 const BODY_SECONDS_MAX: u64 = 1_800;
 
 /// How long a connection is used again, in seconds. An engine closes one that is idle for longer.

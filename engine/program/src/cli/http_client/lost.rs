@@ -51,7 +51,7 @@ impl Lost {
                     NetworkDown,
                     NetworkUnreachable,
                 ];
-                // An unknown name has no kind of its own.
+                // The library reports an unknown name under a general kind.
                 kinds.contains(&error.kind())
                     || error.to_string().starts_with("failed to lookup address")
                     || self.is_certificate()
