@@ -17,6 +17,7 @@ mod import_invites;
 pub mod link;
 mod link_ends;
 pub(crate) mod link_life;
+mod link_page;
 pub mod notification;
 pub mod numbers;
 mod own_template;
@@ -41,6 +42,8 @@ pub use import::{ImportLink, ImportState, Invites, OpenPictures, Placing, Undo};
 pub use import_invites::ImportInvites;
 pub use link::{Invitation, InvitationState, LastMail, Link, LinkBasis};
 pub use link_ends::LinkEnds;
+pub use link_life::LiveLink;
+pub use link_page::LinkPage;
 pub use notification::{
     Addressee, DeferredNotifications, Expired, Notification, NotificationContent,
 };

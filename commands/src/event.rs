@@ -341,6 +341,8 @@ events! {
             invitation: InvitationId,
             generation: u32,
         }
+        /// The person opened the page of the link for the first time. Opening it uses nothing up.
+        InvitationClicked: neutral { user: Who, channel: Channel, invitation: InvitationId, generation: u32 }
         DeliveryRecorded: neutral {
             run: RunId,
             user: Who,

@@ -55,6 +55,9 @@ pub struct Settings {
     pub language: String,
     /// Where links lead: the token is appended, after a slash unless the address has a query or a fragment.
     pub link_base_url: String,
+    /// What the QR code on the page of a link opens: the activation code is appended as the token is to `link_base_url`.
+    /// Without it the QR code holds the activation code alone.
+    pub activation_url: Option<String>,
     /// The sender's address of the company's mails.
     pub mail_from: String,
     /// Where the app of accounts is found: shown in the invitation of an account.
@@ -179,6 +182,7 @@ impl Default for Settings {
             mail_from: MAIL_FROM_PLACEHOLDER.to_owned(),
             app_download_link: None,
             web_app_link: None,
+            activation_url: None,
             logo_url: None,
             market_code: None,
             max_attempts: 1_000,
@@ -223,6 +227,12 @@ impl Settings {
             Channel::Whatsapp => self.channels.whatsapp,
             Channel::Imessage => self.channels.imessage,
         }
+    }
+
+    /// The address that links in mails begin with: the company's own, else that of the engine's page for links.
+    pub fn link_base<'a>(&'a self, own_page: Option<&'a str>) -> &'a str {
+        let is_set = self.link_base_url != LINK_BASE_URL_PLACEHOLDER;
+        own_page.filter(|_| !is_set).unwrap_or(&self.link_base_url)
     }
 
     /// The settings of mails that still have a placeholder, each with an example of its value for a shell. For mails

@@ -149,6 +149,7 @@ impl EngineHarness {
             texts: None,
             adopt_runs,
             carries_runs: true,
+            link_page: None,
             secret: None,
             clock,
         }

@@ -34,6 +34,7 @@ impl Sample {
             texts: None,
             adopt_runs: false,
             carries_runs: true,
+            link_page: None,
             secret: None,
             clock: Clock::system(),
         };

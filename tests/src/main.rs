@@ -16,6 +16,7 @@ mod import_fixtures;
 mod journeys;
 mod manual;
 mod nats;
+mod pages;
 mod readme;
 mod remote;
 mod sample_files;

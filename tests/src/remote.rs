@@ -1,6 +1,5 @@
 //! The command line against a running engine: it prints the same as on a data folder.
 
-mod engine;
 mod errors;
 mod folder_or_engine;
 mod permissions;

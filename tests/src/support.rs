@@ -11,6 +11,7 @@ pub(crate) mod pictures;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod running_engine;
 pub(crate) mod shell;
 pub(crate) mod validator;
 pub(crate) mod wait;

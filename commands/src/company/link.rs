@@ -73,6 +73,8 @@ pub struct Invitation {
     pub uncertain: bool,
     /// How many reminders of this link were asked for.
     pub reminders: u8,
+    /// Whether the page of the link was opened.
+    pub clicked: bool,
     pub basis: LinkBasis,
 }
 
@@ -106,8 +108,9 @@ impl Invitation {
     /// An invitation whose mail is claimed for sending.
     pub(crate) fn new(id: InvitationId, generation: u32, basis: LinkBasis) -> Self {
         let (state, mailed_at) = (InvitationState::Created, Time::default());
-        let (uncertain, reminders) = (false, 0);
-        Self { id, generation, state, expires_at: None, mailed_at, uncertain, reminders, basis }
+        let (uncertain, reminders, clicked) = (false, 0, false);
+        let expires_at = None;
+        Self { id, generation, state, expires_at, mailed_at, uncertain, reminders, clicked, basis }
     }
 
     /// Whether its mail was sent, or may have been.

@@ -4,7 +4,7 @@ use super::link::{Invitation, InvitationState, LinkBasis};
 use super::run::AddressMark;
 use super::state::Company;
 use super::user_id::UserId;
-use super::users::UserState;
+use super::users::{User, UserState};
 use crate::event::Channel;
 use crate::values::{Code, InvitationId, Phone, Time};
 
@@ -72,7 +72,45 @@ impl LinkConditions {
     }
 }
 
+/// A link that works at the time it was looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveLink<'a> {
+    pub id: UserId,
+    pub user: &'a User,
+    pub channel: Channel,
+    pub invitation: Invitation,
+}
+
 impl Company {
+    /// The link of a generation of an invitation, if it works at this time.
+    ///
+    /// # Errors
+    /// The `invitation.*` code that says why it does not work.
+    pub fn live_link(
+        &self,
+        invitation: InvitationId,
+        generation: u32,
+        now: Time,
+    ) -> Result<LiveLink<'_>, Code> {
+        let (id, channel) = self.invitations.get(&invitation).ok_or(Code::InvitationNotFound)?;
+        let (id, channel) = (*id, *channel);
+        let user = self.users.get(id).ok_or(Code::InvitationNotFound)?;
+        let link = user.link(channel);
+        let newest = link.invitation.ok_or(Code::InvitationNotFound)?;
+        let Some(invitation) = link.generation(generation).copied() else {
+            let is_older = generation < newest.generation;
+            return Err(if is_older {
+                Code::InvitationSuperseded
+            } else {
+                Code::InvitationNotFound
+            });
+        };
+        match self.why_link_is_dead(id, channel, &invitation, now) {
+            Some(code) => Err(code),
+            None => Ok(LiveLink { id, user, channel, invitation }),
+        }
+    }
+
     /// The newest generation of an invitation on its channel.
     pub(crate) fn newest(&self, id: InvitationId) -> Option<Invitation> {
         let (user, channel) = self.invitations.get(&id)?;

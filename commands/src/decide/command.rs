@@ -124,6 +124,7 @@ commands! {
         invitations::revoke_invitation::RevokeInvitation,
         runs::record_delivery::RecordDelivery,
         invitations::link_completed::LinkCompleted,
+        invitations::record_click::RecordClick,
         invitations::unlink_user::UnlinkUser,
         users::add_user::AddUser,
         users::archive_user::ArchiveUser,
@@ -230,7 +231,8 @@ mod tests {
     fn body_with_a_choice_requires_exactly_one() {
         let choices = all().into_iter().filter(|command| command.body.get("oneOf").is_some());
         let names: Vec<_> = choices.map(|command| command.name).collect();
-        let expected = ["ResendInvitation", "LinkCompleted", "AssignRoles", "AllocateNumbers"];
+        let expected =
+            ["ResendInvitation", "LinkCompleted", "AssignRoles", "AllocateNumbers", "AssignNumber"];
         assert_eq!(names, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{FileRef, PictureFormat};
 use crate::user_file::{FileSummary, ParsedRow};
-use crate::values::{Code, ImportId, InvitationId, Personal};
+use crate::values::{Code, ImportId, InvitationId, Personal, Time};
 
 /// The facts for one command. The rule gets them beside the command, and they never come from a client.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +14,10 @@ pub enum Facts {
     Files(FileContents),
     /// For `ImportPictures`.
     Archive(ArchiveContents),
-    /// For `LinkCompleted`: the invitation and generation of the verified token.
+    /// For `LinkCompleted`, `RecordClick` and `AssignNumber`: the invitation and generation of the verified token.
     Invitation(InvitationId, u32),
+    /// For `LinkCompleted`: the invitation and generation of the verified activation code, and when the code expires.
+    Activation(InvitationId, u32, Time),
     /// For `StartBulkIntegration`: the import of the verified token, and which of its links it is, from 1.
     Import(ImportId, u32),
 }
@@ -74,7 +76,17 @@ impl Facts {
     /// The invitation and its generation.
     pub fn invitation(&self) -> Option<(InvitationId, u32)> {
         match self {
-            Self::Invitation(id, generation) => Some((*id, *generation)),
+            Self::Invitation(id, generation) | Self::Activation(id, generation, _) => {
+                Some((*id, *generation))
+            }
+            _ => None,
+        }
+    }
+
+    /// When the activation code expires; none for a token without an end of its own.
+    pub fn code_expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Activation(_, _, expires_at) => Some(*expires_at),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::company::Company;
+use crate::company::{Company, LiveLink};
 use crate::decide::facts::Facts;
 use crate::event::{Event, OutboxId, Permission};
 use crate::schema::Nothing;
@@ -50,6 +50,8 @@ pub struct MailSetup {
     pub by_mail_server: bool,
     /// Whether mails that are no invitations leave by a mail server.
     pub notifications_by_mail_server: bool,
+    /// Whether the engine has a public page for links. Companies that set no page of their own use it.
+    pub has_link_page: bool,
     /// The fingerprint of the engine's secret for links. `None` checks and records nothing.
     pub link_secret: Option<String>,
     /// The transport of text messages, by name. `None` if the engine can send none.
@@ -188,7 +190,11 @@ impl Context<'_> {
     /// `link_secret.changed`; `config.link_base_url_unset`, with the commands that set both.
     pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
         self.require_link_secret(company)?;
-        if self.mail_setup.by_mail_server { check_mail_settings(company) } else { Ok(()) }
+        let has_link_page = self.mail_setup.has_link_page;
+        match self.mail_setup.by_mail_server {
+            true => check_mail_settings(company, has_link_page),
+            false => Ok(()),
+        }
     }
 
     /// Refuses to send mails that are no invitations by a mail server while their sender is a placeholder, or the base of
@@ -204,7 +210,8 @@ impl Context<'_> {
         if !self.mail_setup.notifications_by_mail_server {
             return Ok(());
         }
-        check_mail_placeholders(&company.id, company.settings.mail_placeholders(has_link))
+        let needs_page = has_link && !self.mail_setup.has_link_page;
+        check_mail_placeholders(&company.id, company.settings.mail_placeholders(needs_page))
     }
 
     /// Refuses to mail links with another secret than that of the links mailed so far: those would be dead.
@@ -223,6 +230,19 @@ impl Context<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The working link of the command's token.
+    ///
+    /// # Errors
+    /// `link_secret.changed`; the `invitation.*` code that says why the link does not work.
+    pub(crate) fn live_link<'c>(&self, company: &'c Company) -> Result<LiveLink<'c>, Refusal> {
+        let Some((invitation, generation)) = self.facts.invitation() else {
+            // With another secret no mailed token can be read.
+            self.require_link_secret(company)?;
+            return Err(Code::InvitationNotFound.into());
+        };
+        Ok(company.live_link(invitation, generation, self.at)?)
     }
 
     /// The event that records the engine's secret with the first mail that has a link.
@@ -254,12 +274,12 @@ impl Context<'_> {
     }
 }
 
-/// Checks that the link and the sender of mails are no placeholders.
+/// Checks that the sender of mails is no placeholder, and neither is the link unless the engine has a public page for links.
 ///
 /// # Errors
 /// `config.link_base_url_unset`, with the commands that set both.
-pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
-    check_mail_placeholders(&company.id, company.settings.mail_placeholders(true))
+pub fn check_mail_settings(company: &Company, has_link_page: bool) -> Result<(), Refusal> {
+    check_mail_placeholders(&company.id, company.settings.mail_placeholders(!has_link_page))
 }
 
 /// Checks that no setting is a placeholder. Each unset one has an example of its value.

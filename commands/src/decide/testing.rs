@@ -113,6 +113,7 @@ impl Given {
             at,
             facts: &facts,
             mail_setup: &MailSetup {
+                has_link_page: false,
                 by_mail_server: self.1,
                 notifications_by_mail_server: self.1,
                 link_secret: None,

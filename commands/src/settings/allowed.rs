@@ -83,8 +83,9 @@ fn any_text() -> String {
 }
 
 /// The settings that may be unset.
-const NULLABLE: [&str; 8] = [
+const NULLABLE: [&str; 9] = [
     "company_name",
+    "activation_url",
     EXTRA_CHARACTERS,
     "network_admin_email",
     "link_secret",

@@ -7,6 +7,9 @@ use crate::values::email;
 pub(super) fn expected(name: &str) -> Option<&'static str> {
     Some(match name {
         "mail_from" => "one address such as onboarding@acme.com, or Name <onboarding@acme.com>",
+        "activation_url" => {
+            "an address such as https://wa.me/4930123456?text=, without spaces and quotes, or null"
+        }
         "app_download_link" | "web_app_link" | "logo_url" => {
             "an address such as https://www.acme.com/app, without spaces and quotes, or null"
         }
@@ -23,7 +26,9 @@ pub(super) fn expected(name: &str) -> Option<&'static str> {
 pub(super) fn fits(name: &str, text: &str) -> bool {
     match name {
         "mail_from" => email::is_mailbox(text),
-        "link_base_url" | "app_download_link" | "web_app_link" | "logo_url" => is_web_address(text),
+        "link_base_url" | "activation_url" | "app_download_link" | "web_app_link" | "logo_url" => {
+            is_web_address(text)
+        }
         "language" => is_language_tag(text),
         "link_secret" => {
             text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))

@@ -195,7 +195,7 @@ fn add_person(known: &mut KnownValues, values: &MailValues<'_>) {
 /// The names of a person as a mail shows them. All are empty if they hold a link: the mail greets without the name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PersonNames {
-    first: String,
+    pub first: String,
     last: String,
     /// Both names.
     pub full: String,

@@ -248,6 +248,7 @@ codes! {
     InvitationPhoneChanged "invitation.phone_changed" "The link ended because the person no longer has the phone number that it was sent for; ask your administrator for a new one."
     InvitationChannelDisabled "invitation.channel_disabled" "The link does not work because the channel is not enabled for the company; ask your administrator."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
+    InvitationCodeExpired "invitation.code_expired" "The activation code has expired; use the new one that the page of the link shows."
     LinkSecretChanged "link_secret.changed" "The secret of the links is missing or has changed. The links in earlier mails do not work, and no new link is mailed; put back the file secret of the data folder."
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 

@@ -15,6 +15,7 @@ use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
 use crate::delivery::{Lookup, Transport};
 use crate::files::Files;
+use crate::known_links::{KnownLinks, OwnLinkPage};
 use crate::object_store::Objects;
 use crate::ownership::{AppendGuard, Ownership};
 use crate::pending_work::BlockedImports;
@@ -41,6 +42,9 @@ pub(crate) struct EngineContext {
     pub(crate) files: Files,
     pub(crate) uploads: Uploads,
     pub(crate) tokens: Tokens,
+    /// The engine's page for links; none if it serves no pages.
+    pub(crate) link_page: Option<OwnLinkPage>,
+    pub(crate) known_links: KnownLinks,
     pub(crate) transport: Arc<dyn Transport>,
     /// Signs checkpoints; none if the log is shared, or the key cannot be used.
     pub(crate) signing: Mutex<Option<Signing>>,
@@ -81,6 +85,7 @@ impl EngineContext {
         let notifications = self.transport_for(Purpose::Notification, false);
         MailSetup {
             by_mail_server: self.transport.is_mail_server(),
+            has_link_page: self.has_public_link_page(),
             notifications_by_mail_server: notifications.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.transport.texts().map(|texts| texts.name()),
@@ -89,6 +94,16 @@ impl EngineContext {
             notifications_via: Some(notifications.name()),
             texts_outbox: self.transport.texts().and_then(Transport::outbox),
         }
+    }
+
+    /// Whether the engine has a page for links that other machines reach.
+    pub(crate) fn has_public_link_page(&self) -> bool {
+        self.link_page.as_ref().is_some_and(|page| page.is_public)
+    }
+
+    /// The address of the engine's page for links.
+    pub(crate) fn own_link_page(&self) -> Option<&str> {
+        self.link_page.as_ref().map(|page| &*page.address)
     }
 
     /// Writes the secret of the links, if it is a new one.

@@ -33,11 +33,14 @@ use crate::submission::Submission;
 mod checkpoints;
 mod earlier_commands;
 mod link_secrets;
+mod links;
 mod opening;
 mod resumption;
 mod stored_files;
 mod tokens;
 
+pub use crate::known_links::OwnLinkPage;
+pub use links::{ActivationCode, ImportLinkPage, MailedLink};
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
 /// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing is lost, but the next

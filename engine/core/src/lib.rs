@@ -19,6 +19,7 @@ mod actor;
 mod context;
 mod import_portions;
 mod intake;
+mod known_links;
 mod pending_work;
 mod picture_archive;
 mod picture_removal;

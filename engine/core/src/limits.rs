@@ -36,6 +36,27 @@ pub const SNAPSHOT_BUSY_EVENTS: u64 = 200_000;
 /// How long a company gets no command before it is at rest, in seconds.
 pub const SNAPSHOT_REST_SECONDS: u64 = 3;
 
+/// How many links are remembered with their companies, in links: some 100 bytes each.
+pub const KNOWN_LINKS_MAX: usize = 100_000;
+
+/// How long a link that was not seen before waits for its turn to be looked up, in milliseconds.
+pub const LINK_SEARCH_MILLIS_MAX: u64 = 2_000;
+
+/// The pause after a token that no company has made, in milliseconds: guessing tokens must not use up the processor.
+pub const UNKNOWN_LINK_PAUSE_MILLIS: u64 = 20;
+
+/// How long an activation code is shown, in seconds. Then the page shows a new one.
+pub const ACTIVATION_CODE_SECONDS: u64 = 60;
+
+/// How long an activation code works after it was shown, in seconds: the report of the provider takes a moment.
+pub const ACTIVATION_GRACE_SECONDS: u64 = 60;
+
+/// The most numbers that the page of a link offers.
+pub const OFFERED_NUMBERS_MAX: usize = 5;
+
+/// The most people that the page of an administrator's link names.
+pub const LISTED_PEOPLE_MAX: usize = 200;
+
 /// How often a checkpoint of the log is signed while the engine serves, in seconds: what was acknowledged longer ago cannot
 /// be cut off unseen. A checkpoint takes about 300 bytes, so a busy year takes 160 MB.
 pub const CHECKPOINT_SECONDS: u64 = 60;

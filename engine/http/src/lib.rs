@@ -7,6 +7,7 @@ mod body;
 mod caller;
 mod commands;
 mod events;
+mod pages;
 mod parameters;
 mod queries;
 mod response;

@@ -18,6 +18,9 @@ pub const BODY_PAUSE_SECONDS_MAX: u64 = 30;
 /// The largest command, in bytes: several files inside a command of 512 KiB each.
 pub const COMMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// The largest form of a page, in bytes: it has a number, or a channel and a digest.
+pub const PAGE_FORM_BYTES_MAX: usize = 4 * 1024;
+
 /// How many bytes of a refused request are still read, so that its client reads the refusal. Then the connection is
 /// closed.
 pub const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -13,7 +13,7 @@ use boarding_commands::values::{Code, Refusal};
 
 use crate::body::{self, Parts};
 use crate::state::HttpState;
-use crate::{commands, events, queries, response, status, uploads};
+use crate::{commands, events, pages, queries, response, status, uploads};
 
 /// All paths with their methods.
 pub(super) fn router(state: Arc<HttpState>) -> Router {
@@ -22,6 +22,14 @@ pub(super) fn router(state: Arc<HttpState>) -> Router {
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(status::metrics))
         .route("/openapi.json", get(status::openapi))
+        .route("/i/{token}", get(pages::get))
+        .route("/i/{token}/state", get(pages::link_state))
+        .route("/i/{token}/code", get(pages::code))
+        .route("/i/{token}/number", post(pages::number))
+        .route("/i/{token}/invite", post(pages::invite))
+        .route("/link/{token}", get(pages::moved))
+        .route("/phone/{code}", get(pages::phone::get).post(pages::phone::post))
+        .route("/assets/{name}", get(pages::assets::get))
         .route("/v1/{company}/commands/{name}", post(commands::post))
         .route("/v1/{company}/files", post(uploads::post))
         .route("/v1/{company}/events", get(events::get))
@@ -50,6 +58,7 @@ fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    // Pages have a policy of their own.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     response
 }

@@ -24,6 +24,8 @@ use crate::limits::{
 use crate::routes;
 use crate::state::{HttpState, stopping};
 
+pub use crate::state::Pages;
+
 /// Why the HTTP server could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("listen on {address}; name a free address and port, for example 127.0.0.1:8080")]
@@ -40,6 +42,7 @@ pub struct Options {
     pub commands: Arc<dyn CommandRoute>,
     /// The OpenAPI document.
     pub openapi: String,
+    pub pages: Pages,
 }
 
 /// Serves an engine over HTTP until it is closed.
@@ -72,17 +75,25 @@ impl HttpListener {
     }
 }
 
+impl HttpListener {
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 impl HttpServer {
     /// Starts to answer the clients of an address.
     pub fn open(listener: HttpListener, options: Options) -> Self {
         let HttpListener { listener, address } = listener;
         let (closing, watched) = watch::channel(false);
         let work = Arc::new(Semaphore::new(WORK_MAX as usize));
-        let Options { engine, commands, openapi } = options;
+        let Options { engine, commands, openapi, pages } = options;
         let state = Arc::new(HttpState {
             engine,
             commands,
             openapi,
+            pages,
             admission: Admission::new(AdmissionLimits::default()),
             uploads: Places::new(UPLOADS_AT_ONCE_MAX, 0),
             event_streams: Places::new(EVENT_STREAMS_MAX, 0),

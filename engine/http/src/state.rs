@@ -10,6 +10,7 @@ use boarding_core::serving::CommandRoute;
 use boarding_core::serving::admission::{Admission, Places};
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use url::Url;
 
 /// The state that all requests share.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct HttpState {
     pub(super) work: Arc<Semaphore>,
     /// The OpenAPI document.
     pub(super) openapi: String,
+    pub(super) pages: Pages,
     /// Whether the server is stopping.
     pub(super) closing: watch::Receiver<bool>,
 }
@@ -70,6 +72,30 @@ impl HttpState {
     pub(super) fn may_answer(&self) -> Result<(), QueryFailure> {
         let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
         self.commands.may_answer().map_err(unavailable)
+    }
+}
+
+/// How the pages of links are served.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    /// The address of the server as people reach it, without a slash at its end.
+    pub public_url: String,
+    /// The path of that address; empty if there is none. A proxy may serve the engine below a path.
+    pub(super) root: String,
+    /// Whether the server plays the provider of the channels: then a page plays the phone that scans a code.
+    pub simulates_provider: bool,
+}
+
+impl Pages {
+    pub fn new(public_url: &str, simulates_provider: bool) -> Self {
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let root = Url::parse(&public_url).map(|url| url.path().trim_end_matches('/').to_owned());
+        Self { root: root.unwrap_or_default(), public_url, simulates_provider }
+    }
+
+    /// The address of the page that plays the phone for an activation code; none if there is no such page.
+    pub(super) fn phone_address(&self, code: &str) -> Option<String> {
+        self.simulates_provider.then(|| format!("{}/phone/{code}", self.public_url))
     }
 }
 

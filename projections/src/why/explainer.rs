@@ -210,6 +210,11 @@ impl Explainer {
                 let life = if is_newest { LinkLife::Over } else { self.life };
                 self.links.iter().any(is_ours).then_some(life)
             }
+            Event::InvitationClicked { invitation, generation, .. } => {
+                let is_ours =
+                    |link: &Link| link.invitation == *invitation && link.generation == *generation;
+                self.links.iter().any(is_ours).then_some(self.life)
+            }
             // Another run made a newer link of the same invitation.
             Event::InviteDispatched { invitation, generation, .. } => {
                 newest(*invitation).is_some_and(|own| own < *generation).then_some(LinkLife::Over)

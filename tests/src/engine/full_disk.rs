@@ -22,6 +22,7 @@ fn open(data: &Path) -> Engine {
         texts: None,
         adopt_runs: false,
         carries_runs: true,
+        link_page: None,
         secret: None,
         clock: Clock::system(),
     })

@@ -29,6 +29,7 @@ async fn serve_with(server: &Server, limits: AdmissionLimits) -> (tempfile::Temp
         texts: None,
         adopt_runs: false,
         carries_runs: true,
+        link_page: None,
         secret: None,
         log: LogChoice::default(),
         clock: Clock::system(),

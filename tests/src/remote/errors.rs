@@ -5,8 +5,8 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use super::engine::{Engine, issue, on, output};
 use crate::support::program::{Cli, Output};
+use crate::support::running_engine::{Engine, issue, on, output};
 
 /// A token that no engine has issued.
 const UNKNOWN: &str =

@@ -1,7 +1,7 @@
 //! Which one a verb uses if both a data folder and a running engine are named.
 
-use super::engine::{Engine, issue, on, output};
 use crate::support::program::{Cli, Output};
+use crate::support::running_engine::{Engine, issue, on, output};
 
 #[test]
 fn options_of_a_folder_are_refused_beside_url() {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::engine::{Engine, issue};
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue};
 
 const IMPORT: &[&str] = &["import", "new.csv", "--dialect", "leapxpert", "--add-phones"];
 

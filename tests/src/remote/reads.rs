@@ -1,9 +1,9 @@
 //! Verbs that read: on a running engine and then on its folder.
 
-use super::engine::{Engine, issue};
 use super::same::{Marks, Printed};
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue};
 
 /// The actor of all commands on the folder, who also owns the token.
 const OLGA: &str = "olga@local";

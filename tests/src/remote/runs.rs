@@ -3,9 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
-use super::engine::{Engine, issue, on};
 use crate::support::mail_server::{MailServer, closed_port, smtp_url};
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue, on};
 
 const START: &[&str] = &["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes"];
 

@@ -1,9 +1,9 @@
 //! Verbs that write: each on a data folder, and on a running engine with the same history.
 
-use super::engine::{Engine, issue};
 use super::same::{Marks, Printed};
 use crate::support::pictures::write_pictures;
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue};
 
 const OLGA: &str = "olga@local";
 

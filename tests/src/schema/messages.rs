@@ -223,6 +223,7 @@ impl Session {
         self.accepted("RecordDelivery", bounced).await;
         self.accepted("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await;
         self.command("LinkCompleted", json!({"token": "no such token", "user": null})).await;
+        self.command("RecordClick", json!({"token": "no such token"})).await;
         self.accepted("UnlinkUser", json!({"user": "ann", "channel": "whatsapp"})).await;
         self.accepted("ResendInvitation", json!({"channel": "whatsapp", "users": ["bob"]})).await;
         self.accepted("RevokeInvitation", json!({"user": "bob", "channel": "whatsapp"})).await;
@@ -424,6 +425,8 @@ async fn messages_that_are_invalid_by_their_schema_are_refused() {
         ),
         ("ResendInvitation", json!({"channel": "whatsapp"})),
         ("LinkCompleted", json!({"token": "t", "user": "ann", "channel": "whatsapp"})),
+        ("AssignNumber", json!({"number": "+12125550001", "token": "t", "user": "ann"})),
+        ("RecordClick", json!({})),
         (
             "UserSkipped",
             json!({"run": "01JD0000000000000000000000", "user": "ann", "code": "no.such_code"}),

@@ -37,6 +37,7 @@ impl TestEngine {
             texts: None,
             adopt_runs: false,
             carries_runs: true,
+            link_page: None,
             secret: None,
             log: LogChoice::default(),
             clock,

@@ -336,6 +336,7 @@ async fn define_company(data: PathBuf, commands: &str) {
         texts: None,
         adopt_runs: false,
         carries_runs: true,
+        link_page: None,
         secret: None,
         clock: Clock::system(),
     })

@@ -127,6 +127,12 @@ impl Company {
             InvitationEvent::InvitationEnded { user, channel, generation, code, .. } => {
                 self.end_invitation(user, *channel, *generation, InvitationState::Ended(*code));
             }
+            InvitationEvent::InvitationClicked { user, channel, generation, .. } => {
+                let user = self.users.enter(user.as_str());
+                self.change_invitation(user, *channel, *generation, |invitation| {
+                    invitation.clicked = true;
+                });
+            }
             InvitationEvent::DeliveryRecorded { run, user, delivery, .. } => {
                 self.record_delivery(run, user, *delivery);
             }

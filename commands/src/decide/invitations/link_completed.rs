@@ -10,7 +10,7 @@ use crate::event::{Channel, Event, Permission};
 use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Phone, Refusal};
 
-/// Either the link's `token`, or a `user` and a `channel`.
+/// Either a `token`, or a `user` and a `channel`. The token is that of the mailed link, or an activation code of its page.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = either_way)]
@@ -43,24 +43,11 @@ impl Decide for LinkCompleted {
 }
 
 fn by_token(company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-    let Some((id, generation)) = context.facts.invitation() else {
-        // With another secret no mailed token can be read.
-        context.require_link_secret(company)?;
-        return Err(Code::InvitationNotFound.into());
-    };
-    let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
-    let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
-    let link = user.link(*channel);
-    let newest = link.invitation.ok_or(Code::InvitationNotFound)?;
-    let Some(invitation) = link.generation(generation) else {
-        let is_older = generation < newest.generation;
-        let code = if is_older { Code::InvitationSuperseded } else { Code::InvitationNotFound };
-        return Err(code.into());
-    };
-    if let Some(code) = company.why_link_is_dead(*user_id, *channel, invitation, context.at) {
-        return Err(code.into());
+    let live = context.live_link(company)?;
+    if context.facts.code_expires_at().is_some_and(|end| end <= context.at) {
+        return Err(Code::InvitationCodeExpired.into());
     }
-    linked(company, *user_id, user, *channel)
+    linked(company, live.id, live.user, live.channel)
 }
 
 fn by_name(company: &Company, user: &str, channel: &str) -> Result<Decision, Refusal> {
@@ -179,6 +166,20 @@ mod tests {
         };
         at(invited().into_iter().chain([revoked]).collect(), 1, NOW)
             .then_refused(Code::InvitationRevoked);
+    }
+
+    /// An activation code works until its own end, and as long as its link does.
+    #[test]
+    fn activation_code_links_until_it_expires() {
+        let end = NOW.plus_seconds(60);
+        let complete = |now| {
+            let facts = Facts::Activation(InvitationId(ulid::Ulid(5)), 1, end);
+            let input = Input { facts, ..follow(1) };
+            given(invited()).when_asked_by("link", Authority::Granted, now, input)
+        };
+        assert_eq!(complete(NOW).names(), ["UserLinked"]);
+        complete(end).then_refused(Code::InvitationCodeExpired);
+        complete(NOW.plus_seconds(24 * 3600)).then_refused(Code::InvitationExpired);
     }
 
     #[test]

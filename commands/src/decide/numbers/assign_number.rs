@@ -1,31 +1,71 @@
 //! `AssignNumber`: an administrator assigns a number, or a person chooses one on activation.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use crate::company::{Company, User, UserState};
+use crate::company::{Company, User, UserId, UserState};
 use crate::decide::numbers::pool::{assigned, find, in_use, read_one, why_not};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
+use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Refusal};
 
-/// An account gets a number of its organization, or one of the company's own stock.
+/// An account gets a number of its organization, or one of the company's own stock. Either an administrator names the
+/// `user`, or the person sends the `token` of the mailed link.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = either_way)]
 pub struct AssignNumber {
     pub number: Personal<String>,
-    pub user: String,
+    pub user: Option<String>,
+    /// The token of the person's invitation link.
+    pub token: Option<Personal<String>>,
     /// The tag of a reserved number: a reserved number is assigned only with its tag.
     pub tag: Option<String>,
 }
 
+fn either_way(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["user"], &["token"]]);
+}
+
+impl AssignNumber {
+    /// The account that gets the number.
+    fn account<'c>(
+        &self,
+        company: &'c Company,
+        context: &Context<'_>,
+    ) -> Result<(UserId, &'c User), Refusal> {
+        match (&self.user, &self.token) {
+            (Some(user), None) => {
+                context.require(company, Permission::Accounts)?;
+                Ok(company.user_meant(user).ok_or(Code::UserNotFound)?)
+            }
+            (None, Some(_)) if self.tag.is_some() => {
+                let refusal = Refusal::new(Code::EnvelopeMalformed);
+                Err(refusal.saying("tag: a person cannot choose a reserved number"))
+            }
+            (None, Some(_)) => {
+                let live = context.live_link(company)?;
+                // Others have no number of the pool.
+                let is_account = company.numbers.is_account(live.id);
+                if is_account { Ok((live.id, live.user)) } else { Err(Code::UserNotFound.into()) }
+            }
+            _ => {
+                let refusal = Refusal::new(Code::EnvelopeMalformed);
+                Err(refusal.saying("give either user or token"))
+            }
+        }
+    }
+}
+
 impl Decide for AssignNumber {
-    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+    // A valid token needs no permission; without a token the rule requires one.
+    const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let (id, user) = self.account(company, context)?;
         let number = read_one(company, &self.number)?;
-        let (id, user) = company.user_meant(&self.user).ok_or(Code::UserNotFound)?;
         if user.state == UserState::Archived {
             return Err(Code::UserArchived.into());
         }
@@ -64,7 +104,8 @@ mod tests {
     use crate::decide::testing::{given, user_created, who};
 
     fn assign(n: u64, user: &str) -> AssignNumber {
-        AssignNumber { number: Personal(number(n).to_string()), user: user.to_owned(), tag: None }
+        let (number, user) = (Personal(number(n).to_string()), Some(user.to_owned()));
+        AssignNumber { number, user, token: None, tag: None }
     }
 
     fn event(n: u64, user: &str) -> Event {

@@ -64,7 +64,7 @@ impl Preview {
     ) -> Self {
         let confirmed = unfinished::check(company, selection, rules.channel, again).err();
         // By a mail server, this refusal answers the preview too.
-        let by_mail_server = check_mail_settings(company).err();
+        let by_mail_server = check_mail_settings(company, context.mail_setup.has_link_page).err();
         let by_mail_server = by_mail_server.filter(|_| !context.mail_setup.by_mail_server);
         let refusals = confirmed.map(|refusal| StartRefusal::of(RefusedWhen::Confirmed, refusal));
         let settings =

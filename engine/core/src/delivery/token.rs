@@ -4,13 +4,17 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use boarding_commands::values::{CompanyId, ImportId, InvitationId};
+use boarding_commands::values::{CompanyId, ImportId, InvitationId, Time};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use ulid::Ulid;
 
 /// The domain separation of invitation tokens from other values derived from the secret.
 const DOMAIN: &[u8] = b"boarding invitation link v1\0";
+/// The domain separation of activation codes.
+const ACTIVATION_DOMAIN: &[u8] = b"boarding activation code v1\0";
+/// The bytes of the time at which an activation code expires, in seconds since 1970.
+const CODE_TIME_BYTES: usize = 4;
 /// The domain separation of import tokens.
 const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
 /// The domain separation of import tokens after the first of an import.
@@ -31,6 +35,10 @@ const NAME_BYTES: usize = INVITATION_BYTES + GENERATION_BYTES;
 const TOKEN_BYTES: usize = NAME_BYTES + MAC_BYTES;
 /// The length of an invitation token in base64url without padding.
 pub const TOKEN_CHARS: usize = TOKEN_BYTES.div_ceil(3) * 4;
+/// The length of a token of an import's first link, in base64url without padding; later ones are as long.
+pub const IMPORT_TOKEN_CHARS: usize = ((INVITATION_BYTES + MAC_BYTES) * 4).div_ceil(3);
+/// The length of an activation code, in base64url without padding.
+pub const ACTIVATION_CODE_CHARS: usize = ((TOKEN_BYTES + CODE_TIME_BYTES) * 4).div_ceil(3);
 
 /// Creates and verifies tokens of links.
 ///
@@ -80,6 +88,43 @@ impl Tokens {
         let (invitation, generation) = name.split_first_chunk::<INVITATION_BYTES>()?;
         let generation = u32::from_be_bytes(generation.try_into().ok()?);
         Some((InvitationId(Ulid(u128::from_be_bytes(*invitation))), generation))
+    }
+
+    /// A code with which the link of this generation of the invitation is completed until the code expires: 54 characters
+    /// of `A-Za-z0-9_-`. Its time is whole seconds.
+    pub fn activation_code(
+        &self,
+        company: &CompanyId,
+        invitation: InvitationId,
+        generation: u32,
+        expires_at: Time,
+    ) -> String {
+        let seconds = u32::try_from(expires_at.0 / 1_000).unwrap_or(u32::MAX);
+        let mut code = name(invitation, generation).to_vec();
+        code.extend_from_slice(&seconds.to_be_bytes());
+        let mac = self.keyed_mac(ACTIVATION_DOMAIN, company, &code).finalize().into_bytes();
+        code.extend(mac.iter().take(MAC_BYTES));
+        URL_SAFE_NO_PAD.encode(code)
+    }
+
+    /// The invitation, its generation and the end of a genuine activation code of this company. Compares in constant time.
+    pub fn read_activation_code(
+        &self,
+        company: &CompanyId,
+        code: &str,
+    ) -> Option<(InvitationId, u32, Time)> {
+        if code.len() != ACTIVATION_CODE_CHARS {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(code).ok()?;
+        let (named, mac) = bytes.split_first_chunk::<{ NAME_BYTES + CODE_TIME_BYTES }>()?;
+        self.keyed_mac(ACTIVATION_DOMAIN, company, named).verify_truncated_left(mac).ok()?;
+        let (invitation, rest) = named.split_first_chunk::<INVITATION_BYTES>()?;
+        let (generation, seconds) = rest.split_first_chunk::<GENERATION_BYTES>()?;
+        let seconds = u32::from_be_bytes(seconds.try_into().ok()?);
+        let invitation = InvitationId(Ulid(u128::from_be_bytes(*invitation)));
+        let expires_at = Time(i64::from(seconds) * 1_000);
+        Some((invitation, u32::from_be_bytes(*generation), expires_at))
     }
 
     /// The token of a link that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the
@@ -221,6 +266,27 @@ mod tests {
         // Sent links must stay valid.
         let first = tokens.import_token(&acme(), import, 1);
         assert_eq!(first, "AZNAAAAAAAAAAAAAAAAAATuZjPAOXB3gcKDevTbTjGg");
+    }
+
+    #[test]
+    fn activation_code_is_genuine_in_its_company_until_its_time() {
+        let tokens = Tokens::new([7; 32]);
+        let end = Time(1_800_000_000_000);
+        let code = tokens.activation_code(&acme(), invitation(), 3, end);
+        assert_eq!(code.len(), ACTIVATION_CODE_CHARS);
+        assert_eq!(tokens.read_activation_code(&acme(), &code), Some((invitation(), 3, end)));
+        let other = "other".parse().unwrap();
+        assert_eq!(tokens.read_activation_code(&other, &code), None);
+        for at in 0..code.len() {
+            let mut changed = code.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = std::str::from_utf8(&changed).unwrap();
+            assert_eq!(tokens.read_activation_code(&acme(), changed), None, "{at}");
+        }
+        assert_eq!(tokens.read(&acme(), &code), None);
+        assert_eq!(tokens.read_import(&acme(), &code), None);
+        let token = tokens.token(&acme(), invitation(), 3);
+        assert_eq!(tokens.read_activation_code(&acme(), &token), None);
     }
 
     #[test]

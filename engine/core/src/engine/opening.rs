@@ -13,6 +13,7 @@ use crate::delivery::outbox::Outbox;
 use crate::delivery::text_gateway::WithTextGateway;
 use crate::delivery::token::Tokens;
 use crate::files::{self, Files};
+use crate::known_links::{KnownLinks, OwnLinkPage};
 use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::snapshots::Snapshots;
@@ -39,6 +40,8 @@ pub struct Options {
     pub adopt_runs: bool,
     /// Whether runs are carried on. Without it they rest, and the engine only changes and shows them.
     pub carries_runs: bool,
+    /// The page of this engine that links in mails lead to, unless a company sets another page.
+    pub link_page: Option<OwnLinkPage>,
     /// The link secret that engines share; by default the one in the data folder.
     pub secret: Option<Secret>,
     pub clock: Clock,
@@ -55,6 +58,7 @@ impl Options {
             texts: None,
             adopt_runs: false,
             carries_runs: true,
+            link_page: None,
             secret: None,
             clock: Clock::system(),
         }
@@ -183,6 +187,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         files: Files::new(files),
         uploads,
         tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
+        link_page: options.link_page,
+        known_links: KnownLinks::default(),
         transport,
         signing: Mutex::new(signing),
         former_outbox,

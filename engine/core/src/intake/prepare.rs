@@ -83,10 +83,21 @@ impl Intake {
                 (prepared.0, Facts::Archive(prepared.1))
             }
             Command::LinkCompleted(link) => {
-                let token = link.token.as_ref();
-                let read = token.and_then(|token| self.context.tokens.read(company, token));
-                let facts =
-                    read.map_or(Facts::None, |(id, generation)| Facts::Invitation(id, generation));
+                let facts = match link.token.as_deref() {
+                    Some(token) => self.link_facts(company, token, true),
+                    None => Facts::None,
+                };
+                (Digest::of_body(name, &body), facts)
+            }
+            Command::RecordClick(click) => {
+                let facts = self.link_facts(company, &click.token, false);
+                (Digest::of_body(name, &body), facts)
+            }
+            Command::AssignNumber(assign) => {
+                let facts = match assign.token.as_deref() {
+                    Some(token) => self.link_facts(company, token, false),
+                    None => Facts::None,
+                };
                 (Digest::of_body(name, &body), facts)
             }
             Command::StartBulkIntegration(start) => {
@@ -99,6 +110,18 @@ impl Intake {
             _ => (Digest::of_body(name, &body), Facts::None),
         };
         Ok(PreparedCommand { command, facts, body: digest, kept, files })
+    }
+
+    /// What the token of an invitation's link says, or an activation code where one is taken.
+    fn link_facts(&self, company: &CompanyId, token: &str, takes_codes: bool) -> Facts {
+        let tokens = &self.context.tokens;
+        if let Some((id, generation)) = tokens.read(company, token) {
+            return Facts::Invitation(id, generation);
+        }
+        match tokens.read_activation_code(company, token).filter(|_| takes_codes) {
+            Some((id, generation, end)) => Facts::Activation(id, generation, end),
+            None => Facts::None,
+        }
     }
 
     /// Stores and reads the file of an import, if the actor may import. A repeated command is detected before

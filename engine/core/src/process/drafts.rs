@@ -73,9 +73,9 @@ struct DraftContent {
 }
 
 impl Draft {
-    /// The content of the mail that this event claims. None for another event, and if the company has lost the
-    /// user, the topic or the template since.
-    pub(super) fn of(company: &Company, event: &Event) -> Option<Self> {
+    /// The content of the mail that this event claims. `own_page` is the address of the engine's page for links. None for
+    /// another event, and if the company has lost the user, the topic or the template since.
+    pub(super) fn of(company: &Company, event: &Event, own_page: Option<&str>) -> Option<Self> {
         let (user, to, device, message_id, wording) = match event {
             Event::InviteDispatched { user, email, device, message_id, template, .. } => {
                 (user, email, device, message_id, template.as_ref())
@@ -113,7 +113,7 @@ impl Draft {
             channel,
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
-            link_base_url: settings.link_base_url.clone(),
+            link_base_url: settings.link_base(own_page).to_owned(),
             app: App::of(settings),
             expires_hours: settings.invitation_ttl_seconds(channel) / 3600,
             message_id: message_id.clone(),

@@ -162,8 +162,10 @@ async fn send_all(transport: &dyn Transport, mails: Vec<Mail>) -> Vec<TransportA
 /// Reads the content of the mails from the company, in the order of the claims.
 async fn drafts(manager: &ManagerContext, claims: Vec<Event>) -> Vec<Option<Draft>> {
     let count = claims.len();
+    let own_page = manager.context.own_link_page().map(str::to_owned);
     let drafts = manager.inspect(move |company| {
-        claims.iter().map(|claim| Draft::of(company, claim)).collect::<Vec<_>>()
+        let draft = |claim| Draft::of(company, claim, own_page.as_deref());
+        claims.iter().map(draft).collect::<Vec<_>>()
     });
     drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
 }

@@ -5,6 +5,7 @@ mod texts;
 mod waiting;
 mod work;
 
+use boarding_commands::company::Company;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{ClaimRecipients, Command, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
@@ -77,7 +78,9 @@ enum Claimed {
 impl RunWork {
     /// Logs a line if the mails of the run show a placeholder as link or sender.
     async fn report_placeholders(&self) {
-        let checked = self.manager.inspect(check_mail_settings).await;
+        let has_link_page = self.manager.context.has_public_link_page();
+        let check = move |company: &Company| check_mail_settings(company, has_link_page);
+        let checked = self.manager.inspect(check).await;
         if let Some(Err(refusal)) = checked {
             tracing::info!(company = %self.manager.company, run = %self.run, %refusal, "mails show a placeholder");
         }

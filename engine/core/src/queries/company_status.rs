@@ -99,7 +99,10 @@ fn company_status(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, Query
     let actor = request.actor();
     let status = actor.inspect(move |company| CompanyStatus::of(company, now, import, run))?;
     // The actor publishes its pending work before it lets callers read the company.
-    let status = status.with_work(&actor.pending_work());
+    let mut status = status.with_work(&actor.pending_work());
+    if context.has_public_link_page() {
+        status.placeholders.retain(|unset| unset.setting != "link_base_url");
+    }
     let status = CompanyStatus {
         transport: context.transport.name().to_owned(),
         by_mail_server: context.transport.is_mail_server(),

@@ -398,6 +398,7 @@ fn invitations() -> Vec<Event> {
         Event::UserUnlinked { user: who(), channel },
         Event::InvitationExpired { user: who(), channel, invitation, generation },
         Event::InvitationRevoked { user: who(), channel, invitation, generation },
+        Event::InvitationClicked { user: who(), channel, invitation, generation },
         Event::DeliveryRecorded {
             run: RUN,
             user: who(),

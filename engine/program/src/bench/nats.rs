@@ -162,6 +162,7 @@ impl Bench<'_> {
             texts: None,
             adopt_runs: false,
             carries_runs: true,
+            link_page: None,
             secret: None,
             clock: Clock::system(),
         })

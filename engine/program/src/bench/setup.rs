@@ -65,6 +65,7 @@ pub(super) fn open(
         texts: None,
         adopt_runs: false,
         carries_runs: true,
+        link_page: None,
         secret: None,
         clock: Clock::system(),
     })

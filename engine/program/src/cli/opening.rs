@@ -16,6 +16,7 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
         texts: common.texts()?,
         adopt_runs: common.adopt_runs,
         carries_runs: true,
+        link_page: None,
         secret: None,
         clock: Clock::system(),
     })

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use async_nats::Client;
 use clap::Args;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::{Common, Optional, open_outbox, optional};
 use super::failure::{self, CliResult, Done, Failure, unavailable};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
 use super::output::Out;
-use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::engine::{Engine, LogChoice, Options, OwnLinkPage};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::feed;
 use boarding_nats::isolation;
@@ -27,13 +26,17 @@ use boarding_nats::worker_transport::WorkerTransport;
 
 mod link_secret;
 mod metrics_file;
+mod pages;
 mod service;
 mod settings;
+mod stop_signals;
 
 use link_secret::LinkSecret;
 use metrics_file::MetricsFile;
+use pages::PageOptions;
 use service::{Service, listen};
 use settings::{Log, Settings};
+use stop_signals::StopSignals;
 
 /// Serves other programs on NATS and over HTTP until it is stopped
 #[derive(Debug, Args)]
@@ -64,6 +67,11 @@ pub(super) struct Serve {
     /// Serves over HTTP on this address and port, also without NATS; clients need access tokens: boarding tokens
     #[arg(long, env = "BOARDING_HTTP", value_name = "ADDR", value_parser = optional::<String>)]
     http: Option<Optional<String>>,
+    #[command(flatten)]
+    pages: PageOptions,
+    /// The page of this engine that links lead to.
+    #[arg(skip)]
+    link_page: Option<OwnLinkPage>,
     /// The storage of the log: files in the data folder, or NATS JetStream, where several engines can share
     /// it [default: file]
     #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
@@ -142,7 +150,12 @@ impl Serve {
         let metrics = metrics.map(|file| MetricsFile::open(&file)).transpose()?;
         // An address that is taken is found before the engine starts to work.
         let http = match self.http.take().and_then(|http| http.0) {
-            Some(address) => Some(listen(&address).await?),
+            Some(address) => {
+                let listener = listen(&address).await?;
+                let (pages, link_page) = self.pages.of_server(listener.address())?;
+                self.link_page = link_page;
+                Some((listener, pages))
+            }
             None => None,
         };
         let (mut service, shown) = match http.is_some() && self.nats.nats.is_none() {
@@ -152,7 +165,7 @@ impl Serve {
                 (Service::on_nats(server), Some(shown))
             }
         };
-        let http = http.map(|listener| service.serve_http(listener));
+        let http = http.map(|(listener, pages)| service.serve_http(listener, pages));
         let data = common.data();
         if out.is_json() {
             let version = env!("CARGO_PKG_VERSION");
@@ -189,6 +202,10 @@ impl Serve {
         Ok((server, shown))
     }
 
+    fn options(&self, common: &Common) -> Result<Options, Failure> {
+        Ok(Options { link_page: self.link_page.clone(), ..opening::options(common)? })
+    }
+
     /// Opens the engine without NATS.
     async fn open_without_nats(&self, common: &Common, out: &Out) -> Result<Service, Failure> {
         if self.workers || self.text_workers || matches!(self.log, Some(Log::Jetstream)) {
@@ -196,7 +213,7 @@ impl Serve {
                 "--workers, --text-workers and --log jetstream need a NATS server; add --nats URL";
             return Err(Failure::Usage(text.to_owned()));
         }
-        let engine = open_engine(opening::options(common)?, out).await?;
+        let engine = open_engine(self.options(common)?, out).await?;
         Ok(Service::without_nats(engine).await)
     }
 
@@ -218,7 +235,7 @@ impl Serve {
         out: &Out,
         client: Client,
     ) -> Result<NatsServer, Failure> {
-        let mut options = opening::options(common)?;
+        let mut options = self.options(common)?;
         self.use_workers(&mut options, &client, common)?;
         let copies = self.copies(&client);
         let engine_id = options.clock.id().0;
@@ -259,7 +276,7 @@ impl Serve {
     ) -> Result<(Engine, EngineId), Failure> {
         let (copies, makes_new) = (self.copies(client), self.new_link_secret);
         loop {
-            let mut options = opening::options(common)?;
+            let mut options = self.options(common)?;
             let secret = LinkSecret::read(context, &common.data(), copies).await?;
             options.secret = Some(secret.used.clone());
             options.log = LogChoice::JetStream(self.nats.log()?);
@@ -325,6 +342,7 @@ impl Serve {
         self.accept_shared_account |= settings.accept_shared_account.unwrap_or(false);
         Optional::fill(&mut self.metrics_file, settings.metrics_file.take());
         Optional::fill(&mut self.http, settings.http.take());
+        self.pages.fill(settings);
         let nats = &mut self.nats;
         nats.nats = nats.nats.take().or(settings.nats.take());
         nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());
@@ -368,31 +386,4 @@ async fn open_server(
     options: server::Options,
 ) -> Result<NatsServer, Failure> {
     NatsServer::open(engine, client, options).await.map_err(|error| unavailable(&error))
-}
-
-/// The signals that stop the service.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::Unavailable(format!("cannot listen to signals: {error}")))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits until one of the signals is received.
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

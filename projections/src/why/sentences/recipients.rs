@@ -58,6 +58,7 @@ pub(super) fn link(recorded: &RecordedEvent<'_>) -> Option<String> {
         Event::UserUnlinked { channel, .. } => {
             format!("{} removed the link of {user} on {}.", actor(recorded), channel.as_str())
         }
+        Event::InvitationClicked { .. } => format!("The page of the link of {user} was opened."),
         Event::InvitationExpired { .. } => {
             format!("The link of {user} expired before it was used.")
         }

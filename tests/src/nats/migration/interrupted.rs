@@ -55,6 +55,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
         texts: None,
         adopt_runs: false,
         carries_runs: true,
+        link_page: None,
         secret: None,
         clock: Clock::system(),
     })

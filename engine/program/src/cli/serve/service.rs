@@ -6,7 +6,7 @@ use std::sync::Arc;
 use boarding_core::engine::Engine;
 use boarding_core::metrics::Metrics;
 use boarding_core::serving::CommandRoute;
-use boarding_http::server::{HttpListener, HttpServer, Options};
+use boarding_http::server::{HttpListener, HttpServer, Options, Pages};
 use boarding_nats::schema;
 use boarding_nats::server::NatsServer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -39,7 +39,7 @@ impl Service {
     }
 
     /// Starts to serve over HTTP too. Returns the address that clients use.
-    pub(super) fn serve_http(&mut self, listener: HttpListener) -> String {
+    pub(super) fn serve_http(&mut self, listener: HttpListener, pages: Pages) -> String {
         let (engine, commands): (_, Arc<dyn CommandRoute>) = match &self.engine {
             ServedEngine::OnNats(server) => (server.engine(), server.command_route()),
             ServedEngine::OverHttpOnly(engine) => {
@@ -48,7 +48,7 @@ impl Service {
         };
         let openapi = schema::openapi().to_string();
         let announced = Arc::clone(&engine);
-        let options = Options { engine, commands, openapi };
+        let options = Options { engine, commands, openapi, pages };
         let server = HttpServer::open(listener, options);
         let local = server.address();
         if !local.ip().is_loopback() {

@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub(super) text_workers: Option<bool>,
     pub(super) metrics_file: Option<PathBuf>,
     pub(super) http: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) simulated_provider: Option<bool>,
 }
 
 /// The storage of the log.

@@ -5,29 +5,29 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::program::{Cli, Output};
+use super::program::{Cli, Output};
 
 /// `boarding serve --http` on a data folder. It is killed when the value is dropped.
-pub(super) struct Engine<'a> {
-    pub(super) cli: &'a Cli,
+pub(crate) struct Engine<'a> {
+    pub(crate) cli: &'a Cli,
     child: Child,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 /// Issues a token for an actor, and returns its secret.
-pub(super) fn issue(cli: &Cli, actor: &str) -> String {
+pub(crate) fn issue(cli: &Cli, actor: &str) -> String {
     let issued = cli.json(&["tokens", "issue", "--for", actor]);
     issued["secret"].as_str().unwrap().to_owned()
 }
 
 /// The words with the options of an engine.
-pub(super) fn on<'w>(words: &[&'w str], url: &'w str) -> Vec<&'w str> {
+pub(crate) fn on<'w>(words: &[&'w str], url: &'w str) -> Vec<&'w str> {
     [words, &["--url", url]].concat()
 }
 
 impl<'a> Engine<'a> {
     /// Starts an engine on the folder, with these options.
-    pub(super) fn start(cli: &'a Cli, options: &[&str]) -> Self {
+    pub(crate) fn start(cli: &'a Cli, options: &[&str]) -> Self {
         let words = [&["serve", "--http", "127.0.0.1:0", "--json"], options].concat();
         let mut child = cli.command(&words).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -38,16 +38,16 @@ impl<'a> Engine<'a> {
     }
 
     /// Runs a verb on the engine with this token.
-    pub(super) fn run(&self, token: &str, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, token: &str, words: &[&str]) -> Output {
         output(self.cli.command(&on(words, &self.url)).env("BOARDING_TOKEN", token))
     }
 
-    pub(super) fn process(&self) -> String {
+    pub(crate) fn process(&self) -> String {
         self.child.id().to_string()
     }
 
     /// Stops the engine, so that the folder can be opened.
-    pub(super) fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let stopped = Command::new("kill").args(["-TERM", &self.process()]).status();
         assert!(stopped.unwrap().success());
         assert!(self.child.wait().unwrap().success());
@@ -62,7 +62,7 @@ impl Drop for Engine<'_> {
 }
 
 /// Runs a command line to its end.
-pub(super) fn output(command: &mut Command) -> Output {
+pub(crate) fn output(command: &mut Command) -> Output {
     let ended = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Output {

@@ -1,0 +1,146 @@
+//! Renders the templates of the pages.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, RETRY_AFTER,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use boarding_commands::values::Code;
+use boarding_core::queries::QueryFailure;
+use minijinja::{Environment, Value, context};
+
+use super::texts::Texts;
+use crate::response;
+use crate::state::HttpState;
+
+/// The templates. Names that end in `.html` have their values escaped.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("layout.html", include_str!("templates/layout.html")),
+    ("link.html", include_str!("templates/link.html")),
+    ("code.html", include_str!("templates/code.html")),
+    ("message.html", include_str!("templates/message.html")),
+    ("import.html", include_str!("templates/import.html")),
+    ("phone.html", include_str!("templates/phone.html")),
+];
+
+/// What a page may load: only its own style, script and data.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    for (name, source) in TEMPLATES {
+        // A test renders each template.
+        let _ = environment.add_template(name, source);
+    }
+    environment
+});
+
+/// A page with the texts of a language.
+pub(super) fn page(
+    state: &HttpState,
+    status: StatusCode,
+    template: &str,
+    texts: &Texts,
+    values: Value,
+) -> Response {
+    let (root, lang) = (state.pages.root.as_str(), texts.language);
+    let common = context! { root => root, lang => lang, t => texts.shown.clone() };
+    let values = context! { ..values, ..common };
+    let rendered = ENVIRONMENT.get_template(template).and_then(|page| page.render(values));
+    let (status, text) = rendered.map_or_else(
+        |error| {
+            tracing::error!(template, error = %error, "a page cannot be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+        },
+        |text| (status, text),
+    );
+    let mut response = response::text(status, "text/html; charset=utf-8", text);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // The address of the page is the secret of its reader.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// A page that only says something.
+pub(super) fn message(
+    state: &HttpState,
+    status: StatusCode,
+    texts: &Texts,
+    title: &str,
+    said: &[&str],
+) -> Response {
+    page(
+        state,
+        status,
+        "message.html",
+        texts,
+        context! { title => title, texts => said.iter().copied().map(Value::from).collect::<Vec<_>>() },
+    )
+}
+
+/// The page of a token that no company has made. It is the same for every such token.
+pub(super) fn unknown(state: &HttpState, texts: &Texts) -> Response {
+    let title = texts.get("unknown_title");
+    message(state, StatusCode::NOT_FOUND, texts, title, &[texts.get("unknown")])
+}
+
+/// The page of a link that does not work. It names no person and no company.
+pub(super) fn ended(state: &HttpState, texts: &Texts, code: Code) -> Response {
+    let (title, text) = match code {
+        Code::InvitationNotFound => return unknown(state, texts),
+        Code::InvitationAlreadyUsed => ("done_title", "done_text"),
+        Code::InvitationExpired => ("ended_title", "expired"),
+        Code::InvitationRevoked => ("ended_title", "revoked"),
+        Code::InvitationSuperseded => ("ended_title", "superseded"),
+        _ => ("ended_title", "ended"),
+    };
+    message(state, StatusCode::GONE, texts, texts.get(title), &[texts.get(text)])
+}
+
+/// The page of a request that cannot be answered now.
+pub(super) fn failed(state: &HttpState, texts: &Texts, failure: &QueryFailure) -> Response {
+    let code = match failure {
+        QueryFailure::Refused(refusal) => refusal.code,
+        QueryFailure::Failed { code, why } => {
+            tracing::warn!(code = code.as_str(), why, "a page cannot be shown");
+            *code
+        }
+    };
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = message(state, status, texts, texts.get("busy_title"), &[texts.get("busy")]);
+    if matches!(code, Code::Overloaded | Code::Unavailable) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A redirection to an address of this server.
+pub(super) fn redirect(status: StatusCode, address: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    if let Ok(address) = HeaderValue::from_str(address) {
+        response.headers_mut().insert(LOCATION, address);
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_valid_and_escapes_its_values() {
+        for (name, _) in TEMPLATES {
+            assert!(ENVIRONMENT.get_template(name).is_ok(), "{name}");
+        }
+        let page = ENVIRONMENT.get_template("message.html").unwrap();
+        let shown = page.render(context! { title => "<b>", texts => ["\"'&"] }).unwrap();
+        assert!(shown.contains("&lt;b&gt;") && !shown.contains("<b>"), "{shown}");
+        assert!(shown.contains("&quot;&#x27;&amp;"), "{shown}");
+    }
+}
