@@ -106,6 +106,14 @@ fn ocm_page_runs() {
     );
 }
 
+/// LX-31: the page of a mailed link, completed by a provider.
+#[test]
+fn links_page_runs() {
+    let others = ["\"event\":\"InvitationClicked\"", "\"event\":\"UserLinked\""];
+    let pages = ["Hello Ann,", "<h1>Activation completed</h1>"];
+    run_page("links", &[&others[..], &pages].concat());
+}
+
 #[test]
 fn mails_page_runs() {
     run_page(

@@ -43,6 +43,7 @@ const PAGES: &[Page] = &[
     page!("mails"),
     page!("nats"),
     page!("http"),
+    page!("links"),
     page!("engines"),
     page!("data"),
     page!("move"),

@@ -43,6 +43,7 @@ use stop_signals::StopSignals;
 #[command(after_help = "\
 Examples:
   boarding serve --http 127.0.0.1:8080
+  boarding serve --http 127.0.0.1:8080 --public-url https://people.example --smtp smtps://mail.example
   boarding serve --nats nats://localhost:4222
   BOARDING_NATS=nats://engine:secret@localhost:4222 boarding serve
   boarding serve --nats nats://localhost:4222 --workers
