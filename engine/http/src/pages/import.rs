@@ -40,7 +40,7 @@ pub(super) async fn show(
         match preview(state, link, &page, channel, token).await? {
             Ok(plan) => plans.push(plan.values(channel, texts)),
             Err(why) => {
-                note = note.or_else(|| Some(texts.filled("import_refused", &[("why", &why)])))
+                note = note.or_else(|| Some(texts.filled("import_refused", &[("why", &why)])));
             }
         }
     }

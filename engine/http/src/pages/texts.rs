@@ -54,7 +54,8 @@ impl Texts {
         let named = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let tags = named.unwrap_or_default().split(',');
         let mut tags = tags.filter_map(|one| one.split(';').next().map(str::trim));
-        tags.find_map(Self::of_tag).unwrap_or(&ALL[0])
+        let [english, ..] = &*ALL;
+        tags.find_map(Self::of_tag).unwrap_or(english)
     }
 
     pub(super) fn get(&self, name: &str) -> &str {
