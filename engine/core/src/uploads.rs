@@ -130,6 +130,22 @@ impl Uploads {
     }
 }
 
+impl Uploads {
+    /// Removes an upload of the company.
+    ///
+    /// # Errors
+    /// `import.upload_not_found`, or `unavailable` when it cannot be removed.
+    pub(crate) fn remove(&self, company: &CompanyId, upload: &str) -> Result<(), Refusal> {
+        let not_found = || Refusal::new(Code::ImportUploadNotFound);
+        let id: CommandId = upload.parse().map_err(|_| not_found())?;
+        let removed = fs::remove_file(self.of(company).join(id.to_string()));
+        removed.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => not_found(),
+            _ => unavailable(&error),
+        })
+    }
+}
+
 /// Refuses one more upload of this many bytes beyond the limits of a company. Unfinished uploads do not count.
 fn check_room(folder: &Path, bytes: u64) -> Result<(), Refusal> {
     let mut named = entries(folder);

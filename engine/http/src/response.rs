@@ -34,6 +34,14 @@ fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// The response of something that was done and has no answer.
+pub(super) fn empty() -> Response {
+    let mut http = Response::new(Body::empty());
+    *http.status_mut() = StatusCode::NO_CONTENT;
+    http.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    http
+}
+
 /// A refusal in JSON, for a request whose encoding does not count.
 pub(super) fn refused(refusal: Refusal) -> Response {
     of(WireResponse::refused(Encoding::Json, None, refusal))

@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_O
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use boarding_commands::values::{Code, Refusal};
 
 use crate::body::{self, Parts};
@@ -32,6 +32,7 @@ pub(super) fn router(state: Arc<HttpState>) -> Router {
         .route("/assets/{name}", get(pages::assets::get))
         .route("/v1/{company}/commands/{name}", post(commands::post))
         .route("/v1/{company}/files", post(uploads::post))
+        .route("/v1/{company}/files/{upload}", delete(uploads::delete))
         .route("/v1/{company}/events", get(events::get))
         .route("/v1/{company}/{query}", get(queries::get))
         .fallback(|request| refuse(request, Code::HttpUnknownPath))

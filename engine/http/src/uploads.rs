@@ -1,4 +1,4 @@
-//! `POST /v1/<company>/files`: stores a file that a command will name by its id.
+//! `POST /v1/<company>/files`: stores a file that a command will name by its id. `DELETE` of that id removes it.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -46,6 +46,36 @@ pub(super) async fn post(
                 json!({"upload": id, "sha256": sha256, "bytes": bytes, "ends_at": ends_at});
             response::text(StatusCode::CREATED, "application/json", document.to_string())
         }
+        Err(no) => response::of(WireResponse::of_query(Encoding::Json, Err(no))),
+    }
+}
+
+/// `DELETE /v1/<company>/files/<upload>`.
+pub(super) async fn delete(
+    State(state): State<Arc<HttpState>>,
+    Path((company, upload)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = match Caller::of(&state, &headers, &company).await {
+        Ok(caller) => caller,
+        Err(no) => return response::of(WireResponse::of_query(Encoding::Json, Err(no))),
+    };
+    let of_task = Arc::clone(&state);
+    let removing = state.finish(async move {
+        let remove = move || of_task.engine.remove_upload(&caller.company, &upload);
+        tokio::task::spawn_blocking(remove).await
+    });
+    let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
+    let removed = match removing.await {
+        Ok(Ok(removed)) => removed.map_err(|refusal| match refusal.code {
+            Code::Unavailable => unavailable(refusal.message),
+            _ => refusal.into(),
+        }),
+        Ok(Err(error)) => Err(unavailable(error.to_string())),
+        Err(no) => Err(no),
+    };
+    match removed {
+        Ok(()) => response::empty(),
         Err(no) => response::of(WireResponse::of_query(Encoding::Json, Err(no))),
     }
 }

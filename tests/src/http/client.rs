@@ -97,6 +97,12 @@ impl Served {
         read(self.agent.run(request.body(()).unwrap()).unwrap())
     }
 
+    pub(super) fn delete(&self, path: &str, token: &str) -> Response {
+        let request = Request::delete(format!("{}{path}", self.base));
+        let request = request.header("Authorization", format!("Bearer {token}"));
+        read(self.agent.run(request.body(()).unwrap()).unwrap())
+    }
+
     /// Sends a body of this type.
     pub(super) fn post(&self, path: &str, token: &str, kind: &str, body: &[u8]) -> Response {
         let request = Request::post(format!("{}{path}", self.base));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::id;
-use super::client::{Served, issue};
+use super::client::{Response, Served, issue};
 use crate::nats::serve_process::ServeProcess;
 use crate::support::wait::eventually;
 
@@ -41,6 +41,33 @@ fn uploaded_file_is_imported_by_its_id() {
     let other = json!({"id": envelope["id"], "body": import(&other["upload"])});
     let refused = served.envelope("ImportFile", &token, &other).expect(409);
     assert_eq!(refused["code"], "command.duplicate_conflict");
+}
+
+/// An upload is removed by its company only, and what was imported from it stays.
+#[test]
+fn upload_is_removed_by_its_company() {
+    let process = ServeProcess::without_nats();
+    let (acme, globex) = (issue(&process, "acme", "ann"), issue(&process, "globex", "ann"));
+    let served = Served::of(process, &[]);
+    let upload = || served.post("/v1/acme/files", &acme, "text/csv", PEOPLE.as_bytes()).expect(201);
+    let (used, unused) = (upload()["upload"].clone(), upload()["upload"].clone());
+    let imported = served.command("ImportFile", &acme, import(&used)).expect(200);
+    let path =
+        |company: &str, upload: &Value| format!("/v1/{company}/files/{}", upload.as_str().unwrap());
+    let refused = |response: Response| {
+        assert_eq!(response.expect(400)["code"], "import.upload_not_found");
+    };
+    assert_eq!(served.delete(&path("acme", &unused), "wrong").status, 401);
+    assert_eq!(served.delete(&path("acme", &unused), &globex).status, 401);
+    refused(served.delete(&path("globex", &unused), &globex));
+    for upload in [&used, &unused] {
+        assert_eq!(served.delete(&path("acme", upload), &acme).status, 204);
+        refused(served.delete(&path("acme", upload), &acme));
+    }
+    let again = served.command("ImportFile", &acme, import(&unused)).expect(400);
+    assert_eq!(again["code"], "import.upload_not_found");
+    let rows = format!("/v1/acme/import_rows?import=latest&min_position={}", imported["position"]);
+    assert_eq!(served.get(&rows, &acme).expect(200)["rows"].as_array().unwrap().len(), 1);
 }
 
 /// Companies share the places of uploads: slow ones of one company stop no other.

@@ -21,6 +21,9 @@ fn import_is_accepted_for_actor_who_sees_no_mails() {
         let engine = Engine::start(&cli, &[]);
         let preview = engine.run(&token, &[IMPORT, &["--preview"]].concat()).expect_status(0);
         assert!(preview.stdout.contains("nothing was imported"), "{preview:?}");
+        // The uploaded file is removed with the end of the verb.
+        let uploads = std::fs::read_dir(cli.data().join("uploads/acme")).unwrap();
+        assert_eq!(uploads.count(), 0);
         let invites = ["--invite", "--channel", "whatsapp", "--yes"];
         let options: &[&str] =
             if permissions.len() > 1 { &invites } else { &["--send-welcome-email"] };

@@ -32,6 +32,14 @@ impl Engine {
         self.context.uploads.sweep(false);
     }
 
+    /// Removes an upload of a company. Commands that were accepted keep its content.
+    ///
+    /// # Errors
+    /// `import.upload_not_found`, or `unavailable` when it cannot be removed.
+    pub fn remove_upload(&self, company: &CompanyId, upload: &str) -> Result<(), Refusal> {
+        self.context.uploads.remove(company, upload)
+    }
+
     /// Whether files can be uploaded here. The command that names an upload may be executed by another engine of the log,
     /// which does not have it.
     ///

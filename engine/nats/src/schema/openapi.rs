@@ -20,6 +20,7 @@ pub fn openapi() -> Value {
         paths.insert(format!("/v1/{{company}}/commands/{name}"), json!({"post": command(name)}));
     }
     paths.insert("/v1/{company}/files".to_owned(), json!({"post": upload()}));
+    paths.insert("/v1/{company}/files/{upload}".to_owned(), json!({"delete": remove_upload()}));
     paths.insert("/v1/{company}/events".to_owned(), json!({"get": events()}));
     for shape in query_schemas() {
         let parameters = schemas.get(&format!("query.{}", shape.name));
@@ -187,6 +188,18 @@ fn upload() -> Value {
             "multipart/form-data": {"schema": form},
         }},
         "responses": responses("201", &success),
+    })
+}
+
+fn remove_upload() -> Value {
+    let said = "The id of the upload.";
+    let upload = json!({"name": "upload", "in": "path", "required": true, "schema": {"type": "string"}, "description": said});
+    json!({
+        "operationId": "removeUpload",
+        "tags": ["files"],
+        "summary": "Removes an upload of the company. Commands that were accepted keep its content.",
+        "parameters": [company(), upload],
+        "responses": responses("204", &json!({"description": "Removed."})),
     })
 }
 

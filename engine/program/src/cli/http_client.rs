@@ -156,6 +156,16 @@ impl HttpClient {
         self.read(response, Purpose::Read)
     }
 
+    /// Asks once that something is removed. It does not matter whether it was.
+    pub(super) async fn delete(&self, path: &str) {
+        let (url, client) = (format!("{}{path}", self.base), self.clone());
+        let send = move || {
+            let request = Request::delete(&url).header(AUTHORIZATION, &client.bearer);
+            client.run(request, SendBody::none())
+        };
+        let _ = blocking(send).await;
+    }
+
     /// Sends a request until the engine can answer it, some times at most.
     async fn repeated(
         &self,

@@ -239,7 +239,13 @@ impl<'a> Session<'a> {
     /// Closes the folder after the work has ended. A failure names the log if that has failed only now, as on a disk on
     /// which nothing can be written.
     pub(super) async fn end(self, result: CliResult) -> CliResult {
-        let Backend::Folder(folder) = self.backend else { return result };
+        let folder = match self.backend {
+            Backend::Folder(folder) => folder,
+            Backend::Remote(remote) => {
+                remote.remove_uploads(&self.company).await;
+                return result;
+            }
+        };
         match (result, folder.close().await) {
             (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
             (result, _) => result,
@@ -352,7 +358,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Removes a stored file that no accepted command uses. A running engine removes its uploads after a day.
+    /// Removes a stored file that no accepted command uses. Uploads to a running engine are removed at the end.
     pub(super) fn discard_file(&self, sha256: &str) {
         if let Backend::Folder(folder) = &self.backend {
             folder.discard_file(sha256);

@@ -30,6 +30,8 @@ pub(super) struct Remote {
     position: AtomicU64,
     /// The imports and runs that the commands of this session have named.
     started: Mutex<BTreeSet<String>>,
+    /// The uploads of this session.
+    uploads: Mutex<Vec<String>>,
 }
 
 impl Remote {
@@ -42,6 +44,7 @@ impl Remote {
             actor: common.actor.clone(),
             position: AtomicU64::new(0),
             started: Mutex::default(),
+            uploads: Mutex::default(),
         })
     }
 
@@ -143,13 +146,30 @@ impl Remote {
         content: Box<dyn Read + Send>,
     ) -> Result<StoredFile, Failure> {
         match self.client.upload(&format!("/v1/{company}/files"), content).await? {
-            Answered::Json(stored) => Ok(StoredFile {
-                sha256: text(&stored, "sha256").to_owned(),
-                body: json!({"name": name, "upload": stored.get("upload")}),
-            }),
+            Answered::Json(stored) => {
+                let upload = text(&stored, "upload").to_owned();
+                let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+                uploads.push(upload.clone());
+                Ok(StoredFile {
+                    sha256: text(&stored, "sha256").to_owned(),
+                    body: json!({"name": name, "upload": upload}),
+                })
+            }
             Answered::File(_) => {
                 Err(Failure::Unavailable("the engine has answered with a file".to_owned()))
             }
+        }
+    }
+}
+
+impl Remote {
+    /// Removes the uploads of this session. Accepted commands keep the content. The engine removes after a day what
+    /// cannot be removed now.
+    pub(super) async fn remove_uploads(&self, company: &CompanyId) {
+        let uploads =
+            std::mem::take(&mut *self.uploads.lock().unwrap_or_else(PoisonError::into_inner));
+        for upload in uploads {
+            self.client.delete(&format!("/v1/{company}/files/{}", escaped(&upload))).await;
         }
     }
 }
