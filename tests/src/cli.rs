@@ -7,6 +7,7 @@ mod contract;
 mod definitions;
 mod demo;
 mod device_texts;
+mod doctor;
 mod explanations;
 mod field_damage;
 mod field_files;

@@ -9,6 +9,11 @@ use crate::event::PictureEvent;
 use crate::values::ImportId;
 
 impl Company {
+    /// The SHA-256 of each picture that a user has now.
+    pub fn current_pictures(&self) -> impl Iterator<Item = &str> {
+        self.portraits.values().map(|sha256| &**sha256)
+    }
+
     pub(super) fn evolve_picture(&mut self, event: PictureEvent<'_>) {
         match event {
             PictureEvent::PicturesAccepted { import, file, match_attribute, total } => {

@@ -32,6 +32,7 @@ use crate::submission::Submission;
 
 mod checkpoints;
 mod earlier_commands;
+mod examination;
 mod link_secrets;
 mod links;
 mod opening;
@@ -40,6 +41,7 @@ mod stored_files;
 mod tokens;
 
 pub use crate::known_links::OwnLinkPage;
+pub use examination::{HealthFinding, PartReport, Severity};
 pub use links::{ActivationCode, ImportLinkPage, MailedLink};
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 

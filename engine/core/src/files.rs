@@ -266,6 +266,19 @@ impl Files {
         Ok(file)
     }
 
+    /// The names of stored files whose content is not what their names say.
+    pub(crate) fn damaged(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        // Others are drafts.
+        let is_digest =
+            |name: &String| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_damaged = |name: &String| self.open_compared(name).is_err();
+        let mut names: Vec<_> = names.filter(|name| is_digest(name) && is_damaged(name)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The error text for a missing file of an import.
     pub fn missing(&self, sha256: &str) -> Option<String> {
         let is_there = self.path(sha256).try_exists().unwrap_or(true) || self.open(sha256).is_ok();

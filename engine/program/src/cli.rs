@@ -17,6 +17,7 @@ mod config;
 mod consent;
 mod definition;
 mod demo;
+mod doctor;
 mod due;
 mod engine_url;
 mod examples;
@@ -111,6 +112,7 @@ enum Verb {
     Move(Box<migration::Move>),
     Template(template::Template),
     Audit(audit::Audit),
+    Doctor(doctor::Doctor),
     Schema(schema::Schema),
     NatsConfig(nats_config::NatsConfig),
     Bench(bench::Bench),
@@ -229,6 +231,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,
         Verb::Audit(verb) => verb.run(&common, out).await,
+        Verb::Doctor(verb) => verb.run(&common, out).await,
         Verb::Schema(verb) => verb.run(out),
         Verb::NatsConfig(verb) => verb.run(&common, out),
         Verb::Bench(verb) => verb.run(&common, out).await,
@@ -283,6 +286,7 @@ impl Verb {
         match self {
             Self::Demo(_) => typed.check_folder_only("demo"),
             Self::Serve(_) => typed.check_folder_only("serve"),
+            Self::Doctor(_) => typed.check_folder_only("doctor"),
             Self::Move(_) => typed.check_folder_only("move"),
             Self::Bench(_) => typed.check_folder_only("bench"),
             Self::NatsConfig(_) => typed.check_folder_only("nats-config"),

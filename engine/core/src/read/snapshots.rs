@@ -27,10 +27,23 @@ const MAGIC: &[u8; 8] = b"BRDGSNAP";
 const DIGEST_BYTES: usize = 32;
 
 /// The state of a company after one commit.
-#[derive(Deserialize)]
-struct Snapshot {
-    hash: Digest,
-    company: Company,
+#[derive(Debug, Deserialize)]
+pub(crate) struct Snapshot {
+    /// The hash of that commit.
+    pub hash: Digest,
+    pub company: Company,
+}
+
+/// What the file of a snapshot is.
+#[derive(Debug)]
+pub(crate) enum StoredSnapshot {
+    /// There is no file.
+    None,
+    /// Another version of the program wrote it.
+    OtherFormat,
+    /// Its bytes are not those that were written.
+    Damaged,
+    Usable(Snapshot),
 }
 
 /// The borrowed form of [`Snapshot`] for writing.
@@ -74,11 +87,35 @@ impl Snapshots {
     }
 
     fn read(&self, id: &CompanyId) -> Option<Snapshot> {
-        let bytes = fs::read(self.path(id)).ok()?;
-        let rest = bytes.strip_prefix(MAGIC)?.strip_prefix(&SHAPE.to_le_bytes())?;
-        let (digest, body) = rest.split_first_chunk::<DIGEST_BYTES>()?;
+        match self.stored(id) {
+            StoredSnapshot::Usable(snapshot) => Some(snapshot),
+            StoredSnapshot::None | StoredSnapshot::OtherFormat | StoredSnapshot::Damaged => None,
+        }
+    }
+
+    /// Reads the file of a company's snapshot.
+    pub(crate) fn stored(&self, id: &CompanyId) -> StoredSnapshot {
+        let bytes = match fs::read(self.path(id)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return StoredSnapshot::None,
+            Err(_) => return StoredSnapshot::Damaged,
+        };
+        let Some(rest) = bytes.strip_prefix(MAGIC) else { return StoredSnapshot::Damaged };
+        let Some((shape, rest)) = rest.split_first_chunk() else { return StoredSnapshot::Damaged };
+        let other_format = || match u32::from_le_bytes(*shape) {
+            1..SHAPE => StoredSnapshot::OtherFormat,
+            _ => StoredSnapshot::Damaged,
+        };
+        if u32::from_le_bytes(*shape) != SHAPE {
+            return other_format();
+        }
+        let Some((digest, body)) = rest.split_first_chunk::<DIGEST_BYTES>() else {
+            return StoredSnapshot::Damaged;
+        };
         // The digest comes first: the decoder gets only what an engine has written.
-        (Digest::of(body).0 == *digest).then(|| rmp_serde::from_slice(body).ok())?
+        let is_whole = Digest::of(body).0 == *digest;
+        let snapshot = if is_whole { rmp_serde::from_slice(body).ok() } else { None };
+        snapshot.map_or(StoredSnapshot::Damaged, StoredSnapshot::Usable)
     }
 
     /// Replaces the snapshot of a company.

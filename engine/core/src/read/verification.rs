@@ -46,6 +46,8 @@ pub struct Difference {
     /// The key of the row in its table.
     pub key: Vec<u8>,
     pub kind: DifferenceKind,
+    /// The position of the last event that changes the row in a replay; none if no event does.
+    pub position: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +67,13 @@ impl fmt::Display for Difference {
             DifferenceKind::Surplus => "is in no event",
             DifferenceKind::Other => "differs from the events",
         };
-        let Self { company, table, key, .. } = self;
+        let Self { company, table, key, position, .. } = self;
         let key = String::from_utf8_lossy(key);
-        write!(f, "the row {key:?} of {table} of {company} {what}; rebuild the read models")
+        write!(f, "the row {key:?} of {table} of {company} {what}")?;
+        if let Some(position) = position {
+            write!(f, " (last changed at position {position})")?;
+        }
+        f.write_str("; rebuild the read models: boarding doctor --rebuild")
     }
 }
 
@@ -111,7 +117,13 @@ pub(crate) fn verify(
     for company in companies {
         let (replayed, events) = replay(log, &company, position)?;
         verified.events += events;
-        verified.rows += compare(&company, &replayed, &live)?;
+        verified.rows += compare(&company, &replayed, &live).map_err(|error| match error {
+            VerifyError::Differs(difference) => match last_change(log, &difference, position) {
+                Ok(at) => VerifyError::Differs(Difference { position: at, ..difference }),
+                Err(error) => error,
+            },
+            error => error,
+        })?;
     }
     if log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
 }
@@ -136,6 +148,30 @@ fn replay(
     Ok((rows, events))
 }
 
+/// The position of the last event that changes the row in a replay.
+fn last_change(
+    log: &dyn EventLog,
+    difference: &Difference,
+    end: u64,
+) -> Result<Option<u64>, VerifyError> {
+    let Difference { company, table, key, .. } = difference;
+    let (mut rows, mut row, mut changed_at) = (MemoryRows::default(), None, None);
+    let mut reader = log.read_company(company, 1);
+    while let Some(entry) = reader.next()? {
+        if entry.recorded.position > end {
+            break;
+        }
+        for recorded in entry.recorded.events() {
+            boarding_projections::apply(&recorded, &mut rows)?;
+            let now = Rows::get(&rows, *table, company, key)?;
+            if now != row {
+                (row, changed_at) = (now, Some(recorded.position));
+            }
+        }
+    }
+    Ok(changed_at)
+}
+
 /// Compares the rows of a company. Returns their number.
 fn compare(company: &CompanyId, replayed: &dyn Rows, live: &dyn Rows) -> Result<u64, VerifyError> {
     let mut count = 0;
@@ -144,7 +180,7 @@ fn compare(company: &CompanyId, replayed: &dyn Rows, live: &dyn Rows) -> Result<
         count += expected.len() as u64;
         let differs = |key: &[u8], kind| {
             let (company, key) = (company.clone(), key.to_vec());
-            VerifyError::Differs(Difference { company, table, key, kind })
+            VerifyError::Differs(Difference { company, table, key, kind, position: None })
         };
         let mut found = None;
         live.scan(table, company, &[], &[], &mut |key, row| {

@@ -18,6 +18,7 @@ use bundles::{Export, VerifyExport};
 use findings::check_log_exists;
 use signed::{checkpoints, keys, replace_key};
 use verify::Verify;
+pub(super) use verify::verify_folder;
 
 /// Verifies the log and shows what was signed, for auditors
 #[derive(Debug, Args)]

@@ -70,7 +70,8 @@ impl Verify {
         };
         let company = common.given_company();
         let data = common.data();
-        let Proofs { mut checkpoints, kept, unlinked, unconfirmed } = self.proofs(&data)?;
+        let Proofs { mut checkpoints, kept, unlinked, unconfirmed } =
+            proofs(&data, &self.keys, &self.checkpoints)?;
         checkpoints.extend(kept.iter().map(|(checkpoint, _)| checkpoint.clone()));
         let mut progress = out.progress("verifying");
         let work = tokio::task::spawn_blocking(move || {
@@ -126,47 +127,6 @@ impl Verify {
         Ok(Done::Completely)
     }
 
-    /// The checkpoints of the data folder, and those that are given with their files.
-    fn proofs(&self, data: &Path) -> Result<Proofs, Failure> {
-        let past = SignedPast::read(&data.join(AUDIT)).map_err(|error| signing(&error))?;
-        let of_folder = TrustedKeys::of_folder(&past.keys);
-        let mut given = TrustedKeys::default();
-        for text in &self.keys {
-            let key: NoteKey =
-                text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?;
-            let linked = TrustedKeys::from_known(&past.keys, &key).ok_or_else(|| {
-                let message = format!("the data folder does not list the key {key}");
-                found(json!({"kind": "signature", "message": message}), message)
-            })?;
-            given = given.and(linked);
-        }
-        let trusted = if self.keys.is_empty() { &of_folder } else { &given };
-        let unconfirmed = past.keys.iter().filter(|record| !record.is_confirmed).count() as u64;
-        let mut proofs = Proofs { unconfirmed, ..Proofs::default() };
-        for (note, number) in past.notes.iter().zip(1..) {
-            match trusted.read_checkpoint(note) {
-                Ok(checkpoint) => proofs.checkpoints.push(checkpoint),
-                Err(_) if of_folder.read_checkpoint(note).is_ok() => {
-                    proofs.unlinked.extend(Checkpoint::read(note));
-                }
-                Err(error) => {
-                    return Err(of_note(
-                        &format!("checkpoint {number} of the data folder"),
-                        &error,
-                    ));
-                }
-            }
-        }
-        for path in &self.checkpoints {
-            let note = read_note(path)?;
-            let checkpoint = trusted.read_checkpoint(&note);
-            let checkpoint =
-                checkpoint.map_err(|error| of_note(&path.display().to_string(), &error))?;
-            proofs.kept.push((checkpoint, path.clone()));
-        }
-        Ok(proofs)
-    }
-
     /// Refuses a log whose end is signed by none of the given keys: another log could be in its place.
     fn check_keys_are_used(
         &self,
@@ -191,6 +151,62 @@ impl Verify {
         };
         Err(found(json!({"kind": "checkpoint", "message": message}), message))
     }
+}
+
+/// Verifies the log of a data folder, and compares it with the checkpoints that the folder's own keys have signed.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(in crate::cli) async fn verify_folder(data: &Path, out: &Out) -> Result<Verified, Failure> {
+    check_log_exists(data)?;
+    let Proofs { checkpoints, .. } = proofs(data, &[], &[])?;
+    let (folder, mut progress) = (data.join("log"), out.progress("verifying"));
+    let work = tokio::task::spawn_blocking(move || {
+        let show = |now: AuditProgress| {
+            let message = format!("MiB, {} events", now.events);
+            progress.at(now.done / MIB, now.total / MIB, &message);
+        };
+        verify_files(&folder, &checkpoints, show).map_err(failure)
+    });
+    work.await.map_err(|error| unavailable(&error))?
+}
+
+/// The checkpoints of the data folder, and those that are given with their files.
+fn proofs(data: &Path, keys: &[String], files: &[PathBuf]) -> Result<Proofs, Failure> {
+    let past = SignedPast::read(&data.join(AUDIT)).map_err(|error| signing(&error))?;
+    let of_folder = TrustedKeys::of_folder(&past.keys);
+    let mut given = TrustedKeys::default();
+    for text in keys {
+        let key: NoteKey =
+            text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?;
+        let linked = TrustedKeys::from_known(&past.keys, &key).ok_or_else(|| {
+            let message = format!("the data folder does not list the key {key}");
+            found(json!({"kind": "signature", "message": message}), message)
+        })?;
+        given = given.and(linked);
+    }
+    let trusted = if keys.is_empty() { &of_folder } else { &given };
+    let unconfirmed = past.keys.iter().filter(|record| !record.is_confirmed).count() as u64;
+    let mut proofs = Proofs { unconfirmed, ..Proofs::default() };
+    for (note, number) in past.notes.iter().zip(1..) {
+        match trusted.read_checkpoint(note) {
+            Ok(checkpoint) => proofs.checkpoints.push(checkpoint),
+            Err(_) if of_folder.read_checkpoint(note).is_ok() => {
+                proofs.unlinked.extend(Checkpoint::read(note));
+            }
+            Err(error) => {
+                return Err(of_note(&format!("checkpoint {number} of the data folder"), &error));
+            }
+        }
+    }
+    for path in files {
+        let note = read_note(path)?;
+        let checkpoint = trusted.read_checkpoint(&note);
+        let checkpoint =
+            checkpoint.map_err(|error| of_note(&path.display().to_string(), &error))?;
+        proofs.kept.push((checkpoint, path.clone()));
+    }
+    Ok(proofs)
 }
 
 /// What the log is compared with.
