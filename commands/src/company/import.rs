@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::user_id::UserId;
 use super::users::User;
 use crate::event::{Channel, Counts, FileRef, ImportOptions, RowOutcome, UndoCounts};
-use crate::values::{Code, Time};
+use crate::values::{Code, Personal, Time};
 
 /// The state of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct ImportState {
     pub invites_refused: Option<Code>,
     /// The link in the mail to the administrator, if such a mail was requested.
     pub link: Option<ImportLink>,
+    /// The address that the newest link was mailed to. Whoever uses the link acts in this name.
+    pub link_to: Option<Personal<String>>,
     /// The actor who requested the import, if the actor is an e-mail address.
     pub starter: Option<Box<str>>,
 }

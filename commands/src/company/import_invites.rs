@@ -23,6 +23,8 @@ pub struct ImportInvites {
     pub first_invited: Vec<UserId>,
     /// The first of the others with a known reason: those whose invitation failed, then those who were left out.
     pub first_others: Vec<(UserId, Code)>,
+    /// The first of the people without a working invitation, in the order of the file, with the reason if it is known.
+    pub first_left: Vec<(UserId, Option<Code>)>,
     /// How many others have a known reason.
     pub with_reason: u64,
     /// Whether the link of the administrator's mail can invite a user.
@@ -92,6 +94,9 @@ impl Company {
                     code
                 }
             };
+            if found.first_left.len() < named {
+                found.first_left.push((*member, reason));
+            }
             let Some(code) = reason else { continue };
             found.with_reason += 1;
             if first.len() < named {

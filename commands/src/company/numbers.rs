@@ -127,19 +127,12 @@ impl Numbers {
         self.by_user.get(&user).copied()
     }
 
-    /// The available numbers that an account of an organization may get: those of the organization, then those of the
-    /// company's own stock.
+    /// The available numbers of an organization; without one, those of the company's own stock.
     pub fn available(&self, org_unit: Option<&str>) -> impl Iterator<Item = Phone> {
-        let of = move |owner: Option<&str>| {
-            let owner = owner.map(str::to_owned);
-            let fits = move |(_, number): &(Phone, &Number)| {
-                number.state == NumberState::Available
-                    && number.owner.as_deref() == owner.as_deref()
-            };
-            self.iter().filter(fits).map(|(phone, _)| phone)
+        let fits = move |(_, number): &(Phone, &Number)| {
+            number.state == NumberState::Available && number.owner.as_deref() == org_unit
         };
-        let own_stock = org_unit.map(|_| of(None));
-        of(org_unit).chain(own_stock.into_iter().flatten())
+        self.iter().filter(fits).map(|(phone, _)| phone)
     }
 
     pub fn stock(&self, owner: &NumberOwner) -> Stock {

@@ -85,7 +85,7 @@ impl EngineContext {
         let notifications = self.transport_for(Purpose::Notification, false);
         MailSetup {
             by_mail_server: self.transport.is_mail_server(),
-            has_link_page: self.has_public_link_page(),
+            has_link_page: self.own_link_page().is_some(),
             notifications_by_mail_server: notifications.is_mail_server(),
             link_secret: Some(self.tokens.fingerprint().to_owned()),
             texts_via: self.transport.texts().map(|texts| texts.name()),
@@ -96,14 +96,15 @@ impl EngineContext {
         }
     }
 
-    /// Whether the engine has a page for links that other machines reach.
-    pub(crate) fn has_public_link_page(&self) -> bool {
-        self.link_page.as_ref().is_some_and(|page| page.is_public)
-    }
-
-    /// The address of the engine's page for links.
+    /// The address of the engine's page for links. One that only this machine reaches is used for mails in files only.
     pub(crate) fn own_link_page(&self) -> Option<&str> {
-        self.link_page.as_ref().map(|page| &*page.address)
+        let writes_files = |transport: &dyn Transport| transport.outbox().is_some();
+        let purposes = [Purpose::Welcome, Purpose::Notification];
+        let is_trial = writes_files(&*self.transport)
+            && self.transport.texts().is_none_or(writes_files)
+            && purposes.iter().all(|purpose| writes_files(self.transport_for(*purpose, false)));
+        let page = self.link_page.as_ref().filter(|page| page.is_public || is_trial);
+        page.map(|page| &*page.address)
     }
 
     /// Writes the secret of the links, if it is a new one.

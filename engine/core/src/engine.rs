@@ -42,7 +42,7 @@ mod tokens;
 
 pub use crate::known_links::OwnLinkPage;
 pub use examination::{HealthFinding, PartReport, Severity};
-pub use links::{ActivationCode, ImportLinkPage, MailedLink};
+pub use links::{ImportLinkPage, MailedLink};
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
 /// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing is lost, but the next

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use boarding_commands::values::CompanyId;
 use tokio::sync::Semaphore;
 
-use crate::limits::KNOWN_LINKS_MAX;
+use crate::limits::{KNOWN_LINKS_MAX, UNKNOWN_LINKS_MAX};
 
 /// The page of this engine that links in mails lead to.
 #[derive(Debug, Clone)]
@@ -24,11 +24,17 @@ pub(crate) struct KnownLinks {
     companies: Mutex<HashMap<u128, CompanyId>>,
     /// One search at a time.
     pub(crate) searches: Semaphore,
+    /// The requests with unknown tokens that are held up at a time.
+    pub(crate) pauses: Semaphore,
 }
 
 impl Default for KnownLinks {
     fn default() -> Self {
-        Self { companies: Mutex::default(), searches: Semaphore::new(1) }
+        Self {
+            companies: Mutex::default(),
+            searches: Semaphore::new(1),
+            pauses: Semaphore::new(UNKNOWN_LINKS_MAX),
+        }
     }
 }
 

@@ -42,6 +42,9 @@ pub const KNOWN_LINKS_MAX: usize = 100_000;
 /// How long a link that was not seen before waits for its turn to be looked up, in milliseconds.
 pub const LINK_SEARCH_MILLIS_MAX: u64 = 2_000;
 
+/// The most requests with tokens that no company has made, at a time. More are refused at once.
+pub const UNKNOWN_LINKS_MAX: usize = 32;
+
 /// The pause after a token that no company has made, in milliseconds: guessing tokens must not use up the processor.
 pub const UNKNOWN_LINK_PAUSE_MILLIS: u64 = 20;
 

@@ -21,6 +21,12 @@ pub const COMMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The largest form of a page, in bytes: it has a number, or a channel and a digest.
 pub const PAGE_FORM_BYTES_MAX: usize = 4 * 1024;
 
+/// The most mails that the mailbox of a demo lists, the newest first.
+pub const MAILBOX_MAILS_MAX: usize = 200;
+
+/// How deep the folders of an outbox are searched for mails: company, run.
+pub const MAILBOX_FOLDERS_DEPTH_MAX: usize = 3;
+
 /// How many bytes of a refused request are still read, so that its client reads the refusal. Then the connection is
 /// closed.
 pub const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -4,6 +4,7 @@ pub(crate) mod assets;
 mod form;
 mod import;
 mod invitation;
+pub(crate) mod mailbox;
 pub(crate) mod phone;
 mod qr_code;
 mod render;

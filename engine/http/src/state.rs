@@ -1,6 +1,7 @@
 //! The state that all requests share.
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use boarding_commands::values::Code;
@@ -84,13 +85,20 @@ pub struct Pages {
     pub(super) root: String,
     /// Whether the server plays the provider of the channels: then a page plays the phone that scans a code.
     pub simulates_provider: bool,
+    /// The outbox whose mails everybody may read; for demos only.
+    pub mailbox: Option<PathBuf>,
 }
 
 impl Pages {
     pub fn new(public_url: &str, simulates_provider: bool) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let root = Url::parse(&public_url).map(|url| url.path().trim_end_matches('/').to_owned());
-        Self { root: root.unwrap_or_default(), public_url, simulates_provider }
+        Self { root: root.unwrap_or_default(), public_url, simulates_provider, mailbox: None }
+    }
+
+    /// The address that the token of a link is appended to.
+    pub fn link_base(&self) -> String {
+        format!("{}/i/", self.public_url)
     }
 
     /// The address of the page that plays the phone for an activation code; none if there is no such page.

@@ -24,12 +24,24 @@ async fn administrator_invites_the_imported_people_by_a_button() {
     engine.run(&token, &["import", "people.csv", "--dialect", "officechat"]).expect_status(0);
     let link = newest_link(&cli, "admin@people.example", &format!("{}/i/", engine.url));
     let page = open(&link).expect(200);
-    page.shows(&["people.csv", "Invite by WhatsApp", "3 people are listed, 2 of them"]);
+    page.shows(&[
+        "people.csv",
+        "Invite by WhatsApp",
+        "WhatsApp: 3 in the list, 2 of them to invite.",
+    ]);
+    page.shows(&[
+        "<td>ann@people.example</td>",
+        "<td>bob@people.example</td>",
+        "Not invited</dt><dd>2",
+    ]);
+    // Who uses the link acts in the name of its addressee, also after the setting was changed.
+    let changed = ["config", "set", "network_admin_email", "new@people.example"];
+    engine.run(&token, &changed).expect_status(0);
     // Somebody changes the people after the page was opened.
     engine.run(&token, &["users", "add", "cid@people.example"]).expect_status(0);
-    let changed = send(&format!("{link}/invite"), "channel=whatsapp&plan_hash=old").expect(200);
+    let changed = send(&format!("{link}/invite"), "channel=whatsapp&plan_hash=old").expect(409);
     changed.shows(&["The people have changed meanwhile", "Invite by WhatsApp"]);
-    let unknown = send(&format!("{link}/invite"), "channel=fax&plan_hash=x").expect(200);
+    let unknown = send(&format!("{link}/invite"), "channel=fax&plan_hash=x").expect(409);
     unknown.shows(&["The invitations were not started"]);
     confirm(&link, &changed).expect(200).shows(&["The invitations are on their way"]);
     let again = open(&link).expect(410);

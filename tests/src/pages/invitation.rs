@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reader::{Page, head, newest_link, open, open_in, send};
+use super::reader::{Page, head, links, newest_link, open, open_in, send};
 use crate::support::program::Cli;
 use crate::support::running_engine::{Engine, issue};
 
@@ -54,7 +54,7 @@ fn opening_a_link_uses_nothing_up() {
     let events = events(&engine, &token, "ann");
     assert_eq!(count(&events, "InvitationClicked"), 1, "{events:?}");
     let clicked = events.iter().find(|event| event["event"] == "InvitationClicked").unwrap();
-    assert_eq!(clicked["actor"], "ann");
+    assert_eq!(clicked["actor"], "person:ann");
     assert!(clicked["authenticated"].as_str().unwrap().starts_with("link:"), "{clicked}");
     assert_eq!(open(&format!("{link}/state")).text, "{\"state\":\"open\"}");
     let moved = open(&link.replace("/i/", "/link/")).expect(308);
@@ -117,6 +117,34 @@ fn page_of_an_ended_link_reveals_nothing() {
     let engine = Engine::start(&cli, &[]);
     let path = expiring.split_once("/i/").unwrap().1;
     check(open(&format!("{}/i/{path}", engine.url)), 410, "has expired");
+}
+
+/// Callers choose the ids of imports. So another company may have an import with the id of an invitation, and each link
+/// opens its own page.
+#[test]
+fn links_of_two_companies_with_one_id_open_their_own_pages() {
+    let cli = company();
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let link = invited(&engine, &token, "ann");
+    let list = engine.run(&token, &["query", "invitations", "--json"]).rows();
+    let id = list[0]["invitation"].as_str().unwrap().to_owned();
+    engine.stop();
+    let globex = |words: &[&str]| {
+        cli.run(&[&["--company", "globex"], words].concat()).expect_status(0);
+    };
+    let settings = ["channels.whatsapp", "true", "network_admin_email", "admin@globex.example"];
+    globex(&[&["config", "set"], &settings[..]].concat());
+    let file = cli.file("people.csv", "email/login\nbob@globex.example\n");
+    globex(&["import", &file, "--dialect", "officechat", "--id", &id]);
+    let engine = Engine::start(&cli, &[]);
+    let base = "https://boarding.invalid/link/";
+    let other =
+        links(&cli.data().join("outbox/globex"), "admin@globex.example", base).pop().unwrap();
+    let at_engine = |link: &str| format!("{}/i/{}", engine.url, link.rsplit('/').next().unwrap());
+    open(&at_engine(&other)).expect(200).shows(&["people.csv"]);
+    open(&at_engine(&link)).expect(200).shows(&["Hello ann,"]);
+    open(&at_engine(&other)).expect(200).shows(&["people.csv"]);
 }
 
 /// The page has the language of the mail. The page of an ended link has that of the reader's browser.
@@ -195,6 +223,9 @@ fn account_chooses_its_number_on_the_page() {
     taken.shows(&["not free any more"]);
     taken.hides(&[&format!("value=\"{number}\"")]);
     choose("bob", "+12125559999").expect(409);
+    // Only an administrator gives numbers of the company's own stock to an organization.
+    engine.run(&token, &["numbers", "add", "+1 212 555 0090"]).expect_status(0);
+    choose("bob", "+12125550090").expect(409);
     choose("bob", "").expect(409);
     let phone = page.between("<a href=\"", "\"").to_owned();
     send(&phone, "").expect(200);

@@ -9,7 +9,7 @@ use crate::event::{
     Counts, FileRef, ImportEvent, ImportOptions, MailKind, Topic, UndoCounts, UndoOutcome,
     import_completed_key, welcome_key,
 };
-use crate::values::{ImportId, Time};
+use crate::values::{ImportId, Personal, Time};
 
 impl Company {
     pub(super) fn evolve_import(&mut self, event: ImportEvent<'_>) {
@@ -92,6 +92,7 @@ impl Company {
         self.notifications.insert(import_completed_key(import, generation), mail);
         if let Some(import) = self.imports.get_mut(&import) {
             import.link = Some(ImportLink { expires_at, used: false, generation });
+            import.link_to = Some(Personal(email.to_owned()));
         }
     }
 
@@ -126,6 +127,7 @@ impl Company {
                 placing: None,
                 invites_refused: None,
                 link: None,
+                link_to: None,
                 starter: None,
             },
         );

@@ -3,8 +3,8 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use crate::company::{Company, User, UserId, UserState};
-use crate::decide::numbers::pool::{assigned, find, in_use, read_one, why_not};
+use crate::company::{Company, NumberState, User, UserId, UserState};
+use crate::decide::numbers::pool::{assigned, find, in_use, not_available, read_one, why_not};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
 use crate::schema::exactly_one_of;
@@ -69,13 +69,22 @@ impl Decide for AssignNumber {
         if user.state == UserState::Archived {
             return Err(Code::UserArchived.into());
         }
-        find(company, number)?;
+        let known = find(company, number)?;
         match company.numbers.of(id) {
             Some(held) if held == number => return Ok(Decision::append(vec![])),
             Some(held) => return Err(in_use(company, held)),
             None => {}
         }
         let org_unit = user.org_unit.as_deref();
+        if self.token.is_some() {
+            // Only an administrator gives numbers of the company's own stock to an organization.
+            if known.owner.as_deref() != org_unit {
+                return Err(Code::NumberAllocatedToOtherOrg.into());
+            }
+            if known.state != NumberState::Available {
+                return Err(not_available(&known.state));
+            }
+        }
         if let Some(refusal) = why_not(company, number, self.tag.as_deref(), org_unit, Some(id), 0)
         {
             return Err(refusal);

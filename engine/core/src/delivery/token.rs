@@ -43,7 +43,7 @@ pub const ACTIVATION_CODE_CHARS: usize = ((TOKEN_BYTES + CODE_TIME_BYTES) * 4).d
 /// Creates and verifies tokens of links.
 ///
 /// A token contains an invitation and its generation. The state of the company decides whether that generation
-/// is still valid: see `by_token` in `link_completed.rs`. A token is valid for one company only.
+/// is still valid: see `live_link` in `link_life.rs`. A token is valid for one company only.
 #[derive(Clone)]
 pub struct Tokens {
     keyed: Hmac<Sha256>,

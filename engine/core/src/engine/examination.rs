@@ -217,7 +217,7 @@ impl CompanyParts {
         &mut self,
         company: &Company,
         hash: Digest,
-        snapshot: &mut Option<Snapshot>,
+        snapshot: &mut Option<Box<Snapshot>>,
         entry: &Entry,
     ) {
         let Some(same) = snapshot.take_if(|snapshot| snapshot.hash == hash) else { return };
@@ -289,7 +289,7 @@ impl CompanyParts {
         if !invites {
             return;
         }
-        let needs_page = !context.has_public_link_page();
+        let needs_page = context.own_link_page().is_none();
         for (setting, example) in settings.mail_placeholders(needs_page) {
             let id = &company.id;
             self.mail_settings.add(HealthFinding {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn changed_row_is_named_with_the_position_of_its_last_event() {
+    async fn changed_row_is_named_with_its_last_position() {
         let folder = tempfile::tempdir().unwrap();
         let engine = with_two_people(folder.path()).await;
         assert_eq!(findings(&engine, "read_models"), []);

@@ -31,14 +31,6 @@ pub struct MailedLink {
     pub code_expires_at: Option<Time>,
 }
 
-/// An activation code that the page of a link shows.
-#[derive(Debug, Clone)]
-pub struct ActivationCode {
-    pub code: String,
-    /// When the page shows the next one. The code works a little longer.
-    pub shown_until: Time,
-}
-
 /// What the page of an administrator's link shows: whom the link invites.
 #[derive(Debug, Clone)]
 pub struct ImportLinkPage {
@@ -52,8 +44,8 @@ pub struct ImportLinkPage {
     /// The channels that are enabled.
     pub channels: Vec<Channel>,
     pub invites: ImportInvites,
-    /// The first people without an invitation: key, full name, and why. At most 200.
-    pub others: Vec<(String, String, Code)>,
+    /// The first people without a working invitation: key, full name, and why if it is known. At most 200.
+    pub left: Vec<(String, String, Option<Code>)>,
     /// Why the link does not work; none if it does.
     pub ended: Option<Code>,
 }
@@ -69,23 +61,32 @@ impl Engine {
         }
         let Some(id) = id_in(token) else { return Ok(None) };
         let context = &self.context;
-        if let Some(company) = context.known_links.get(id) {
-            return Ok(of_company(&context.tokens, company, token));
+        // Callers choose the ids of imports, so two companies may have one id. The remembered one is only tried first.
+        if let Some(company) = context.known_links.get(id)
+            && let Some(link) = of_company(&context.tokens, company, token)
+        {
+            return Ok(Some(link));
         }
+        let overloaded = || {
+            let why = "too many unknown links are looked up".to_owned();
+            QueryFailure::Failed { code: Code::Overloaded, why }
+        };
         let wait = Duration::from_millis(LINK_SEARCH_MILLIS_MAX);
         let place = tokio::time::timeout(wait, context.known_links.searches.acquire()).await;
-        let Ok(Ok(place)) = place else {
-            let why = "too many unknown links are looked up".to_owned();
-            return Err(QueryFailure::Failed { code: Code::Overloaded, why });
-        };
+        let Ok(Ok(place)) = place else { return Err(overloaded()) };
         let (searched, wanted) = (Arc::clone(context), token.to_owned());
         let searching = tokio::task::spawn_blocking(move || search(&searched, &wanted));
         let found = searching.await.ok().flatten();
+        // Genuine links do not wait for the pause of others.
+        drop(place);
         match &found {
             Some(link) => context.known_links.remember(id, link.company.clone()),
-            None => tokio::time::sleep(Duration::from_millis(UNKNOWN_LINK_PAUSE_MILLIS)).await,
+            None => {
+                let pausing = context.known_links.pauses.try_acquire();
+                let _pausing = pausing.map_err(|_| overloaded())?;
+                tokio::time::sleep(Duration::from_millis(UNKNOWN_LINK_PAUSE_MILLIS)).await;
+            }
         }
-        drop(place);
         Ok(found)
     }
 
@@ -121,17 +122,16 @@ impl Engine {
         self.actor(company).await.inspect(page).await.ok_or_else(stopping)
     }
 
-    /// A new activation code for a link.
+    /// A new activation code for a link. It is shown for a minute, and works a little longer.
     pub fn activation_code(
         &self,
         company: &CompanyId,
         invitation: InvitationId,
         generation: u32,
-    ) -> ActivationCode {
-        let shown_until = self.context.clock.now().plus_seconds(ACTIVATION_CODE_SECONDS);
-        let end = shown_until.plus_seconds(ACTIVATION_GRACE_SECONDS);
-        let code = self.context.tokens.activation_code(company, invitation, generation, end);
-        ActivationCode { code, shown_until }
+    ) -> String {
+        let seconds = ACTIVATION_CODE_SECONDS + ACTIVATION_GRACE_SECONDS;
+        let end = self.context.clock.now().plus_seconds(seconds);
+        self.context.tokens.activation_code(company, invitation, generation, end)
     }
 
     /// Executes a command for the person who opened a link. The history names the link beside the actor.
@@ -193,13 +193,13 @@ fn import_page(
         _ => None,
     };
     let invites = company.import_invites(id, LISTED_PEOPLE_MAX)?;
-    let person = |(user, code): &(_, Code)| {
+    let person = |(user, code): &(_, Option<Code>)| {
         let user = company.users.get(*user)?;
         let person = user.person();
         let names = [person.first_name, person.last_name].into_iter().flatten();
         Some((user.key().as_str().to_owned(), names.collect::<Vec<_>>().join(" "), *code))
     };
-    let others = invites.first_others.iter().filter_map(person).collect();
+    let left = invites.first_left.iter().filter_map(person).collect();
     let settings = &company.settings;
     let enabled = Channel::ALL.iter().copied().filter(|one| settings.channel_enabled(*one));
     Some(ImportLinkPage {
@@ -207,10 +207,10 @@ fn import_page(
         file_name: import.files.first().map(|file| file.name.clone()).unwrap_or_default(),
         company_name: settings.company_name.clone().unwrap_or_default(),
         language: settings.language.clone(),
-        administrator: settings.network_admin_email.clone(),
+        administrator: import.link_to.as_ref().map(|email| email.0.clone()),
         channels: enabled.collect(),
         invites,
-        others,
+        left,
         ended,
     })
 }

@@ -78,7 +78,7 @@ enum Claimed {
 impl RunWork {
     /// Logs a line if the mails of the run show a placeholder as link or sender.
     async fn report_placeholders(&self) {
-        let has_link_page = self.manager.context.has_public_link_page();
+        let has_link_page = self.manager.context.own_link_page().is_some();
         let check = move |company: &Company| check_mail_settings(company, has_link_page);
         let checked = self.manager.inspect(check).await;
         if let Some(Err(refusal)) = checked {

@@ -100,7 +100,7 @@ fn company_status(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, Query
     let status = actor.inspect(move |company| CompanyStatus::of(company, now, import, run))?;
     // The actor publishes its pending work before it lets callers read the company.
     let mut status = status.with_work(&actor.pending_work());
-    if context.has_public_link_page() {
+    if context.own_link_page().is_some() {
         status.placeholders.retain(|unset| unset.setting != "link_base_url");
     }
     let status = CompanyStatus {

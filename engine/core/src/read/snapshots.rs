@@ -43,7 +43,7 @@ pub(crate) enum StoredSnapshot {
     OtherFormat,
     /// Its bytes are not those that were written.
     Damaged,
-    Usable(Snapshot),
+    Usable(Box<Snapshot>),
 }
 
 /// The borrowed form of [`Snapshot`] for writing.
@@ -88,7 +88,7 @@ impl Snapshots {
 
     fn read(&self, id: &CompanyId) -> Option<Snapshot> {
         match self.stored(id) {
-            StoredSnapshot::Usable(snapshot) => Some(snapshot),
+            StoredSnapshot::Usable(snapshot) => Some(*snapshot),
             StoredSnapshot::None | StoredSnapshot::OtherFormat | StoredSnapshot::Damaged => None,
         }
     }
@@ -115,7 +115,7 @@ impl Snapshots {
         // The digest comes first: the decoder gets only what an engine has written.
         let is_whole = Digest::of(body).0 == *digest;
         let snapshot = if is_whole { rmp_serde::from_slice(body).ok() } else { None };
-        snapshot.map_or(StoredSnapshot::Damaged, StoredSnapshot::Usable)
+        snapshot.map_or(StoredSnapshot::Damaged, |it| StoredSnapshot::Usable(Box::new(it)))
     }
 
     /// Replaces the snapshot of a company.

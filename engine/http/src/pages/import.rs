@@ -35,25 +35,21 @@ pub(super) async fn show(
         return Ok(ended(state, texts, code));
     }
     let mut plans = Vec::new();
-    let mut note = note.map(|note| note.text(texts));
+    let mut why_none = page.channels.is_empty().then(|| Code::ChannelNotEnabled.text().to_owned());
     for channel in page.channels.iter().copied().filter(|_| page.invites.can_invite) {
         match preview(state, link, &page, channel, token).await? {
             Ok(plan) => plans.push(plan.values(channel, texts)),
-            Err(why) => {
-                note = note.or_else(|| Some(texts.filled("import_refused", &[("why", &why)])));
-            }
+            Err(why) => why_none = Some(why),
         }
     }
-    if plans.is_empty() && note.is_none() {
-        note = Some(texts.get("import_nobody").to_owned());
-    }
-    Ok(render::page(
-        state,
-        StatusCode::OK,
-        "import.html",
-        texts,
-        values(&page, texts, token, plans, note),
-    ))
+    let status = if note.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let note = note.map(|note| note.text(texts)).or_else(|| {
+        let why = why_none.filter(|_| plans.is_empty());
+        let cannot = why.map(|why| texts.filled("import_cannot", &[("why", &why)]));
+        cannot.or_else(|| plans.is_empty().then(|| texts.get("import_nobody").to_owned()))
+    });
+    let values = values(&page, texts, token, plans, note);
+    Ok(render::page(state, status, "import.html", texts, values))
 }
 
 /// Starts the run on the channel that the administrator has confirmed.
@@ -178,13 +174,15 @@ fn values(
     plans: Vec<Value>,
     note: Option<String>,
 ) -> Value {
-    let person = |(user, name, code): &(String, String, Code)| {
-        let why = format!("{} ({})", code.text(), code.as_str());
+    let person = |(user, name, code): &(String, String, Option<Code>)| {
+        let why = code.map(|code| format!("{} ({})", code.text(), code.as_str()));
+        let why = why.unwrap_or_default();
         context! { user => user, name => name, why => why }
     };
-    let others: Vec<Value> = page.others.iter().map(person).collect();
-    let left = page.invites.with_reason.saturating_sub(others.len() as u64);
-    let more = (left > 0).then(|| texts.filled("import_more", &[("count", &left.to_string())]));
+    let people: Vec<Value> = page.left.iter().map(person).collect();
+    let all = page.invites.failed + page.invites.not_invited;
+    let hidden = all.saturating_sub(people.len() as u64);
+    let more = (hidden > 0).then(|| texts.filled("import_more", &[("count", &hidden.to_string())]));
     context! {
         title => texts.get("import_title"),
         company => page.company_name.as_str(),
@@ -193,7 +191,7 @@ fn values(
         failed => page.invites.failed,
         not_invited => page.invites.not_invited,
         plans => plans,
-        others => others,
+        people => people,
         more => more,
         note => note,
         token => token,

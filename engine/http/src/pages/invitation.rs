@@ -51,7 +51,7 @@ pub(super) async fn show(
 }
 
 async fn record_click(state: &HttpState, link: &MailedLink, page: &LinkPage, token: &str) {
-    let (actor, body) = (page.user.as_str().to_owned(), json!({"token": token}));
+    let (actor, body) = (actor_of(page), json!({"token": token}));
     let answer = state.engine.execute_for_link(link, actor, "RecordClick", body).await;
     if let Answer::Refused { code, .. } | Answer::Failed { code, .. } = answer {
         // The page is shown all the same: its reader cannot do anything about it.
@@ -69,6 +69,12 @@ pub(super) async fn code(
         Ok(open) => open,
         Err(code) => return Ok(render::ended(state, accepted, code)),
     };
+    if page.chooses_number {
+        // The number was released meanwhile. The page is loaded again and offers others.
+        let texts = texts_of(&page);
+        let title = texts.get("choose_title");
+        return Ok(render::message(state, StatusCode::CONFLICT, texts, title, &[]));
+    }
     let values = code_values(state, link, (id, generation), &page);
     Ok(render::page(state, StatusCode::OK, "code.html", texts_of(&page), values))
 }
@@ -86,7 +92,7 @@ pub(super) async fn choose_number(
         Err(code) => return Ok(render::ended(state, accepted, code)),
     };
     let number = fields.get("number").map_or("", String::as_str);
-    let (actor, body) = (page.user.as_str().to_owned(), json!({"number": number, "token": token}));
+    let (actor, body) = (actor_of(&page), json!({"number": number, "token": token}));
     match state.engine.execute_for_link(link, actor, "AssignNumber", body).await {
         Answer::Accepted { .. } => {
             let address = format!("{}/i/{token}", state.pages.root);
@@ -104,6 +110,11 @@ pub(super) async fn choose_number(
         }
         Answer::Failed { code, message, .. } => Err(QueryFailure::Failed { code, why: message }),
     }
+}
+
+/// The actor of what the person does on the page. A key alone could be the name of an administrator.
+fn actor_of(page: &LinkPage) -> String {
+    format!("person:{}", page.user.as_str())
 }
 
 fn texts_of(page: &LinkPage) -> &'static Texts {
@@ -153,8 +164,8 @@ fn code_values(
     if page.chooses_number {
         return context! {};
     }
-    let activation = state.engine.activation_code(&link.company, id, generation);
-    let code = activation.code.as_str();
+    let code = state.engine.activation_code(&link.company, id, generation);
+    let code = code.as_str();
     let address = match &page.activation_url {
         Some(base) => Some(link_address(base, code)),
         None => state.pages.phone_address(code),
@@ -162,7 +173,6 @@ fn code_values(
     let seconds = ACTIVATION_CODE_SECONDS.to_string();
     context! {
         svg => qr_code::svg(address.as_deref().unwrap_or(code)),
-        shown_until => activation.shown_until.to_string(),
         seconds => seconds.as_str(),
         code_time => texts_of(page).filled("code_time", &[("seconds", &seconds)]),
         address => address,

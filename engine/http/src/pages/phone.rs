@@ -29,8 +29,13 @@ pub(crate) async fn get(
         return response::refused(Refusal::new(Code::HttpUnknownPath));
     }
     let shown = async {
-        if find(&state, &code).await?.is_none() {
+        let Some(link) = find(&state, &code).await? else {
             return Ok(render::unknown(&state, texts));
+        };
+        if let LinkTarget::Invitation(id, generation) = link.target
+            && let Err(ended) = state.engine.link_page(&link.company, id, generation).await?
+        {
+            return Ok(render::ended(&state, texts, ended));
         }
         let values = context! { title => texts.get("phone_title"), code => code };
         Ok(render::page(&state, StatusCode::OK, "phone.html", texts, values))

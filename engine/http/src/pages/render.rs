@@ -17,17 +17,19 @@ use crate::response;
 use crate::state::HttpState;
 
 /// The templates. Names that end in `.html` have their values escaped.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("link.html", include_str!("templates/link.html")),
     ("code.html", include_str!("templates/code.html")),
     ("message.html", include_str!("templates/message.html")),
     ("import.html", include_str!("templates/import.html")),
     ("phone.html", include_str!("templates/phone.html")),
+    ("mailbox.html", include_str!("templates/mailbox.html")),
+    ("mail.html", include_str!("templates/mail.html")),
 ];
 
 /// What a page may load: only its own style, script and data.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -106,7 +108,10 @@ pub(super) fn failed(state: &HttpState, texts: &Texts, failure: &QueryFailure) -
     let code = match failure {
         QueryFailure::Refused(refusal) => refusal.code,
         QueryFailure::Failed { code, why } => {
-            tracing::warn!(code = code.as_str(), why, "a page cannot be shown");
+            // Anybody can make many requests, so a refused one is no line in the log.
+            if *code != Code::Overloaded {
+                tracing::warn!(code = code.as_str(), why, "a page cannot be shown");
+            }
             *code
         }
     };

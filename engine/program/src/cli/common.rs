@@ -14,6 +14,7 @@ use super::words::quoted;
 use boarding_core::delivery::Transport;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::smtp::SmtpTransport;
+use boarding_core::engine::OwnLinkPage;
 
 /// The names of all dialects for a help text: `a, b or c`.
 pub(super) fn one_of_the_dialects() -> String {
@@ -69,6 +70,9 @@ pub(super) struct Common {
     /// sent are not sent again
     #[arg(long, global = true)]
     pub adopt_runs: bool,
+    /// The page of this engine that links in mails lead to.
+    #[arg(skip)]
+    pub link_page: Option<OwnLinkPage>,
     /// The command's id, a ULID: a repeat of the command with the same id changes nothing
     #[arg(long = "id", global = true, value_name = "ULID")]
     pub command_id: Option<CommandId>,

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use boarding_commands::values::{CompanyId, IdError};
+use boarding_commands::values::{CompanyId, IdError, TokenId};
+use boarding_core::access_token::AccessToken;
+use boarding_core::engine::OwnLinkPage;
+use boarding_http::server::{HttpListener, Pages};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
+use super::serve::{listen, serve_demo};
 use super::session::Session;
 
 mod invite;
@@ -22,10 +26,25 @@ mod verification;
 Examples:
   boarding demo
   boarding demo --data /tmp/demo
+  boarding demo --serve
 
 The demo sends nothing: it writes mails as files into its folder. If the folder has a demo already, the new demo
-gets a new folder inside it.")]
-pub(super) struct Demo {}
+gets a new folder inside it. With --serve it then serves pages on this machine until Ctrl-C: a mailbox with all its mails,
+the pages behind their links, and a page that plays the phone of an invited person.")]
+pub(super) struct Demo {
+    /// Serves the demo's company afterwards, with a mailbox page for its mails
+    #[arg(long)]
+    serve: bool,
+    /// The address and port for --serve on this machine [default: 127.0.0.1:8080, or a free port if that is taken]
+    #[arg(long, requires = "serve", value_name = "ADDR")]
+    http: Option<String>,
+}
+
+/// The address of `--serve`, and the one that is used if it is taken.
+const ADDRESS: &str = "127.0.0.1:8080";
+const ANY_ADDRESS: &str = "127.0.0.1:0";
+/// The actor of the token that `--serve` prints.
+const OPERATOR: &str = "operator";
 
 /// The folder of the demo if none is given.
 const DEFAULT_FOLDER: &str = "./boarding-demo";
@@ -55,12 +74,86 @@ impl Demo {
             smtp: None,
             ..common.clone()
         };
-        let session = Session::open_new(&common, out).await?;
         let outbox = common.outbox.clone().unwrap_or_else(|| folder.join("outbox"));
-        let result = session.run(run_steps(&session, &folder, &outbox)).await;
-        session.close().await;
-        result
+        let place = DemoPlace { folder, outbox };
+        if !self.serve {
+            return Box::pin(steps(&common, out, &place)).await;
+        }
+        let (listener, pages) = self.listen(&place).await?;
+        let link_page = OwnLinkPage { address: pages.link_base(), is_public: false };
+        let common = Common { link_page: Some(link_page), ..common };
+        Box::pin(steps(&common, out, &place)).await?;
+        let token = issue_token(&common, out).await?;
+        serve_demo(&common, out, (listener, pages), |address| {
+            print_served(out, address, &token);
+        })
+        .await
     }
+
+    /// Listens on an address of this machine. The mails of the demo are open to all who reach it.
+    async fn listen(&self, place: &DemoPlace) -> Result<(HttpListener, Pages), Failure> {
+        let listener = match &self.http {
+            Some(address) => listen(address).await?,
+            None => match listen(ADDRESS).await {
+                Ok(listener) => listener,
+                Err(_) => listen(ANY_ADDRESS).await?,
+            },
+        };
+        if !listener.address().ip().is_loopback() {
+            let text = "--serve shows all mails of the demo to everybody, so it takes an address of this machine only, such as 127.0.0.1:8080";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let mut pages = Pages::new(&format!("http://{}", listener.address()), true);
+        pages.mailbox = Some(place.outbox.clone());
+        Ok((listener, pages))
+    }
+}
+
+/// Where the demo is.
+struct DemoPlace {
+    folder: PathBuf,
+    outbox: PathBuf,
+}
+
+/// Runs all steps of the demo.
+async fn steps(common: &Common, out: &Out, place: &DemoPlace) -> CliResult {
+    let session = Session::open_new(common, out).await?;
+    let own_page = common.link_page.as_ref().map(|page| page.address.clone());
+    let result = session.run(run_steps(&session, place, own_page.as_deref())).await;
+    session.close().await;
+    result
+}
+
+/// Issues an access token for the demo's company, and returns its secret.
+async fn issue_token(common: &Common, out: &Out) -> Result<String, Failure> {
+    let session = Session::open(common, out).await?;
+    let token = AccessToken::new(TokenId(session.new_id().0)).map_err(|error| {
+        Failure::Unavailable(format!("cannot make a secret for the token: {error}"))
+    })?;
+    let body = json!({"token": token.id(), "actor": OPERATOR, "secret_sha256": token.sha256_hex()});
+    let issued = session.submit_new("IssueToken", body).await;
+    session.close().await;
+    issued.map(|_| token.text().to_owned())
+}
+
+/// Prints where the demo is served.
+fn print_served(out: &Out, address: &str, token: &str) {
+    if out.is_json() {
+        out.document(&json!({
+            "ready": true, "http": address, "mailbox": format!("{address}/mailbox"), "token": token,
+        }));
+        return;
+    }
+    out.line(&format!(
+        "\nThe demo is served on this machine until Ctrl-C.\n\
+         \x20 the mails, with their links:  {address}/mailbox\n\
+         \x20 an access token:              {token}\n\
+         Commands to try in another terminal:\n\
+         \x20 export BOARDING_URL={address} BOARDING_COMPANY={COMPANY} BOARDING_TOKEN={token}\n\
+         \x20 boarding phones --search +48\n\
+         \x20 boarding runs\n\
+         ready: {address}"
+    ));
 }
 
 /// The folder itself if it is empty, or the next unused folder inside it.
@@ -78,12 +171,16 @@ fn unused_folder(folder: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-async fn run_steps(session: &Session<'_>, folder: &Path, outbox: &Path) -> CliResult {
+async fn run_steps(
+    session: &Session<'_>,
+    DemoPlace { folder, outbox }: &DemoPlace,
+    own_page: Option<&str>,
+) -> CliResult {
     let out = session.out;
     let step = |title: &str| out.say(&format!("\n── {title}"));
 
     step("1. A company: org units, roles, settings");
-    people::define_company(session).await?;
+    people::define_company(session, own_page.is_some()).await?;
     step("2. A file of 400 people with some invalid rows");
     let first = people::import(session, &people::FIRST).await?;
     step("3. A second file: 50 existing people and 100 new ones");
@@ -101,7 +198,7 @@ async fn run_steps(session: &Session<'_>, folder: &Path, outbox: &Path) -> CliRe
     step("9. The result of the second run, which started after the first");
     let second_run = invite::watch_run(session, &runs[1]).await?;
     step("10. Some people open the links in their mails");
-    link::follow_links(session, outbox, &runs[1]).await?;
+    link::follow_links(session, outbox, &runs[1], own_page).await?;
     step("11. The corporate phone list with its link states");
     link::show_phones(session).await?;
     step("12. Verification: the log is replayed and compared with the read models");

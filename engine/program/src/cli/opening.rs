@@ -16,7 +16,7 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
         texts: common.texts()?,
         adopt_runs: common.adopt_runs,
         carries_runs: true,
-        link_page: None,
+        link_page: common.link_page.clone(),
         secret: None,
         clock: Clock::system(),
     })

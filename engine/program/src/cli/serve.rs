@@ -12,7 +12,7 @@ use super::failure::{self, CliResult, Done, Failure, unavailable};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::opening::{self, open_engine};
 use super::output::Out;
-use boarding_core::engine::{Engine, LogChoice, Options, OwnLinkPage};
+use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::feed;
 use boarding_nats::isolation;
@@ -24,6 +24,7 @@ use boarding_nats::text_work::TextQueue;
 use boarding_nats::worker_queue::WorkQueue;
 use boarding_nats::worker_transport::WorkerTransport;
 
+mod demo;
 mod link_secret;
 mod metrics_file;
 mod pages;
@@ -31,10 +32,12 @@ mod service;
 mod settings;
 mod stop_signals;
 
+pub(super) use demo::serve_demo;
 use link_secret::LinkSecret;
 use metrics_file::MetricsFile;
 use pages::PageOptions;
-use service::{Service, listen};
+use service::Service;
+pub(super) use service::listen;
 use settings::{Log, Settings};
 use stop_signals::StopSignals;
 
@@ -70,9 +73,6 @@ pub(super) struct Serve {
     http: Option<Optional<String>>,
     #[command(flatten)]
     pages: PageOptions,
-    /// The page of this engine that links lead to.
-    #[arg(skip)]
-    link_page: Option<OwnLinkPage>,
     /// The storage of the log: files in the data folder, or NATS JetStream, where several engines can share
     /// it [default: file]
     #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
@@ -154,7 +154,7 @@ impl Serve {
             Some(address) => {
                 let listener = listen(&address).await?;
                 let (pages, link_page) = self.pages.of_server(listener.address())?;
-                self.link_page = link_page;
+                common.link_page = link_page;
                 Some((listener, pages))
             }
             None => None,
@@ -203,10 +203,6 @@ impl Serve {
         Ok((server, shown))
     }
 
-    fn options(&self, common: &Common) -> Result<Options, Failure> {
-        Ok(Options { link_page: self.link_page.clone(), ..opening::options(common)? })
-    }
-
     /// Opens the engine without NATS.
     async fn open_without_nats(&self, common: &Common, out: &Out) -> Result<Service, Failure> {
         if self.workers || self.text_workers || matches!(self.log, Some(Log::Jetstream)) {
@@ -214,7 +210,7 @@ impl Serve {
                 "--workers, --text-workers and --log jetstream need a NATS server; add --nats URL";
             return Err(Failure::Usage(text.to_owned()));
         }
-        let engine = open_engine(self.options(common)?, out).await?;
+        let engine = open_engine(opening::options(common)?, out).await?;
         Ok(Service::without_nats(engine).await)
     }
 
@@ -236,7 +232,7 @@ impl Serve {
         out: &Out,
         client: Client,
     ) -> Result<NatsServer, Failure> {
-        let mut options = self.options(common)?;
+        let mut options = opening::options(common)?;
         self.use_workers(&mut options, &client, common)?;
         let copies = self.copies(&client);
         let engine_id = options.clock.id().0;
@@ -277,7 +273,7 @@ impl Serve {
     ) -> Result<(Engine, EngineId), Failure> {
         let (copies, makes_new) = (self.copies(client), self.new_link_secret);
         loop {
-            let mut options = self.options(common)?;
+            let mut options = opening::options(common)?;
             let secret = LinkSecret::read(context, &common.data(), copies).await?;
             options.secret = Some(secret.used.clone());
             options.log = LogChoice::JetStream(self.nats.log()?);

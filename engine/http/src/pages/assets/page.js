@@ -6,13 +6,21 @@ for (const time of document.querySelectorAll("time")) {
   time.textContent = at.toLocaleString(lang, { dateStyle: "long", timeStyle: "short" });
 }
 const activation = document.getElementById("activation");
+// The reader's clock may be wrong, so the time is counted from the moment of loading.
+let deadline = 0;
 let renewing = false;
+function begin() {
+  const seconds = Number(activation.querySelector(".until").dataset.seconds);
+  deadline = performance.now() + seconds * 1000;
+}
 async function renew() {
   renewing = true;
   try {
     const answer = await fetch(activation.dataset.code);
-    if (answer.ok) activation.innerHTML = await answer.text();
-    else if (answer.status === 410 || answer.status === 404) location.reload();
+    if (answer.ok) {
+      activation.innerHTML = await answer.text();
+      begin();
+    } else if (answer.status < 500 && answer.status !== 429) location.reload();
   } catch {
     // The server cannot be reached now; the next second tries again.
   }
@@ -20,8 +28,8 @@ async function renew() {
 }
 function count() {
   const until = activation.querySelector(".until");
-  const left = Math.ceil((new Date(until.dataset.until) - Date.now()) / 1000);
-  if (left <= 0 && !renewing) renew();
+  const left = Math.ceil((deadline - performance.now()) / 1000);
+  if (left <= 0 && !renewing && !document.hidden) renew();
   until.textContent = until.textContent.replace(/\d+/, Math.max(left, 0));
 }
 async function watch() {
@@ -36,6 +44,7 @@ async function watch() {
   }
 }
 if (activation) {
+  begin();
   setInterval(count, 1000);
   setInterval(watch, 2000);
 }

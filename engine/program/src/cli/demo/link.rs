@@ -20,10 +20,11 @@ pub(super) async fn follow_links(
     session: &Session<'_>,
     outbox: &Path,
     run: &str,
+    own_page: Option<&str>,
 ) -> Result<(), Failure> {
     let folder = outbox.join(session.company.as_str()).join(run);
     let config = session.row("config", json!({})).await?;
-    let base = text(&config, "link_base_url").to_owned();
+    let base = own_page.unwrap_or_else(|| text(&config, "link_base_url")).to_owned();
     for path in mails(&folder)?.into_iter().take(LINKED_PEOPLE) {
         let mail = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         let Some(token) = token_in(&mail, &base) else { continue };

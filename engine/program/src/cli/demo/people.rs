@@ -35,11 +35,15 @@ const NUMBERS: [&str; 2] = ["+84 923 448 071", "+84 923 448 072"];
 const LINKED: usize = 3;
 const ARCHIVED: usize = 2;
 
-pub(super) async fn define_company(session: &Session<'_>) -> Result<(), Failure> {
+/// With `own_page`, links lead to the page of the demo and not to a page of the company.
+pub(super) async fn define_company(session: &Session<'_>, own_page: bool) -> Result<(), Failure> {
     let commands: Vec<Value> = serde_json::from_str(COMPANY)
         .map_err(|error| Failure::Unavailable(format!("read the sample company: {error}")))?;
     for command in &commands {
-        let body = command.get("body").cloned().unwrap_or_default();
+        let mut body = command.get("body").cloned().unwrap_or_default();
+        if let Some(settings) = body.as_object_mut().filter(|_| own_page) {
+            settings.remove("link_base_url");
+        }
         session.submit_new(text(command, "command"), body).await?;
     }
     let count = |name: &str| commands.iter().filter(|one| text(one, "command") == name).count();

@@ -45,10 +45,12 @@ impl PageOptions {
             None => format!("http://{address}"),
         };
         let pages = Pages::new(&public_url, self.simulated_provider);
-        let is_reachable = given.is_some() || !address.ip().is_unspecified();
+        // An IPv4 address may stand inside an IPv6 one.
+        let ip = address.ip().to_canonical();
+        let is_reachable = given.is_some() || !ip.is_unspecified();
         let own = OwnLinkPage {
-            address: format!("{}/i/", pages.public_url),
-            is_public: given.is_some() || !address.ip().is_loopback(),
+            address: pages.link_base(),
+            is_public: given.is_some() || !ip.is_loopback(),
         };
         Ok((pages, is_reachable.then_some(own)))
     }
@@ -64,7 +66,10 @@ fn check(given: &str) -> Result<String, Failure> {
     let url = Url::parse(given).map_err(|_| wrong())?;
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    if is_web && is_plain && url.password().is_none() { Ok(given.to_owned()) } else { Err(wrong()) }
+    // The parser repairs some texts, and mails would show what was given.
+    let is_exact = !given.contains([' ', '\\', '\t', '\n', '\r']) && !url.path().starts_with("//");
+    let is_right = is_web && is_plain && is_exact && url.password().is_none();
+    if is_right { Ok(url.into()) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
@@ -85,12 +90,22 @@ mod tests {
         assert_eq!(given, page("https://people.example/in/i/", true));
         assert_eq!(own(None, "192.0.2.1:80"), page("http://192.0.2.1:80/i/", true));
         assert_eq!(own(None, "127.0.0.1:80"), page("http://127.0.0.1:80/i/", false));
+        assert_eq!(own(None, "[::ffff:127.0.0.1]:80").map(|(_, is_public)| is_public), Some(false));
         assert_eq!(own(None, "0.0.0.0:80"), None);
     }
 
     #[test]
     fn public_address_must_be_a_plain_web_address() {
-        for wrong in ["people.example", "ftp://people.example", "https://people.example/?x", ""] {
+        for wrong in [
+            "people.example",
+            "ftp://people.example",
+            "https://people.example/?x",
+            "https://people.example ",
+            "https://people.example/a b",
+            "https:\\\\people.example",
+            "https://people.example//evil.example",
+            "",
+        ] {
             assert_eq!(own(Some(wrong), "192.0.2.1:80"), None, "{wrong}");
         }
     }

@@ -129,7 +129,7 @@ impl Service {
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub(super) async fn listen(address: &str) -> Result<HttpListener, Failure> {
+pub(in crate::cli) async fn listen(address: &str) -> Result<HttpListener, Failure> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
