@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -32,6 +32,24 @@ pub(super) fn of(response: WireResponse) -> Response {
 
 fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The same response with the tag of its answer.
+pub(super) fn with_tag(mut response: Response, tag: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(ETAG, value);
+    }
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+    response
+}
+
+/// The response to a client that has the answer of this tag already.
+pub(super) fn not_modified(tag: &str) -> Response {
+    let mut http = with_tag(empty(), tag);
+    *http.status_mut() = StatusCode::NOT_MODIFIED;
+    http
 }
 
 /// The response of something that was done and has no answer.

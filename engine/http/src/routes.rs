@@ -10,6 +10,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use boarding_commands::values::{Code, Refusal};
+use tower_http::compression::CompressionLayer;
 
 use crate::body::{self, Parts};
 use crate::state::HttpState;
@@ -17,11 +18,18 @@ use crate::{commands, events, pages, queries, response, status, uploads};
 
 /// All paths with their methods.
 pub(super) fn router(state: Arc<HttpState>) -> Router {
+    let compressed = Router::new()
+        .route("/openapi.json", get(status::openapi))
+        .route("/assets/{name}", get(pages::assets::get))
+        .route("/v1/{company}/commands/{name}", post(commands::post))
+        .route("/v1/{company}/{query}", get(queries::get))
+        .layer(CompressionLayer::new());
+    // Pages with secrets, streams and uploads are sent as they are.
     Router::new()
+        .merge(compressed)
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(status::metrics))
-        .route("/openapi.json", get(status::openapi))
         .route("/i/{token}", get(pages::get))
         .route("/i/{token}/state", get(pages::link_state))
         .route("/i/{token}/code", get(pages::code))
@@ -32,12 +40,9 @@ pub(super) fn router(state: Arc<HttpState>) -> Router {
         .route("/mailbox", get(pages::mailbox::list))
         .route("/mailbox/mail/{*path}", get(pages::mailbox::mail))
         .route("/mailbox/html/{*path}", get(pages::mailbox::html))
-        .route("/assets/{name}", get(pages::assets::get))
-        .route("/v1/{company}/commands/{name}", post(commands::post))
         .route("/v1/{company}/files", post(uploads::post))
         .route("/v1/{company}/files/{upload}", delete(uploads::delete))
         .route("/v1/{company}/events", get(events::get))
-        .route("/v1/{company}/{query}", get(queries::get))
         .fallback(|request| refuse(request, Code::HttpUnknownPath))
         .method_not_allowed_fallback(|request| refuse(request, Code::HttpMethodNotAllowed))
         .layer(map_response(|response: Response| async { guarded(response) }))

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use ureq::http::Request;
+use ureq::http::{HeaderMap, Request};
 use ureq::{Agent, Body, BodyReader};
 
 use crate::nats::serve_process::ServeProcess;
@@ -95,6 +95,23 @@ impl Served {
         let request = Request::get(format!("{}{path}", self.base));
         let request = request.header("Authorization", format!("Bearer {token}"));
         read(self.agent.run(request.body(()).unwrap()).unwrap())
+    }
+
+    /// The status, the headers and the bytes of a response to a request with these headers.
+    pub(super) fn raw(
+        &self,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, HeaderMap, Vec<u8>) {
+        let mut request = Request::get(format!("{}{path}", self.base));
+        request = request.header("Authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (head, body) = self.agent.run(request.body(()).unwrap()).unwrap().into_parts();
+        let bytes = body.into_with_config().read_to_vec().unwrap();
+        (head.status.as_u16(), head.headers, bytes)
     }
 
     pub(super) fn delete(&self, path: &str, token: &str) -> Response {

@@ -3,9 +3,11 @@
 use std::io::{Read as _, Write as _};
 
 use boarding_core::access_token::AccessToken;
-use serde_json::json;
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
 
-use super::client::{Served, id};
+use super::client::{Served, id, issue};
+use crate::nats::serve_process::ServeProcess;
 use crate::support::wait::eventually;
 
 /// The actor is the owner of the token, and the history names the token.
@@ -52,6 +54,51 @@ fn csv_of_a_query_is_a_file() {
     let list = served.get(&path, &token);
     assert_eq!((list.status, list.content_type.as_str()), (200, "text/csv; charset=utf-8"));
     assert!(list.text.to_lowercase().contains("phone"), "{list:?}");
+}
+
+/// The tag of an answer stays while its rows do, also when other companies append events.
+#[test]
+fn unchanged_answer_is_not_sent_again() {
+    let process = ServeProcess::without_nats();
+    let (acme, globex) = (issue(&process, "acme", "ann"), issue(&process, "globex", "ann"));
+    let served = Served::of(process, &[]);
+    let add = |company: &str, token: &str, user: &str| {
+        let envelope = json!({"id": id(), "body": {"user": user}}).to_string();
+        let path = format!("/v1/{company}/commands/AddUser");
+        served.post(&path, token, "application/json", envelope.as_bytes()).expect(200)["position"]
+            .clone()
+    };
+    let get = |position: &Value, tag: &str| {
+        let path = format!("/v1/acme/users?min_position={position}");
+        let (status, headers, bytes) = served.raw(&path, &acme, &[("If-None-Match", tag)]);
+        (status, headers["etag"].to_str().unwrap().to_owned(), bytes.len())
+    };
+    let (status, tag, _) = get(&add("acme", &acme, "bob"), "");
+    assert_eq!(status, 200);
+    let position = add("globex", &globex, "bob");
+    assert_eq!(get(&position, &tag), (304, tag.clone(), 0));
+    assert_eq!(get(&position, &format!("\"x\", W/{tag}")), (304, tag.clone(), 0));
+    let (status, changed, _) = get(&add("acme", &acme, "cid"), &tag);
+    assert_eq!((status, changed == tag), (200, false));
+    let packed = [("If-None-Match", tag.as_str()), ("Accept", "application/msgpack")];
+    assert_eq!(served.raw("/v1/acme/users", &acme, &packed).0, 200);
+}
+
+#[test]
+fn answer_is_compressed_for_a_client_that_accepts_it() {
+    let (served, token) = Served::start();
+    for user in 0..50 {
+        served.command("AddUser", &token, json!({"user": format!("user-{user}")})).expect(200);
+    }
+    let path = "/v1/acme/users?min_position=50";
+    let (_, headers, plain) = served.raw(path, &token, &[("Accept-Encoding", "identity")]);
+    assert!(!headers.contains_key("content-encoding"), "{headers:?}");
+    let (_, headers, packed) = served.raw(path, &token, &[("Accept-Encoding", "gzip")]);
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert!(packed.len() * 2 < plain.len(), "{} of {}", packed.len(), plain.len());
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain);
 }
 
 /// A command goes on when its client closes the connection. A stop waits for it, and the next start has its events.

@@ -43,6 +43,11 @@ impl JsonAnswer {
         &self.0
     }
 
+    /// The answer without its position: what does not change with events that concern something else.
+    pub fn text_without_position(&self) -> &str {
+        self.0.split_once(',').map_or(&self.0, |(_, rest)| rest)
+    }
+
     pub fn into_text(self) -> String {
         self.0
     }
