@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod backup;
 mod cli;
 mod crash;
 mod csv_fixtures;

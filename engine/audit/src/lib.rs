@@ -5,6 +5,7 @@ mod bundle;
 mod checkpoint;
 mod keys;
 mod merkle;
+mod newest;
 mod note;
 mod records;
 mod rules;
@@ -18,9 +19,10 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use keys::{KEYS_MAX, KeyRecord, KeyRecordError, TrustedKeys, read_keys};
 pub use merkle::{HeadTree, Inclusion, TreeHash};
+pub use newest::newest_position;
 pub use note::{NOTE_BYTES_MAX, NoteError, NoteKey, NoteSigner, SignedNote};
 pub use rules::{Rule, RuleBreak, Rules};
-pub use signing::{SignedPast, Signing, SigningError};
+pub use signing::{SignedPast, Signing, SigningError, StoredKey};
 pub use verify::{
     AuditError, AuditProgress, Finding, FindingKind, Verified, verify_files, verify_files_with,
     verify_log,

@@ -11,6 +11,7 @@ use boarding_log::{LogHeads, random_bytes};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::keys::{self, KeyRecord, KeyRecordError, TrustedKeys};
 use crate::merkle::HeadTree;
+use crate::newest::CHECKPOINTS;
 use crate::note::{NoteKey, NoteSigner, SignedNote};
 use crate::records;
 
@@ -18,7 +19,6 @@ const SECRET: &str = "signing-key";
 /// The next secret, while the key is replaced.
 const NEXT_SECRET: &str = "signing-key.next";
 const PUBLIC_KEYS: &str = "public-keys";
-const CHECKPOINTS: &str = "checkpoints";
 
 /// The secret, in bytes.
 const SEED_BYTES: usize = 32;
@@ -34,19 +34,19 @@ pub struct Signing {
 
 /// The secret of a data folder, for a program that does not hold the folder.
 #[derive(Clone)]
-pub(crate) struct StoredKey([u8; SEED_BYTES]);
+pub struct StoredKey([u8; SEED_BYTES]);
 
 impl StoredKey {
     /// Reads the secret in a folder; none if there is no key yet.
     ///
     /// # Errors
     /// When the file cannot be read, or holds something else.
-    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, SigningError> {
+    pub fn read(folder: &Path) -> Result<Option<Self>, SigningError> {
         Ok(read_seed(&folder.join(SECRET))?.map(Self))
     }
 
     /// The signer of the log with this name.
-    pub(crate) fn signer(&self, origin: &str) -> NoteSigner {
+    pub fn signer(&self, origin: &str) -> NoteSigner {
         NoteSigner::new(origin, &self.0)
     }
 }

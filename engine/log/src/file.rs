@@ -3,6 +3,7 @@
 //! `FORMAT.md` describes the bytes. Decision 0001 says why the log is files and not a key-value store:
 //! acknowledged commits must survive a loss of power.
 
+mod copied;
 mod error;
 mod files;
 mod frame;
@@ -36,11 +37,12 @@ use reader::{AllReader, CompanyReader};
 use shared::Inner;
 use writer::Call;
 
+pub use copied::original;
 pub use error::{DamageLocation, OpenError};
 pub use frame::{LogId, origin};
 pub use open::{Checked, Opened, TornTail, log_id, verify, verify_with};
 pub use options::{Options, SEGMENT_BYTES, Step, Steps};
-pub use recover::{CommitVisitor, ScanProgress};
+pub use recover::{CommitVisitor, LogState, ScanProgress, SegmentVisitor, read_on, segments};
 
 /// The log in a folder. Dropping it waits for running appends and writes the heads file.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
 use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
-use boarding_audit::{Signing, SigningError};
+use boarding_audit::{Signing, SigningError, newest_position};
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -82,6 +82,8 @@ pub struct OpeningReport {
     pub torn_tail: Option<TornTail>,
     /// The new path of unusable read models. They are rebuilt.
     pub set_aside: Option<PathBuf>,
+    /// The log's folder that this one was copied from while that was in use. The log was completed from there.
+    pub completed_from: Option<PathBuf>,
 }
 
 /// Why a data folder could not be opened.
@@ -115,14 +117,7 @@ impl EngineError {
     /// Whether the stored log is damaged, as opposed to a temporary fault.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Log(error) => {
-                matches!(
-                    error,
-                    OpenError::Damaged { .. }
-                        | OpenError::Unreadable { .. }
-                        | OpenError::Shorter { .. }
-                )
-            }
+            Self::Log(error) => error.is_damage(),
             Self::JetStream(error) => error.is_damage(),
             Self::ReadModels(ProjectError::LogIsShorter { .. }) => true,
             _ => false,
@@ -149,7 +144,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     let (store, opened) = Store::open(&folder.derived())?;
     // Without a store the log keeps all commands in memory.
     let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
-    let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
+    let OpenedLog { log, torn_tail, completed_from } =
+        open_log(options.log, &folder, &options.clock, indexed_up_to)?;
     // The time of the log never goes back, even if the machine's clock did.
     if let Ok(Some(last)) = log.read_all(log.end()).next() {
         options.clock.not_before(last.recorded.commit.at);
@@ -203,7 +199,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         closing: watch::Sender::new(false),
         folder,
     };
-    Ok((context, OpeningReport { torn_tail, set_aside }))
+    Ok((context, OpeningReport { torn_tail, set_aside, completed_from }))
 }
 
 /// Checks that the log is where the options say, before any file is opened or created.
@@ -218,26 +214,38 @@ fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> 
     }
 }
 
-/// Opens the chosen log. Also returns its torn tail.
+/// The log, and what opening found.
+struct OpenedLog {
+    log: Arc<dyn EventLog>,
+    torn_tail: Option<TornTail>,
+    completed_from: Option<PathBuf>,
+}
+
+/// Opens the chosen log.
 fn open_log(
     choice: LogChoice,
     folder: &DataDir,
     clock: &Clock,
     indexed_up_to: u64,
-) -> Result<(Arc<dyn EventLog>, Option<TornTail>), EngineError> {
+) -> Result<OpenedLog, EngineError> {
     match choice {
         LogChoice::Files => {
             let mut options = file_log::Options::new(clock.now());
             options.commands_indexed_up_to = indexed_up_to;
-            let file_log::Opened { log, torn, .. } = FileLog::open(&folder.log(), options)?;
-            Ok((Arc::new(log), torn))
+            let signed = file_log::log_id(&folder.log())?
+                .and_then(|log| newest_position(&folder.audit(), &file_log::origin(&log)));
+            options.expected_end = indexed_up_to.max(signed.unwrap_or(0));
+            let file_log::Opened { log, torn, completed_from, .. } =
+                FileLog::open(&folder.log(), options)?;
+            Ok(OpenedLog { log: Arc::new(log), torn_tail: torn, completed_from })
         }
         LogChoice::JetStream(options) => {
             // A moved log has commits, so an empty stream is another one or was lost.
             let at_least = u64::from(folder.moved_to()?.is_some());
             let indexed_up_to = indexed_up_to.max(at_least);
             let options = jetstream::Options { indexed_up_to, ..options };
-            Ok((Arc::new(JetStreamLog::open(options)?), None))
+            let log = Arc::new(JetStreamLog::open(options)?);
+            Ok(OpenedLog { log, torn_tail: None, completed_from: None })
         }
     }
 }

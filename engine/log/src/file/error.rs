@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use boarding_commands::values::CompanyId;
 
-use super::frame::FORMAT;
-use crate::codec::DecodeError;
+use super::frame::{FORMAT, FRAME_HEADER, Record};
+use crate::codec::{self, DecodeError};
 
 /// The log was not opened. A damaged, shortened or newer log was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum OpenError {
     Unreadable { spot: DamageLocation, source: DecodeError },
     /// The log lacks commits that the heads file names, or the file is of another log.
     #[error(
-        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup", heads.display()
+        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup, or copy the folder again with boarding backup if it is a copy of one that was in use", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
     #[error(
@@ -32,6 +32,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the log lacks bytes that were written, or has others.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Unreadable { .. } | Self::Shorter { .. })
+    }
+
     /// Whether a later attempt may succeed without a repair.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
@@ -66,4 +71,44 @@ pub(super) fn io_error(
 ) -> impl FnOnce(io::Error) -> OpenError + use<> {
     let path = path.to_owned();
     move |source| OpenError::Io { operation, path, source }
+}
+
+/// The start of a segment.
+pub(super) fn spot_of_segment(name: &str) -> DamageLocation {
+    let segment = name.to_owned();
+    DamageLocation { segment, offset: 0, company: None, version: None, position: None }
+}
+
+pub(super) fn damaged(spot: DamageLocation, what: &str) -> OpenError {
+    OpenError::Damaged { spot, what: what.to_owned() }
+}
+
+/// The location of the first record with a wrong checksum in a damaged frame. If all records are right, the location of
+/// the frame, with the company and version of its first record.
+pub(super) fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> DamageLocation {
+    let mut offset = FRAME_HEADER;
+    while let Some(bytes) = frame.get(offset..)
+        && let Some(total) = Record::total(bytes)
+        && Record::parse(bytes).is_some()
+    {
+        offset += total;
+    }
+    let spot = spot_of_record(frame.get(offset..).unwrap_or_default(), name, at + offset);
+    if spot.company.is_some() {
+        return spot;
+    }
+    let first = spot_of_record(frame.get(FRAME_HEADER..).unwrap_or_default(), name, at);
+    DamageLocation { offset: at as u64, ..first }
+}
+
+pub(super) fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> DamageLocation {
+    let record = Record::trust(bytes);
+    let envelope = record.and_then(|record| codec::peek(record.commit).ok());
+    DamageLocation {
+        segment: name.to_owned(),
+        offset: at as u64,
+        company: envelope.and_then(|envelope| envelope.company_id().ok()),
+        version: envelope.map(|envelope| envelope.first_version),
+        position: envelope.and(record).and_then(|record| NonZeroU64::new(record.position)),
+    }
 }

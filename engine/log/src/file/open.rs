@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::{mpsc, watch};
 
 use super::FileLog;
+use super::copied;
 use super::error::{OpenError, io_error};
 use super::frame::{LogId, SEGMENT_HEADER, SegmentHeader};
 use super::heads::{self, HeadsFile};
@@ -36,6 +37,8 @@ pub struct Opened {
     pub torn: Option<TornTail>,
     /// The new path of the heads file if it was damaged. The log itself is intact.
     pub heads_set_aside: Option<PathBuf>,
+    /// The log's folder that this one was copied from while that was in use. This log was completed from there.
+    pub completed_from: Option<PathBuf>,
 }
 
 /// A torn tail: the rest of an interrupted write.
@@ -70,7 +73,14 @@ impl FileLog {
         make_folder(folder)?;
         let heads_file = heads::read(folder).map_err(io_error("read the heads in", folder))?;
         let from = options.commands_indexed_up_to;
-        let found = recover(folder, &heads_file, Depth::Frames, from, None)?;
+        let read = || recover(folder, &heads_file, Depth::Frames, from, None);
+        let (found, completed_from) = match read() {
+            Ok(found) if found.as_ref().is_none_or(|it| it.index.end >= options.expected_end) => {
+                (found, None)
+            }
+            Err(error) if !error.is_damage() => return Err(error),
+            outcome => complete(folder, &heads_file, options.expected_end, outcome, read)?,
+        };
         remove_unfinished(folder)?;
         let mut heads_set_aside = None;
         if matches!(heads_file, HeadsFile::Damaged) {
@@ -84,7 +94,31 @@ impl FileLog {
         };
         let commits = found.index.commits;
         let log = start(folder, found, file, options)?;
-        Ok(Opened { log, commits, torn, heads_set_aside })
+        if let Err(error) = copied::write_place(folder) {
+            tracing::warn!(%error, folder = %folder.display(), "writing the place file failed");
+        }
+        Ok(Opened { log, commits, torn, heads_set_aside, completed_from })
+    }
+}
+
+/// Completes the log of a copy and reads it again. Otherwise the first outcome stays.
+fn complete(
+    folder: &Path,
+    heads_file: &HeadsFile,
+    expected_end: u64,
+    outcome: Result<Option<Recovered>, OpenError>,
+    read: impl FnOnce() -> Result<Option<Recovered>, OpenError>,
+) -> Result<(Option<Recovered>, Option<PathBuf>), OpenError> {
+    let heads_end = match heads_file {
+        HeadsFile::Heads(heads) => heads.end,
+        HeadsFile::Missing | HeadsFile::Damaged => 0,
+    };
+    match copied::complete(folder, heads_end, expected_end)? {
+        Some(original) => {
+            tracing::warn!(folder = %folder.display(), original = %original.display(), "the log of a copy was completed from its original");
+            Ok((read()?, Some(original)))
+        }
+        None => Ok((outcome?, None)),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Options {
     pub created: Time,
     /// Commands up to this position are not kept in memory, because the caller has an index of them.
     pub commands_indexed_up_to: u64,
+    /// A position that other files of the data folder name. A copy of a folder that was in use may end before it.
+    pub expected_end: u64,
     /// Called before each step of the writer, to observe or to fail it.
     pub steps: Steps,
 }
@@ -34,7 +36,7 @@ impl Options {
 
     pub fn new(created: Time) -> Self {
         let (segment_bytes, steps) = (SEGMENT_BYTES, Steps::default());
-        Self { segment_bytes, created, commands_indexed_up_to: 0, steps }
+        Self { segment_bytes, created, commands_indexed_up_to: 0, expected_end: 0, steps }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Recovery: reads and checks every frame and builds the index.
 
+mod continued;
+
 use std::fs;
 use std::io::Read as _;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use super::error::{DamageLocation, OpenError, io_error};
+use super::error::{
+    OpenError, damaged, io_error, spot_of_bad_frame, spot_of_record, spot_of_segment,
+};
 use super::frame::{FRAME_HEADER, FrameHeader, LogId, NotASegment, Record};
 use super::frame::{SEGMENT_HEADER, SegmentHeader};
 use super::heads::{self, Heads, HeadsFile};
@@ -15,6 +18,8 @@ use crate::Head;
 use crate::codec::{self, DecodeError, Envelope};
 use boarding_commands::commit::{RecordedCommit, SCHEMA};
 use boarding_commands::values::CompanyId;
+
+pub use continued::{LogState, SegmentVisitor, read_on, segments};
 
 /// How much is verified when a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +115,7 @@ pub(super) fn first_log_id(folder: &Path) -> Result<Option<LogId>, OpenError> {
 }
 
 /// The segments by their first position.
-fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
     let error = || io_error("list the log's folder", folder);
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder).map_err(error())? {
@@ -166,26 +171,42 @@ impl<'h, 'v> Scan<'h, 'v> {
 
     fn segment(&mut self, named: u64, path: &Path, is_last: bool) -> Result<(), OpenError> {
         let bytes = fs::read(path).map_err(io_error("read segment", path))?;
-        let name = segment::name(named);
-        let log = self.header(&bytes, named, &name)?;
+        let log = self.begin_segment(&bytes, named, path)?;
+        self.frames(&bytes, SEGMENT_HEADER, &segment::name(named), &log, is_last)
+    }
+
+    fn begin_segment(&mut self, bytes: &[u8], named: u64, path: &Path) -> Result<LogId, OpenError> {
+        let log = self.header(bytes, named, &segment::name(named))?;
         self.index.segments.push(Segment::new(named));
         self.compare_heads();
         self.last = LastSegment { path: path.to_owned(), ..LastSegment::default() };
-        let mut at = SEGMENT_HEADER;
+        Ok(log)
+    }
+
+    /// Reads frames from an offset on. After an error, `last.end` is the offset of the frame that cannot be read.
+    fn frames(
+        &mut self,
+        bytes: &[u8],
+        mut at: usize,
+        name: &str,
+        log: &LogId,
+        is_last: bool,
+    ) -> Result<(), OpenError> {
         let before = self.progress.bytes;
         let mut frame = None;
-        while !tail::is_unused(&bytes, at) {
+        while !tail::is_unused(bytes, at) {
+            self.last.end = at;
             let rest = bytes.get(at..).unwrap_or_default();
-            let header = FrameHeader::parse(rest, &log);
+            let header = FrameHeader::parse(rest, log);
             let Some((header, payload)) = header.and_then(|h| Some((h, h.payload(rest)?))) else {
-                if is_last && tail::is_torn(&bytes, at, &log, self.index.end) {
+                if is_last && tail::is_torn(bytes, at, log, self.index.end) {
                     self.last.torn =
-                        bytes.get(at..tail::last_used(&bytes).max(at)).map(<[u8]>::to_vec);
+                        bytes.get(at..tail::last_used(bytes).max(at)).map(<[u8]>::to_vec);
                     break;
                 }
-                return Err(damaged(spot_of_bad_frame(rest, &name, at), "checksum of a frame"));
+                return Err(damaged(spot_of_bad_frame(rest, name, at), "checksum of a frame"));
             };
-            self.frame(&header, payload, &name, at)?;
+            self.frame(&header, payload, name, at)?;
             frame = Some((at, header.total()));
             at += header.total();
             self.progress.bytes = before + at as u64;
@@ -349,44 +370,4 @@ fn parse_header(bytes: &[u8], name: &str) -> Result<SegmentHeader, OpenError> {
         NotASegment::Damaged(what) => damaged(spot_of_segment(name), what),
         NotASegment::Newer(found) => OpenError::Newer { segment: name.to_owned(), found },
     })
-}
-
-/// The start of a segment.
-fn spot_of_segment(name: &str) -> DamageLocation {
-    let segment = name.to_owned();
-    DamageLocation { segment, offset: 0, company: None, version: None, position: None }
-}
-
-fn damaged(spot: DamageLocation, what: &str) -> OpenError {
-    OpenError::Damaged { spot, what: what.to_owned() }
-}
-
-/// The location of the first record with a wrong checksum in a damaged frame. If all records are right, the location of
-/// the frame, with the company and version of its first record.
-fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> DamageLocation {
-    let mut offset = FRAME_HEADER;
-    while let Some(bytes) = frame.get(offset..)
-        && let Some(total) = Record::total(bytes)
-        && Record::parse(bytes).is_some()
-    {
-        offset += total;
-    }
-    let spot = spot_of_record(frame.get(offset..).unwrap_or_default(), name, at + offset);
-    if spot.company.is_some() {
-        return spot;
-    }
-    let first = spot_of_record(frame.get(FRAME_HEADER..).unwrap_or_default(), name, at);
-    DamageLocation { offset: at as u64, ..first }
-}
-
-fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> DamageLocation {
-    let record = Record::trust(bytes);
-    let envelope = record.and_then(|record| codec::peek(record.commit).ok());
-    DamageLocation {
-        segment: name.to_owned(),
-        offset: at as u64,
-        company: envelope.and_then(|envelope| envelope.company_id().ok()),
-        version: envelope.map(|envelope| envelope.first_version),
-        position: envelope.and(record).and_then(|record| NonZeroU64::new(record.position)),
-    }
 }

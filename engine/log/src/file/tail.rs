@@ -10,7 +10,7 @@
 use super::frame::{FRAME_HEADER, FRAME_MAGIC, FrameHeader, LogId};
 
 /// The size that a disk writes atomically, in bytes: 512 is the smallest, and divides all larger ones.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// Whether all bytes from this offset on were never written.
 pub(super) fn is_unused(bytes: &[u8], at: usize) -> bool {

@@ -1,5 +1,6 @@
 //! Tests of the log in files that go beyond the contract.
 
+mod copies;
 mod damage;
 mod format;
 mod writing;
@@ -69,8 +70,15 @@ fn memory_dir() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// A folder with copies of these files.
+/// A folder with copies of these files, which is not known as a copy: it is as if the files were changed in place.
 fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copy = plain_copy_of(folder);
+    let _ = fs::remove_file(copy.path().join(copied::NAME));
+    copy
+}
+
+/// A folder with copies of these files.
+fn plain_copy_of(folder: &Path) -> tempfile::TempDir {
     let copy = memory_dir();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -38,6 +38,12 @@ fn print_repairs(engine: &Engine, out: &Out) {
             "note: the last write was interrupted before it was acknowledged; its {bytes} bytes were moved from {segment} to {kept}"
         ));
     }
+    if let Some(original) = &found.completed_from {
+        out.warn(&format!(
+            "note: this folder is a copy that was made while another process used the original; its log was completed from {}",
+            original.display()
+        ));
+    }
     if let Some(folder) = &found.set_aside {
         let folder = folder.display();
         out.warn(&format!(

@@ -1,11 +1,13 @@
 //! The folder of the store: whether its content is known to be whole, and folders that were set aside.
+//!
+//! The mark names the folder by its place on the disk. A copy has another place, and its files may be of different moments.
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-/// The file that records a clean close, or the boot id of the machine while the store is open.
+/// The file that records a clean close, or the boot id of the machine while the store is open. Both with the folder's place.
 const MARK: &str = "MARK";
 
 /// The content of the mark after a clean close by an earlier program.
@@ -24,7 +26,7 @@ pub(super) enum Trust {
     New,
     /// It is usable. After a clean close the last applied position is known.
     Trusted { position: Option<u64> },
-    /// It was not closed, or has lost pages since. Its content shows whether it is whole.
+    /// It was not closed, has lost pages since, or is a copy. Its content shows whether it is whole.
     Unverified,
     /// It has failed, or has no mark.
     Distrusted,
@@ -35,12 +37,16 @@ pub(super) enum Trust {
 pub(super) fn trust(folder: &Path) -> Trust {
     let Ok(pages) = fs::metadata(folder.join(PAGES)) else { return Trust::New };
     let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
-    if mark == CLOSED || (!mark.is_empty() && mark == boot_id()) {
+    if mark == CLOSED || (!mark.is_empty() && mark == opened_here(folder)) {
         return Trust::Trusted { position: None };
     }
-    let mut numbers = mark.strip_prefix(CLOSED).unwrap_or_default().split_whitespace();
-    let mut number = || numbers.next()?.parse::<u64>().ok();
-    match (number(), number()) {
+    let mut words = mark.strip_prefix(CLOSED).unwrap_or_default().split_whitespace();
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let numbers = (number(), number());
+    // An earlier program did not name the folder.
+    let is_copy = words.next().is_some_and(|named| named != place(folder));
+    match numbers {
+        (Some(_), Some(_)) if is_copy => Trust::Unverified,
         (position @ Some(_), Some(bytes)) if pages.len() >= bytes => Trust::Trusted { position },
         (Some(_), Some(_)) => Trust::Unverified,
         _ if mark.starts_with(OPEN) => Trust::Unverified,
@@ -50,13 +56,13 @@ pub(super) fn trust(folder: &Path) -> Trust {
 
 /// Marks the store as open.
 pub(super) fn mark_open(folder: &Path) -> io::Result<()> {
-    mark(folder, &boot_id())
+    mark(folder, &opened_here(folder))
 }
 
 /// Marks the store as cleanly closed at this position.
 pub(super) fn mark_closed(folder: &Path, position: u64) -> io::Result<()> {
     let bytes = fs::metadata(folder.join(PAGES))?.len();
-    mark(folder, &format!("{CLOSED} {position} {bytes}"))
+    mark(folder, &format!("{CLOSED} {position} {bytes} {}", place(folder)))
 }
 
 /// Waits until the disk has all that was written. The library does not do it.
@@ -75,9 +81,16 @@ fn mark(folder: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn boot_id() -> String {
+/// The mark of a store that was opened in this folder since the machine has started.
+fn opened_here(folder: &Path) -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("{OPEN} {}", id.trim())
+    format!("{OPEN} {} {}", id.trim(), place(folder))
+}
+
+/// The place of the folder on the disk. A copy has another one.
+fn place(folder: &Path) -> String {
+    let place = |it: fs::Metadata| format!("{}:{}", it.dev(), it.ino());
+    fs::metadata(folder).map(place).unwrap_or_default()
 }
 
 /// Removes unfinished snapshot files: they are never needed, and opening fails with them.
@@ -133,4 +146,33 @@ fn aside(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     }
     all.sort_unstable();
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of a copy may be of different moments, so its content must be checked.
+    #[test]
+    fn copied_store_is_checked_before_it_is_trusted() {
+        let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (folder, copy) = (folder.path(), copy.path());
+        let copy_files = || {
+            for file in [PAGES, MARK] {
+                fs::copy(folder.join(file), copy.join(file)).unwrap();
+            }
+        };
+        fs::write(folder.join(PAGES), "pages").unwrap();
+        mark_open(folder).unwrap();
+        copy_files();
+        assert_eq!(trust(folder), Trust::Trusted { position: None });
+        assert_eq!(trust(copy), Trust::Unverified);
+        mark_closed(folder, 7).unwrap();
+        copy_files();
+        assert_eq!(trust(folder), Trust::Trusted { position: Some(7) });
+        assert_eq!(trust(copy), Trust::Unverified);
+        // The mark of an earlier program names no folder.
+        fs::write(copy.join(MARK), "closed 7 5").unwrap();
+        assert_eq!(trust(copy), Trust::Trusted { position: Some(7) });
+    }
 }

@@ -9,6 +9,7 @@ use boarding_audit::{
 use boarding_commands::values::CompanyId;
 use boarding_core::data_dir::AUDIT;
 use boarding_core::engine::EngineError;
+use boarding_log::file::original;
 use boarding_log::jetstream::{self, JetStreamLog};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -98,7 +99,10 @@ impl Verify {
             }
         });
         let verified = tokio::select! {
-            verified = work => verified.map_err(|error| unavailable(&error))??,
+            verified = work => {
+                let verified = verified.map_err(|error| unavailable(&error))?;
+                verified.inspect_err(|_| advise_on_copy(&common.data(), out))?
+            }
             _ = tokio::signal::ctrl_c() => {
                 return Err(Failure::Interrupted("interrupted; nothing was changed".to_owned()));
             }
@@ -223,6 +227,16 @@ struct Proofs {
 
 /// A checkpoint that was kept elsewhere, and its file.
 type Kept = (Checkpoint, PathBuf);
+
+/// Says how a copy of a folder in use is completed. The verification changes nothing, so it does not complete one.
+fn advise_on_copy(data: &Path, out: &Out) {
+    if let Some(original) = original(&data.join("log")) {
+        out.remark(&format!(
+            "this folder is a copy of {}; if that was in use meanwhile, open the copy once (boarding users), which completes it, and verify it again",
+            original.display()
+        ));
+    }
+}
 
 /// Refuses a kept checkpoint of another log: it was not compared.
 fn check_kept(verified: &Verified, kept: &[Kept]) -> Result<(), Failure> {

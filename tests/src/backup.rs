@@ -1,0 +1,3 @@
+//! Copies, backups and restores of data folders.
+
+mod copies;
