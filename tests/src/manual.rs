@@ -130,9 +130,11 @@ fn mails_page_runs() {
 
 #[test]
 fn data_page_runs() {
-    let printed = run_page("data", &["jane.hudson"]);
+    let expected =
+        ["jane.hudson", "from the earlier backup", "nothing was written", "restored into"];
+    let printed = run_page("data", &expected);
     let shown = printed.stdout.matches("Jane").count();
-    assert!(shown >= 5, "the copy and the rebuilt folder show the user too: {printed}");
+    assert!(shown >= 5, "the restored and the rebuilt folder show the user too: {printed}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod accounts;
 mod advice;
 mod announcement;
 mod audit;
+mod backup;
 mod bench;
 mod columns;
 mod command;
@@ -54,6 +55,7 @@ mod pictures;
 mod place;
 mod query;
 mod reports;
+mod restore;
 mod retry;
 mod roles;
 mod run_report;
@@ -109,6 +111,8 @@ enum Verb {
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
     Serve(serve::Serve),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Move(Box<migration::Move>),
     Template(template::Template),
     Audit(audit::Audit),
@@ -228,6 +232,8 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
         Verb::Demo(verb) => Box::pin(verb.run(&common, out)).await,
         Verb::Manual(verb) => verb.run(out),
         Verb::Serve(verb) => verb.run(&common, out).await,
+        Verb::Backup(verb) => verb.run(&common, out).await,
+        Verb::Restore(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,
         Verb::Audit(verb) => verb.run(&common, out).await,
@@ -287,6 +293,8 @@ impl Verb {
             Self::Demo(_) => typed.check_folder_only("demo"),
             Self::Serve(_) => typed.check_folder_only("serve"),
             Self::Doctor(_) => typed.check_folder_only("doctor"),
+            Self::Backup(_) => typed.check_folder_only("backup"),
+            Self::Restore(_) => typed.check_folder_only("restore"),
             Self::Move(_) => typed.check_folder_only("move"),
             Self::Bench(_) => typed.check_folder_only("bench"),
             Self::NatsConfig(_) => typed.check_folder_only("nats-config"),

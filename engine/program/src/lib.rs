@@ -1,5 +1,6 @@
-//! The program `boarding`: its command line, benchmarks, sample data and the migration of logs.
+//! The program `boarding`: its command line, backups, benchmarks, sample data and the migration of logs.
 
+pub mod backup;
 pub mod bench;
 pub mod cli;
 pub mod migration;

@@ -16,6 +16,7 @@ use super::output::Out;
 use super::session::Session;
 use bundles::{Export, VerifyExport};
 use findings::check_log_exists;
+pub(super) use findings::failure;
 use signed::{checkpoints, keys, replace_key};
 use verify::Verify;
 pub(super) use verify::verify_folder;

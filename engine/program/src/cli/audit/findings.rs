@@ -33,7 +33,7 @@ pub(super) fn check_folder_exists(data: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn failure(error: AuditError) -> Failure {
+pub(in crate::cli) fn failure(error: AuditError) -> Failure {
     match error {
         AuditError::Found(finding) => of_finding(&finding),
         error => unavailable(&error),

@@ -1,0 +1,345 @@
+//! Makes a backup, or adds what is new to an earlier one.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use boarding_audit::{SignedPast, StoredKey, newest_position};
+use boarding_commands::values::Time;
+use boarding_log::file::{self, LogState, SegmentVisitor};
+use serde::Serialize;
+
+use super::OnProgress;
+use super::error::{BackupError, failed};
+use super::manifest::{FileEntry, Manifest, sha256};
+use super::store::LockedStore;
+
+/// What to back up, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub data: PathBuf,
+    pub target: PathBuf,
+    /// Whether the secret of links and the signing key are copied too.
+    pub with_secrets: bool,
+    pub now: Time,
+}
+
+/// A backup that is complete.
+#[derive(Debug)]
+pub struct BackedUp {
+    pub manifest: Manifest,
+    pub is_signed: bool,
+    pub copied: Amount,
+    /// What an earlier backup had already.
+    pub kept: Amount,
+}
+
+/// A number of files, and their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Amount {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// Backs up a data folder, which may be in use. A repeated backup into the same folder copies what is new.
+///
+/// # Errors
+/// When the target may not be used, the log is damaged, or files cannot be read or written.
+pub fn back_up(options: &Options, on_progress: OnProgress<'_>) -> Result<BackedUp, BackupError> {
+    let Options { data, target, now, .. } = options;
+    let no_log = || BackupError::NoLog { folder: data.clone() };
+    let log = file::log_id(&data.join("log"))?.ok_or_else(no_log)?;
+    let origin = file::origin(&log);
+    check_is_outside(data, target)?;
+    let store = LockedStore::open(target)?;
+    let earlier = store.store.manifest()?.map(|signed| signed.manifest);
+    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.log != origin) {
+        return Err(BackupError::refused(
+            "backup.other_log",
+            format!(
+                "{} is a backup of {}, and this log is {origin}; give another folder for the backup",
+                target.display(),
+                earlier.log
+            ),
+        ));
+    }
+    let mut work = Work::new(data, store, earlier, on_progress);
+    let signed = newest_position(&data.join("audit"), &origin).unwrap_or(0);
+    let known = work.known_state(&log)?;
+    work.keep_earlier_segments(known.as_ref())?;
+    let state = file::read_on(&data.join("log"), known.as_ref(), &mut work)?;
+    let state = state.filter(|state| state.position > 0).ok_or_else(no_log)?;
+    if state.position < signed {
+        let what = format!(
+            "the log ends with position {}, and its checkpoint names {signed}: its end is missing; see boarding audit verify",
+            state.position
+        );
+        return Err(BackupError::Damaged { what, file: None });
+    }
+    work.other_files(&origin, state.position, options.with_secrets)?;
+    let Work { store, mut files, copied, kept, .. } = work;
+    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    let key = StoredKey::read(&data.join("audit"))?;
+    let signer = key.map(|key| key.signer(&origin));
+    let manifest = Manifest::of(origin, &state, files, *now);
+    let bytes = manifest.to_bytes(signer.as_ref());
+    let bytes = bytes.map_err(|error| failed("write the manifest in", target)(error.into()))?;
+    store.complete(&bytes, &manifest)?;
+    Ok(BackedUp { manifest, is_signed: signer.is_some(), copied, kept })
+}
+
+/// Refuses a backup inside the folder that is backed up.
+fn check_is_outside(data: &Path, target: &Path) -> Result<(), BackupError> {
+    let data = fs::canonicalize(data).map_err(failed("find", data))?;
+    let existing = target.ancestors().find(|path| path.exists()).unwrap_or(target);
+    let absolute = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
+    let inside = fs::canonicalize(absolute).is_ok_and(|target| target.starts_with(&data));
+    if !inside {
+        return Ok(());
+    }
+    Err(BackupError::refused(
+        "backup.data_folder",
+        format!("{} is inside the data folder; give a folder outside of it", target.display()),
+    ))
+}
+
+/// A backup that is being made.
+struct Work<'a> {
+    data: &'a Path,
+    store: LockedStore,
+    earlier: Option<Manifest>,
+    on_progress: OnProgress<'a>,
+    files: Vec<FileEntry>,
+    copied: Amount,
+    kept: Amount,
+    done_bytes: u64,
+    total_bytes: u64,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        data: &'a Path,
+        store: LockedStore,
+        earlier: Option<Manifest>,
+        on_progress: OnProgress<'a>,
+    ) -> Self {
+        let files = Vec::new();
+        let (copied, kept) = (Amount::default(), Amount::default());
+        let (done_bytes, total_bytes) = (0, 0);
+        Self { data, store, earlier, on_progress, files, copied, kept, done_bytes, total_bytes }
+    }
+
+    /// The state of the log in the earlier backup, from which the log is read on.
+    ///
+    /// # Errors
+    /// When the log does not begin with that state.
+    fn known_state(&self, log: &file::LogId) -> Result<Option<LogState>, BackupError> {
+        let Some(earlier) = &self.earlier else { return Ok(None) };
+        let Some((name, entry)) = earlier.segments().next_back() else { return Ok(None) };
+        let path = self.data.join("log").join(name);
+        let mut begins = Vec::new();
+        match File::open(&path) {
+            Ok(file) => {
+                let read = file.take(entry.bytes).read_to_end(&mut begins);
+                read.map_err(failed("read segment", &path))?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(failed("read segment", &path)(source)),
+        }
+        if sha256(&begins) != entry.sha256 {
+            return Err(self.not_the_beginning(earlier, entry, &begins));
+        }
+        let first = name.strip_suffix(".log").and_then(|name| name.parse().ok());
+        let damaged = || BackupError::damaged(&entry.path, "it is no name of a segment");
+        Ok(Some(LogState {
+            log: *log,
+            position: earlier.position,
+            commits: earlier.commits,
+            events: earlier.events,
+            segment: first.ok_or_else(damaged)?,
+            segments_before: u32::try_from(earlier.segments().count() - 1).unwrap_or(u32::MAX),
+            segment_bytes: entry.bytes,
+            heads: earlier.heads().collect(),
+        }))
+    }
+
+    /// Why the log does not begin with the earlier backup: it is older, or went another way.
+    fn not_the_beginning(
+        &self,
+        earlier: &Manifest,
+        entry: &FileEntry,
+        begins: &[u8],
+    ) -> BackupError {
+        let target = self.store.store.object(entry);
+        let object = fs::read(&target).unwrap_or_default();
+        let used = begins.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let is_older = object.get(..used) == begins.get(..used);
+        let (code, what) = match is_older {
+            true => ("backup.target_newer", "ends before it"),
+            false => ("backup.other_history", "has another history"),
+        };
+        let message = format!(
+            "the backup is of position {} of the log, and the log of {} {what}; keep the backup, and give another folder for a new one; to check the log: boarding audit verify",
+            earlier.position,
+            self.data.display()
+        );
+        BackupError::refused(code, message)
+    }
+
+    /// Keeps the segments before the last known one. They are not read again, because a closed segment never changes.
+    fn keep_earlier_segments(&mut self, known: Option<&LogState>) -> Result<(), BackupError> {
+        let log = self.data.join("log");
+        let sizes = file::segments(&log)?;
+        let of_earlier = known.and(self.earlier.as_ref());
+        let earlier: Vec<(String, FileEntry)> = of_earlier
+            .into_iter()
+            .flat_map(Manifest::segments)
+            .map(|(name, entry)| (name.to_owned(), entry.clone()))
+            .collect();
+        let closed = earlier.len().saturating_sub(1);
+        self.total_bytes = sizes.iter().skip(closed).map(|(_, size)| size).sum();
+        for ((name, entry), at) in earlier.into_iter().take(closed).zip(0..) {
+            let is_there = sizes
+                .get::<usize>(at)
+                .is_some_and(|(own, size)| *own == name && *size >= entry.bytes);
+            if !is_there {
+                let what =
+                    "the log lacks a part of it that the backup has; see boarding audit verify";
+                return Err(BackupError::damaged(&entry.path, what));
+            }
+            if self.store.store.has(&entry) {
+                self.kept.add(entry.bytes);
+                self.files.push(entry);
+                continue;
+            }
+            // The backup has lost the object.
+            let path = log.join(&name);
+            let bytes = fs::read(&path).map_err(failed("read segment", &path))?;
+            let length = usize::try_from(entry.bytes).unwrap_or(usize::MAX);
+            let bytes = bytes.get(..length).unwrap_or_default();
+            if sha256(bytes) != entry.sha256 {
+                let what = "the log has other bytes than the backup; see boarding audit verify";
+                return Err(BackupError::damaged(&entry.path, what));
+            }
+            self.add(&entry.path, &mut &*bytes, &path)?;
+        }
+        Ok(())
+    }
+
+    /// The files beside the log.
+    fn other_files(
+        &mut self,
+        origin: &str,
+        position: u64,
+        with_secrets: bool,
+    ) -> Result<(), BackupError> {
+        self.add_file("FORMAT")?;
+        if with_secrets {
+            self.add_file("secret")?;
+            self.add_file("audit/signing-key")?;
+        }
+        let past = SignedPast::read(&self.data.join("audit"))?;
+        let audit = self.data.join("audit");
+        let keys: String = past.key_notes.iter().map(|note| format!("{note}\n")).collect();
+        if !keys.is_empty() {
+            self.add("audit/public-keys", &mut keys.as_bytes(), &audit)?;
+        }
+        // Later checkpoints name commits that the backup does not have.
+        let is_held = |(one, _): &(&boarding_audit::Checkpoint, _)| {
+            one.origin != origin || one.position <= position
+        };
+        let checkpoints = past.checkpoints.iter().zip(&past.notes).filter(is_held);
+        let checkpoints: String = checkpoints.map(|(_, note)| format!("{note}\n")).collect();
+        if !checkpoints.is_empty() {
+            self.add("audit/checkpoints", &mut checkpoints.as_bytes(), &audit)?;
+        }
+        self.imported_files()
+    }
+
+    /// The imported files. A commit names its file only after the file is stored, so none is missing.
+    fn imported_files(&mut self) -> Result<(), BackupError> {
+        let folder = self.data.join("files");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(failed("list", &folder)(source)),
+        };
+        let mut names: Vec<String> = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed("list", &folder))?.file_name();
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            // Other names are those of files that are not whole yet.
+            names.extend(
+                name.into_string()
+                    .ok()
+                    .filter(|name| name.len() == 64 && name.bytes().all(is_digit)),
+            );
+        }
+        names.sort_unstable();
+        for name in names {
+            let path = format!("files/{name}");
+            let size = fs::metadata(self.data.join(&path)).map_or(0, |it| it.len());
+            let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
+            if let Some(entry) = earlier
+                && entry.bytes == size
+                && self.store.store.has(&entry)
+            {
+                self.kept.add(entry.bytes);
+                self.files.push(entry);
+                continue;
+            }
+            self.add_file(&path)?;
+            if self.files.last().is_some_and(|last| last.path == path && last.sha256 != name) {
+                let what = "its bytes are not those that were imported; move it away if the import is completed";
+                return Err(BackupError::damaged(&path, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file of the data folder, if it exists.
+    fn add_file(&mut self, path: &str) -> Result<(), BackupError> {
+        let source = self.data.join(path);
+        match File::open(&source) {
+            Ok(mut file) => self.add(path, &mut file, &source),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("read", &source)(error)),
+        }
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        content: &mut dyn Read,
+        source: &Path,
+    ) -> Result<(), BackupError> {
+        let (entry, is_new) = self.store.write(path, content, source)?;
+        match is_new {
+            true => self.copied.add(entry.bytes),
+            false => self.kept.add(entry.bytes),
+        }
+        self.done_bytes += entry.bytes;
+        self.total_bytes = self.total_bytes.max(self.done_bytes);
+        self.files.push(entry);
+        match (self.on_progress)(self.done_bytes, self.total_bytes) {
+            true => Ok(()),
+            false => Err(BackupError::Interrupted),
+        }
+    }
+}
+
+impl SegmentVisitor for Work<'_> {
+    type Error = BackupError;
+
+    fn visit(&mut self, name: &str, mut bytes: &[u8]) -> Result<(), BackupError> {
+        let source = self.data.join("log").join(name);
+        self.add(&format!("log/{name}"), &mut bytes, &source)
+    }
+}

@@ -1,0 +1,205 @@
+//! `boarding backup`: copies a data folder with a proof, also while it is in use.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use boarding_core::clock::Clock;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::common::Common;
+use super::failure::{CliResult, Done, Failure, unavailable};
+use super::output::Out;
+use super::words::{counted, quoted};
+use crate::backup::{BackedUp, BackupError, Manifest, OnProgress, Options, back_up};
+
+/// The unit of progress, in bytes.
+const MIB: u64 = 1024 * 1024;
+
+/// Backs up a data folder into another folder, also while it is in use
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding backup /mnt/backup --data /var/lib/boarding
+  boarding backup /mnt/backup --data /var/lib/boarding --without-secrets
+
+The backup is the data folder at one position of the log: the log, the imported files, the secret of links, the signing
+key and the signed checkpoints. A repeated backup into the same folder copies what is new. An interrupted one leaves the
+earlier backup whole. The signing key signs the list of all files. Mails in the outbox and what can be rebuilt are left
+out. boarding restore verifies the backup; boarding restore --dry-run only verifies it.")]
+pub(super) struct Backup {
+    /// The folder of the backup: a new one, or that of an earlier backup
+    #[arg(value_name = "DIR")]
+    to: PathBuf,
+    /// Leaves out the secret of links and the signing key: links in mails do not work after a restore
+    #[arg(long)]
+    without_secrets: bool,
+}
+
+impl Backup {
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        let data = common.data();
+        check_log_is_in_files(&data)?;
+        let options = Options {
+            data,
+            target: self.to,
+            with_secrets: !self.without_secrets,
+            now: Clock::system().now(),
+        };
+        let target = options.target.clone();
+        let made = interruptible(out, "backing up", move |progress| back_up(&options, progress));
+        let made = made.await?;
+        print(out, &target, &made);
+        Ok(Done::Completely)
+    }
+}
+
+/// Refuses a folder without a log in files.
+fn check_log_is_in_files(data: &std::path::Path) -> Result<(), Failure> {
+    let shown = data.display();
+    if data.join("MOVED").exists() {
+        return Err(Failure::Usage(format!(
+            "the log of {shown} is in JetStream; back up its stream with the tools of NATS (nats stream backup), and copy {shown}/secret and {shown}/files"
+        )));
+    }
+    if !data.join("log").is_dir() {
+        return Err(Failure::Usage(format!(
+            "there is no data folder {shown}; give another with --data"
+        )));
+    }
+    Ok(())
+}
+
+/// Does work on files with a progress output. Ctrl-C ends it.
+pub(super) async fn interruptible<T: Send + 'static>(
+    out: &Out,
+    label: &str,
+    work: impl FnOnce(OnProgress<'_>) -> Result<T, BackupError> + Send + 'static,
+) -> Result<T, Failure> {
+    let mut progress = out.progress(label);
+    let ends = Arc::new(AtomicBool::new(false));
+    let has_ended = Arc::clone(&ends);
+    let mut work = tokio::task::spawn_blocking(move || {
+        work(&mut |done, total| {
+            progress.at(done / MIB, total / MIB, "MiB");
+            !has_ended.load(Ordering::Relaxed)
+        })
+    });
+    let done = tokio::select! {
+        done = &mut work => done,
+        _ = tokio::signal::ctrl_c() => {
+            ends.store(true, Ordering::Relaxed);
+            work.await
+        }
+    };
+    done.map_err(|error| unavailable(&error))?.map_err(failure)
+}
+
+fn print(out: &Out, target: &std::path::Path, made: &BackedUp) {
+    let BackedUp { manifest, is_signed, copied, kept } = made;
+    if out.is_json() {
+        let mut document = summary(manifest);
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("backup".to_owned(), json!(target));
+            fields.insert("signed".to_owned(), json!(is_signed));
+            fields.insert("copied".to_owned(), json!(copied));
+            fields.insert("kept".to_owned(), json!(kept));
+        }
+        out.document(&document);
+        return;
+    }
+    out.line(&format!("backed up: {}", contents(manifest)));
+    let files = |amount: u64| counted(amount, "file", "files");
+    out.say(&format!(
+        "copied {} of {}; kept {} of {} from the earlier backup",
+        files(copied.files),
+        size(copied.bytes),
+        files(kept.files),
+        size(kept.bytes)
+    ));
+    out.say(&secrets(manifest));
+    if !is_signed {
+        out.remark("the backup is not signed: the data folder has no signing key");
+    }
+    let target = quoted(&target.display().to_string());
+    out.note(&format!("to verify it: boarding restore {target} --data NEW --dry-run"));
+}
+
+/// What a backup holds, in words.
+pub(super) fn contents(manifest: &Manifest) -> String {
+    format!(
+        "{} in {} of {}, up to position {}, {}",
+        counted(manifest.events, "event", "events"),
+        counted(manifest.commits, "commit", "commits"),
+        counted(manifest.companies.len() as u64, "company", "companies"),
+        manifest.position,
+        size(manifest.bytes()),
+    )
+}
+
+/// Which secrets a backup holds.
+pub(super) fn secrets(manifest: &Manifest) -> String {
+    let has = |is_held: bool| if is_held { "yes" } else { "no" };
+    format!(
+        "secret of links: {}; signing key: {}",
+        has(manifest.has_secret()),
+        has(manifest.has_signing_key())
+    )
+}
+
+/// What a backup holds, as JSON.
+pub(super) fn summary(manifest: &Manifest) -> Value {
+    json!({
+        "log": manifest.log, "position": manifest.position, "commits": manifest.commits,
+        "events": manifest.events, "companies": manifest.companies.len(), "root": manifest.root,
+        "at": manifest.at, "files": manifest.files.len(), "bytes": manifest.bytes(),
+        "secret": manifest.has_secret(), "signing_key": manifest.has_signing_key(),
+    })
+}
+
+/// A number of bytes as people read it.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => counted(bytes, "byte", "bytes"),
+        1_024..MIB => format!("{} KiB", bytes.div_ceil(1_024)),
+        _ => format!("{} MiB", bytes.div_ceil(MIB)),
+    }
+}
+
+pub(super) fn failure(error: BackupError) -> Failure {
+    let text = boarding_log::error_chain(&error);
+    match error {
+        BackupError::Refused { code, message } => {
+            let document =
+                json!({"outcome": "refused", "code": code, "message": message, "details": {}});
+            Failure::Refused { document, code: code.to_owned(), message }
+        }
+        BackupError::Damaged { what, file } => {
+            let document =
+                json!({"kind": "damage", "verified": false, "file": file, "message": what});
+            Failure::Found { document, message: what }
+        }
+        BackupError::Audit(error) => super::audit::failure(error),
+        BackupError::Log(error) if error.is_damage() => Failure::Damaged(text),
+        BackupError::Signing(_) => Failure::Damaged(text),
+        BackupError::NoLog { .. } => Failure::Usage(text),
+        BackupError::Interrupted => Failure::Interrupted(
+            "interrupted; an earlier backup and the data folder are as they were".to_owned(),
+        ),
+        BackupError::Log(_) | BackupError::Io { .. } | BackupError::InUse { .. } => {
+            Failure::Unavailable(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_fits() {
+        let sizes = [1, 1_023, 1_024, 1_025, MIB, MIB + 1].map(size);
+        assert_eq!(sizes, ["1 byte", "1023 bytes", "1 KiB", "2 KiB", "1 MiB", "2 MiB"]);
+    }
+}
