@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::{manifest, objects};
 use crate::support::disk::copy_folder;
+use crate::support::mail_server::MailServer;
+use crate::support::paths::files_under;
 use crate::support::program::Cli;
 use crate::support::random::SeededRandom;
 
@@ -156,9 +158,9 @@ fn target_with_another_log_is_refused() {
     assert_eq!((&same["restored"], &same["verified"]), (&json!(false), &json!(true)));
     let fork = copy("fork");
     cli.run(&["users", "add", "dan"]).expect_status(0);
-    let before = crate::support::paths::files_under(&cli.data()).len();
+    let before = files_under(&cli.data()).len();
     assert_eq!(restore(data), "restore.target_newer");
-    assert_eq!(crate::support::paths::files_under(&cli.data()).len(), before);
+    assert_eq!(files_under(&cli.data()).len(), before);
     cli.run(&["users", "add", "eve", "--data", &fork]).expect_status(0);
     cli.run(&["backup", "backup"]).expect_status(0);
     assert_eq!(restore(&older), "restore.target_older");
@@ -171,4 +173,27 @@ fn target_with_another_log_is_refused() {
     fs::create_dir(cli.path().join("empty")).unwrap();
     cli.run(&["restore", "backup", "--data", "empty"]).expect_status(0);
     assert_eq!(cli.refused(&["restore", "notes", "--data", "x"])["code"], "restore.no_backup");
+}
+
+/// A mail that was in flight at the time of the backup may have arrived, so the restored folder does not send it again.
+#[test]
+fn mail_in_flight_is_uncertain_after_a_restore() {
+    let cli = Cli::with_three_people();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let words =
+        ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes", "--smtp", &url];
+    let mut sending = cli.command(&words).spawn().unwrap();
+    // A connection shows that the recipient is claimed.
+    let _connection = silent.accept().unwrap();
+    cli.run(&["backup", "backup"]).expect_status(0);
+    sending.kill().unwrap();
+    sending.wait().unwrap();
+    let server = MailServer::start(&[]);
+    let new = super::restored(&cli, "backup");
+    let resumed = cli.run(&["runs", "resume", "--data", &new, "--smtp", &server.url()]);
+    assert!(resumed.status == 0 || resumed.status == 5, "{resumed:?}");
+    let rows = cli.rows(&["log", "latest", "--data", &new]);
+    assert_eq!((&rows[0]["user"], &rows[0]["code"]), (&json!("ann"), &json!("delivery.uncertain")));
+    assert_eq!(server.received().len(), 0);
 }

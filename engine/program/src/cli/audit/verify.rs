@@ -99,14 +99,12 @@ impl Verify {
             }
         });
         let verified = tokio::select! {
-            verified = work => {
-                let verified = verified.map_err(|error| unavailable(&error))?;
-                verified.inspect_err(|_| advise_on_copy(&common.data(), out))?
-            }
+            verified = work => verified.map_err(|error| unavailable(&error))?,
             _ = tokio::signal::ctrl_c() => {
                 return Err(Failure::Interrupted("interrupted; nothing was changed".to_owned()));
             }
         };
+        let verified = verified.inspect_err(|_| advise_on_copy(&common.data(), out))?;
         check_kept(&verified, &kept)?;
         self.check_keys_are_used(&verified, &unlinked)?;
         print(out, &verified, company.as_ref(), unlinked.len() as u64)?;
