@@ -1,6 +1,7 @@
 //! Copies, backups and restores of data folders.
 
 mod backups;
+mod buckets;
 mod copies;
 mod restores;
 

@@ -18,3 +18,6 @@ pub(crate) const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// How long a query is sent again that a running engine cannot answer yet, in seconds: an operator waits for it.
 pub(crate) const QUERY_REPEATS_SECONDS: u64 = 30;
+
+/// How long a server may send nothing while an object of a backup is read, in seconds: then the read fails.
+pub(crate) const BUCKET_SILENCE_SECONDS_MAX: u64 = 30;

@@ -194,6 +194,9 @@ fn mail_in_flight_is_uncertain_after_a_restore() {
     let resumed = cli.run(&["runs", "resume", "--data", &new, "--smtp", &server.url()]);
     assert!(resumed.status == 0 || resumed.status == 5, "{resumed:?}");
     let rows = cli.rows(&["log", "latest", "--data", &new]);
-    assert_eq!((&rows[0]["user"], &rows[0]["code"]), (&json!("ann"), &json!("delivery.uncertain")));
+    assert_eq!(
+        (&rows[0]["username"], &rows[0]["code"]),
+        (&json!("ann"), &json!("delivery.uncertain"))
+    );
     assert_eq!(server.received().len(), 0);
 }

@@ -12,13 +12,13 @@ use serde::Serialize;
 use super::OnProgress;
 use super::error::{BackupError, failed};
 use super::manifest::{FileEntry, Manifest, sha256};
-use super::store::LockedStore;
+use super::place::Place;
+use super::store::{self, Store};
 
-/// What to back up, and where.
+/// What to back up.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub data: PathBuf,
-    pub target: PathBuf,
     /// Whether the secret of links and the signing key are copied too.
     pub with_secrets: bool,
     pub now: Time,
@@ -52,25 +52,27 @@ impl Amount {
 ///
 /// # Errors
 /// When the target may not be used, the log is damaged, or files cannot be read or written.
-pub fn back_up(options: &Options, on_progress: OnProgress<'_>) -> Result<BackedUp, BackupError> {
-    let Options { data, target, now, .. } = options;
+pub fn back_up(
+    options: &Options,
+    place: Box<dyn Place>,
+    on_progress: OnProgress<'_>,
+) -> Result<BackedUp, BackupError> {
+    let Options { data, now, .. } = options;
     let no_log = || BackupError::NoLog { folder: data.clone() };
     let log = file::log_id(&data.join("log"))?.ok_or_else(no_log)?;
     let origin = file::origin(&log);
-    check_is_outside(data, target)?;
-    let store = LockedStore::open(target)?;
-    let earlier = store.store.manifest()?.map(|signed| signed.manifest);
+    let target = place.shown(None);
+    let earlier = store::manifest(&*place)?.map(|signed| signed.manifest);
     if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.log != origin) {
         return Err(BackupError::refused(
             "backup.other_log",
             format!(
-                "{} is a backup of {}, and this log is {origin}; give another folder for the backup",
-                target.display(),
+                "{target} is a backup of {}, and this log is {origin}; give another place for the backup",
                 earlier.log
             ),
         ));
     }
-    let mut work = Work::new(data, store, earlier, on_progress);
+    let mut work = Work::new(data, Store::open(place)?, earlier, on_progress);
     let signed = newest_position(&data.join("audit"), &origin).unwrap_or(0);
     let known = work.known_state(&log)?;
     work.keep_earlier_segments(known.as_ref())?;
@@ -90,30 +92,16 @@ pub fn back_up(options: &Options, on_progress: OnProgress<'_>) -> Result<BackedU
     let signer = key.map(|key| key.signer(&origin));
     let manifest = Manifest::of(origin, &state, files, *now);
     let bytes = manifest.to_bytes(signer.as_ref());
-    let bytes = bytes.map_err(|error| failed("write the manifest in", target)(error.into()))?;
+    let bytes =
+        bytes.map_err(|error| failed("write the manifest in", Path::new(&target))(error.into()))?;
     store.complete(&bytes, &manifest)?;
     Ok(BackedUp { manifest, is_signed: signer.is_some(), copied, kept })
-}
-
-/// Refuses a backup inside the folder that is backed up.
-fn check_is_outside(data: &Path, target: &Path) -> Result<(), BackupError> {
-    let data = fs::canonicalize(data).map_err(failed("find", data))?;
-    let existing = target.ancestors().find(|path| path.exists()).unwrap_or(target);
-    let absolute = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
-    let inside = fs::canonicalize(absolute).is_ok_and(|target| target.starts_with(&data));
-    if !inside {
-        return Ok(());
-    }
-    Err(BackupError::refused(
-        "backup.data_folder",
-        format!("{} is inside the data folder; give a folder outside of it", target.display()),
-    ))
 }
 
 /// A backup that is being made.
 struct Work<'a> {
     data: &'a Path,
-    store: LockedStore,
+    store: Store,
     earlier: Option<Manifest>,
     on_progress: OnProgress<'a>,
     files: Vec<FileEntry>,
@@ -126,7 +114,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(
         data: &'a Path,
-        store: LockedStore,
+        store: Store,
         earlier: Option<Manifest>,
         on_progress: OnProgress<'a>,
     ) -> Self {
@@ -177,8 +165,13 @@ impl<'a> Work<'a> {
         entry: &FileEntry,
         begins: &[u8],
     ) -> BackupError {
-        let target = self.store.store.object(entry);
-        let object = fs::read(&target).unwrap_or_default();
+        let mut object = Vec::new();
+        let read = store::read(&*self.store.place, entry, |part| {
+            object.extend_from_slice(part);
+            Ok(())
+        });
+        // A damaged object is another matter, which a restore reports.
+        let _ = read;
         let used = begins.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let is_older = object.get(..used) == begins.get(..used);
         let (code, what) = match is_older {
@@ -186,7 +179,7 @@ impl<'a> Work<'a> {
             false => ("backup.other_history", "has another history"),
         };
         let message = format!(
-            "the backup is of position {} of the log, and the log of {} {what}; keep the backup, and give another folder for a new one; to check the log: boarding audit verify",
+            "the backup is of position {} of the log, and the log of {} {what}; keep the backup, and give another place for a new one; to check the log: boarding audit verify",
             earlier.position,
             self.data.display()
         );
@@ -214,7 +207,7 @@ impl<'a> Work<'a> {
                     "the log lacks a part of it that the backup has; see boarding audit verify";
                 return Err(BackupError::damaged(&entry.path, what));
             }
-            if self.store.store.has(&entry) {
+            if self.store.has(&entry) {
                 self.kept.add(entry.bytes);
                 self.files.push(entry);
                 continue;
@@ -289,7 +282,7 @@ impl<'a> Work<'a> {
             let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
             if let Some(entry) = earlier
                 && entry.bytes == size
-                && self.store.store.has(&entry)
+                && self.store.has(&entry)
             {
                 self.kept.add(entry.bytes);
                 self.files.push(entry);

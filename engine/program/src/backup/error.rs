@@ -11,6 +11,12 @@ use boarding_log::file::OpenError;
 pub enum BackupError {
     #[error("{operation} {}", path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
+    #[error("{operation} {object}")]
+    Nats {
+        operation: &'static str,
+        object: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The target may not be used. The code is stable.
     #[error("{message}")]
     Refused { code: &'static str, message: String },

@@ -13,8 +13,9 @@ use boarding_audit::{
 
 use super::OnProgress;
 use super::error::{BackupError, failed};
+use super::folder::{Folder, create, make_folder, sync};
 use super::manifest::{Manifest, NAME, Signed};
-use super::store::{Store, create, make_folder, sync};
+use super::store;
 
 /// The parts of every data folder.
 const PARTS: [&str; 5] = ["log", "audit", "files", "outbox", "derived"];
@@ -48,8 +49,8 @@ pub fn check(
     known: Option<&NoteKey>,
     on_progress: OnProgress<'_>,
 ) -> Result<Checked, BackupError> {
-    let store = Store::at(backup);
-    let signed = store.manifest()?.ok_or_else(|| {
+    let folder = Folder::existing(backup);
+    let signed = store::manifest(&folder)?.ok_or_else(|| {
         BackupError::refused(
             "restore.no_backup",
             format!(
@@ -61,7 +62,7 @@ pub fn check(
     let total = signed.manifest.bytes() * 2;
     let mut done = 0;
     for entry in &signed.manifest.files {
-        store.read(entry, |part| {
+        store::read(&folder, entry, |part| {
             done += part.len() as u64;
             match on_progress(done, total) {
                 true => Ok(()),
@@ -71,7 +72,7 @@ pub fn check(
     }
     // The log is verified in place, under the names of its files.
     let links = tempfile::tempdir().map_err(failed("make a folder in", &std::env::temp_dir()))?;
-    link_objects(&store, &signed.manifest, links.path())?;
+    link_objects(&folder, &signed.manifest, links.path())?;
     let past = SignedPast::read(&links.path().join("audit"))?;
     let key = check_signature(&signed, &past, known)?;
     let manifest = signed.manifest;
@@ -82,12 +83,12 @@ pub fn check(
 }
 
 /// Makes a folder with links to the objects, under the paths of the files.
-fn link_objects(store: &Store, manifest: &Manifest, links: &Path) -> Result<(), BackupError> {
+fn link_objects(backup: &Folder, manifest: &Manifest, links: &Path) -> Result<(), BackupError> {
     for part in PARTS {
         make_folder(&links.join(part))?;
     }
     for entry in &manifest.files {
-        let object = store.object(entry);
+        let object = backup.object(&entry.sha256);
         let object = fs::canonicalize(&object).map_err(failed("find", &object))?;
         let link = links.join(&entry.path);
         symlink(object, &link).map_err(failed("make the link", &link))?;
@@ -226,7 +227,7 @@ pub fn fill(
     data: &Path,
     on_progress: OnProgress<'_>,
 ) -> Result<(), BackupError> {
-    let store = Store::at(backup);
+    let backup = Folder::existing(backup);
     let parent = match data.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -247,7 +248,7 @@ pub fn fill(
     for entry in &checked.manifest.files {
         let path = folder.join(&entry.path);
         let mut file = create(&path).map_err(failed("write", &path))?;
-        store.read(entry, |part| {
+        store::read(&backup, entry, |part| {
             file.write_all(part).map_err(failed("write", &path))?;
             done += part.len() as u64;
             match on_progress(done, total) {

@@ -1,6 +1,6 @@
 //! `boarding backup`: copies a data folder with a proof, also while it is in use.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,9 +10,12 @@ use serde_json::{Value, json};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
+use super::nats_options::{NatsOptions, connection_failure};
 use super::output::Out;
 use super::words::{counted, quoted};
-use crate::backup::{BackedUp, BackupError, Manifest, OnProgress, Options, back_up};
+use crate::backup::{
+    BackedUp, BackupError, Bucket, Folder, Manifest, OnProgress, Options, Place, back_up,
+};
 
 /// The unit of progress, in bytes.
 const MIB: u64 = 1024 * 1024;
@@ -23,40 +26,63 @@ const MIB: u64 = 1024 * 1024;
 Examples:
   boarding backup /mnt/backup --data /var/lib/boarding
   boarding backup /mnt/backup --data /var/lib/boarding --without-secrets
+  boarding backup nats:boarding-backup --data /var/lib/boarding \\
+      --nats nats://localhost:4222
 
 The backup is the data folder at one position of the log: the log, the imported files, the secret of links, the signing
-key and the signed checkpoints. A repeated backup into the same folder copies what is new. An interrupted one leaves the
+key and the signed checkpoints. A repeated backup into the same place copies what is new. An interrupted one leaves the
 earlier backup whole. The signing key signs the list of all files. Mails in the outbox and what can be rebuilt are left
 out. boarding restore verifies the backup; boarding restore --dry-run only verifies it.")]
 pub(super) struct Backup {
-    /// The folder of the backup: a new one, or that of an earlier backup
-    #[arg(value_name = "DIR")]
-    to: PathBuf,
+    /// The folder of the backup, a new one or that of an earlier backup; or nats:BUCKET, in the object store of --nats
+    #[arg(value_name = "PLACE")]
+    to: String,
     /// Leaves out the secret of links and the signing key: links in mails do not work after a restore
     #[arg(long)]
     without_secrets: bool,
+    #[command(flatten)]
+    nats: NatsOptions,
 }
 
 impl Backup {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         let data = common.data();
         check_log_is_in_files(&data)?;
-        let options = Options {
-            data,
-            target: self.to,
-            with_secrets: !self.without_secrets,
-            now: Clock::system().now(),
-        };
-        let target = options.target.clone();
-        let made = interruptible(out, "backing up", move |progress| back_up(&options, progress));
+        let options =
+            Options { data, with_secrets: !self.without_secrets, now: Clock::system().now() };
+        let (to, bucket) = (self.to.clone(), open_bucket(&self.to, &self.nats, true).await?);
+        let made = interruptible(out, "backing up", move |progress| {
+            let place: Box<dyn Place> = match bucket {
+                Some(bucket) => Box::new(bucket),
+                None => Box::new(Folder::for_backup(Path::new(&to), &options.data)?),
+            };
+            back_up(&options, place, progress)
+        });
         let made = made.await?;
-        print(out, &target, &made);
+        print(out, &self.to, &made);
         Ok(Done::Completely)
     }
 }
 
+/// The bucket that is named as `nats:BUCKET`; none for a folder.
+pub(super) async fn open_bucket(
+    place: &str,
+    nats: &NatsOptions,
+    creates: bool,
+) -> Result<Option<Bucket>, Failure> {
+    let Some(name) = place.strip_prefix("nats:") else { return Ok(None) };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || !name.chars().all(is_plain) {
+        let text = "nats:BUCKET: expected a name of letters, digits, - and _";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let client = nats.server()?.connect("boarding backup").await;
+    let client = client.map_err(|error| connection_failure(&error))?;
+    Bucket::open(&client, name, creates).await.map(Some).map_err(failure)
+}
+
 /// Refuses a folder without a log in files.
-fn check_log_is_in_files(data: &std::path::Path) -> Result<(), Failure> {
+fn check_log_is_in_files(data: &Path) -> Result<(), Failure> {
     let shown = data.display();
     if data.join("MOVED").exists() {
         return Err(Failure::Usage(format!(
@@ -96,7 +122,7 @@ pub(super) async fn interruptible<T: Send + 'static>(
     done.map_err(|error| unavailable(&error))?.map_err(failure)
 }
 
-fn print(out: &Out, target: &std::path::Path, made: &BackedUp) {
+fn print(out: &Out, target: &str, made: &BackedUp) {
     let BackedUp { manifest, is_signed, copied, kept } = made;
     if out.is_json() {
         let mut document = summary(manifest);
@@ -122,7 +148,7 @@ fn print(out: &Out, target: &std::path::Path, made: &BackedUp) {
     if !is_signed {
         out.remark("the backup is not signed: the data folder has no signing key");
     }
-    let target = quoted(&target.display().to_string());
+    let target = quoted(target);
     out.note(&format!("to verify it: boarding restore {target} --data NEW --dry-run"));
 }
 
@@ -187,9 +213,10 @@ pub(super) fn failure(error: BackupError) -> Failure {
         BackupError::Interrupted => Failure::Interrupted(
             "interrupted; an earlier backup and the data folder are as they were".to_owned(),
         ),
-        BackupError::Log(_) | BackupError::Io { .. } | BackupError::InUse { .. } => {
-            Failure::Unavailable(text)
-        }
+        BackupError::Log(_)
+        | BackupError::Io { .. }
+        | BackupError::Nats { .. }
+        | BackupError::InUse { .. } => Failure::Unavailable(text),
     }
 }
 

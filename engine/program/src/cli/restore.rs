@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use boarding_audit::NoteKey;
 use clap::Args;
 use serde_json::json;
+use tempfile::TempDir;
 
-use super::backup::{contents, interruptible, secrets, summary};
+use super::backup::{contents, interruptible, open_bucket, secrets, summary};
 use super::common::Common;
-use super::failure::{CliResult, Done, Failure};
+use super::failure::{CliResult, Done, Failure, unavailable};
 use super::fields::set;
+use super::nats_options::NatsOptions;
 use super::output::Out;
 use super::words::counted;
 use crate::backup::{Checked, Target, check, fill, target_of};
@@ -20,6 +22,8 @@ use crate::backup::{Checked, Target, check, fill, target_of};
 Examples:
   boarding restore /mnt/backup --data /var/lib/boarding
   boarding restore /mnt/backup --data /tmp/check --dry-run
+  boarding restore nats:boarding-backup --data /var/lib/boarding \\
+      --nats nats://localhost:4222
   boarding restore /mnt/backup --data /var/lib/boarding \\
       --key 'boarding.log/…+…'
 
@@ -30,26 +34,30 @@ holds the same log at the same position, nothing is done; any other log is refus
 Never use a restored folder and the original at the same time. Mails of a run that was active at the time of the backup
 may be sent again.")]
 pub(super) struct Restore {
-    /// The folder of the backup
+    /// The folder of the backup; or nats:BUCKET, in the object store of --nats
     #[arg(value_name = "BACKUP")]
-    from: PathBuf,
+    from: String,
     /// Verifies everything and says what would be done, and writes nothing
     #[arg(long)]
     dry_run: bool,
     /// The public key that you know, as boarding audit keys prints it [default: the keys of the backup]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    #[command(flatten)]
+    nats: NatsOptions,
 }
 
 impl Restore {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
-        let Self { from, dry_run, key } = self;
+        let Self { from, dry_run, key, nats } = self;
         let key: Option<NoteKey> = match key {
             None => None,
             Some(text) => {
                 Some(text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?)
             }
         };
+        let fetched = fetch(&from, &nats, out).await?;
+        let from = fetched.as_ref().map_or_else(|| from.into(), |it| it.path().to_owned());
         let (backup, known) = (from.clone(), key.clone());
         let checked = interruptible(out, "verifying", move |progress| {
             check(&backup, known.as_ref(), progress)
@@ -75,6 +83,16 @@ impl Restore {
         }
         Ok(Done::Completely)
     }
+}
+
+/// Copies a backup out of a bucket, so that all of it is verified before it is used. None for a folder.
+async fn fetch(from: &str, nats: &NatsOptions, out: &Out) -> Result<Option<TempDir>, Failure> {
+    let Some(bucket) = open_bucket(from, nats, false).await? else { return Ok(None) };
+    let folder = tempfile::tempdir().map_err(|error| unavailable(&error))?;
+    let path: PathBuf = folder.path().to_owned();
+    let copying = interruptible(out, "copying", move |progress| bucket.copy_to(&path, progress));
+    copying.await?;
+    Ok(Some(folder))
 }
 
 fn print(out: &Out, checked: &Checked, target: &Target, data: &std::path::Path, dry_run: bool) {
