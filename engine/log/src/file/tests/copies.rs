@@ -84,7 +84,6 @@ async fn segment_that_was_copied_before_the_next_one_is_completed() {
 #[tokio::test]
 async fn damaged_copy_is_refused() {
     let (original, copy, _) = copied_in_use(20).await;
-    copy_later(&original, &copy, heads::NAME);
     let last = segments(copy.path()).pop().unwrap();
     let intact = fs::read(&last).unwrap();
     for at in [70, 130, tail::last_used(&intact) - 1] {
@@ -94,6 +93,7 @@ async fn damaged_copy_is_refused() {
         assert!(open(copy.path(), SEGMENT).is_err(), "byte {at}");
     }
     fs::write(&last, intact).unwrap();
+    copy_later(&original, &copy, heads::NAME);
     assert!(matches!(open(copy.path(), SEGMENT), Err(OpenError::Shorter { .. })), "no segment");
     for path in segments(original.path()).iter().skip(2) {
         fs::copy(path, copy.path().join(path.file_name().unwrap())).unwrap();
