@@ -201,6 +201,25 @@ fn interrupted_backup_leaves_the_earlier_one_whole() {
     super::restored(&cli, "backup");
 }
 
+/// The next backup would sign what another program has put into the manifest.
+#[test]
+fn backup_with_an_edited_manifest_is_not_continued() {
+    let cli = Cli::with_three_people();
+    cli.run(&["backup", "backup"]).expect_status(0);
+    let path = cli.path().join("backup/manifest");
+    let whole = fs::read_to_string(&path).unwrap();
+    let unsigned = format!("{}\n", whole.lines().next().unwrap());
+    for text in [unsigned, whole.replace("\"events\":", "\"events\":1"), "x".to_owned()] {
+        fs::write(&path, &text).unwrap();
+        let refused = cli.run(&["backup", "backup", "--json"]).expect_status(3);
+        assert_eq!(refused.json()["file"], "manifest");
+        assert!(refused.stderr.contains("give another place"), "{}", refused.stderr);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    fs::write(&path, whole).unwrap();
+    cli.run(&["backup", "backup"]).expect_status(0);
+}
+
 /// The disk of the backup gets full while a backup is made.
 #[test]
 fn failed_backup_leaves_the_earlier_one_whole() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::disk::copy_folder;
 use crate::support::program::Cli;
 use crate::support::random::SeededRandom;
 
@@ -75,4 +76,21 @@ fn cut_original_and_its_copy_are_refused() {
     let refused = cli.run(&["users"]).expect_status(3);
     assert!(refused.stderr.contains("boarding backup"), "{}", refused.stderr);
     cli.run(&["users", "--data", copy.to_str().unwrap()]).expect_status(3);
+}
+
+/// A verification changes nothing, so it does not complete a copy.
+#[test]
+fn verification_of_an_incomplete_copy_says_what_to_type() {
+    let cli = Cli::with_three_people();
+    let copy = cli.path().join("copy");
+    copy_folder(&cli.data(), &copy);
+    cli.run(&["users", "add", "dan"]).expect_status(0);
+    fs::copy(cli.data().join("log/heads"), copy.join("log/heads")).unwrap();
+    let data = copy.to_str().unwrap();
+    let refused = cli.run(&["audit", "verify", "--data", data]).expect_status(3);
+    assert!(refused.stderr.contains("open the copy once (boarding users"), "{}", refused.stderr);
+    let opened = cli.run(&["users", "--data", data]).expect_status(0);
+    assert!(opened.stderr.contains("its log was completed from"), "{}", opened.stderr);
+    assert_eq!(cli.rows(&["users", "--data", data]).len(), 4);
+    cli.run(&["audit", "verify", "--data", data]).expect_status(0);
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use boarding_audit::{SignedPast, StoredKey, newest_position};
+use boarding_audit::{SignedPast, StoredKey, TrustedKeys, newest_position};
 use boarding_commands::values::Time;
 use boarding_log::file::{self, LogState, SegmentVisitor};
 use serde::Serialize;
@@ -62,16 +62,7 @@ pub fn back_up(
     let log = file::log_id(&data.join("log"))?.ok_or_else(no_log)?;
     let origin = file::origin(&log);
     let target = place.shown(None);
-    let earlier = store::manifest(&*place)?.map(|signed| signed.manifest);
-    if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.log != origin) {
-        return Err(BackupError::refused(
-            "backup.other_log",
-            format!(
-                "{target} is a backup of {}, and this log is {origin}; give another place for the backup",
-                earlier.log
-            ),
-        ));
-    }
+    let earlier = earlier_backup(&*place, data, &origin)?;
     let mut work = Work::new(data, Store::open(place)?, earlier, on_progress);
     let signed = newest_position(&data.join("audit"), &origin).unwrap_or(0);
     let known = work.known_state(&log)?;
@@ -96,6 +87,42 @@ pub fn back_up(
         bytes.map_err(|error| failed("write the manifest in", Path::new(&target))(error.into()))?;
     store.complete(&bytes, &manifest)?;
     Ok(BackedUp { manifest, is_signed: signer.is_some(), copied, kept })
+}
+
+/// The manifest of the earlier backup in the same place. Its files are not read again, so it must be as this folder has
+/// signed it.
+fn earlier_backup(
+    place: &dyn Place,
+    data: &Path,
+    origin: &str,
+) -> Result<Option<Manifest>, BackupError> {
+    let target = place.shown(None);
+    let keys = TrustedKeys::of_folder(&SignedPast::read(&data.join("audit"))?.keys);
+    let read = || {
+        let Some(signed) = store::manifest(place)? else { return Ok(None) };
+        let is_own = signed.manifest.log == origin;
+        if is_own && (signed.is_signed() || keys != TrustedKeys::default()) {
+            signed.check(&keys)?;
+        }
+        Ok(Some(signed.manifest))
+    };
+    let earlier: Option<Manifest> = read().map_err(|error| match error {
+        BackupError::Damaged { what, file } => {
+            let what = format!("{target}: {what}; give another place for the backup");
+            BackupError::Damaged { what, file }
+        }
+        error => error,
+    })?;
+    match earlier {
+        Some(earlier) if earlier.log != origin => Err(BackupError::refused(
+            "backup.other_log",
+            format!(
+                "{target} is a backup of {}, and this log is {origin}; give another place for the backup",
+                earlier.log
+            ),
+        )),
+        earlier => Ok(earlier),
+    }
 }
 
 /// A backup that is being made.
