@@ -172,8 +172,14 @@ fn damaged_or_cut_log_is_not_backed_up() {
     let damaged = cli.run(&["backup", "backup"]).expect_status(3);
     assert!(damaged.stderr.contains("at byte"), "{}", damaged.stderr);
     assert!(!cli.path().join("backup/manifest").exists());
-    fs::write(&path, whole).unwrap();
+    fs::write(&path, &whole).unwrap();
     cli.run(&["backup", "backup"]).expect_status(0);
+    // The same damage before a second backup.
+    let mut bytes = whole;
+    bytes[1_000] ^= 4;
+    fs::write(&path, bytes).unwrap();
+    let damaged = cli.run(&["backup", "backup"]).expect_status(3);
+    assert!(damaged.stderr.contains("at byte"), "{}", damaged.stderr);
 }
 
 /// A backup that was killed leaves the earlier one whole, and the next one removes what it has left.

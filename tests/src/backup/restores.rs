@@ -127,8 +127,8 @@ fn dry_run_verifies_and_writes_nothing() {
     let before = fs::read_dir(cli.path()).unwrap().count();
     let position = manifest(&cli, "backup")["position"].clone();
     let dry = cli.json(&["restore", "backup", "--data", "new", "--dry-run"]);
-    let told = ["verified", "restored", "dry_run", "position"].map(|name| dry[name].clone());
-    assert_eq!(told, [json!(true), json!(false), json!(true), position]);
+    let shown = ["verified", "restored", "dry_run", "position"].map(|name| dry[name].clone());
+    assert_eq!(shown, [json!(true), json!(false), json!(true), position]);
     let said = cli.run(&["restore", "backup", "--data", "new", "--dry-run"]).expect_status(0);
     assert!(said.stdout.contains("would be restored into new"), "{}", said.stdout);
     assert_eq!(fs::read_dir(cli.path()).unwrap().count(), before);

@@ -159,17 +159,17 @@ impl<'a> Work<'a> {
         let Some(earlier) = &self.earlier else { return Ok(None) };
         let Some((name, entry)) = earlier.segments().next_back() else { return Ok(None) };
         let path = self.data.join("log").join(name);
-        let mut begins = Vec::new();
+        let mut beginning = Vec::new();
         match File::open(&path) {
             Ok(file) => {
-                let read = file.take(entry.bytes).read_to_end(&mut begins);
+                let read = file.take(entry.bytes).read_to_end(&mut beginning);
                 read.map_err(failed("read segment", &path))?;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(source) => return Err(failed("read segment", &path)(source)),
         }
-        if sha256(&begins) != entry.sha256 {
-            return Err(self.not_the_beginning(earlier, entry, &begins));
+        if sha256(&beginning) != entry.sha256 {
+            return Err(self.not_the_beginning(earlier, entry, &beginning));
         }
         let first = name.strip_suffix(".log").and_then(|name| name.parse().ok());
         let damaged = || BackupError::damaged(&entry.path, "it is no name of a segment");
@@ -185,22 +185,26 @@ impl<'a> Work<'a> {
         }))
     }
 
-    /// Why the log does not begin with the earlier backup: it is older, or went another way.
+    /// Why the log does not begin with the earlier backup: it is damaged, older, or went another way.
     fn not_the_beginning(
         &self,
         earlier: &Manifest,
         entry: &FileEntry,
-        begins: &[u8],
+        beginning: &[u8],
     ) -> BackupError {
+        if let Err(error) = file::verify(&self.data.join("log"))
+            && error.is_damage()
+        {
+            return error.into();
+        }
         let mut object = Vec::new();
-        let read = store::read(&*self.store.place, entry, |part| {
+        // A damaged object cannot be compared, so it counts as another history. A restore reports the damage.
+        let _ = store::read(&*self.store.place, entry, |part| {
             object.extend_from_slice(part);
             Ok(())
         });
-        // A damaged object is another matter, which a restore reports.
-        let _ = read;
-        let used = begins.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let is_older = object.get(..used) == begins.get(..used);
+        let used = beginning.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let is_older = object.get(..used) == beginning.get(..used);
         let (code, what) = match is_older {
             true => ("backup.target_newer", "ends before it"),
             false => ("backup.other_history", "has another history"),
