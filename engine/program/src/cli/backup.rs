@@ -137,13 +137,11 @@ fn print(out: &Out, target: &str, made: &BackedUp) {
     }
     out.line(&format!("backed up: {}", contents(manifest)));
     let files = |amount: u64| counted(amount, "file", "files");
-    out.say(&format!(
-        "copied {} of {}; kept {} of {} from the earlier backup",
-        files(copied.files),
-        size(copied.bytes),
-        files(kept.files),
-        size(kept.bytes)
-    ));
+    let kept = match kept.files {
+        0 => String::new(),
+        count => format!("; kept {} of {} from the earlier backup", files(count), size(kept.bytes)),
+    };
+    out.say(&format!("copied {} of {}{kept}", files(copied.files), size(copied.bytes)));
     out.say(&secrets(manifest));
     if !is_signed {
         out.remark("the backup is not signed: the data folder has no signing key");
