@@ -15,6 +15,7 @@ pub mod queries;
 pub mod read;
 pub mod serving;
 
+mod acknowledged;
 mod actor;
 mod context;
 mod import_portions;

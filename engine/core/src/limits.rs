@@ -60,6 +60,13 @@ pub const OFFERED_NUMBERS_MAX: usize = 5;
 /// The most people that the page of an administrator's link names.
 pub const LISTED_PEOPLE_MAX: usize = 200;
 
+/// How often the position up to which commands were answered is written beside the log while the engine serves, in
+/// seconds: what was answered longer ago cannot be lost unseen. It is one small file, and nothing while no command comes.
+pub const ACKNOWLEDGED_SECONDS: u64 = 1;
+
+/// How long the engine waits after it could not write that position, in seconds.
+pub const ACKNOWLEDGED_RETRY_SECONDS: u64 = 30;
+
 /// How often a checkpoint of the log is signed while the engine serves, in seconds: what was acknowledged longer ago cannot
 /// be cut off unseen. A checkpoint takes about 300 bytes, so a busy year takes 160 MB.
 pub const CHECKPOINT_SECONDS: u64 = 60;

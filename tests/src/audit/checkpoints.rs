@@ -7,6 +7,8 @@ use serde_json::json;
 use super::verify::found;
 use crate::support::disk::copy_folder;
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue};
+use crate::support::wait::eventually;
 
 /// Keeps the newest checkpoint in a file, and returns its path.
 fn keep(cli: &Cli, name: &str) -> String {
@@ -55,6 +57,34 @@ fn checkpoints_of_the_folder_show_a_cut_end() {
     std::fs::remove_dir_all(cli.data().join("log")).unwrap();
     copy_folder(&earlier.join("log"), &cli.data().join("log"));
     assert_eq!(found(&cli, &[])["kind"], "checkpoint");
+}
+
+/// While an engine serves, the position of answered commands is written each second. So a log without its end is not
+/// opened, although it looks whole and nothing else names the lost commands.
+#[tokio::test]
+async fn log_without_its_answered_end_is_not_opened() {
+    let cli = Cli::with_company();
+    let token = issue(&cli, "olga@local");
+    let earlier = copy(&cli, "earlier");
+    let engine = Engine::start(&cli, &[]);
+    engine.run(&token, &["users", "add", "ann"]).expect_status(0);
+    let end = engine.run(&token, &["history", "--json"]).rows().pop().unwrap()["position"].clone();
+    let noted = cli.data().join("audit/acknowledged");
+    let is_noted = async || {
+        let text = std::fs::read_to_string(&noted).unwrap_or_default();
+        (text.lines().last() == Some(&end.to_string())).then_some(())
+    };
+    eventually("the answered position is written", is_noted).await;
+    drop(engine);
+    std::fs::remove_dir_all(cli.data().join("log")).unwrap();
+    std::fs::remove_dir_all(cli.data().join("derived")).unwrap();
+    copy_folder(&earlier.join("log"), &cli.data().join("log"));
+    let refused = cli.run(&["users"]).expect_status(3);
+    assert!(refused.stderr.contains("its end is missing"), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("up to position {end}")), "{refused:?}");
+    cli.run(&["users", "add", "bob"]).expect_status(3);
+    std::fs::remove_file(&noted).unwrap();
+    cli.run(&["users"]).expect_status(0);
 }
 
 #[test]

@@ -7,14 +7,16 @@ use boarding_audit::{NoteKey, SignedNote, SigningError};
 use tokio::sync::watch;
 
 use super::Engine;
+use crate::acknowledged;
 use crate::context::EngineContext;
-use crate::limits::CHECKPOINT_SECONDS;
+use crate::limits::{ACKNOWLEDGED_RETRY_SECONDS, ACKNOWLEDGED_SECONDS, CHECKPOINT_SECONDS};
 
 impl Engine {
     /// Signs a checkpoint at the interval until the engine closes.
     pub(super) fn start_signing(&self) {
-        let closing = self.context.closing.subscribe();
-        tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing));
+        let closing = || self.context.closing.subscribe();
+        tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing()));
+        tokio::spawn(note_acknowledged(Arc::downgrade(&self.context), closing()));
     }
 
     /// Replaces the key by a new one, which the old one signs. Returns the new public key; none without a key.
@@ -45,6 +47,33 @@ async fn sign_at_interval(context: Weak<EngineContext>, mut closing: watch::Rece
         let signing = tokio::task::spawn_blocking(move || context.sign_or_report());
         if signing.await.is_err() {
             return;
+        }
+    }
+}
+
+/// Writes up to which position commands were answered, whenever that has changed. Only for a log that signs checkpoints.
+async fn note_acknowledged(context: Weak<EngineContext>, mut closing: watch::Receiver<bool>) {
+    let (mut written, mut seconds) = (0, ACKNOWLEDGED_SECONDS);
+    loop {
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+        }
+        let Some(context) = context.upgrade() else { return };
+        let end = context.log.end();
+        if end == written || context.log.heads().is_none() {
+            continue;
+        }
+        let (folder, log) = (context.folder.audit(), context.log.origin());
+        drop(context);
+        let writing = tokio::task::spawn_blocking(move || acknowledged::write(&folder, &log, end));
+        match writing.await {
+            Ok(Ok(())) => (written, seconds) = (end, ACKNOWLEDGED_SECONDS),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the position of answered commands is not written");
+                seconds = ACKNOWLEDGED_RETRY_SECONDS;
+            }
+            Err(_) => return,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::watch;
 
+use crate::acknowledged;
 use crate::clock::Clock;
 use crate::context::EngineContext;
 use crate::data_dir::{DataDir, DataDirError, Secret};
@@ -232,9 +233,12 @@ fn open_log(
         LogChoice::Files => {
             let mut options = file_log::Options::new(clock.now());
             options.commands_indexed_up_to = indexed_up_to;
-            let signed = file_log::log_id(&folder.log())?
-                .and_then(|log| newest_position(&folder.audit(), &file_log::origin(&log)));
-            options.expected_end = indexed_up_to.max(signed.unwrap_or(0));
+            if let Some(log) = file_log::log_id(&folder.log())? {
+                let (audit, log) = (folder.audit(), file_log::origin(&log));
+                let signed = newest_position(&audit, &log).unwrap_or(0);
+                options.answered_up_to = signed.max(acknowledged::read(&audit, &log).unwrap_or(0));
+            }
+            options.expected_end = indexed_up_to.max(options.answered_up_to);
             let file_log::Opened { log, torn, completed_from, .. } =
                 FileLog::open(&folder.log(), options)?;
             Ok(OpenedLog { log: Arc::new(log), torn_tail: torn, completed_from })
@@ -258,13 +262,5 @@ fn open_signing(folder: &DataDir, log: &dyn EventLog, clock: &Clock) -> Option<S
         let error = boarding_log::error_chain(error);
         tracing::error!(error, "the signing key cannot be used: no checkpoints are signed");
     };
-    let signing = opened.inspect_err(report).ok()?;
-    if let Some(signed) = signing.last_position().filter(|signed| *signed > log.end()) {
-        tracing::error!(
-            signed,
-            end = log.end(),
-            "the log ends before its signed checkpoint: its end is missing; see boarding audit verify"
-        );
-    }
-    Some(signing)
+    opened.inspect_err(report).ok()
 }

@@ -25,6 +25,11 @@ pub enum OpenError {
         "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup, or copy the folder again with boarding backup if it is a copy of one that was in use", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
+    /// The log looks whole, and another file knows of commits behind its end.
+    #[error(
+        "open the log: it ends with position {end}, and commands were answered up to position {answered}: its end is missing; restore the data folder from a backup (boarding restore); or, if the missing commands may be lost, move the files acknowledged and checkpoints out of its folder audit"
+    )]
+    EndMissing { end: u64, answered: u64 },
     #[error(
         "open the log: segment {segment} is of format {found} and this program reads format {FORMAT}; use a newer program"
     )]
@@ -34,7 +39,13 @@ pub enum OpenError {
 impl OpenError {
     /// Whether the log lacks bytes that were written, or has others.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Unreadable { .. } | Self::Shorter { .. })
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Unreadable { .. }
+                | Self::Shorter { .. }
+                | Self::EndMissing { .. }
+        )
     }
 
     /// Whether a later attempt may succeed without a repair.

@@ -81,6 +81,10 @@ impl FileLog {
             Err(error) if !error.is_damage() => return Err(error),
             outcome => complete(folder, &heads_file, options.expected_end, outcome, read)?,
         };
+        let end = found.as_ref().map_or(0, |found| found.index.end);
+        if end < options.answered_up_to {
+            return Err(OpenError::EndMissing { end, answered: options.answered_up_to });
+        }
         remove_unfinished(folder)?;
         let mut heads_set_aside = None;
         if matches!(heads_file, HeadsFile::Damaged) {

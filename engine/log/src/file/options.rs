@@ -24,6 +24,9 @@ pub struct Options {
     pub commands_indexed_up_to: u64,
     /// A position that other files of the data folder name. A copy of a folder that was in use may end before it.
     pub expected_end: u64,
+    /// The position up to which commands were certainly answered. A log that ends before it has lost its end, and is not
+    /// opened.
+    pub answered_up_to: u64,
     /// Called before each step of the writer, to observe or to fail it.
     pub steps: Steps,
 }
@@ -36,7 +39,8 @@ impl Options {
 
     pub fn new(created: Time) -> Self {
         let (segment_bytes, steps) = (SEGMENT_BYTES, Steps::default());
-        Self { segment_bytes, created, commands_indexed_up_to: 0, expected_end: 0, steps }
+        let (commands_indexed_up_to, expected_end, answered_up_to) = (0, 0, 0);
+        Self { segment_bytes, created, commands_indexed_up_to, expected_end, answered_up_to, steps }
     }
 }
 

@@ -103,8 +103,8 @@ impl Verify {
             _ = tokio::signal::ctrl_c() => {
                 return Err(Failure::Interrupted("interrupted; nothing was changed".to_owned()));
             }
-        };
-        let verified = verified.inspect_err(|_| advise_on_copy(&common.data(), out))?;
+        }
+        .inspect_err(|_| advise_on_copy(&common.data(), out))?;
         check_kept(&verified, &kept)?;
         self.check_keys_are_used(&verified, &unlinked)?;
         print(out, &verified, company.as_ref(), unlinked.len() as u64)?;
