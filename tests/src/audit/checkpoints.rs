@@ -63,7 +63,7 @@ fn checkpoints_of_the_folder_show_a_cut_end() {
 /// opened, although it looks whole and nothing else names the lost commands.
 #[tokio::test]
 async fn log_without_its_answered_end_is_not_opened() {
-    let cli = Cli::with_company();
+    let cli = Cli::new();
     let token = issue(&cli, "olga@local");
     let earlier = copy(&cli, "earlier");
     let engine = Engine::start(&cli, &[]);

@@ -108,10 +108,16 @@ impl Verify {
         check_kept(&verified, &kept)?;
         self.check_keys_are_used(&verified, &unlinked)?;
         print(out, &verified, company.as_ref(), unlinked.len() as u64)?;
-        if !unlinked.is_empty() {
+        self.remark(out, &verified, unlinked.len() as u64, unconfirmed);
+        Ok(Done::Completely)
+    }
+
+    /// Says what was not compared, and whose keys were believed.
+    fn remark(&self, out: &Out, verified: &Verified, unlinked: u64, unconfirmed: u64) {
+        if unlinked > 0 {
             out.remark(&format!(
                 "not compared: {} of other keys than the given ones and those after them; see boarding audit keys",
-                counted(unlinked.len() as u64, "checkpoint", "checkpoints")
+                counted(unlinked, "checkpoint", "checkpoints")
             ));
         }
         if self.keys.is_empty() && verified.checkpoints > 0 {
@@ -126,7 +132,6 @@ impl Verify {
                 "the keys are those of the data folder{unconfirmed}; to check with a key that you know: --key KEY"
             ));
         }
-        Ok(Done::Completely)
     }
 
     /// Refuses a log whose end is signed by none of the given keys: another log could be in its place.
