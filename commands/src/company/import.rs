@@ -43,7 +43,7 @@ pub struct ImportState {
     pub invites_refused: Option<Code>,
     /// The link in the mail to the administrator, if such a mail was requested.
     pub link: Option<ImportLink>,
-    /// The address that the newest link was mailed to. Whoever uses the link acts in this name.
+    /// The address that the newest link was mailed to: the actor of what is done with the link.
     pub link_to: Option<Personal<String>>,
     /// The actor who requested the import, if the actor is an e-mail address.
     pub starter: Option<Box<str>>,

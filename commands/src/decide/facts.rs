@@ -83,7 +83,7 @@ impl Facts {
         }
     }
 
-    /// When the activation code expires; none for a token without an end of its own.
+    /// When the activation code expires; none for the token of a link.
     pub fn code_expires_at(&self) -> Option<Time> {
         match self {
             Self::Activation(_, _, expires_at) => Some(*expires_at),

@@ -37,7 +37,7 @@ async fn administrator_invites_the_imported_people_by_a_button() {
     // Who uses the link acts in the name of its addressee, also after the setting was changed.
     let changed = ["config", "set", "network_admin_email", "new@people.example"];
     engine.run(&token, &changed).expect_status(0);
-    // Somebody changes the people after the page was opened.
+    // The people change after the page was opened.
     engine.run(&token, &["users", "add", "cid@people.example"]).expect_status(0);
     let changed = send(&format!("{link}/invite"), "channel=whatsapp&plan_hash=old").expect(409);
     changed.shows(&["The people have changed meanwhile", "Invite by WhatsApp"]);

@@ -8,7 +8,7 @@ use crate::support::running_engine::{Engine, issue};
 
 const START: &[&str] = &["runs", "start", "--channel", "whatsapp", "--yes", "--user"];
 
-/// The sample company without a link page of its own.
+/// The sample company without the setting of its link page.
 fn company() -> Cli {
     let cli = Cli::with_three_people();
     cli.run(&["config", "unset", "link_base_url"]).expect_status(0);

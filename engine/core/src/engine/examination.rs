@@ -1,4 +1,4 @@
-//! Examines what stands beside the log: read models, the index of commands, snapshots, files, the link secret and the settings
+//! Examines what a data folder has beside the log: read models, the index of commands, snapshots, files, the link secret and the settings
 //! of mails.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::context::EngineContext;
 use crate::read::snapshots::{Snapshot, StoredSnapshot};
 use crate::read::verification::{self, VerifyError};
 
-/// The most findings of a part that are told one by one. The others are counted.
+/// The most findings of a part that are listed. The others are counted.
 const FINDINGS_MAX: usize = 20;
 
 /// How bad a finding is.

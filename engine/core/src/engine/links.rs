@@ -31,7 +31,7 @@ pub struct MailedLink {
     pub code_expires_at: Option<Time>,
 }
 
-/// What the page of an administrator's link shows: whom the link invites.
+/// What the page of an administrator's link shows: the people that the link invites.
 #[derive(Debug, Clone)]
 pub struct ImportLinkPage {
     pub import: ImportId,

@@ -54,7 +54,7 @@ async fn record_click(state: &HttpState, link: &MailedLink, page: &LinkPage, tok
     let (actor, body) = (actor_of(page), json!({"token": token}));
     let answer = state.engine.execute_for_link(link, actor, "RecordClick", body).await;
     if let Answer::Refused { code, .. } | Answer::Failed { code, .. } = answer {
-        // The page is shown all the same: its reader cannot do anything about it.
+        // The page is shown anyway: its reader cannot do anything about it.
         tracing::warn!(code = code.as_str(), company = %link.company, "a click is not recorded");
     }
 }

@@ -31,7 +31,7 @@ impl PageOptions {
     }
 
     /// How the pages are served by a server on this address, and the page that links lead to. There is none if people
-    /// cannot reach the address, because it stands for all addresses of the machine.
+    /// cannot reach the address, because it means all addresses of the machine.
     ///
     /// # Errors
     /// When the public address is no web address.
