@@ -185,6 +185,7 @@ fn values(
     let more = (hidden > 0).then(|| texts.filled("import_more", &[("count", &hidden.to_string())]));
     context! {
         title => texts.get("import_title"),
+        wide => true,
         company => page.company_name.as_str(),
         file_name => page.file_name.as_str(),
         invited => page.invites.invited,

@@ -35,7 +35,7 @@ pub(crate) async fn list(State(state): State<Arc<HttpState>>) -> Response {
     });
     match listing.await {
         Ok(mails) => {
-            let values = context! { title => "Mailbox", mails => mails };
+            let values = context! { title => "Mailbox", wide => true, mails => mails };
             render::page(&state, StatusCode::OK, "mailbox.html", texts, values)
         }
         Err(error) => failed(&state, texts, &error),

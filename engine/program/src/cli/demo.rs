@@ -211,26 +211,29 @@ async fn run_steps(
         "runs": [first_run, second_run],
         "verified": verified,
     });
-    print_end(out, folder, outbox, &result);
+    print_end(out, folder, outbox, &result, own_page.is_none());
     Ok(Done::Completely)
 }
 
-/// Prints where the data is, and commands to continue with.
-fn print_end(out: &Out, folder: &Path, outbox: &Path, result: &Value) {
+/// Prints where the data is and, if the demo is over, commands to continue with.
+fn print_end(out: &Out, folder: &Path, outbox: &Path, result: &Value, is_over: bool) {
     if out.is_json() {
         out.document(result);
         return;
     }
     let data = folder.display();
+    out.say(&format!("\nThe data is in {data}, the mails are in {}.", outbox.display()));
+    if !is_over {
+        // The data folder is in use from now on.
+        return;
+    }
     out.say(&format!(
-        "\nThe data is in {data}, the mails are in {}.\n\
-         Commands to continue with:\n\
+        "Commands to continue with:\n\
          \x20 boarding runs --company {COMPANY} --data {data}\n\
          \x20 boarding log latest --status failed --company {COMPANY} --data {data}\n\
          \x20 boarding phones --search +48 --company {COMPANY} --data {data}\n\
          \x20 boarding imports failed-rows latest --company {COMPANY} --data {data}\n\
-         \x20 boarding history --limit 20 --company {COMPANY} --data {data}",
-        outbox.display()
+         \x20 boarding history --limit 20 --company {COMPANY} --data {data}"
     ));
 }
 
