@@ -6,3 +6,4 @@ mod import;
 mod invitation;
 mod provider;
 mod reader;
+mod script;
