@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use boarding_audit::newest_position;
+
 const NAME: &str = "acknowledged";
 const FIRST_LINE: &str = "boarding acknowledged 1";
 
@@ -21,6 +23,13 @@ pub(crate) fn write(folder: &Path, log: &str, position: u64) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&unfinished, &path)?;
     File::open(folder)?.sync_all()
+}
+
+/// The position up to which commands of the log with this name were certainly answered, by this file and by the newest signed
+/// checkpoint in the same folder. 0 if neither names one.
+pub fn answered_up_to(folder: &Path, log: &str) -> u64 {
+    let signed = newest_position(folder, log).unwrap_or(0);
+    signed.max(read(folder, log).unwrap_or(0))
 }
 
 /// The position, if the file is of the log with this name. A file that cannot be read names none.

@@ -290,14 +290,19 @@ fn in_use(folder: &Path, holder: &str) -> DataDirError {
 /// Checks the format of the folder, or writes it into a new one.
 fn check_format(folder: &Path) -> Result<(), DataDirError> {
     let path = folder.join("FORMAT");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let line = format!("{FORMAT_LINE}{FORMAT}\n");
-            return write_once(&path, line.as_bytes());
-        }
-        Err(source) => return Err(failed("read", &path, source)),
-    };
+    match path.try_exists() {
+        Ok(false) => write_once(&path, format!("{FORMAT_LINE}{FORMAT}\n").as_bytes()),
+        _ => check_existing_format(folder),
+    }
+}
+
+/// Checks the format of a data folder, and changes nothing.
+///
+/// # Errors
+/// When it is newer than this program supports, or none.
+pub fn check_existing_format(folder: &Path) -> Result<(), DataDirError> {
+    let path = folder.join("FORMAT");
+    let text = fs::read_to_string(&path).map_err(|source| failed("read", &path, source))?;
     let found = text.trim_end().strip_prefix(FORMAT_LINE).and_then(|text| text.parse().ok());
     match found {
         Some(FORMAT) => Ok(()),

@@ -1,6 +1,7 @@
 //! The engine without NATS: company actors, intake, read models, process managers, delivery.
 
 pub mod access_token;
+pub mod acknowledged;
 pub mod clock;
 pub mod data_dir;
 pub mod delivery;
@@ -15,7 +16,6 @@ pub mod queries;
 pub mod read;
 pub mod serving;
 
-mod acknowledged;
 mod actor;
 mod context;
 mod import_portions;

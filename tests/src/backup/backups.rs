@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{objects, restored};
+use super::{manifest, objects, restored};
 use crate::nats::serve_process::ServeProcess;
 use crate::support::disk::{SmallDisk, copy_folder};
 use crate::support::paths::files_under;
@@ -291,4 +291,53 @@ fn wrong_targets_of_a_backup_are_refused() {
     assert_eq!(super::manifest(&cli, "backup")["position"], newest);
     cli.run(&["backup", "x", "--data", "missing"]).expect_status(2);
     assert!(!cli.path().join("x").exists() && !cli.path().join("missing").exists());
+}
+
+/// Other things in the place of a backup are never removed.
+#[test]
+fn other_objects_in_a_place_are_refused_and_stay() {
+    let cli = Cli::with_three_people();
+    let objects = cli.path().join("kept/objects");
+    fs::create_dir_all(&objects).unwrap();
+    let other = objects.join("thesis.txt");
+    fs::write(&other, "x").unwrap();
+    let refused = cli.run(&["backup", "kept"]).expect_status(1);
+    assert!(refused.stderr.contains("backup.other_content"), "{refused:?}");
+    assert!(refused.stderr.contains("thesis.txt"), "{refused:?}");
+    assert!(other.exists() && !cli.path().join("kept/manifest").exists());
+}
+
+/// A repeated backup writes again what it has read, so that a damaged object does not stay.
+#[test]
+fn damaged_object_of_a_read_file_is_written_again() {
+    let cli = Cli::with_three_people();
+    cli.run(&["backup", "kept"]).expect_status(0);
+    let files = manifest(&cli, "kept")["files"].as_array().unwrap().clone();
+    let secret = files.iter().find(|file| file["path"] == "secret").unwrap();
+    let object = cli.path().join("kept/objects").join(secret["sha256"].as_str().unwrap());
+    fs::write(&object, [7; 32]).unwrap();
+    cli.run(&["restore", "kept", "--data", "new", "--dry-run"]).expect_status(3);
+    cli.run(&["backup", "kept"]).expect_status(0);
+    cli.run(&["restore", "kept", "--data", "new", "--dry-run"]).expect_status(0);
+    fs::remove_file(cli.data().join("secret")).unwrap();
+    let data = cli.data();
+    let lacks = cli.run(&["restore", "kept", "--data", data.to_str().unwrap()]).expect_status(1);
+    assert!(lacks.stderr.contains("lacks secret"), "{lacks:?}");
+}
+
+/// A log without its end is not backed up, although only the file of answered commands shows it.
+#[test]
+fn log_without_its_answered_end_is_not_backed_up() {
+    let cli = Cli::with_three_people();
+    let noted = cli.data().join("audit/acknowledged");
+    let origin = cli.json(&["audit", "verify"])["log"].as_str().unwrap().to_owned();
+    let end = cli.json(&["audit", "verify"])["position"].as_u64().unwrap();
+    fs::write(&noted, format!("boarding acknowledged 1\n{origin}\n{}\n", end + 1)).unwrap();
+    let refused = cli.run(&["backup", "kept"]).expect_status(3);
+    assert!(refused.stderr.contains("its end is missing"), "{refused:?}");
+    fs::write(&noted, format!("boarding acknowledged 1\n{origin}\n{end}\n")).unwrap();
+    cli.run(&["backup", "kept"]).expect_status(0);
+    fs::write(cli.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
+    let refused = cli.run(&["backup", "kept"]).expect_status(1);
+    assert!(refused.stderr.contains("backup.newer_format"), "{refused:?}");
 }

@@ -77,5 +77,7 @@ fn damaged_bucket_is_refused_and_repaired() {
         cli.run(&["restore", "nats:kept", "--nats", &url, "--data", "x"]).expect_status(1);
     assert!(refused.stderr.contains("nats:kept is no backup"), "{}", refused.stderr);
     cli.run(&["backup", "nats:a.b", "--nats", &url]).expect_status(2);
+    let own = cli.run(&["backup", "nats:BOARDING_FILES", "--nats", &url]).expect_status(1);
+    assert!(own.stderr.contains("backup.other_content"), "{}", own.stderr);
     cli.run(&["backup", "nats:kept"]).expect_status(2);
 }

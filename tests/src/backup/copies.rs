@@ -74,7 +74,7 @@ fn cut_original_and_its_copy_are_refused() {
     let copy = cli.path().join("copy");
     copy_in_use(&cli, &copy, &mut SeededRandom::new(1), || ());
     let refused = cli.run(&["users"]).expect_status(3);
-    assert!(refused.stderr.contains("boarding backup"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("boarding restore"), "{}", refused.stderr);
     cli.run(&["users", "--data", copy.to_str().unwrap()]).expect_status(3);
 }
 
@@ -93,4 +93,27 @@ fn verification_of_an_incomplete_copy_says_what_to_type() {
     assert!(opened.stderr.contains("its log was completed from"), "{}", opened.stderr);
     assert_eq!(cli.rows(&["users", "--data", data]).len(), 4);
     cli.run(&["audit", "verify", "--data", data]).expect_status(0);
+}
+
+/// A folder that was moved away is no copy of the one that has taken its place.
+#[test]
+fn moved_folder_is_not_completed_from_its_successor() {
+    let cli = Cli::with_three_people();
+    cli.run(&["backup", "kept"]).expect_status(0);
+    let log = cli.data().join("log/00000000000000000001.log");
+    let earlier = fs::read(&log).unwrap();
+    cli.run(&["users", "add", "lost"]).expect_status(0);
+    fs::write(&log, &earlier).unwrap();
+    fs::remove_file(cli.data().join("log/heads")).unwrap();
+    fs::remove_dir_all(cli.data().join("derived")).unwrap();
+    let moved = cli.path().join("moved");
+    fs::rename(cli.data(), &moved).unwrap();
+    let data = cli.data();
+    cli.run(&["restore", "kept", "--data", data.to_str().unwrap()]).expect_status(0);
+    for user in ["other1", "other2"] {
+        cli.run(&["users", "add", user]).expect_status(0);
+    }
+    let refused = cli.run(&["users", "--data", moved.to_str().unwrap()]).expect_status(3);
+    assert!(refused.stderr.contains("its end is missing"), "{refused:?}");
+    assert!(fs::read(moved.join("log/00000000000000000001.log")).unwrap() == earlier, "changed");
 }

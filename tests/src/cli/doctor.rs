@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::support::program::Cli;
 use crate::support::running_engine::Engine;
 
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "disk",
     "log",
+    "signing",
     "read_models",
     "commands",
     "snapshots",
@@ -55,8 +56,8 @@ fn damaged_log_is_named_and_nothing_else_is_examined() {
     let finding = &log["findings"][0];
     assert_eq!((&log["state"], &finding["company"]), (&json!("fault"), &json!("acme")));
     assert!(finding["remedy"].as_str().unwrap().contains("boarding restore"), "{finding}");
-    assert!(document["not_examined"].as_str().unwrap().contains("the log is not right"));
-    assert_eq!(document["parts"].as_array().unwrap().len(), 2);
+    assert!(document["not_examined"].as_str().unwrap().contains("is not right"));
+    assert_eq!(document["parts"].as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -93,9 +94,34 @@ fn lost_link_secret_and_placeholders_are_named() {
     assert_eq!((&document["state"], &settings["state"]), (&json!("warning"), &json!("warning")));
     let remedy = settings["findings"][0]["remedy"].as_str().unwrap();
     assert!(remedy.starts_with("boarding config set link_base_url "), "{remedy}");
+    let folder = format!("--data {}", cli.data().display());
+    let told = cli.run(&["doctor", "--data", cli.data().to_str().unwrap()]).expect_status(0);
+    assert!(told.stdout.contains(&folder), "{told:?}");
+    cli.run(&["config", "set", "link_base_url", "http://127.0.0.1:8080/i/"]).expect_status(0);
+    let (_, settings) = examined(&cli, 0, "mail_settings");
+    assert!(
+        settings["findings"][0]["message"].as_str().unwrap().contains("do not reach"),
+        "{settings}"
+    );
     fs::remove_file(cli.data().join("secret")).unwrap();
     let (_, secret) = examined(&cli, 3, "link_secret");
     assert!(secret["findings"][0]["remedy"].as_str().unwrap().contains("put back"), "{secret}");
+}
+
+#[test]
+fn lost_signing_key_and_open_secret_are_named() {
+    let cli = Cli::with_three_people();
+    let key = cli.data().join("audit/signing-key");
+    let aside = cli.path().join("signing-key");
+    fs::rename(&key, &aside).unwrap();
+    for _ in 0..2 {
+        let (_, signing) = examined(&cli, 3, "signing");
+        assert_eq!(signing["state"], "fault", "{signing}");
+    }
+    fs::rename(aside, key).unwrap();
+    fs::write(cli.data().join("secret"), b"abc").unwrap();
+    let (_, folder) = examined(&cli, 3, "data_folder");
+    assert!(folder["findings"][0]["message"].as_str().unwrap().contains("secret"), "{folder}");
 }
 
 /// P12: derived data that is wrong is made again from the log, and only then.
@@ -122,5 +148,7 @@ fn log_of_a_folder_in_use_is_examined() {
     assert_eq!(log["state"], "ok");
     let told = document["not_examined"].as_str().unwrap();
     assert!(told.contains(&format!("process {}", engine.process())), "{told}");
-    assert_eq!(document["parts"].as_array().unwrap().len(), 2);
+    assert_eq!(document["parts"].as_array().unwrap().len(), 3);
+    let undone = cli.run(&["doctor", "--rebuild"]).expect_status(4);
+    assert!(undone.stderr.contains("nothing was made again"), "{undone:?}");
 }

@@ -283,12 +283,45 @@ impl CompanyParts {
         self.link_secret.fault(id, None, message, &remedy);
     }
 
+    /// Warns about an address that only works on the machine that sends the mail, or nowhere.
+    fn examine_link_base(&mut self, company: &Company) {
+        let (id, base) = (&company.id, &company.settings.link_base_url);
+        let host =
+            base.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#', ':']).next());
+        let host = host.unwrap_or_default();
+        let is_dead = host == "localhost"
+            || host.starts_with("127.")
+            || host == "0.0.0.0"
+            || host.starts_with('[')
+            || host.ends_with(".invalid");
+        if is_dead
+            && !company
+                .settings
+                .mail_placeholders(true)
+                .iter()
+                .any(|(name, _)| *name == "link_base_url")
+        {
+            self.mail_settings.add(HealthFinding {
+                severity: Severity::Warning,
+                company: Some(id.clone()),
+                position: None,
+                message: format!(
+                    "the links of {id} begin with {base}, which other machines do not reach"
+                ),
+                remedy: format!(
+                    "boarding config set link_base_url https://YOUR-PAGE/ --company {id}"
+                ),
+            });
+        }
+    }
+
     fn examine_settings(&mut self, context: &EngineContext, company: &Company) {
         let settings = &company.settings;
         let invites = Channel::ALL.iter().any(|channel| settings.channel_enabled(*channel));
         if !invites {
             return;
         }
+        self.examine_link_base(company);
         let needs_page = context.own_link_page().is_none();
         for (setting, example) in settings.mail_placeholders(needs_page) {
             let id = &company.id;
@@ -296,7 +329,9 @@ impl CompanyParts {
                 severity: Severity::Warning,
                 company: Some(id.clone()),
                 position: None,
-                message: format!("{id} has not set {setting}: its mails stay in files"),
+                message: format!(
+                    "{id} has not set {setting}: no mail that shows it leaves by a mail server"
+                ),
                 remedy: format!("boarding config set {setting} {example} --company {id}"),
             });
         }

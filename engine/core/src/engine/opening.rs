@@ -21,7 +21,7 @@ use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
 use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
-use boarding_audit::{Signing, SigningError, newest_position};
+use boarding_audit::{Signing, SigningError};
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -234,9 +234,8 @@ fn open_log(
             let mut options = file_log::Options::new(clock.now());
             options.commands_indexed_up_to = indexed_up_to;
             if let Some(log) = file_log::log_id(&folder.log())? {
-                let (audit, log) = (folder.audit(), file_log::origin(&log));
-                let signed = newest_position(&audit, &log).unwrap_or(0);
-                options.answered_up_to = signed.max(acknowledged::read(&audit, &log).unwrap_or(0));
+                let log = file_log::origin(&log);
+                options.answered_up_to = acknowledged::answered_up_to(&folder.audit(), &log);
             }
             options.expected_end = indexed_up_to.max(options.answered_up_to);
             let file_log::Opened { log, torn, completed_from, .. } =

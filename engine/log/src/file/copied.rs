@@ -17,7 +17,7 @@ use super::tail::{SECTOR, last_used};
 
 /// The file that names the folder itself. In a copy it names the original.
 pub(super) const NAME: &str = "place";
-const FIRST_LINE: &str = "boarding place 1";
+const FIRST_LINE: &str = "boarding place 2";
 
 /// A segment of the copy that is replaced, and its new bytes.
 struct Replacement {
@@ -25,30 +25,77 @@ struct Replacement {
     bytes: Vec<u8>,
 }
 
-/// The folder that this one was copied from, if it still exists.
+/// The folder that this one was copied from, if it still exists. A folder that was moved is no copy, and neither is one that
+/// another folder has taken the place of.
 pub fn original(folder: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(folder.join(NAME)).ok()?;
-    let named = PathBuf::from(text.strip_prefix(FIRST_LINE)?.trim_matches('\n'));
-    let id = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    let (own, other) = (id(folder)?, id(&named)?);
-    (own != other).then_some(named)
+    let mut lines = text.strip_prefix(FIRST_LINE)?.trim_matches('\n').lines();
+    let (named, written) = (PathBuf::from(lines.next()?), lines.next()?);
+    let is_original = id(&named).ok()? == written;
+    (is_original && id(folder).ok()? != written).then_some(named)
 }
 
-/// Writes the folder's own path, unless the file names it already.
+/// The place of a folder on the disk: a move inside the disk keeps it, and a copy has another.
+fn id(folder: &Path) -> io::Result<String> {
+    fs::metadata(folder).map(|it| format!("{}:{}", it.dev(), it.ino()))
+}
+
+/// Writes the folder's own path and its place on the disk, unless the file names them already. A file that names another folder
+/// is removed if that fails.
 pub(super) fn write_place(folder: &Path) -> io::Result<()> {
-    let own = fs::canonicalize(folder)?;
-    // A path that is not Unicode, or has a line break, cannot be a line. Then copies are not completed.
-    let Some(own) = own.to_str().filter(|own| !own.contains('\n')) else { return Ok(()) };
-    let (path, text) = (folder.join(NAME), format!("{FIRST_LINE}\n{own}\n"));
-    if fs::read_to_string(&path).is_ok_and(|known| known == text) {
-        return Ok(());
+    let path = folder.join(NAME);
+    let write = || {
+        let own = fs::canonicalize(folder)?;
+        // A path that is not Unicode, or has a line break, cannot be a line. Then copies are not completed.
+        let own = own.to_str().filter(|own| !own.contains('\n')).ok_or(ErrorKind::InvalidInput)?;
+        let text = format!("{FIRST_LINE}\n{own}\n{}\n", id(folder)?);
+        match fs::read_to_string(&path) {
+            Ok(known) if known == text => Ok(()),
+            _ => replace(&path, text.as_bytes()),
+        }
+    };
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+    })
+}
+
+/// A log that was completed. The former segments are kept until the log has been read.
+#[derive(Debug)]
+pub(super) struct Completed {
+    pub(super) original: PathBuf,
+    /// The path of each replaced segment, and that of its former bytes. A segment that was added has none.
+    replaced: Vec<(PathBuf, Option<PathBuf>)>,
+}
+
+impl Completed {
+    /// Removes the former segments: the completed log is right.
+    pub(super) fn keep(self) -> PathBuf {
+        for former in self.replaced.into_iter().filter_map(|(_, former)| former) {
+            // A file that cannot be removed does no harm.
+            let _ = fs::remove_file(former);
+        }
+        self.original
     }
-    replace(&path, text.as_bytes())
+
+    /// Puts the former segments back: the completed log is not right either.
+    ///
+    /// # Errors
+    /// When files cannot be renamed.
+    pub(super) fn revert(self) -> Result<(), OpenError> {
+        for (path, former) in self.replaced {
+            let reverted = match former {
+                Some(former) => fs::rename(former, &path),
+                None => fs::remove_file(&path),
+            };
+            reverted.map_err(io_error("put back segment", &path))?;
+        }
+        Ok(())
+    }
 }
 
 /// Completes the log of a copy from its original: up to the position of the heads file, that of other files, and all that
 /// the copy has bytes of.
-/// Returns the original, or none if nothing was changed.
+/// Returns what was done, or none if nothing was changed.
 ///
 /// # Errors
 /// When files cannot be read or written.
@@ -56,7 +103,7 @@ pub(super) fn complete(
     folder: &Path,
     heads_end: u64,
     expected_end: u64,
-) -> Result<Option<PathBuf>, OpenError> {
+) -> Result<Option<Completed>, OpenError> {
     let Some(original) = original(folder) else { return Ok(None) };
     let (own, other) = (first_log_id(folder), first_log_id(&original));
     let (Ok(Some(log)), Ok(Some(other))) = (own, other) else { return Ok(None) };
@@ -69,10 +116,21 @@ pub(super) fn complete(
     if replacements.is_empty() {
         return Ok(None);
     }
+    let mut completed = Completed { original, replaced: Vec::new() };
     for Replacement { path, bytes } in replacements {
-        replace(&path, &bytes).map_err(io_error("complete segment", &path))?;
+        let former = path.exists().then(|| path.with_extension("log.former"));
+        let replaced = match &former {
+            Some(former) => fs::rename(&path, former).and_then(|()| replace(&path, &bytes)),
+            None => replace(&path, &bytes),
+        };
+        completed.replaced.push((path.clone(), former));
+        if let Err(error) = replaced {
+            let failed = io_error("complete segment", &path)(error);
+            completed.revert()?;
+            return Err(failed);
+        }
     }
-    Ok(Some(original))
+    Ok(Some(completed))
 }
 
 /// The segments to replace. `None` if the copy has anything that the original never had.

@@ -22,7 +22,7 @@ pub enum OpenError {
     Unreadable { spot: DamageLocation, source: DecodeError },
     /// The log lacks commits that the heads file names, or the file is of another log.
     #[error(
-        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup, or copy the folder again with boarding backup if it is a copy of one that was in use", heads.display()
+        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the data folder from a backup (boarding restore); if it is a copy of a folder that was in use, copy that one again", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
     /// The log looks whole, and another file knows of commits behind its end.

@@ -117,12 +117,19 @@ fn complete(
         HeadsFile::Heads(heads) => heads.end,
         HeadsFile::Missing | HeadsFile::Damaged => 0,
     };
-    match copied::complete(folder, heads_end, expected_end)? {
-        Some(original) => {
+    let Some(completed) = copied::complete(folder, heads_end, expected_end)? else {
+        return Ok((outcome?, None));
+    };
+    match read() {
+        Ok(found) if found.as_ref().is_some_and(|found| found.index.end >= expected_end) => {
+            let original = completed.keep();
             tracing::warn!(folder = %folder.display(), original = %original.display(), "the log of a copy was completed from its original");
-            Ok((read()?, Some(original)))
+            Ok((found, Some(original)))
         }
-        None => Ok((outcome?, None)),
+        _ => {
+            completed.revert()?;
+            Ok((outcome?, None))
+        }
     }
 }
 

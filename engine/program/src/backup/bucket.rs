@@ -24,6 +24,9 @@ use super::place::Place;
 use super::store;
 use crate::limits::BUCKET_SILENCE_SECONDS_MAX;
 
+/// The beginning of the names of buckets that engines use themselves.
+const OWN_BUCKETS: &str = "BOARDING_";
+
 /// A bucket, and the runtime of its connection.
 pub struct Bucket {
     name: String,
@@ -37,6 +40,10 @@ impl Bucket {
     /// # Errors
     /// When NATS does not answer, or there is no such bucket.
     pub async fn open(client: &Client, name: &str, creates: bool) -> Result<Self, BackupError> {
+        if name.starts_with(OWN_BUCKETS) {
+            let message = format!("{name} is a bucket of the engine; give another name");
+            return Err(BackupError::refused("backup.other_content", message));
+        }
         let jetstream = jetstream::new(client.clone());
         let config = || Config {
             bucket: name.to_owned(),

@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use boarding_audit::{SignedPast, StoredKey, TrustedKeys, newest_position};
+use boarding_audit::{SignedPast, StoredKey, TrustedKeys};
 use boarding_commands::values::Time;
+use boarding_core::acknowledged::answered_up_to;
+use boarding_core::data_dir::{DataDirError, check_existing_format};
 use boarding_log::file::{self, LogState, SegmentVisitor};
 use serde::Serialize;
 
@@ -60,18 +62,23 @@ pub fn back_up(
     let Options { data, now, .. } = options;
     let no_log = || BackupError::NoLog { folder: data.clone() };
     let log = file::log_id(&data.join("log"))?.ok_or_else(no_log)?;
+    if let Err(error @ DataDirError::Newer { .. }) = check_existing_format(data) {
+        return Err(BackupError::refused("backup.newer_format", error.to_string()));
+    }
     let origin = file::origin(&log);
     let target = place.shown(None);
     let earlier = earlier_backup(&*place, data, &origin)?;
     let mut work = Work::new(data, Store::open(place)?, earlier, on_progress);
-    let signed = newest_position(&data.join("audit"), &origin).unwrap_or(0);
+    // What was answered, and the files that commands have named, come before the log: it goes on meanwhile.
+    let answered = answered_up_to(&data.join("audit"), &origin);
+    work.imported_files()?;
     let known = work.known_state(&log)?;
     work.keep_earlier_segments(known.as_ref())?;
     let state = file::read_on(&data.join("log"), known.as_ref(), &mut work)?;
     let state = state.filter(|state| state.position > 0).ok_or_else(no_log)?;
-    if state.position < signed {
+    if state.position < answered {
         let what = format!(
-            "the log ends with position {}, and its checkpoint names {signed}: its end is missing; see boarding audit verify",
+            "the log ends with position {}, and commands were answered up to position {answered}: its end is missing; see boarding audit verify",
             state.position
         );
         return Err(BackupError::Damaged { what, file: None });
@@ -287,7 +294,8 @@ impl<'a> Work<'a> {
         self.imported_files()
     }
 
-    /// The imported files. A commit names its file only after the file is stored, so none is missing.
+    /// The imported files that are not in the backup yet. A commit names its file only after the file is stored, and a picture
+    /// may be removed at any time. So they are copied before the log is read, and once more after it.
     fn imported_files(&mut self) -> Result<(), BackupError> {
         let folder = self.data.join("files");
         let entries = match fs::read_dir(&folder) {
@@ -309,6 +317,9 @@ impl<'a> Work<'a> {
         names.sort_unstable();
         for name in names {
             let path = format!("files/{name}");
+            if self.files.iter().any(|file| file.path == path) {
+                continue;
+            }
             let size = fs::metadata(self.data.join(&path)).map_or(0, |it| it.len());
             let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
             if let Some(entry) = earlier

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::error::{BackupError, failed};
 use super::manifest::NAME;
-use super::place::Place;
+use super::place::{DRAFT, Place};
 
 const OBJECTS: &str = "objects";
 const LOCK: &str = "LOCK";
@@ -102,7 +102,7 @@ impl Place for Folder {
 
     fn draft(&self) -> Result<NamedTempFile, BackupError> {
         let folder = self.path.join(OBJECTS);
-        let draft = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(&folder);
+        let draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(&folder);
         draft.map_err(failed("make a file in", &folder))
     }
 

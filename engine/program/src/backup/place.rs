@@ -8,6 +8,9 @@ use tempfile::NamedTempFile;
 
 use super::error::BackupError;
 
+/// The beginning of the names of objects that are not whole yet.
+pub(super) const DRAFT: &str = ".unfinished-";
+
 /// A place with named objects and one manifest. Its methods block.
 pub trait Place: Send + fmt::Debug {
     /// The name of an object, or of the place, in messages.

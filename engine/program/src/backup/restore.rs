@@ -214,6 +214,15 @@ pub fn target_of(manifest: &Manifest, data: &Path) -> Result<Target, BackupError
         let what = format!("the log of {shown} has another history up to position {position}");
         return refused("restore.other_history", what);
     }
+    let lacks = |path: &&str| !path.starts_with("log/") && !data.join(path).exists();
+    let missing: Vec<_> = manifest.files.iter().map(|file| &*file.path).filter(lacks).collect();
+    if !missing.is_empty() {
+        let what = format!(
+            "{shown} has the same log, and lacks {}; to get them from the backup, restore it into a new folder and copy them from there",
+            missing.join(", ")
+        );
+        return Err(BackupError::refused("restore.target_incomplete", what));
+    }
     Ok(Target::Same)
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{BackupError, failed};
 use super::manifest::{FileEntry, Manifest, Signed, hex};
-use super::place::Place;
+use super::place::{DRAFT, Place};
 
 /// The size of the copy buffer, in bytes.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -73,13 +73,26 @@ fn digest_parts(
     }
 }
 
+/// Whether an object has a name that backups give: a digest, or that of one that is not whole yet.
+fn is_of_backup(name: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    name.starts_with(DRAFT) || (name.len() == 64 && name.bytes().all(is_digit))
+}
+
 impl Store {
     /// Opens a place for a backup.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// `backup.other_content` when it holds anything that no backup has; when it cannot be read.
     pub(super) fn open(place: Box<dyn Place>) -> Result<Self, BackupError> {
         let objects = place.objects()?;
+        if let Some(other) = objects.keys().find(|name| !is_of_backup(name)) {
+            let message = format!(
+                "{} holds {other}, which is no part of a backup; give an empty place, or that of an earlier backup",
+                place.shown(None)
+            );
+            return Err(BackupError::refused("backup.other_content", message));
+        }
         Ok(Self { place, objects })
     }
 
@@ -106,12 +119,11 @@ impl Store {
             draft.write_all(part).map_err(failed("write", &draft_path))
         })?;
         let entry = FileEntry { path: path.to_owned(), bytes, sha256 };
-        if self.has(&entry) {
-            return Ok((entry, false));
-        }
+        let is_new = !self.has(&entry);
+        // The bytes are right and at hand, and those of the object may be damaged.
         self.place.put(&entry.sha256, draft)?;
         self.objects.insert(entry.sha256.clone(), bytes);
-        Ok((entry, true))
+        Ok((entry, is_new))
     }
 
     /// Completes the backup: from now on the manifest counts. Then removes the objects that only an earlier one needs.
@@ -122,7 +134,9 @@ impl Store {
         self.place.put_manifest(bytes)?;
         let needed: HashSet<_> = manifest.files.iter().map(|entry| entry.sha256.as_str()).collect();
         let objects = self.place.objects()?;
-        let unneeded = objects.keys().filter(|object| !needed.contains(object.as_str()));
+        let is_unneeded =
+            |object: &&String| is_of_backup(object) && !needed.contains(object.as_str());
+        let unneeded = objects.keys().filter(is_unneeded);
         unneeded.into_iter().try_for_each(|object| self.place.remove(object))
     }
 }

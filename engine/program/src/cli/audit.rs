@@ -19,7 +19,7 @@ use findings::check_log_exists;
 pub(super) use findings::failure;
 use signed::{checkpoints, keys, replace_key};
 use verify::Verify;
-pub(super) use verify::verify_folder;
+pub(super) use verify::{advise_on_copy, verify_folder};
 
 /// Verifies the log and shows what was signed, for auditors
 #[derive(Debug, Args)]

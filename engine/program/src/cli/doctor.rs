@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use boarding_core::data_dir::DataDirError;
-use boarding_core::engine::{Engine, EngineError, HealthFinding, Options, PartReport, Severity};
+use boarding_audit::{SignedNote, SignedPast, StoredKey};
+use boarding_core::data_dir::{AUDIT, DataDir, DataDirError};
+use boarding_core::engine::{
+    Engine, EngineError, HealthFinding, OpeningReport, Options, PartReport, Severity,
+};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::audit::verify_folder;
+use super::audit::{advise_on_copy, verify_folder};
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
 use super::fields::{set, text};
@@ -26,10 +29,11 @@ Examples:
   boarding doctor --rebuild
   boarding doctor --json
 
-Each part is ok, or has findings with a remedy. A fault ends with status 3; a warning does not. It appends nothing, and
+Each part is ok, or has findings with a remedy. A fault ends with status 3; a warning does not. It appends no event, and
 starts no run. If another process uses the data folder, only the log and the disk are examined.")]
 pub(super) struct Doctor {
-    /// Makes derived data again from the log where it is wrong: read models, the index of commands, snapshots
+    /// Removes the derived data if a part of it is wrong, and makes it again from the log: read models, the index of
+    /// commands, snapshots
     #[arg(long)]
     rebuild: bool,
 }
@@ -41,35 +45,44 @@ impl Doctor {
             return Err(Failure::Usage(text.to_owned()));
         }
         let data = common.data();
-        let mut parts = vec![disk(&data)];
         let log = log(&data, out).await?;
-        let is_log_right = log.worst() != Some(Severity::Fault);
-        parts.push(log);
-        let mut unexamined = None;
-        if is_log_right {
-            match examine(common, out).await? {
-                Examined::Parts(found) if self.rebuild && found.iter().any(needs_rebuild) => {
-                    rebuild(&data, &found, out)?;
-                    match examine(common, out).await? {
-                        Examined::Parts(found) => parts.extend(found),
-                        Examined::InUse(process) => unexamined = Some(process),
-                    }
-                }
+        let mut parts = vec![disk(&data), log, signing(&data)];
+        // To open the folder would make a new key, and hide that the old one is lost.
+        let is_right = parts.iter().all(|part| part.worst() != Some(Severity::Fault));
+        let mut in_use = None;
+        if is_right {
+            let mut examined = examine(common, out).await?;
+            if let Examined::Parts(found) = &examined
+                && self.rebuild
+                && found.iter().any(needs_rebuild)
+            {
+                rebuild(&data, found, out)?;
+                examined = examine(common, out).await?;
+            }
+            match examined {
                 Examined::Parts(found) => parts.extend(found),
-                Examined::InUse(process) => unexamined = Some(process),
+                Examined::InUse(process) => in_use = Some(process),
             }
         }
-        let unexamined = match unexamined {
+        let is_rebuild_undone = self.rebuild && in_use.is_some();
+        let unexamined = match in_use {
             Some(process) => Some(format!(
                 "not examined, because process {process} uses the data folder: read models, commands, snapshots, files, the link secret, the settings of mails; stop it and run boarding doctor again"
             )),
-            None if !is_log_right => Some(
-                "not examined, because the log is not right: everything that is read from it"
+            None if !is_right => Some(
+                "not examined, because the log or its signing key is not right: everything else"
                     .to_owned(),
             ),
             None => None,
         };
-        print(out, &parts, unexamined.as_deref())
+        for finding in parts.iter_mut().flat_map(|part| &mut part.findings) {
+            finding.remedy = out.placed(&finding.remedy);
+        }
+        print(out, &parts, unexamined.as_deref())?;
+        match is_rebuild_undone {
+            true => Err(Failure::Unavailable("nothing was made again".to_owned())),
+            false => Ok(Done::Completely),
+        }
     }
 }
 
@@ -96,6 +109,37 @@ fn disk(data: &Path) -> PartReport {
     part
 }
 
+/// The key that signs checkpoints.
+fn signing(data: &Path) -> PartReport {
+    let mut part = PartReport::new("signing");
+    let audit = data.join(AUDIT);
+    let message = match StoredKey::read(&audit) {
+        Ok(Some(_)) => {
+            part.summary = "the key that signs checkpoints is there".to_owned();
+            return part;
+        }
+        Ok(None) if newest_of(&audit).is_none() => {
+            part.summary = "nothing was signed yet".to_owned();
+            return part;
+        }
+        Ok(None) => "the signing key is missing: the next start makes a new one, which the old one does not sign".to_owned(),
+        Err(error) => boarding_log::error_chain(&error),
+    };
+    part.add(HealthFinding {
+        severity: Severity::Fault,
+        company: None,
+        position: None,
+        message,
+        remedy: format!("put back {} from a backup", audit.join("signing-key").display()),
+    });
+    part
+}
+
+/// Whether a checkpoint was signed.
+fn newest_of(audit: &Path) -> Option<SignedNote> {
+    SignedPast::read(audit).ok()?.notes.pop()
+}
+
 /// Verifies the log and its signed checkpoints.
 async fn log(data: &Path, out: &Out) -> Result<PartReport, Failure> {
     let mut part = PartReport::new("log");
@@ -115,6 +159,7 @@ async fn log(data: &Path, out: &Out) -> Result<PartReport, Failure> {
             Ok(part)
         }
         Err(Failure::Found { document, message }) => {
+            advise_on_copy(data, out);
             part.add(HealthFinding {
                 severity: Severity::Fault,
                 company: text(&document, "company").parse().ok(),
@@ -144,7 +189,17 @@ async fn examine(common: &Common, out: &Out) -> Result<Examined, Failure> {
         Err(EngineError::Folder(DataDirError::InUse { process, .. })) => {
             return Ok(Examined::InUse(process));
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let mut part = PartReport::new("data_folder");
+            part.add(HealthFinding {
+                severity: Severity::Fault,
+                company: None,
+                position: None,
+                message: boarding_log::error_chain(&error),
+                remedy: "correct it, then run boarding doctor again".to_owned(),
+            });
+            return Ok(Examined::Parts(vec![part]));
+        }
     };
     engine.caught_up().await?;
     let mut progress = out.progress("examining");
@@ -152,32 +207,68 @@ async fn examine(common: &Common, out: &Out) -> Result<Examined, Failure> {
         engine.examine(|done, total| progress.at(done, total, "companies"))
     });
     drop(progress);
-    let set_aside = engine.opening_report().set_aside.clone();
+    let repaired = repairs(engine.opening_report());
     engine.close().await;
     let mut parts = examined.map_err(|error| unavailable(&error))?;
-    if let (Some(folder), Some(part)) = (set_aside, parts.first_mut()) {
-        part.add(HealthFinding {
-            severity: Severity::Warning,
-            company: None,
-            position: None,
-            message: "the read models were damaged, and are made again from the log".to_owned(),
-            remedy: format!("nothing to do; the damaged ones are in {}", folder.display()),
-        });
+    if let Some(part) = parts.first_mut() {
+        repaired.into_iter().for_each(|finding| part.add(finding));
     }
     Ok(Examined::Parts(parts))
 }
 
-/// Removes the derived data. The next opening makes it again.
+/// What the opening has repaired.
+fn repairs(report: &OpeningReport) -> Vec<HealthFinding> {
+    let finding = |message: String, remedy: String| HealthFinding {
+        severity: Severity::Warning,
+        company: None,
+        position: None,
+        message,
+        remedy,
+    };
+    let mut findings = Vec::new();
+    if let Some(torn) = &report.torn_tail {
+        let message = format!(
+            "the last write to the log was interrupted before it was acknowledged; its {} bytes were cut off",
+            torn.bytes
+        );
+        findings
+            .push(finding(message, format!("nothing to do; they are in {}", torn.kept.display())));
+    }
+    if let Some(original) = &report.completed_from {
+        let message = "the folder is a copy of one in use; its log was completed".to_owned();
+        findings.push(finding(
+            message,
+            format!("nothing to do; the original is {}", original.display()),
+        ));
+    }
+    if let Some(folder) = &report.set_aside {
+        let message = "the read models were damaged, and are made again from the log".to_owned();
+        let remedy = format!("nothing to do; the damaged ones are in {}", folder.display());
+        findings.push(finding(message, remedy));
+    }
+    findings
+}
+
+/// Removes the derived data while no other process can open the folder. The next opening makes it again.
 fn rebuild(data: &Path, found: &[PartReport], out: &Out) -> Result<(), Failure> {
+    let folder = DataDir::open(data).map_err(EngineError::from)?;
     let names: Vec<_> = found.iter().filter(|part| needs_rebuild(part)).map(name).collect();
-    let derived = data.join("derived");
+    let derived = folder.derived();
     out.say(&format!(
         "making the derived data again from the log, because of: {}",
         names.join(", ")
     ));
-    std::fs::remove_dir_all(&derived).map_err(|error| {
-        Failure::Unavailable(format!("cannot remove {}: {error}", derived.display()))
-    })
+    let failed = |error: std::io::Error| {
+        Failure::Unavailable(format!("cannot empty {}: {error}", derived.display()))
+    };
+    for entry in std::fs::read_dir(&derived).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(&path).map_err(failed)?,
+            false => std::fs::remove_file(&path).map_err(failed)?,
+        }
+    }
+    Ok(())
 }
 
 fn name(part: &PartReport) -> String {

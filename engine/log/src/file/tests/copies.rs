@@ -121,7 +121,7 @@ async fn copy_of_a_cut_log_is_refused() {
         }
         let error = open(copy.path(), SEGMENT).unwrap_err();
         assert!(matches!(error, OpenError::Shorter { .. }), "{error}");
-        assert!(error.to_string().contains("boarding backup"), "{error}");
+        assert!(error.to_string().contains("copy that one again"), "{error}");
     }
 }
 

@@ -232,7 +232,7 @@ struct Proofs {
 type Kept = (Checkpoint, PathBuf);
 
 /// Says how a copy of a folder in use is completed. The verification changes nothing, so it does not complete one.
-fn advise_on_copy(data: &Path, out: &Out) {
+pub(in crate::cli) fn advise_on_copy(data: &Path, out: &Out) {
     if let Some(original) = original(&data.join("log")) {
         out.remark(&format!(
             "this folder is a copy of {}; if that was in use meanwhile, open the copy once (boarding users), which completes it, and verify it again",
