@@ -135,7 +135,7 @@ fn closed_segments_are_not_read_again() {
     fs::write(closed, bytes).unwrap();
     let second = cli.json(&["backup", "backup"]);
     assert_eq!(second["position"], first["position"], "a closed segment was read again");
-    let manifest: Value = super::manifest(&cli, "backup");
+    let manifest: Value = manifest(&cli, "backup");
     let entry = manifest["files"].as_array().unwrap().iter().find(|entry| {
         entry["path"].as_str().unwrap().ends_with(closed.file_name().unwrap().to_str().unwrap())
     });
@@ -198,7 +198,7 @@ fn interrupted_backup_leaves_the_earlier_one_whole() {
         fs::copy(path, target).unwrap();
     }
     fs::write(interrupted.join("manifest.unfinished"), "{\"backup\":1,").unwrap();
-    fs::write(interrupted.join("objects/next.unfinished"), "half").unwrap();
+    fs::write(interrupted.join("objects/.unfinished-next"), "half").unwrap();
     let restored = cli.json(&["restore", "backup", "--data", "old"]);
     assert_eq!(restored["position"], first["position"]);
     let next = cli.json(&["backup", "backup"]);
@@ -288,7 +288,7 @@ fn wrong_targets_of_a_backup_are_refused() {
         cli.run(&["users", "add", user, "--data", earlier]).expect_status(0);
     }
     assert_eq!(code(&["backup", "--data", earlier]), "backup.other_history");
-    assert_eq!(super::manifest(&cli, "backup")["position"], newest);
+    assert_eq!(manifest(&cli, "backup")["position"], newest);
     cli.run(&["backup", "x", "--data", "missing"]).expect_status(2);
     assert!(!cli.path().join("x").exists() && !cli.path().join("missing").exists());
 }

@@ -84,7 +84,7 @@ impl PartReport {
 }
 
 /// What to type when derived data is wrong.
-const REBUILD: &str = "boarding doctor --rebuild makes it again from the log";
+const REBUILD: &str = "to make it again from the log: boarding doctor --rebuild";
 
 impl Engine {
     /// Examines everything beside the log. No commands may run: call [`Engine::settle`] and [`Engine::caught_up`]

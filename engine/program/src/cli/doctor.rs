@@ -16,7 +16,8 @@ use super::failure::{CliResult, Done, Failure, unavailable};
 use super::fields::{set, text};
 use super::opening::options;
 use super::output::Out;
-use super::words::counted;
+use super::place::placed;
+use super::words::{counted, quoted};
 
 /// Free space of a disk, in bytes, below which the doctor warns: a large import and its read models take that much.
 const FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
@@ -75,8 +76,9 @@ impl Doctor {
             ),
             None => None,
         };
+        let place = [("--data", format!("--data {}", quoted(&data.display().to_string())))];
         for finding in parts.iter_mut().flat_map(|part| &mut part.findings) {
-            finding.remedy = out.placed(&finding.remedy);
+            finding.remedy = placed(&finding.remedy, &place);
         }
         print(out, &parts, unexamined.as_deref())?;
         match is_rebuild_undone {
@@ -165,7 +167,7 @@ async fn log(data: &Path, out: &Out) -> Result<PartReport, Failure> {
                 company: text(&document, "company").parse().ok(),
                 position: document.get("position").and_then(Value::as_u64),
                 message,
-                remedy: "restore the data folder from a backup: boarding restore; keep this one for an examination"
+                remedy: "restore a backup into a new folder (boarding restore), and keep this one for an examination"
                     .to_owned(),
             });
             Ok(part)
