@@ -19,7 +19,7 @@ pub use bundle::{
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use keys::{KEYS_MAX, KeyRecord, KeyRecordError, TrustedKeys, read_keys};
 pub use merkle::{HeadTree, Inclusion, TreeHash};
-pub use newest::newest_position;
+pub use newest::{newest_position, newest_signed};
 pub use note::{NOTE_BYTES_MAX, NoteError, NoteKey, NoteSigner, SignedNote};
 pub use rules::{Rule, RuleBreak, Rules};
 pub use signing::{SignedPast, Signing, SigningError, StoredKey};

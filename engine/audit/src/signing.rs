@@ -11,14 +11,13 @@ use boarding_log::{LogHeads, random_bytes};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::keys::{self, KeyRecord, KeyRecordError, TrustedKeys};
 use crate::merkle::HeadTree;
-use crate::newest::CHECKPOINTS;
+use crate::newest::{CHECKPOINTS, PUBLIC_KEYS};
 use crate::note::{NoteKey, NoteSigner, SignedNote};
 use crate::records;
 
 const SECRET: &str = "signing-key";
 /// The next secret, while the key is replaced.
 const NEXT_SECRET: &str = "signing-key.next";
-const PUBLIC_KEYS: &str = "public-keys";
 
 /// The secret, in bytes.
 const SEED_BYTES: usize = 32;

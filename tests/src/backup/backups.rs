@@ -12,6 +12,8 @@ use crate::nats::serve_process::ServeProcess;
 use crate::support::disk::{SmallDisk, copy_folder};
 use crate::support::paths::files_under;
 use crate::support::program::Cli;
+use crate::support::running_engine::{Engine, issue};
+use crate::support::wait::eventually;
 
 #[test]
 fn restored_folder_has_the_same_history_and_proofs() {
@@ -325,17 +327,31 @@ fn damaged_object_of_a_read_file_is_written_again() {
     assert!(lacks.stderr.contains("lacks secret"), "{lacks:?}");
 }
 
-/// A log without its end is not backed up, although only the file of answered commands shows it.
-#[test]
-fn log_without_its_answered_end_is_not_backed_up() {
-    let cli = Cli::with_three_people();
+/// A log without its end is not backed up, and its verification says so too.
+#[tokio::test]
+async fn log_without_its_answered_end_is_not_backed_up() {
+    let cli = Cli::new();
+    let token = issue(&cli, "olga@local");
+    let earlier = cli.path().join("earlier");
+    copy_folder(&cli.data().join("log"), &earlier);
+    let engine = Engine::start(&cli, &[]);
+    engine.run(&token, &["users", "add", "ann"]).expect_status(0);
     let noted = cli.data().join("audit/acknowledged");
-    let origin = cli.json(&["audit", "verify"])["log"].as_str().unwrap().to_owned();
-    let end = cli.json(&["audit", "verify"])["position"].as_u64().unwrap();
-    fs::write(&noted, format!("boarding acknowledged 1\n{origin}\n{}\n", end + 1)).unwrap();
-    let refused = cli.run(&["backup", "kept"]).expect_status(3);
+    eventually("the answered position is written", async || noted.exists().then_some(())).await;
+    drop(engine);
+    fs::remove_dir_all(cli.data().join("log")).unwrap();
+    fs::remove_dir_all(cli.data().join("derived")).unwrap();
+    // The whole log is lost: no new one begins in silence.
+    let refused = cli.run(&["users"]).expect_status(3);
     assert!(refused.stderr.contains("its end is missing"), "{refused:?}");
-    fs::write(&noted, format!("boarding acknowledged 1\n{origin}\n{end}\n")).unwrap();
+    fs::remove_dir_all(cli.data().join("log")).unwrap();
+    copy_folder(&earlier, &cli.data().join("log"));
+    for verb in [&["backup", "kept"][..], &["audit", "verify"]] {
+        let refused = cli.run(verb).expect_status(3);
+        assert!(refused.stderr.contains("its end is missing"), "{refused:?}");
+    }
+    // A damaged file keeps no log closed.
+    fs::write(&noted, fs::read_to_string(&noted).unwrap().replace("\n2\n", "\n9\n")).unwrap();
     cli.run(&["backup", "kept"]).expect_status(0);
     fs::write(cli.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
     let refused = cli.run(&["backup", "kept"]).expect_status(1);

@@ -16,7 +16,10 @@ impl Engine {
     pub(super) fn start_signing(&self) {
         let closing = || self.context.closing.subscribe();
         tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing()));
-        tokio::spawn(note_acknowledged(Arc::downgrade(&self.context), closing()));
+        // A log in JetStream has no such file.
+        if self.context.log.heads().is_some() {
+            tokio::spawn(note_acknowledged(Arc::downgrade(&self.context), closing()));
+        }
     }
 
     /// Replaces the key by a new one, which the old one signs. Returns the new public key; none without a key.
@@ -51,7 +54,7 @@ async fn sign_at_interval(context: Weak<EngineContext>, mut closing: watch::Rece
     }
 }
 
-/// Writes up to which position commands were answered, whenever that has changed. Only for a log that signs checkpoints.
+/// Writes up to which position commands were answered, whenever that has changed.
 async fn note_acknowledged(context: Weak<EngineContext>, mut closing: watch::Receiver<bool>) {
     let (mut written, mut seconds) = (0, ACKNOWLEDGED_SECONDS);
     loop {
@@ -61,7 +64,7 @@ async fn note_acknowledged(context: Weak<EngineContext>, mut closing: watch::Rec
         }
         let Some(context) = context.upgrade() else { return };
         let end = context.log.end();
-        if end == written || context.log.heads().is_none() {
+        if end == written {
             continue;
         }
         let (folder, log) = (context.folder.audit(), context.log.origin());

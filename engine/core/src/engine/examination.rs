@@ -292,7 +292,7 @@ impl CompanyParts {
         let is_dead = host == "localhost"
             || host.starts_with("127.")
             || host == "0.0.0.0"
-            || host.starts_with('[')
+            || host == "["
             || host.ends_with(".invalid");
         if is_dead
             && !company

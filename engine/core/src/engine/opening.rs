@@ -21,7 +21,7 @@ use crate::read::snapshots::Snapshots;
 use crate::read::store::{self, Store, StoreError};
 use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
-use boarding_audit::{Signing, SigningError};
+use boarding_audit::{Signing, SigningError, newest_position};
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -233,11 +233,12 @@ fn open_log(
         LogChoice::Files => {
             let mut options = file_log::Options::new(clock.now());
             options.commands_indexed_up_to = indexed_up_to;
-            if let Some(log) = file_log::log_id(&folder.log())? {
-                let log = file_log::origin(&log);
-                options.answered_up_to = acknowledged::answered_up_to(&folder.audit(), &log);
-            }
-            options.expected_end = indexed_up_to.max(options.answered_up_to);
+            let origin = file_log::log_id(&folder.log())?.map(|log| file_log::origin(&log));
+            let (audit, origin) = (folder.audit(), origin.as_deref());
+            options.answered_up_to = acknowledged::answered_up_to(&audit, origin);
+            // A copy may be completed up to a position that only a hint names.
+            let hint = origin.and_then(|origin| newest_position(&audit, origin)).unwrap_or(0);
+            options.expected_end = indexed_up_to.max(options.answered_up_to).max(hint);
             let file_log::Opened { log, torn, completed_from, .. } =
                 FileLog::open(&folder.log(), options)?;
             Ok(OpenedLog { log: Arc::new(log), torn_tail: torn, completed_from })

@@ -20,7 +20,7 @@ use boarding_log::{EventLog, Head, ReadError};
 
 /// The format of snapshots. Snapshots of another format are ignored. Increase it with any change of `Company`
 /// or its parts.
-const SHAPE: u32 = 28;
+const SHAPE: u32 = 29;
 
 /// The first bytes of a file. The format in little-endian order and the digest of the rest follow.
 const MAGIC: &[u8; 8] = b"BRDGSNAP";

@@ -7,7 +7,7 @@ use boarding_commands::envelope::Answer;
 use boarding_commands::mail_kinds::LinkTarget;
 use boarding_commands::settings::link_address;
 use boarding_commands::template::channel_name;
-use boarding_commands::values::{Code, InvitationId};
+use boarding_commands::values::{Code, InvitationId, Refusal};
 use boarding_core::engine::MailedLink;
 use boarding_core::limits::ACTIVATION_CODE_SECONDS;
 use boarding_core::queries::QueryFailure;
@@ -18,6 +18,9 @@ use super::form::Fields;
 use super::texts::Texts;
 use super::{qr_code, render};
 use crate::state::HttpState;
+
+/// The most bytes of an actor's name.
+const ACTOR_BYTES_MAX: usize = 256;
 
 /// The invitation of a link, if it works.
 async fn open(
@@ -98,6 +101,9 @@ pub(super) async fn choose_number(
             let address = format!("{}/i/{token}", state.pages.root);
             Ok(render::redirect(StatusCode::SEE_OTHER, &address))
         }
+        Answer::Refused { code, message, .. } if !code.as_str().starts_with("number.") => {
+            Err(Refusal::new(code).saying(&message).into())
+        }
         Answer::Refused { .. } => {
             // The page as it is now, with the numbers that are still free.
             let page = match open(state, link).await? {
@@ -114,7 +120,11 @@ pub(super) async fn choose_number(
 
 /// The actor of what the person does on the page. A key alone could be the name of an administrator.
 fn actor_of(page: &LinkPage) -> String {
-    format!("person:{}", page.user.as_str())
+    let mut actor = format!("person:{}", page.user.as_str());
+    // The name of an actor has fewer bytes than a long key. The history names the link too.
+    let end = (0..=ACTOR_BYTES_MAX).rev().find(|end| actor.is_char_boundary(*end)).unwrap_or(0);
+    actor.truncate(end.min(actor.len()));
+    actor
 }
 
 fn texts_of(page: &LinkPage) -> &'static Texts {

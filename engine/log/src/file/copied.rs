@@ -68,6 +68,20 @@ pub(super) struct Completed {
 }
 
 impl Completed {
+    /// Replaces or adds a segment. At every moment its name points to the former or to the new bytes.
+    fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let former = path.exists().then(|| path.with_extension(format!("log{}", segment::FORMER)));
+        if let Some(former) = &former {
+            match fs::remove_file(former) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => fs::copy(path, former)?,
+            };
+        }
+        replace(path, bytes)?;
+        self.replaced.push((path.to_owned(), former));
+        Ok(())
+    }
+
     /// Removes the former segments: the completed log is right.
     pub(super) fn keep(self) -> PathBuf {
         for former in self.replaced.into_iter().filter_map(|(_, former)| former) {
@@ -118,13 +132,7 @@ pub(super) fn complete(
     }
     let mut completed = Completed { original, replaced: Vec::new() };
     for Replacement { path, bytes } in replacements {
-        let former = path.exists().then(|| path.with_extension("log.former"));
-        let replaced = match &former {
-            Some(former) => fs::rename(&path, former).and_then(|()| replace(&path, &bytes)),
-            None => replace(&path, &bytes),
-        };
-        completed.replaced.push((path.clone(), former));
-        if let Err(error) = replaced {
+        if let Err(error) = completed.replace(&path, &bytes) {
             let failed = io_error("complete segment", &path)(error);
             completed.revert()?;
             return Err(failed);

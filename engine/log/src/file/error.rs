@@ -22,12 +22,12 @@ pub enum OpenError {
     Unreadable { spot: DamageLocation, source: DecodeError },
     /// The log lacks commits that the heads file names, or the file is of another log.
     #[error(
-        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the data folder from a backup (boarding restore); if it is a copy of a folder that was in use, copy that one again", heads.display()
+        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore a backup into a new folder (boarding restore BACKUP --data NEW); if it is a copy of a folder that was in use, copy that one again", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
     /// The log looks whole, and another file knows of commits behind its end.
     #[error(
-        "open the log: it ends with position {end}, and commands were answered up to position {answered}: its end is missing; restore the data folder from a backup (boarding restore); or, if the missing commands may be lost, move the files acknowledged and checkpoints out of its folder audit"
+        "open the log: it ends with position {end}, and commands were answered up to position {answered}: its end is missing; if the data folder is a copy of one that was in use, copy that one again; else restore a backup into a new folder (boarding restore BACKUP --data NEW); or, if the missing commands may be lost, move the files acknowledged and checkpoints out of its folder audit, and remove its folder derived"
     )]
     EndMissing { end: u64, answered: u64 },
     #[error(

@@ -13,6 +13,8 @@ use super::options::{Step, Steps};
 /// The extension of segment files. The name is the first position in twenty digits.
 pub(super) const ENDING: &str = ".log";
 const UNFINISHED: &str = ".tmp";
+/// The end of the names of former segments in a copy that was completed.
+pub(super) const FORMER: &str = ".former";
 
 /// The segment that the writer appends to.
 #[derive(Debug)]
@@ -110,9 +112,10 @@ impl SegmentFile {
     }
 }
 
-/// Removes the temporary file of a segment whose creation was interrupted. It holds no commit.
+/// Removes the temporary file of a segment whose creation was interrupted, and the former bytes of one that was completed. The
+/// log was read without them.
 pub(super) fn remove_unfinished(path: &Path) -> io::Result<bool> {
-    let is = path.to_str().is_some_and(|path| path.ends_with(UNFINISHED));
+    let is = path.to_str().is_some_and(|path| path.ends_with(UNFINISHED) || path.ends_with(FORMER));
     if is {
         fs::remove_file(path)?;
     }

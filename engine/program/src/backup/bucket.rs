@@ -24,8 +24,9 @@ use super::place::Place;
 use super::store;
 use crate::limits::BUCKET_SILENCE_SECONDS_MAX;
 
-/// The beginning of the names of buckets that engines use themselves.
-const OWN_BUCKETS: &str = "BOARDING_";
+/// The beginnings of the names of buckets that engines use themselves.
+const OWN_BUCKETS: [&str; 5] =
+    ["BOARDING_FILES", "BOARDING_ENGINES", "BOARDING_OWNERS", "BOARDING_KEPT", "BOARDING_SECRETS"];
 
 /// A bucket, and the runtime of its connection.
 pub struct Bucket {
@@ -40,7 +41,7 @@ impl Bucket {
     /// # Errors
     /// When NATS does not answer, or there is no such bucket.
     pub async fn open(client: &Client, name: &str, creates: bool) -> Result<Self, BackupError> {
-        if name.starts_with(OWN_BUCKETS) {
+        if creates && OWN_BUCKETS.iter().any(|own| name.starts_with(own)) {
             let message = format!("{name} is a bucket of the engine; give another name");
             return Err(BackupError::refused("backup.other_content", message));
         }

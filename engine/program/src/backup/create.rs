@@ -1,5 +1,6 @@
 //! Makes a backup, or adds what is new to an earlier one.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ pub fn back_up(
     let earlier = earlier_backup(&*place, data, &origin)?;
     let mut work = Work::new(data, Store::open(place)?, earlier, on_progress);
     // What was answered, and the files that commands have named, come before the log: it goes on meanwhile.
-    let answered = answered_up_to(&data.join("audit"), &origin);
+    let answered = answered_up_to(&data.join("audit"), Some(&origin));
     work.imported_files()?;
     let known = work.known_state(&log)?;
     work.keep_earlier_segments(known.as_ref())?;
@@ -315,14 +316,17 @@ impl<'a> Work<'a> {
             );
         }
         names.sort_unstable();
+        let known: HashSet<String> = self.files.iter().map(|file| file.path.clone()).collect();
+        let earlier = self.earlier.iter().flat_map(|earlier| &earlier.files);
+        let mut earlier: HashMap<_, _> =
+            earlier.map(|file| (file.path.clone(), file.clone())).collect();
         for name in names {
             let path = format!("files/{name}");
-            if self.files.iter().any(|file| file.path == path) {
+            if known.contains(&path) {
                 continue;
             }
             let size = fs::metadata(self.data.join(&path)).map_or(0, |it| it.len());
-            let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
-            if let Some(entry) = earlier
+            if let Some(entry) = earlier.remove(&path)
                 && entry.bytes == size
                 && self.store.has(&entry)
             {

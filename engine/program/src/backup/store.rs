@@ -86,7 +86,13 @@ impl Store {
     /// `backup.other_content` when it holds anything that no backup has; when it cannot be read.
     pub(super) fn open(place: Box<dyn Place>) -> Result<Self, BackupError> {
         let objects = place.objects()?;
-        if let Some(other) = objects.keys().find(|name| !is_of_backup(name)) {
+        // Systems put files of their own into folders, with such names.
+        let is_hidden = |name: &str| name.starts_with(['.', '@']);
+        let is_other = |name: &&String| !is_of_backup(name) && !is_hidden(name);
+        let other = objects.keys().find(is_other);
+        if let Some(other) = other
+            && place.manifest()?.is_none()
+        {
             let message = format!(
                 "{} holds {other}, which is no part of a backup; give an empty place, or that of an earlier backup",
                 place.shown(None)

@@ -47,9 +47,11 @@ impl Doctor {
         }
         let data = common.data();
         let log = log(&data, out).await?;
+        let log_state = log.worst();
         let mut parts = vec![disk(&data), log, signing(&data)];
         // To open the folder would make a new key, and hide that the old one is lost.
-        let is_right = parts.iter().all(|part| part.worst() != Some(Severity::Fault));
+        let is_right = log_state != Some(Severity::Fault)
+            && parts.iter().all(|part| part.part != "signing" || part.worst().is_none());
         let mut in_use = None;
         if is_right {
             let mut examined = examine(common, out).await?;
@@ -115,7 +117,7 @@ fn disk(data: &Path) -> PartReport {
 fn signing(data: &Path) -> PartReport {
     let mut part = PartReport::new("signing");
     let audit = data.join(AUDIT);
-    let message = match StoredKey::read(&audit) {
+    let (severity, message) = match StoredKey::read(&audit) {
         Ok(Some(_)) => {
             part.summary = "the key that signs checkpoints is there".to_owned();
             return part;
@@ -124,15 +126,22 @@ fn signing(data: &Path) -> PartReport {
             part.summary = "nothing was signed yet".to_owned();
             return part;
         }
-        Ok(None) => "the signing key is missing: the next start makes a new one, which the old one does not sign".to_owned(),
-        Err(error) => boarding_log::error_chain(&error),
+        // It is so after a restore of a backup without secrets.
+        Ok(None) => {
+            let message = "the signing key is missing: the next start makes a new one, which the old one does not sign";
+            (Severity::Warning, message.to_owned())
+        }
+        Err(error) => (Severity::Fault, boarding_log::error_chain(&error)),
     };
     part.add(HealthFinding {
-        severity: Severity::Fault,
+        severity,
         company: None,
         position: None,
         message,
-        remedy: format!("put back {} from a backup", audit.join("signing-key").display()),
+        remedy: format!(
+            "put back {} from a backup; if there is none, start the program once: boarding users",
+            audit.join("signing-key").display()
+        ),
     });
     part
 }
@@ -167,7 +176,7 @@ async fn log(data: &Path, out: &Out) -> Result<PartReport, Failure> {
                 company: text(&document, "company").parse().ok(),
                 position: document.get("position").and_then(Value::as_u64),
                 message,
-                remedy: "restore a backup into a new folder (boarding restore), and keep this one for an examination"
+                remedy: "restore a backup into a new folder (boarding restore BACKUP --data NEW), and keep this one for an examination"
                     .to_owned(),
             });
             Ok(part)
@@ -191,17 +200,18 @@ async fn examine(common: &Common, out: &Out) -> Result<Examined, Failure> {
         Err(EngineError::Folder(DataDirError::InUse { process, .. })) => {
             return Ok(Examined::InUse(process));
         }
-        Err(error) => {
+        Err(error) if error.is_damage() || matches!(error, EngineError::Folder(_)) => {
             let mut part = PartReport::new("data_folder");
             part.add(HealthFinding {
                 severity: Severity::Fault,
                 company: None,
                 position: None,
                 message: boarding_log::error_chain(&error),
-                remedy: "correct it, then run boarding doctor again".to_owned(),
+                remedy: "correct it, then: boarding doctor".to_owned(),
             });
             return Ok(Examined::Parts(vec![part]));
         }
+        Err(error) => return Err(error.into()),
     };
     engine.caught_up().await?;
     let mut progress = out.progress("examining");

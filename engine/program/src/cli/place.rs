@@ -1,7 +1,7 @@
 //! Suggested commands with the company and the data folder or engine of this call: they can be copied as they are.
 
 /// Verbs that need neither a company nor a data folder.
-const WITHOUT_PLACE: &[&str] = &["manual", "schema", "template"];
+const WITHOUT_PLACE: &[&str] = &["manual", "restore", "schema", "template"];
 
 /// Verbs that need a data folder, and never the address of a running engine.
 const OF_FOLDER: &[&str] = &["bench", "demo", "move", "serve"];

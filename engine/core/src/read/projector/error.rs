@@ -18,7 +18,7 @@ pub enum ProjectError {
     Stopped(#[source] ProjectionError),
     /// The rows contain events that the log lacks: the log was truncated or replaced.
     #[error(
-        "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore the data folder from a backup (boarding restore); if it is a copy of a folder that was in use, copy that one again"
+        "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore a backup into a new folder (boarding restore BACKUP --data NEW); if it is a copy of a folder that was in use, copy that one again"
     )]
     LogIsShorter { seen: u64, end: u64 },
     /// The last applied commit differs from the log.

@@ -7,9 +7,10 @@ use boarding_audit::{
     verify_files, verify_log,
 };
 use boarding_commands::values::CompanyId;
+use boarding_core::acknowledged::answered_up_to;
 use boarding_core::data_dir::AUDIT;
 use boarding_core::engine::EngineError;
-use boarding_log::file::original;
+use boarding_log::file::{log_id, origin, original};
 use boarding_log::jetstream::{self, JetStreamLog};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -69,6 +70,7 @@ impl Verify {
                 None
             }
         };
+        let answered = if log.is_none() { answered(&common.data())? } else { 0 };
         let company = common.given_company();
         let data = common.data();
         let Proofs { mut checkpoints, kept, unlinked, unconfirmed } =
@@ -105,6 +107,7 @@ impl Verify {
             }
         }
         .inspect_err(|_| advise_on_copy(&common.data(), out))?;
+        check_end(&verified, answered)?;
         check_kept(&verified, &kept)?;
         self.check_keys_are_used(&verified, &unlinked)?;
         print(out, &verified, company.as_ref(), unlinked.len() as u64)?;
@@ -166,6 +169,7 @@ impl Verify {
 /// The first thing that is wrong.
 pub(in crate::cli) async fn verify_folder(data: &Path, out: &Out) -> Result<Verified, Failure> {
     check_log_exists(data)?;
+    let answered = answered(data)?;
     let Proofs { checkpoints, .. } = proofs(data, &[], &[])?;
     let (folder, mut progress) = (data.join("log"), out.progress("verifying"));
     let work = tokio::task::spawn_blocking(move || {
@@ -175,7 +179,31 @@ pub(in crate::cli) async fn verify_folder(data: &Path, out: &Out) -> Result<Veri
         };
         verify_files(&folder, &checkpoints, show).map_err(failure)
     });
-    work.await.map_err(|error| unavailable(&error))?
+    let verified = work.await.map_err(|error| unavailable(&error))??;
+    check_end(&verified, answered)?;
+    Ok(verified)
+}
+
+/// The position up to which commands of the folder's log were certainly answered. It is read before the log, which may grow.
+fn answered(data: &Path) -> Result<u64, Failure> {
+    let log = log_id(&data.join("log")).map_err(|error| EngineError::Log(error).into());
+    let origin = log.map_err(|failure: Failure| failure)?.map(|log| origin(&log));
+    Ok(answered_up_to(&data.join(AUDIT), origin.as_deref()))
+}
+
+/// Refuses a log that ends before what was answered.
+fn check_end(verified: &Verified, answered: u64) -> Result<(), Failure> {
+    if verified.position >= answered {
+        return Ok(());
+    }
+    let message = format!(
+        "the log ends with position {}, and commands were answered up to position {answered}: its end is missing",
+        verified.position
+    );
+    Err(found(
+        json!({"kind": "checkpoint", "message": message, "position": verified.position}),
+        message,
+    ))
 }
 
 /// The checkpoints of the data folder, and those that are given with their files.
