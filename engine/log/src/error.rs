@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use boarding_commands::values::CompanyId;
 
-use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Head, Location};
+use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, CompanyDamage, Head, Location};
 use crate::codec::DecodeError;
 
 /// Nothing was appended, or the outcome is unknown ([`AppendError::is_outcome_unknown`]).
@@ -50,6 +50,9 @@ pub enum AppendError {
         "append to stream {stream}: positions have reached 2^53, the largest number that JSON holds; use a new stream"
     )]
     Full { stream: String },
+    /// Commits of the company are damaged or missing, so nothing may follow them.
+    #[error("append to a damaged log: {0}")]
+    CompanyDamaged(Box<CompanyDamage>),
     #[error("append to a log that is closed")]
     Closed,
 }
@@ -64,6 +67,7 @@ impl AppendError {
             | Self::SeveralCompanies { .. }
             | Self::Broken { .. }
             | Self::Damaged { .. }
+            | Self::CompanyDamaged(_)
             | Self::Full { .. }
             | Self::Closed => false,
         }

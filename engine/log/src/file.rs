@@ -13,6 +13,7 @@ mod open;
 mod options;
 mod reader;
 mod recover;
+mod salvage;
 mod segment;
 mod shared;
 mod tail;
@@ -30,7 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, FailureFuture, Head, Location,
+    AppendError, AppendFuture, CommandLocation, CompanyDamage, Encoded, EventLog, FailureFuture, Head, Location,
     LogHeads, ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
@@ -82,6 +83,9 @@ impl EventLog for FileLog {
 
     fn heads(&self) -> Option<LogHeads> {
         let index = self.inner.index();
+        if index.is_damaged() {
+            return None;
+        }
         let head = |(company, stream): (&CompanyId, &index::Stream)| (company.clone(), stream.head);
         let mut companies: Vec<_> = index.streams.iter().map(head).collect();
         companies.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -90,6 +94,16 @@ impl EventLog for FileLog {
 
     fn origin(&self) -> String {
         origin(&self.inner.log)
+    }
+
+    fn damaged_companies(&self) -> Vec<CompanyDamage> {
+        let mut damaged: Vec<_> = self.inner.index().stopped.values().cloned().collect();
+        damaged.sort_unstable_by(|one, other| one.company.cmp(&other.company));
+        damaged
+    }
+
+    fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
+        self.inner.index().damage(company)
     }
 
     fn end(&self) -> u64 {

@@ -10,6 +10,7 @@ pub mod memory;
 
 mod check;
 mod commands;
+mod damage;
 mod error;
 mod position;
 mod random;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 pub use crate::codec::Encoded;
 pub use commands::CommandIndex;
+pub use damage::{Certainty, CompanyDamage, DamagePlace};
 pub use error::{AppendError, ReadError};
 pub use limits::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX};
 pub use position::{Appended, CommandLocation, Entry, Head, Location, LogHeads};
@@ -56,7 +58,9 @@ pub use random::random_bytes;
 /// returns `None` at the end of the log; a later call continues from there. Reading blocks on the disk
 /// or the network, so async tasks must call it where blocking is allowed.
 ///
-/// **Faults.** Bytes that cannot be read are an error and are never skipped. After a write with an unknown
+/// **Faults.** Bytes that cannot be read while the log is open are an error and are never skipped. A log that is damaged when it
+/// is opened may stop the companies that lost commits ([`EventLog::damage`]): readers skip their later commits, and appends to
+/// them are rejected. After a write with an unknown
 /// outcome ([`AppendError::is_outcome_unknown`]) the caller must read the company again before it decides
 /// anything. A log that cannot continue rejects every append until it is opened again; reads still work.
 pub trait EventLog: Send + Sync + fmt::Debug {
@@ -75,11 +79,21 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     fn companies(&self) -> Vec<CompanyId>;
 
     /// The end of the log and the heads of all companies up to it. None if the log does not know them together: engines
-    /// that share a log see each other's commits in another order than their own.
+    /// that share a log see each other's commits in another order than their own. None while commits are missing.
     fn heads(&self) -> Option<LogHeads>;
 
     /// The name of the log for auditors. A log that is copied keeps it, a log that is moved to another storage gets another.
     fn origin(&self) -> String;
+
+    /// The companies that lost commits by damage, in the order of their ids.
+    fn damaged_companies(&self) -> Vec<CompanyDamage> {
+        Vec::new()
+    }
+
+    /// The damage that forbids to append to a company. Readers show the company up to its damage.
+    fn damage(&self, _company: &CompanyId) -> Option<CompanyDamage> {
+        None
+    }
 
     /// The last position, 0 while the log is empty.
     fn end(&self) -> u64;

@@ -56,6 +56,27 @@ impl Heads {
     }
 }
 
+impl Heads {
+    /// Whether this file belongs to the log.
+    pub(super) fn is_of(&self, log: &LogId) -> bool {
+        self.log == hex(log)
+    }
+
+    /// The companies whose last commit is not the one that this file names.
+    pub(super) fn differing(&self, index: &Index) -> Vec<CompanyId> {
+        let named = self.companies.keys().filter_map(|company| company.parse().ok());
+        let mut all: Vec<CompanyId> = named.chain(index.streams.keys().cloned()).collect();
+        all.sort_unstable();
+        all.dedup();
+        let differs = |company: &CompanyId| {
+            let head = index.head(company);
+            let now = head_text(head.version, &head.hash.to_string());
+            self.companies.get(company.as_str()) != Some(&now)
+        };
+        all.into_iter().filter(differs).collect()
+    }
+}
+
 /// Writes the heads file.
 pub(super) fn write(folder: &Path, log: &LogId, index: &Index) -> io::Result<()> {
     let mut text = format!("{FIRST_LINE}\nlog {}\nend {}\n", hex(log), index.end);

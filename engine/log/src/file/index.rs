@@ -1,12 +1,12 @@
 //! The index of the log in memory: heads, locations, segments. Rebuilt each time the log is opened.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use boarding_commands::values::{CommandId, CompanyId};
 
 use super::frame::SEGMENT_HEADER;
 use crate::commands::CommandIndex;
-use crate::{Head, Location};
+use crate::{Certainty, CompanyDamage, DamagePlace, Head, Location};
 
 /// The distance between two indexed frames, in bytes. A read from a position skips at most this many
 /// bytes and one frame. The marks of a segment of 64 MiB need 16 KiB of memory.
@@ -24,6 +24,21 @@ pub(super) struct Index {
     /// The last position.
     pub(super) end: u64,
     pub(super) commits: u64,
+    /// The companies that lost commits. Their later commits are not in the index, and readers skip them.
+    pub(super) stopped: HashMap<CompanyId, CompanyDamage>,
+    /// The damaged frames by segment and offset.
+    pub(super) damaged: BTreeMap<(u32, u64), DamagedRegion>,
+    /// The damage that may have removed companies with all their commits.
+    pub(super) may_lack_companies: Option<DamagePlace>,
+}
+
+/// A damaged frame, or damaged bytes between frames.
+#[derive(Debug)]
+pub(super) struct DamagedRegion {
+    /// The offsets of its intact records.
+    pub(super) records: Vec<u64>,
+    /// The offset after it.
+    pub(super) end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +87,25 @@ pub(super) struct IndexEntry {
 impl Index {
     pub(super) fn head(&self, company: &CompanyId) -> Head {
         self.streams.get(company).map(|stream| stream.head).unwrap_or_default()
+    }
+
+    /// Whether the log has lost commits.
+    pub(super) fn is_damaged(&self) -> bool {
+        !self.stopped.is_empty() || !self.damaged.is_empty() || self.may_lack_companies.is_some()
+    }
+
+    /// The damage that forbids to append to a company. A company that the log does not know may have been lost as a whole.
+    pub(super) fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
+        if let Some(damage) = self.stopped.get(company) {
+            return Some(damage.clone());
+        }
+        let place = self.may_lack_companies.as_ref().filter(|_| !self.streams.contains_key(company))?;
+        Some(CompanyDamage {
+            company: company.clone(),
+            version: 0,
+            place: place.clone(),
+            certainty: Certainty::MayBeLost,
+        })
     }
 
     pub(super) fn add(&mut self, entry: IndexEntry) {

@@ -15,6 +15,7 @@ use super::heads::{self, HeadsFile};
 use super::index::{Index, Segment};
 use super::options::Options;
 use super::recover::{self, CommitVisitor, Depth, LastSegment, Recovered, recover};
+use super::salvage::salvage;
 use super::segment::{self, SegmentFile};
 use super::shared::Inner;
 use super::writer::Writer;
@@ -79,7 +80,17 @@ impl FileLog {
                 (found, None)
             }
             Err(error) if !error.is_damage() => return Err(error),
-            outcome => complete(folder, &heads_file, options.expected_end, outcome, read)?,
+            outcome => {
+                let expected_end = options.expected_end;
+                match complete(folder, &heads_file, expected_end, outcome, read) {
+                    // A damaged copy can be copied again, and nothing may follow its damage.
+                    Err(error) if error.is_damage() && copied::original(folder).is_none() => {
+                        let salvaged = salvage(folder, &heads_file, from)?;
+                        (Some(salvaged.ok_or(error)?), None)
+                    }
+                    completed => completed?,
+                }
+            }
         };
         let end = found.as_ref().map_or(0, |found| found.index.end);
         if end < options.answered_up_to {
@@ -275,7 +286,7 @@ fn start(
     options: Options,
 ) -> Result<FileLog, OpenError> {
     let Recovered { index, log, previous, last } = found;
-    let (position, segments) = (index.end, index.segments.len());
+    let (position, segments, is_damaged) = (index.end, index.segments.len(), index.is_damaged());
     let inner = Arc::new(Inner {
         folder: folder.to_owned(),
         log,
@@ -293,6 +304,7 @@ fn start(
         previous,
         segment_bytes: options.segment_bytes,
         steps: options.steps,
+        is_damaged,
         broken: None,
     };
     let (calls, receiver) = mpsc::channel(QUEUED_APPENDS_MAX);

@@ -126,6 +126,8 @@ pub(super) struct AllReader {
     offset: u64,
     /// The commits of the frame that are not read yet.
     left: u32,
+    /// The offsets of the intact records of a damaged frame that are not read yet, the next one last.
+    intact: Vec<u64>,
     /// Commits that end before this position are skipped.
     from: u64,
 }
@@ -133,11 +135,21 @@ pub(super) struct AllReader {
 impl AllReader {
     pub(super) fn new(inner: Arc<Inner>, from: u64) -> Self {
         let (segment, offset) = inner.index().locate(from);
-        Self { inner, window: Window::new(CHUNK_ALL_BYTES), segment, offset, left: 0, from }
+        Self { inner, window: Window::new(CHUNK_ALL_BYTES), segment, offset, left: 0, intact: Vec::new(), from }
     }
 
     fn step(&mut self) -> Result<Option<Entry>, ReadError> {
         while self.left == 0 {
+            if let Some(&offset) = self.intact.last() {
+                let end = self.inner.index().segment_end(self.segment).map_or(0, |(end, _)| end);
+                let at = At { segment: self.segment, offset, end };
+                let (entry, _) = self.window.entry(&self.inner, at)?;
+                self.intact.pop();
+                return Ok(Some(entry));
+            }
+            if self.skip_damaged_frame() {
+                continue;
+            }
             let segment_end = self.inner.index().segment_end(self.segment);
             let Some((end, is_followed)) = segment_end else { return Ok(None) };
             if self.offset < end {
@@ -161,6 +173,15 @@ impl AllReader {
         Ok(Some(entry))
     }
 
+    /// Goes behind a damaged frame at the current offset, and takes its intact records.
+    fn skip_damaged_frame(&mut self) -> bool {
+        let index = self.inner.index();
+        let Some(region) = index.damaged.get(&(self.segment, self.offset)) else { return false };
+        self.offset = region.end;
+        self.intact = region.records.iter().rev().copied().collect();
+        true
+    }
+
     fn enter_frame(&mut self, end: u64) -> Result<(), ReadError> {
         let at = At { segment: self.segment, offset: self.offset, end };
         let bytes = self.window.get(&self.inner, at, FRAME_HEADER)?;
@@ -176,7 +197,7 @@ impl AllReader {
 impl Reader for AllReader {
     fn next(&mut self) -> Result<Option<Entry>, ReadError> {
         while let Some(entry) = self.step()? {
-            if entry.recorded.last_position() >= self.from {
+            if entry.recorded.last_position() >= self.from && !self.inner.is_after_damage(&entry) {
                 return Ok(Some(entry));
             }
         }
@@ -220,6 +241,13 @@ impl Reader for CompanyReader {
 }
 
 impl Inner {
+    /// Whether the commit is of a company that lost earlier ones.
+    fn is_after_damage(&self, entry: &Entry) -> bool {
+        let index = self.index();
+        let RecordedCommit { position, commit, .. } = &entry.recorded;
+        index.stopped.get(&commit.company).is_some_and(|it| *position >= it.place.position)
+    }
+
     fn first_position(&self, segment: u32) -> Option<u64> {
         Some(self.index().segments.get(segment as usize)?.first_position)
     }

@@ -3,6 +3,7 @@
 mod copies;
 mod damage;
 mod format;
+mod salvage;
 mod writing;
 
 use std::path::{Path, PathBuf};

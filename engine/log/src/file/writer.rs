@@ -46,6 +46,8 @@ pub(super) struct Writer {
     pub(super) previous: u32,
     pub(super) segment_bytes: u64,
     pub(super) steps: Steps,
+    /// Whether commits were missing when the log was opened.
+    pub(super) is_damaged: bool,
     /// After a failed write: the error that every append returns.
     pub(super) broken: Option<AppendError>,
 }
@@ -112,6 +114,12 @@ impl Writer {
 
     /// Adds an append to the draft, or returns why it is rejected.
     fn add(&self, draft: &mut FrameDraft, commits: &[Encoded]) -> Outcome {
+        if let Some(first) = commits.first()
+            && self.is_damaged
+            && let Some(damage) = self.inner.index().damage(&first.commit().company)
+        {
+            return Err(AppendError::CompanyDamaged(Box::new(damage)));
+        }
         // The index is unlocked again after each head. Heads stay valid, because only this thread adds commits.
         let head = |company: &CompanyId| match draft.heads.get(company) {
             Some(head) => *head,
@@ -232,6 +240,10 @@ impl Writer {
 
     /// Writes the heads file. The file only serves to detect truncation, so a failure does not stop the log.
     fn write_heads(&self) {
+        // The file of an intact log names the commits that are missing now. It must stay until they are back.
+        if self.is_damaged {
+            return;
+        }
         // The index stays read-locked until the file is synced. Readers share that lock.
         let written = heads::write(&self.inner.folder, &self.inner.log, &self.inner.index());
         if let Err(error) = written {

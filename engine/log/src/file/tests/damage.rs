@@ -5,9 +5,13 @@ use super::*;
 /// A segment size that holds all commits of a test, in bytes.
 const ROOMY: u64 = 4_096;
 
-/// Opens the log and returns its entries and its torn tail, or the error.
+/// Opens the log and returns its entries and its torn tail, or the error. For a log that is opened although it is damaged it
+/// returns the error of the verification.
 fn reopen(folder: &Path) -> Result<(Vec<Entry>, Option<TornTail>), OpenError> {
     let opened = open(folder, ROOMY)?;
+    if opened.log.heads().is_none() {
+        return Err(verify(folder).unwrap_err());
+    }
     Ok((drain(&mut *opened.log.read_all(1)), opened.torn))
 }
 

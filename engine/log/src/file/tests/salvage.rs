@@ -1,0 +1,203 @@
+//! Tests of damaged logs of several companies: the others go on, and none loses commits in silence.
+
+use boarding_commands::values::Digest;
+use proptest::prelude::*;
+
+use super::*;
+use crate::Certainty;
+use crate::contract::sample::company;
+
+/// The companies of the tests. Each has a commit in each round.
+const COMPANIES: [&str; 3] = ["acme", "mira", "zeta"];
+
+/// Appends rounds of commits, several companies in one frame at times, and returns the entries.
+async fn fill_together(folder: &Path, segment_bytes: u64, rounds: usize) -> Vec<Entry> {
+    let log = open(folder, segment_bytes).unwrap().log;
+    for round in 0..rounds {
+        let append = |name| log.append(vec![sample::next(&log, &company(name), 1 + round % 2)]);
+        let [first, second, third] = COMPANIES.map(append);
+        let (first, second, third) = tokio::join!(first, second, third);
+        first.and(second).and(third).unwrap();
+    }
+    drain(&mut *log.read_all(1))
+}
+
+/// The commits of a company: version, position and hash of each. Bytes that were copied within a segment have other locations.
+fn of(entries: &[Entry], name: &str) -> Vec<(u64, u64, Digest)> {
+    let recorded = entries.iter().map(|entry| &entry.recorded);
+    let own = recorded.filter(|recorded| recorded.commit.company.as_str() == name);
+    own.map(|it| (it.commit.last_version(), it.position, it.hash)).collect()
+}
+
+/// Opens a damaged folder. A company that goes on has all its commits; another one has the first of them and is named. Returns
+/// how many companies go on; none if the log is not opened.
+#[track_caller]
+fn assert_contained(folder: &Path, was: &[Entry], context: &str) -> Option<usize> {
+    let log = match open(folder, 2_000) {
+        Ok(Opened { torn: Some(_), .. }) => return None,
+        Ok(opened) => opened.log,
+        Err(error) => {
+            assert!(error.is_damage() || matches!(error, OpenError::Newer { .. }), "{context}: {error}");
+            return None;
+        }
+    };
+    let now = drain(&mut *log.read_all(1));
+    let mut going_on = 0;
+    for name in COMPANIES {
+        let (was, now) = (of(was, name), of(&now, name));
+        let read = of(&drain(&mut *log.read_company(&company(name), 1)), name);
+        assert_eq!(read, now, "{context}: {name} is read in two ways");
+        match log.damage(&company(name)) {
+            None => {
+                assert_eq!(now, was, "{context}: {name} lost commits in silence");
+                going_on += 1;
+            }
+            Some(damage) => {
+                assert_eq!(now, was[..now.len()], "{context}: {name}");
+                let last = now.last().map_or(0, |(version, ..)| *version);
+                assert_eq!(damage.version, last, "{context}: {name}");
+                assert!(now.len() < was.len() || damage.certainty == Certainty::MayBeLost);
+            }
+        }
+    }
+    Some(going_on)
+}
+
+/// Each company that goes on gets a commit. It is there after two more openings.
+async fn assert_goes_on(folder: &Path, context: &str) {
+    let (mut heads, mut damaged) = (Vec::new(), Vec::new());
+    for time in 0..3 {
+        let log = open(folder, 2_000).unwrap().log;
+        let found: Vec<_> = COMPANIES.map(|name| log.head(&company(name))).into();
+        if time > 0 {
+            assert_eq!((found, log.damaged_companies()), (heads, damaged), "{context}: {time}");
+        }
+        for name in COMPANIES {
+            let commit = sample::next(&log, &company(name), 1);
+            let is_damaged = log.damage(&company(name)).is_some();
+            assert_eq!(log.append(vec![commit]).await.is_err(), is_damaged, "{context}: {name}");
+        }
+        heads = COMPANIES.map(|name| log.head(&company(name))).into();
+        damaged = log.damaged_companies();
+    }
+}
+
+/// P29, and damage stays with the companies that have it.
+#[tokio::test]
+async fn one_flipped_bit_stops_no_company_that_lost_nothing() {
+    let folder = memory_dir();
+    let was = fill_together(folder.path(), 2_000, 8).await;
+    let paths = segments(folder.path());
+    assert!(paths.len() > 2, "{paths:?}");
+    let (mut flips, mut opened, mut going_on) = (0, 0, 0);
+    for heads in [true, false] {
+        if !heads {
+            remove_heads(folder.path());
+        }
+        for path in &paths {
+            let intact = fs::read(path).unwrap();
+            for at in (0..tail::last_used(&intact)).step_by(7) {
+                let mut bytes = intact.clone();
+                bytes[at] ^= 1 << (at % 8);
+                let copy = copy_of(folder.path());
+                fs::write(copy.path().join(path.file_name().unwrap()), bytes).unwrap();
+                let context = format!("byte {at} of {}, heads {heads}", path.display());
+                flips += 1;
+                if let Some(companies) = assert_contained(copy.path(), &was, &context) {
+                    (opened, going_on) = (opened + 1, going_on + companies);
+                    if at % 3 == 0 {
+                        assert_goes_on(copy.path(), &context).await;
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{flips} flips, {opened} opened, {going_on} companies of {}", 3 * flips);
+    assert!(opened * 10 > flips * 8, "{opened} of {flips} are opened");
+    assert!(going_on * 10 > opened * 15, "{going_on} companies go on in {opened} logs");
+}
+
+/// A way to damage the files of a log.
+#[derive(Debug, Clone)]
+enum Harm {
+    /// Random bytes from an offset on.
+    Overwritten(Vec<u8>),
+    Zeroed(usize),
+    /// Bytes of another place of the same segment.
+    Repeated(usize, usize),
+    Truncated,
+    Removed,
+    Swapped(usize),
+}
+
+impl Harm {
+    /// Damages the segment of a folder at an offset. Returns whether its bytes have changed.
+    fn apply(&self, paths: &[PathBuf], segment: usize, at: usize) -> bool {
+        let path = &paths[segment];
+        let intact = fs::read(path).unwrap();
+        let used = tail::last_used(&intact);
+        let (at, mut bytes) = (at % used, intact.clone());
+        match self {
+            Self::Overwritten(with) => {
+                let end = used.min(at + with.len());
+                bytes[at..end].copy_from_slice(&with[..end - at]);
+            }
+            Self::Zeroed(length) => bytes[at..used.min(at + length)].fill(0),
+            Self::Repeated(from, length) => {
+                let from = from % used;
+                let end = used.min(at + length).min(at + used - from);
+                bytes.copy_within(from..from + end - at, at);
+            }
+            Self::Truncated => bytes.truncate(at),
+            Self::Removed => {
+                fs::remove_file(path).unwrap();
+                return true;
+            }
+            Self::Swapped(other) => {
+                let other = &paths[other % paths.len()];
+                fs::copy(other, path).unwrap();
+                fs::write(other, &intact).unwrap();
+                return other != path;
+            }
+        }
+        fs::write(path, &bytes).unwrap();
+        bytes != intact
+    }
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 1..200).prop_map(Harm::Overwritten),
+        (1..1_500_usize).prop_map(Harm::Zeroed),
+        (any::<usize>(), 1..600_usize).prop_map(|(from, length)| Harm::Repeated(from, length)),
+        Just(Harm::Truncated),
+        Just(Harm::Removed),
+        any::<usize>().prop_map(Harm::Swapped),
+    ]
+}
+
+/// P29 for larger damage in any segment, after a clean close. The heads file is there, so a cut end is found too.
+#[test]
+fn larger_damage_stops_no_company_in_silence() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let folder = memory_dir();
+    let was = runtime.block_on(fill_together(folder.path(), 2_000, 8));
+    let opened = std::cell::Cell::new((0, 0));
+    let config = ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() };
+    proptest!(config, |(harm in harm(), segment: prop::sample::Index, at: usize)| {
+        let copy = copy_of(folder.path());
+        let paths = segments(copy.path());
+        if harm.apply(&paths, segment.index(paths.len()), at) {
+            let context = format!("{harm:?}");
+            let is_refused = open(copy.path(), 2_000).is_err();
+            if assert_contained(copy.path(), &was, &context).is_some() {
+                runtime.block_on(assert_goes_on(copy.path(), &context));
+            }
+            let (all, refused) = opened.get();
+            opened.set((all + 1, refused + usize::from(is_refused)));
+        }
+    });
+    let (all, refused) = opened.get();
+    eprintln!("{refused} of {all} damaged logs are refused");
+    assert!(refused * 2 < all, "{refused} of {all} are refused");
+}
