@@ -114,7 +114,7 @@ pub enum Answer {
         #[schemars(with = "Option<Map<String, Value>>")]
         details: Value,
     },
-    /// The same command may be sent again.
+    /// The same command may be sent again, if `retry` is true.
     Failed { command: CommandId, code: Code, message: String, retry: bool },
 }
 
@@ -129,7 +129,8 @@ impl Answer {
     }
 
     pub fn failed(command: CommandId, code: Code, why: &str) -> Self {
-        Self::Failed { command, code, message: format!("{} ({why})", code.text()), retry: true }
+        let message = format!("{} ({why})", code.text());
+        Self::Failed { command, code, message, retry: code.is_temporary() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod backups;
 mod buckets;
 mod copies;
+mod repairs;
 mod restores;
 
 use std::collections::BTreeSet;

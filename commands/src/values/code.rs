@@ -257,6 +257,7 @@ codes! {
     HttpMethodNotAllowed "http.method_not_allowed" "The path does not take this method; GET /openapi.json lists the methods."
     HttpTooLarge "http.too_large" "The request is larger than the limit; upload files to /v1/<company>/files."
     HttpTimeout "http.timeout" "The request did not arrive in time; send it again."
+    LogCompanyDamaged "log.company_damaged" "The stored history of the company is damaged, so the company takes no commands; what is before the damage can be read. Get the missing part back with boarding repair (boarding manual trouble)."
     Overloaded "overloaded" "Too many requests are waiting; try again in a moment."
     Unavailable "unavailable" "The engine cannot do this now; try again later."
     Internal "internal" "The engine failed and logged the error; the same command may be sent again."
@@ -304,7 +305,7 @@ const STATUSES: [(u16, &[Code]); 10] = [
         ],
     ),
     (429, &[Code::Overloaded, Code::ImportUploadsFull, Code::RunQueueFull]),
-    (500, &[Code::Internal, Code::ImportFileLost]),
+    (500, &[Code::Internal, Code::ImportFileLost, Code::LogCompanyDamaged]),
     (503, &[Code::Unavailable, Code::NotYetVisible]),
 ];
 
@@ -314,6 +315,11 @@ impl Code {
     pub fn status(self) -> u16 {
         let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
+    }
+
+    /// Whether a failure with this code may pass without a repair.
+    pub fn is_temporary(self) -> bool {
+        self != Self::LogCompanyDamaged
     }
 
     /// Whether a mail that failed with this code may have arrived.

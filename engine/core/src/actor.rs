@@ -17,8 +17,8 @@ use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX, SNAPSHOT
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
 use batch::{Batch, BatchedCommand, BatchedOutcome, answer_all};
-use boarding_log::AppendError;
 use boarding_log::codec::COMMIT_BYTES_MAX;
+use boarding_log::{AppendError, CompanyDamage};
 
 pub(crate) mod decide_step;
 
@@ -48,6 +48,7 @@ impl ActorHandle {
         let (published, pending) = watch::channel(PendingWork::default());
         let bytes_max = context.log.append_bytes_max().min(BATCH_BYTES_MAX + COMMIT_BYTES_MAX);
         let actor = CompanyActor {
+            damage: context.log.damage(&id),
             context,
             id,
             published,
@@ -152,6 +153,8 @@ struct CompanyActor {
     conflicts: usize,
     /// The value of `carries_runs` of the engine when the pending work was last published.
     carries_runs: bool,
+    /// Why the company takes no commands: its log is damaged.
+    damage: Option<CompanyDamage>,
 }
 
 impl CompanyActor {
@@ -256,6 +259,11 @@ impl CompanyActor {
             }
             Message::Submit(request, reply) => (request, reply),
         };
+        if let Some(damage) = &self.damage {
+            let why = damage.to_string();
+            let _ = reply.send(Reply::Failed { code: Code::LogCompanyDamaged, why });
+            return None;
+        }
         let outcome = match decide_step::decide(&self.context, state, &request) {
             decide_step::Decided::Commit(encoded) => {
                 let commit = encoded.commit();
@@ -322,7 +330,8 @@ impl CompanyActor {
     fn publish_pending(&mut self) {
         let context = &self.context;
         self.carries_runs = context.carries_runs.load(Ordering::Acquire);
-        if let Some(state) = &self.state {
+        // A damaged company has no work: nothing of it can be recorded.
+        if let Some(state) = self.state.as_ref().filter(|_| self.damage.is_none()) {
             let pending = PendingWork::of(
                 &state.company,
                 &context.blocked,

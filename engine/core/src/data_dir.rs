@@ -143,6 +143,24 @@ impl DataDir {
         &self.path
     }
 
+    /// Removes the derived data. The next opening makes it again from the log.
+    ///
+    /// # Errors
+    /// When files cannot be removed.
+    pub fn empty_derived(&self) -> Result<(), DataDirError> {
+        let derived = self.derived();
+        let failed =
+            |source| DataDirError::Io { operation: "empty", path: derived.clone(), source };
+        for entry in fs::read_dir(&derived).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            match path.is_dir() {
+                true => fs::remove_dir_all(&path).map_err(failed)?,
+                false => fs::remove_file(&path).map_err(failed)?,
+            }
+        }
+        sync(&derived)
+    }
+
     /// Writes into the lock file under which address this process serves the folder, for those who find it locked.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{Code, CompanyId, Digest, check_actor};
-use boarding_log::EventLog;
+use boarding_log::{CompanyDamage, EventLog};
 use boarding_projections::rows::Table;
 use serde_json::{Map, Value, json};
 
@@ -122,6 +122,11 @@ impl Engine {
         self.context.log.companies()
     }
 
+    /// The damage of a company's log, if it lost commits. Such a company can be read up to the damage and takes no commands.
+    pub fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
+        self.context.log.damage(company)
+    }
+
     /// What operators watch: the log, and the companies that this engine works for. It loads no company.
     pub async fn metrics(&self) -> Metrics {
         let of_company = |(company, work): (CompanyId, WorkMetrics)| {
@@ -131,7 +136,9 @@ impl Engine {
             CompanyMetrics { company, work, notifications_wait_since }
         };
         let companies = self.companies.metrics().await.into_iter().map(of_company).collect();
-        Metrics { log_position: self.context.log.end(), companies }
+        let damaged = self.context.log.damaged_companies();
+        let damaged = damaged.into_iter().map(|damage| damage.company).collect();
+        Metrics { log_position: self.context.log.end(), companies, damaged }
     }
 
     /// Executes a command by its contract name. Returns `accepted` only when it is durable.

@@ -11,6 +11,8 @@ pub struct Metrics {
     pub log_position: u64,
     /// The companies that this engine works for.
     pub companies: Vec<CompanyMetrics>,
+    /// The companies that lost commits by damage.
+    pub damaged: Vec<CompanyId>,
 }
 
 /// The metrics of one company.
@@ -86,6 +88,15 @@ impl Metrics {
         let mut text = String::new();
         family(&mut text, "boarding_log_position", "The position of the last event in the log.");
         sample(&mut text, "boarding_log_position", None, self.log_position);
+        let damaged = "boarding_company_damaged";
+        family(
+            &mut text,
+            damaged,
+            "1 if the log of the company lost commits, so that it takes no commands.",
+        );
+        for company in &self.damaged {
+            sample(&mut text, damaged, Some(company.as_str()), 1);
+        }
         for (name, help, value_of) in OF_COMPANY {
             family(&mut text, name, help);
             for one in &self.companies {
@@ -135,7 +146,7 @@ mod tests {
         let earlier = Some(Time(1_795_247_000_000));
         let companies =
             vec![company("acme", waits, earlier), company("globex", WorkMetrics::default(), None)];
-        let text = Metrics { log_position: 42, companies }.text();
+        let text = Metrics { log_position: 42, companies, damaged: Vec::new() }.text();
         let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             values,

@@ -120,7 +120,7 @@ impl CompanyRegistry {
         all.evicted.remove(company);
         all.metrics.remove(company);
         let handle = ActorHandle::start(Arc::clone(&self.context), company.clone());
-        let mine = self.context.works_for(company);
+        let mine = self.works_for(company);
         let managers = mine.then(|| ProcessManagers::start(&self.context, &handle, company));
         let handles = Arc::new(());
         let lent = handle.in_use(&handles);
@@ -128,12 +128,17 @@ impl CompanyRegistry {
         lent
     }
 
+    /// Whether this engine does the work of a company. A damaged company can record nothing, so it has no work.
+    fn works_for(&self, company: &CompanyId) -> bool {
+        self.context.works_for(company) && self.context.log.damage(company).is_none()
+    }
+
     /// Starts process managers of acquired companies and stops those of lost companies. Stopped managers must end
     /// before new managers of the same company start, so a later call starts these. Calls follow several times per lease.
     async fn follow_ownership(&self) {
         let mut all = self.all.lock().await;
         for (company, loaded) in &mut all.loaded {
-            let mine = self.context.works_for(company);
+            let mine = self.works_for(company);
             let stopped =
                 |managers: &mut ProcessManagers| managers.is_stopping() && managers.have_ended();
             if loaded.managers.as_mut().is_some_and(stopped) {

@@ -13,6 +13,7 @@ mod open;
 mod options;
 mod reader;
 mod recover;
+mod repair;
 mod salvage;
 mod segment;
 mod shared;
@@ -31,8 +32,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, AppendFuture, CommandLocation, CompanyDamage, Encoded, EventLog, FailureFuture, Head, Location,
-    LogHeads, ReadError, Reader,
+    AppendError, AppendFuture, CommandLocation, CompanyDamage, Encoded, EventLog, FailureFuture,
+    Head, Location, LogHeads, ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
 use shared::Inner;
@@ -44,6 +45,7 @@ pub use frame::{LogId, origin};
 pub use open::{Checked, Opened, TornTail, log_id, verify, verify_with};
 pub use options::{Options, SEGMENT_BYTES, Step, Steps};
 pub use recover::{CommitVisitor, LogState, ScanProgress, SegmentVisitor, read_on, segments};
+pub use repair::{Mended, Repair, RepairError, find_repair};
 
 /// The log in a folder. Dropping it waits for running appends and writes the heads file.
 #[derive(Debug)]

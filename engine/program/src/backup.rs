@@ -19,7 +19,7 @@ pub use error::BackupError;
 pub use folder::Folder;
 pub use manifest::{FileEntry, Manifest};
 pub use place::Place;
-pub use restore::{Checked, Target, check, fill, target_of};
+pub use restore::{Checked, Target, check, fill, linked_files, target_of};
 
 /// What was done so far, of how much, in bytes. The work ends early if it returns false.
 pub type OnProgress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;

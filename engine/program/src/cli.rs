@@ -54,6 +54,7 @@ mod phones;
 mod pictures;
 mod place;
 mod query;
+mod repair;
 mod reports;
 mod restore;
 mod retry;
@@ -113,6 +114,7 @@ enum Verb {
     Serve(serve::Serve),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Repair(repair::RepairLog),
     Move(Box<migration::Move>),
     Template(template::Template),
     Audit(audit::Audit),
@@ -234,6 +236,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
         Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Backup(verb) => verb.run(&common, out).await,
         Verb::Restore(verb) => verb.run(&common, out).await,
+        Verb::Repair(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,
         Verb::Audit(verb) => verb.run(&common, out).await,
@@ -295,6 +298,7 @@ impl Verb {
             Self::Doctor(_) => typed.check_folder_only("doctor"),
             Self::Backup(_) => typed.check_folder_only("backup"),
             Self::Restore(_) => typed.check_folder_only("restore"),
+            Self::Repair(_) => typed.check_folder_only("repair"),
             Self::Move(_) => typed.check_folder_only("move"),
             Self::Bench(_) => typed.check_folder_only("bench"),
             Self::NatsConfig(_) => typed.check_folder_only("nats-config"),

@@ -22,9 +22,9 @@ use crate::read::store::{self, Store, StoreError};
 use crate::uploads::Uploads;
 use crate::waiting::WaitingMails;
 use boarding_audit::{Signing, SigningError, newest_position};
-use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
+use boarding_log::{CompanyDamage, EventLog};
 
 /// Settings for opening an engine.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub struct OpeningReport {
     pub set_aside: Option<PathBuf>,
     /// The log's folder that this one was copied from while that was in use. The log was completed from there.
     pub completed_from: Option<PathBuf>,
+    /// The companies that lost commits by damage. They can be read up to the damage, and take no commands.
+    pub damaged: Vec<CompanyDamage>,
 }
 
 /// Why a data folder could not be opened.
@@ -172,6 +174,10 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         store::Opened::Empty { set_aside } => set_aside,
         store::Opened::Kept | store::Opened::Waiting => None,
     };
+    let damaged = log.damaged_companies();
+    for damage in &damaged {
+        tracing::error!(company = %damage.company, damage = %damage, "company takes no commands");
+    }
     let signing = open_signing(&folder, &*log, &options.clock);
     let uploads = Uploads::inside(folder.path(), options.clock.clone());
     uploads.sweep(true);
@@ -200,7 +206,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         closing: watch::Sender::new(false),
         folder,
     };
-    Ok((context, OpeningReport { torn_tail, set_aside, completed_from }))
+    Ok((context, OpeningReport { torn_tail, set_aside, completed_from, damaged }))
 }
 
 /// Checks that the log is where the options say, before any file is opened or created.

@@ -163,7 +163,8 @@ impl WireResponse {
     pub fn failed(encoding: Encoding, id: Option<CommandId>, code: Code, why: &str) -> Self {
         let message = format!("{} ({why})", code.text());
         let document = json!({
-            "outcome": "failed", "command": id, "code": code, "message": message, "retry": true,
+            "outcome": "failed", "command": id, "code": code, "message": message,
+            "retry": code.is_temporary(),
         });
         Self::document(encoding, &document, Some(code))
     }

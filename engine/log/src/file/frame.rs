@@ -130,6 +130,12 @@ impl FrameHeader {
         FRAME_HEADER + self.payload as usize + FRAME_TRAILER.len()
     }
 
+    /// How the checksum of the payload differs from the right one, in its bits; 0 if it does not.
+    pub(super) fn payload_difference(&self, bytes: &[u8]) -> u32 {
+        let payload = bytes.get(FRAME_HEADER..FRAME_HEADER + self.payload as usize);
+        crc32c::crc32c(payload.unwrap_or_default()) ^ self.payload_sum
+    }
+
     /// The bytes of the records; `None` if the frame is incomplete or damaged.
     pub(super) fn payload<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let (payload, trailer) =

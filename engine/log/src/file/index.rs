@@ -99,7 +99,8 @@ impl Index {
         if let Some(damage) = self.stopped.get(company) {
             return Some(damage.clone());
         }
-        let place = self.may_lack_companies.as_ref().filter(|_| !self.streams.contains_key(company))?;
+        let place =
+            self.may_lack_companies.as_ref().filter(|_| !self.streams.contains_key(company))?;
         Some(CompanyDamage {
             company: company.clone(),
             version: 0,

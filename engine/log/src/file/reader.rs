@@ -135,7 +135,15 @@ pub(super) struct AllReader {
 impl AllReader {
     pub(super) fn new(inner: Arc<Inner>, from: u64) -> Self {
         let (segment, offset) = inner.index().locate(from);
-        Self { inner, window: Window::new(CHUNK_ALL_BYTES), segment, offset, left: 0, intact: Vec::new(), from }
+        Self {
+            inner,
+            window: Window::new(CHUNK_ALL_BYTES),
+            segment,
+            offset,
+            left: 0,
+            intact: Vec::new(),
+            from,
+        }
     }
 
     fn step(&mut self) -> Result<Option<Entry>, ReadError> {

@@ -5,13 +5,13 @@
 
 mod doubt;
 mod frames;
+mod state;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use boarding_commands::commit::SCHEMA;
-use boarding_commands::values::CompanyId;
 
 use super::error::{OpenError, io_error};
 use super::frame::{LogId, NotASegment, Record, SegmentHeader};
@@ -20,8 +20,8 @@ use super::index::{Index, IndexEntry, Segment, location};
 use super::recover::{LastSegment, Recovered, list};
 use super::segment;
 use crate::codec::{self, DecodeError};
-use crate::{Certainty, CompanyDamage, DamagePlace, Head};
-use doubt::{BadRecord, Doubt};
+use crate::{Certainty, DamagePlace, Head};
+use state::{BadRecord, Salvage};
 
 /// Reads a damaged log. Returns none if nobody can say where it ends, or whether it is one log.
 ///
@@ -57,7 +57,7 @@ pub(super) fn salvage(
 }
 
 /// The log that most segments are of; none if no segment can be read.
-fn log_of_most(segments: &[(u64, PathBuf)]) -> Result<Option<LogId>, OpenError> {
+pub(super) fn log_of_most(segments: &[(u64, PathBuf)]) -> Result<Option<LogId>, OpenError> {
     let mut counts: HashMap<LogId, usize> = HashMap::new();
     for (named, path) in segments {
         let bytes = fs::read(path).map_err(io_error("read segment", path))?;
@@ -71,23 +71,6 @@ fn log_of_most(segments: &[(u64, PathBuf)]) -> Result<Option<LogId>, OpenError> 
     }
     let most = counts.into_iter().max_by_key(|(log, count)| (*count, *log));
     Ok(most.map(|(log, _)| log))
-}
-
-struct Salvage<'h> {
-    heads: Option<&'h Heads>,
-    log: LogId,
-    index: Index,
-    /// The checksum of the last frame; none if its header is damaged.
-    previous: Option<u32>,
-    last: LastSegment,
-    /// Whether appending can continue in the last segment.
-    last_is_usable: bool,
-    /// The damaged records after the last position that is certain.
-    bad: Vec<BadRecord>,
-    doubts: Vec<Doubt>,
-    /// The last position of each company.
-    last_positions: HashMap<CompanyId, u64>,
-    has_compared_heads: bool,
 }
 
 impl Salvage<'_> {
@@ -107,7 +90,9 @@ impl Salvage<'_> {
                 self.bad.push(BadRecord::unknown(place("the segment is of another log")));
                 return Ok(());
             }
-            Ok(header) if header.first_position != named || (header.ordinal as usize) < expected => {
+            Ok(header)
+                if header.first_position != named || (header.ordinal as usize) < expected =>
+            {
                 self.bad.push(BadRecord::unknown(place("the segment is not the one of its name")));
                 return Ok(());
             }
@@ -158,7 +143,8 @@ impl Salvage<'_> {
         if self.index.stopped.contains_key(&company) {
             self.index.end = last_position;
         } else if (envelope.first_version, envelope.previous) != (head.version + 1, head.hash) {
-            let place = self.doubt_after(&company).unwrap_or_else(|| place("the hash chain is broken"));
+            let place =
+                self.doubt_after(&company).unwrap_or_else(|| place("the hash chain is broken"));
             self.stop(&company, place, Certainty::Lost);
             self.index.end = last_position;
         } else {
@@ -176,17 +162,6 @@ impl Salvage<'_> {
         }
         self.compare_heads();
         Ok(true)
-    }
-
-    /// Stops a company at its last certain version. The first damage counts.
-    fn stop(&mut self, company: &CompanyId, place: DamagePlace, certainty: Certainty) {
-        let version = self.index.head(company).version;
-        self.index.stopped.entry(company.clone()).or_insert_with(|| CompanyDamage {
-            company: company.clone(),
-            version,
-            place,
-            certainty,
-        });
     }
 
     /// The result; none if it is unknown where the log ends.

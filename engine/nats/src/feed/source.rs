@@ -89,6 +89,10 @@ fn find_position(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
         return Ok(last.position);
     }
     let (company, version) = (last.company.clone(), last.version);
+    // A damaged company is read up to its damage only. Other companies go on behind the event.
+    if log.damage(&company).is_some() {
+        return Ok(last.position);
+    }
     if log.head(&company).version < version {
         return Err(FeedError::Ahead { company, version });
     }

@@ -11,6 +11,8 @@ use boarding_audit::{
     verify_files_with,
 };
 
+use tempfile::TempDir;
+
 use super::OnProgress;
 use super::error::{BackupError, failed};
 use super::folder::{Folder, create, make_folder, sync};
@@ -71,8 +73,7 @@ pub fn check(
         })?;
     }
     // The log is verified in place, under the names of its files.
-    let links = tempfile::tempdir().map_err(failed("make a folder in", &std::env::temp_dir()))?;
-    link_objects(&folder, &signed.manifest, links.path())?;
+    let links = linked_files(backup, &signed.manifest)?;
     let past = SignedPast::read(&links.path().join("audit"))?;
     let key = check_signature(&signed, &past, known)?;
     let manifest = signed.manifest;
@@ -80,6 +81,16 @@ pub fn check(
         on_progress(done + progress.done, total)
     })?;
     Ok(Checked { manifest, key, checkpoints: verified.checkpoints })
+}
+
+/// Links to the files of a backup, under their paths in a data folder. They live as long as the returned folder.
+///
+/// # Errors
+/// When an object is missing, or links cannot be made.
+pub fn linked_files(backup: &Path, manifest: &Manifest) -> Result<TempDir, BackupError> {
+    let links = tempfile::tempdir().map_err(failed("make a folder in", &std::env::temp_dir()))?;
+    link_objects(&Folder::existing(backup), manifest, links.path())?;
+    Ok(links)
 }
 
 /// Makes a folder with links to the objects, under the paths of the files.

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use boarding_audit::NoteKey;
 use boarding_core::clock::Clock;
 use clap::Args;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure, unavailable};
@@ -81,8 +83,29 @@ pub(super) async fn open_bucket(
     Bucket::open(&client, name, creates).await.map(Some).map_err(failure)
 }
 
+/// Copies a backup out of a bucket, so that all of it is verified before it is used. None for a folder.
+pub(super) async fn fetch(
+    from: &str,
+    nats: &NatsOptions,
+    out: &Out,
+) -> Result<Option<TempDir>, Failure> {
+    let Some(bucket) = open_bucket(from, nats, false).await? else { return Ok(None) };
+    let folder = tempfile::tempdir().map_err(|error| unavailable(&error))?;
+    let path = folder.path().to_owned();
+    let copying = interruptible(out, "copying", move |progress| bucket.copy_to(&path, progress));
+    copying.await?;
+    Ok(Some(folder))
+}
+
+/// The key of `--key`.
+pub(super) fn known_key(text: Option<String>) -> Result<Option<NoteKey>, Failure> {
+    let parse =
+        |text: String| text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")));
+    text.map(parse).transpose()
+}
+
 /// Refuses a folder without a log in files.
-fn check_log_is_in_files(data: &Path) -> Result<(), Failure> {
+pub(super) fn check_log_is_in_files(data: &Path) -> Result<(), Failure> {
     let shown = data.display();
     if data.join("MOVED").exists() {
         return Err(Failure::Usage(format!(

@@ -176,7 +176,7 @@ async fn log(data: &Path, out: &Out) -> Result<PartReport, Failure> {
                 company: text(&document, "company").parse().ok(),
                 position: document.get("position").and_then(Value::as_u64),
                 message,
-                remedy: "restore a backup into a new folder (boarding restore BACKUP --data NEW), and keep this one for an examination"
+                remedy: "boarding repair; with a backup: boarding repair --from BACKUP; or restore one into a new folder: boarding restore BACKUP --data NEW"
                     .to_owned(),
             });
             Ok(part)
@@ -265,21 +265,11 @@ fn repairs(report: &OpeningReport) -> Vec<HealthFinding> {
 fn rebuild(data: &Path, found: &[PartReport], out: &Out) -> Result<(), Failure> {
     let folder = DataDir::open(data).map_err(EngineError::from)?;
     let names: Vec<_> = found.iter().filter(|part| needs_rebuild(part)).map(name).collect();
-    let derived = folder.derived();
     out.say(&format!(
         "making the derived data again from the log, because of: {}",
         names.join(", ")
     ));
-    let failed = |error: std::io::Error| {
-        Failure::Unavailable(format!("cannot empty {}: {error}", derived.display()))
-    };
-    for entry in std::fs::read_dir(&derived).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        match path.is_dir() {
-            true => std::fs::remove_dir_all(&path).map_err(failed)?,
-            false => std::fs::remove_file(&path).map_err(failed)?,
-        }
-    }
+    folder.empty_derived().map_err(EngineError::from)?;
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Results of verbs, with their exit statuses.
 
 use boarding_commands::envelope::Answer;
-use boarding_commands::values::Refusal;
+use boarding_commands::values::{Code, Refusal};
+use boarding_log::CompanyDamage;
 use serde_json::{Value, json};
 
 use boarding_core::data_dir::DataDirError;
@@ -116,6 +117,9 @@ impl Failure {
             Answer::Refused { code, message, .. } => {
                 Self::Refused { document, code: code.to_string(), message: message.clone() }
             }
+            Answer::Failed { code: code @ Code::LogCompanyDamaged, message, .. } => {
+                Self::Found { document, message: format!("{code}: {message}") }
+            }
             Answer::Failed { code, message, .. } => {
                 Self::Failed { document, message: format!("{code}: {message}") }
             }
@@ -132,6 +136,17 @@ pub(super) fn of_verification(error: &VerifyError) -> Failure {
         _ => Failure::Unavailable(text),
     }
 }
+
+/// The result of a verb. One that has shown a damaged company up to its damage ends with the damage.
+pub(super) fn unless_damaged(result: CliResult, damage: Option<CompanyDamage>) -> CliResult {
+    match (result, damage) {
+        (Ok(_), Some(damage)) => Err(Failure::Damaged(format!("{damage}\n  {DAMAGE_ADVICE}"))),
+        (result, _) => result,
+    }
+}
+
+/// What to do about a damaged company.
+const DAMAGE_ADVICE: &str = "the company can be read up to there and takes no commands; to get the missing part back: boarding repair --from BACKUP (boarding manual trouble)";
 
 /// The failure of a program whose log cannot be written.
 pub(super) fn of_log(why: &str) -> Failure {

@@ -1,15 +1,11 @@
 //! `boarding restore`: verifies a backup, and fills a data folder from it.
 
-use std::path::PathBuf;
-
-use boarding_audit::NoteKey;
 use clap::Args;
 use serde_json::json;
-use tempfile::TempDir;
 
-use super::backup::{contents, interruptible, open_bucket, secrets, summary};
+use super::backup::{contents, fetch, interruptible, known_key, secrets, summary};
 use super::common::Common;
-use super::failure::{CliResult, Done, Failure, unavailable};
+use super::failure::{CliResult, Done};
 use super::fields::set;
 use super::nats_options::NatsOptions;
 use super::output::Out;
@@ -50,12 +46,7 @@ pub(super) struct Restore {
 impl Restore {
     pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         let Self { from, dry_run, key, nats } = self;
-        let key: Option<NoteKey> = match key {
-            None => None,
-            Some(text) => {
-                Some(text.parse().map_err(|error| Failure::Usage(format!("--key: {error}")))?)
-            }
-        };
+        let key = known_key(key)?;
         let fetched = fetch(&from, &nats, out).await?;
         let from = fetched.as_ref().map_or_else(|| from.into(), |it| it.path().to_owned());
         let (backup, known) = (from.clone(), key.clone());
@@ -83,16 +74,6 @@ impl Restore {
         }
         Ok(Done::Completely)
     }
-}
-
-/// Copies a backup out of a bucket, so that all of it is verified before it is used. None for a folder.
-async fn fetch(from: &str, nats: &NatsOptions, out: &Out) -> Result<Option<TempDir>, Failure> {
-    let Some(bucket) = open_bucket(from, nats, false).await? else { return Ok(None) };
-    let folder = tempfile::tempdir().map_err(|error| unavailable(&error))?;
-    let path: PathBuf = folder.path().to_owned();
-    let copying = interruptible(out, "copying", move |progress| bucket.copy_to(&path, progress));
-    copying.await?;
-    Ok(Some(folder))
 }
 
 fn print(out: &Out, checked: &Checked, target: &Target, data: &std::path::Path, dry_run: bool) {

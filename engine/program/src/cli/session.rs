@@ -88,6 +88,7 @@ impl<'a> Session<'a> {
     async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
         common.company()?;
         let folder = Folder::open(options, common.actor()?, out).await?;
+        folder.warn_of_others(&common.company()?, out);
         let clock = folder.clock();
         Self::of(Backend::Folder(Box::new(folder)), clock, common, out)
     }
@@ -246,9 +247,10 @@ impl<'a> Session<'a> {
                 return result;
             }
         };
+        let damage = folder.damage(&self.company);
         match (result, folder.close().await) {
             (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
-            (result, _) => result,
+            (result, _) => failure::unless_damaged(result, damage),
         }
     }
 

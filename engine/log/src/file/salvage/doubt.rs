@@ -3,40 +3,12 @@
 use boarding_commands::values::{CompanyId, Digest};
 
 use super::super::frame::Record;
-use super::{Certainty, DamagePlace, Salvage};
-use crate::codec;
+use super::state::{BadRecord, Doubt, Salvage};
+use crate::{Certainty, DamagePlace, codec};
 
 /// How MessagePack begins a binary value of 32 bytes: a hash in a commit.
 const HASH_MARK: [u8; 2] = [0xc4, 0x20];
 const HASH_BYTES: usize = 32;
-
-/// Bytes that are no commit any more.
-#[derive(Debug)]
-pub(super) struct BadRecord {
-    place: DamagePlace,
-    /// The company whose last commit the bytes name.
-    company: Option<CompanyId>,
-    /// How many positions it takes, as far as the bytes say.
-    span: Option<u64>,
-    /// Whether the bytes are certainly those of one record only.
-    is_single: bool,
-}
-
-impl BadRecord {
-    pub(super) fn unknown(place: DamagePlace) -> Self {
-        Self { place, company: None, span: None, is_single: false }
-    }
-}
-
-/// Positions whose commits are missing, and nothing in the log says whose they were.
-#[derive(Debug)]
-pub(super) struct Doubt {
-    from: u64,
-    to: u64,
-    place: DamagePlace,
-    /// Whether the heads file has said for each company what it lost.
-    is_settled: bool,
-}
 
 impl Salvage<'_> {
     /// Finds the owner of damaged bytes. A commit names the hash of the last commit of its company, and no other company
@@ -49,9 +21,9 @@ impl Salvage<'_> {
     ) -> BadRecord {
         let envelope = Record::trust(bytes).and_then(|record| codec::peek(record.commit).ok());
         let span = envelope.map(|envelope| envelope.span());
-        let hashes = bytes.windows(HASH_MARK.len() + HASH_BYTES).filter_map(|window| {
-            window.strip_prefix(&HASH_MARK)?.try_into().ok().map(Digest)
-        });
+        let hashes = bytes
+            .windows(HASH_MARK.len() + HASH_BYTES)
+            .filter_map(|window| window.strip_prefix(&HASH_MARK)?.try_into().ok().map(Digest));
         let owner = |hash: Digest| {
             let mut streams = self.index.streams.iter();
             streams.find(|(_, stream)| stream.head.hash == hash).map(|(company, _)| company.clone())

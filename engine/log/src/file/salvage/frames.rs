@@ -1,10 +1,12 @@
 //! Reads the frames of a damaged segment, and the intact records of damaged frames.
 
-use super::super::frame::{FRAME_HEADER, FRAME_MAGIC, FRAME_TRAILER, FrameHeader, Record};
+use super::super::error::OpenError;
 use super::super::frame::SEGMENT_HEADER;
+use super::super::frame::{FRAME_HEADER, FRAME_MAGIC, FRAME_TRAILER, FrameHeader, Record};
 use super::super::index::DamagedRegion;
 use super::super::tail;
-use super::{BadRecord, DamagePlace, OpenError, Salvage};
+use super::state::{BadRecord, Salvage};
+use crate::DamagePlace;
 
 impl Salvage<'_> {
     /// Reads the frames of a segment. What is damaged is read record by record.

@@ -37,7 +37,10 @@ fn assert_contained(folder: &Path, was: &[Entry], context: &str) -> Option<usize
         Ok(Opened { torn: Some(_), .. }) => return None,
         Ok(opened) => opened.log,
         Err(error) => {
-            assert!(error.is_damage() || matches!(error, OpenError::Newer { .. }), "{context}: {error}");
+            assert!(
+                error.is_damage() || matches!(error, OpenError::Newer { .. }),
+                "{context}: {error}"
+            );
             return None;
         }
     };
@@ -200,4 +203,84 @@ fn larger_damage_stops_no_company_in_silence() {
     let (all, refused) = opened.get();
     eprintln!("{refused} of {all} damaged logs are refused");
     assert!(refused * 2 < all, "{refused} of {all} are refused");
+}
+
+/// Every flipped bit is turned back without a backup, also in headers.
+#[tokio::test]
+async fn flipped_bit_is_turned_back() {
+    let folder = memory_dir();
+    let was = fill_together(folder.path(), 2_000, 5).await;
+    for path in segments(folder.path()) {
+        let intact = fs::read(&path).unwrap();
+        for at in (0..tail::last_used(&intact)).step_by(13) {
+            let mut bytes = intact.clone();
+            bytes[at] ^= 1 << (at % 8);
+            fs::write(&path, &bytes).unwrap();
+            let repair = find_repair(folder.path(), None).unwrap();
+            assert_eq!(repair.mended, Mended::All, "byte {at}");
+            assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}: nothing is written before");
+            repair.carry_out().unwrap();
+            assert_eq!(fs::read(&path).unwrap()[..], intact[..], "byte {at}");
+        }
+    }
+    assert!(matches!(find_repair(folder.path(), None), Err(RepairError::Intact)));
+    assert_eq!(drain(&mut *open(folder.path(), 2_000).unwrap().log.read_all(1)), was);
+}
+
+/// After larger damage and more commits, the segments of an earlier backup mend the log, and nothing later is lost.
+#[test]
+fn backup_mends_larger_damage() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let folder = memory_dir();
+    runtime.block_on(fill_together(folder.path(), 2_000, 6));
+    let backup = copy_of(folder.path());
+    let was = runtime.block_on(fill_together(folder.path(), 2_000, 3));
+    let whole = segments(backup.path());
+    let config = ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() };
+    proptest!(config, |(harm in harm(), segment: prop::sample::Index, at: usize)| {
+        let copy = copy_of(folder.path());
+        // The last segment of the backup goes on in the log.
+        let paths: Vec<_> = segments(copy.path()).into_iter().take(whole.len() - 1).collect();
+        if harm.apply(&paths, segment.index(paths.len()), at) {
+            // Companies that are not damaged go on meanwhile.
+            let more = open(copy.path(), 2_000).ok().map(|opened| runtime.block_on(async {
+                let log = opened.log;
+                let going_on = COMPANIES.map(company).into_iter();
+                let Some(name) = going_on.clone().find(|it| log.damage(it).is_none()) else { return 0 };
+                log.append(vec![sample::next(&log, &name, 1)]).await.unwrap();
+                1
+            }));
+            let repair = find_repair(copy.path(), Some(backup.path())).unwrap();
+            prop_assert_eq!(&repair.mended, &Mended::All);
+            repair.carry_out().unwrap();
+            let log = open(copy.path(), 2_000).unwrap().log;
+            prop_assert!(log.heads().is_some());
+            let now = drain(&mut *log.read_all(1));
+            prop_assert!(now.starts_with(&was));
+            prop_assert_eq!(now.len(), was.len() + more.unwrap_or(0));
+        }
+    });
+}
+
+#[tokio::test]
+async fn backup_of_another_log_or_history_mends_nothing() {
+    let (folder, other) = (memory_dir(), memory_dir());
+    fill_together(folder.path(), 2_000, 6).await;
+    fill_together(other.path(), 2_000, 6).await;
+    let fork = copy_of(folder.path());
+    fs::remove_file(fork.path().join(heads::NAME)).unwrap();
+    let last = segments(fork.path()).pop().unwrap();
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..frame::SEGMENT_HEADER]).unwrap();
+    fill(fork.path(), 2_000, 1).await;
+    let path = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let end = tail::last_used(&bytes);
+    bytes[end - 60..end - 20].fill(0xee);
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(find_repair(folder.path(), Some(other.path())), Err(RepairError::OtherLog)));
+    let forked = find_repair(folder.path(), Some(fork.path()));
+    assert!(matches!(forked, Err(RepairError::OtherHistory { .. })), "{forked:?}");
+    assert!(matches!(find_repair(folder.path(), None), Err(RepairError::NotFound(_))));
+    assert_eq!(fs::read(&path).unwrap(), bytes);
 }

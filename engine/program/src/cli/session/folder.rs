@@ -9,6 +9,7 @@ use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, Options};
 use boarding_core::queries::{QueryAnswer, QueryCaller};
 use boarding_core::read::verification::Verified;
+use boarding_log::CompanyDamage;
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 
@@ -52,6 +53,19 @@ impl Folder {
     /// Why the log cannot be written, if it has failed.
     pub(super) fn log_failure(&self) -> Option<String> {
         self.engine.log_failed().now_or_never()
+    }
+
+    /// The damage of a company's log.
+    pub(super) fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
+        self.engine.damage(company)
+    }
+
+    /// Warns of other companies that are damaged. A verb ends with the damage of its own company.
+    pub(super) fn warn_of_others(&self, company: &CompanyId, out: &Out) {
+        let damaged = &self.engine.opening_report().damaged;
+        for damage in damaged.iter().filter(|damage| damage.company != *company) {
+            out.warn(&format!("warning: {damage}"));
+        }
     }
 
     /// The companies that have a history.

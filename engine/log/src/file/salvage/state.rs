@@ -1,0 +1,70 @@
+//! What is known of a damaged log while it is read.
+
+use std::collections::HashMap;
+
+use boarding_commands::values::CompanyId;
+
+use super::super::frame::LogId;
+use super::super::heads::Heads;
+use super::super::index::Index;
+use super::super::recover::LastSegment;
+use crate::{Certainty, CompanyDamage, DamagePlace};
+
+/// Bytes that are no commit any more.
+#[derive(Debug)]
+pub(super) struct BadRecord {
+    pub(super) place: DamagePlace,
+    /// The company whose last commit the bytes name.
+    pub(super) company: Option<CompanyId>,
+    /// How many positions it takes, as far as the bytes say.
+    pub(super) span: Option<u64>,
+    /// Whether the bytes are certainly those of one record only.
+    pub(super) is_single: bool,
+}
+
+impl BadRecord {
+    pub(super) fn unknown(place: DamagePlace) -> Self {
+        Self { place, company: None, span: None, is_single: false }
+    }
+}
+
+/// Positions whose commits are missing, and nothing in the log says whose they were.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) place: DamagePlace,
+    /// Whether the heads file has said for each company what it lost.
+    pub(super) is_settled: bool,
+}
+
+/// A damaged log that is being read.
+pub(super) struct Salvage<'h> {
+    pub(super) heads: Option<&'h Heads>,
+    pub(super) log: LogId,
+    pub(super) index: Index,
+    /// The checksum of the last frame; none if its header is damaged.
+    pub(super) previous: Option<u32>,
+    pub(super) last: LastSegment,
+    /// Whether appending can continue in the last segment.
+    pub(super) last_is_usable: bool,
+    /// The damaged records after the last position that is certain.
+    pub(super) bad: Vec<BadRecord>,
+    pub(super) doubts: Vec<Doubt>,
+    /// The last position of each company.
+    pub(super) last_positions: HashMap<CompanyId, u64>,
+    pub(super) has_compared_heads: bool,
+}
+
+impl Salvage<'_> {
+    /// Stops a company at its last certain version. The first damage counts.
+    pub(super) fn stop(&mut self, company: &CompanyId, place: DamagePlace, certainty: Certainty) {
+        let version = self.index.head(company).version;
+        self.index.stopped.entry(company.clone()).or_insert_with(|| CompanyDamage {
+            company: company.clone(),
+            version,
+            place,
+            certainty,
+        });
+    }
+}
