@@ -32,6 +32,13 @@ fn flipped_bit(derived: &Path, rng: &mut SeededRandom) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Not one page is left. A single bit can lie where no page is, so only this damage is found in every case.
+fn overwritten_pages(derived: &Path, _: &mut SeededRandom) {
+    let path = derived.join("db");
+    let length = fs::metadata(&path).unwrap().len();
+    fs::write(path, vec![b'x'; usize::try_from(length).unwrap()]).unwrap();
+}
+
 /// The folders of damaged read models.
 fn set_aside(folder: &SampleFolder) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder.data()).unwrap().map(|entry| entry.unwrap().path());
@@ -47,6 +54,7 @@ fn damaged_read_models_are_rebuilt_in_one_line() {
     let users = folder.lines(&["users"], 0);
     let mut damages: Vec<Damage> = vec![torn_configuration, pages_cut_short, pages_cut_short];
     damages.extend([flipped_bit as Damage; FLIPS]);
+    damages.push(overwritten_pages);
     for damage in damages {
         damage(&folder.data().join("derived"), &mut rng);
         let output = folder.run(&["users"]);
