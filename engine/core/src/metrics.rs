@@ -146,12 +146,14 @@ mod tests {
         let earlier = Some(Time(1_795_247_000_000));
         let companies =
             vec![company("acme", waits, earlier), company("globex", WorkMetrics::default(), None)];
-        let text = Metrics { log_position: 42, companies, damaged: Vec::new() }.text();
+        let damaged = vec!["mira".parse().unwrap()];
+        let text = Metrics { log_position: 42, companies, damaged }.text();
         let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             values,
             [
                 "boarding_log_position 42",
+                "boarding_company_damaged{company=\"mira\"} 1",
                 "boarding_mail_server_waiting{company=\"acme\"} 1",
                 "boarding_mail_server_waiting{company=\"globex\"} 0",
                 "boarding_mail_server_waiting_since_seconds{company=\"acme\"} 1795247000",
@@ -168,7 +170,7 @@ mod tests {
             ]
         );
         let types = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
-        assert_eq!((types, text.matches("# HELP ").count()), (8, 8), "{text}");
+        assert_eq!((types, text.matches("# HELP ").count()), (9, 9), "{text}");
         assert!(text.ends_with('\n'));
     }
 

@@ -3,6 +3,7 @@
 use boarding_commands::values::Digest;
 use proptest::prelude::*;
 
+use super::super::frame::{self, FrameHeader};
 use super::*;
 use crate::Certainty;
 use crate::contract::sample::company;
@@ -118,6 +119,112 @@ async fn one_flipped_bit_stops_no_company_that_lost_nothing() {
     eprintln!("{flips} flips, {opened} opened, {going_on} companies of {}", 3 * flips);
     assert!(opened * 10 > flips * 8, "{opened} of {flips} are opened");
     assert!(going_on * 10 > opened * 15, "{going_on} companies go on in {opened} logs");
+}
+
+/// Overwrites the frames with these numbers in the only segment, headers included, so that nothing tells their owners.
+fn overwrite_frames(folder: &Path, numbers: std::ops::RangeInclusive<usize>) {
+    let path = segments(folder).pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let mut starts = vec![frame::SEGMENT_HEADER];
+    while let Some(header) = FrameHeader::parse(&bytes[starts[starts.len() - 1]..], &log_id(&bytes))
+    {
+        starts.push(starts[starts.len() - 1] + header.total());
+    }
+    bytes[starts[*numbers.start()]..starts[numbers.end() + 1]].fill(0xee);
+    fs::write(path, bytes).unwrap();
+}
+
+fn log_id(segment: &[u8]) -> LogId {
+    frame::SegmentHeader::parse(segment).unwrap().log
+}
+
+/// How sure it is that each company lost commits; none for those that go on.
+fn certainties(log: &FileLog) -> [Option<Certainty>; 3] {
+    COMPANIES.map(|name| log.damage(&company(name)).map(|damage| damage.certainty))
+}
+
+/// Appends one frame of a commit of each of these companies.
+async fn append_frame(log: &FileLog, names: &[&str]) {
+    let commits = names.iter().map(|name| sample::next(log, &company(name), 1)).collect();
+    log.append(commits).await.unwrap();
+}
+
+async fn takes_commits_of(log: &FileLog, name: &str) -> bool {
+    log.append(vec![sample::next(log, &company(name), 1)]).await.is_ok()
+}
+
+/// If nothing tells whose commits are missing, every company without a later commit may have lost some, also one whose
+/// commits may all be missing. What the heads file says at the end of the log settles it.
+#[tokio::test]
+async fn doubt_stops_every_company_without_a_later_commit() {
+    let folder = memory_dir();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    for names in [&["acme", "mira", "zeta"][..], &["acme"], &["mira"], &["zeta"]] {
+        append_frame(&log, names).await;
+    }
+    drop(log);
+    overwrite_frames(folder.path(), 1..=2);
+    let without_heads = copy_of(folder.path());
+    remove_heads(without_heads.path());
+
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    assert_eq!(certainties(&log), [Some(Certainty::Lost), Some(Certainty::Lost), None]);
+    assert!(takes_commits_of(&log, "nova").await, "the heads file has no such company");
+
+    for time in ["first", "second"] {
+        let log = open(without_heads.path(), 1 << 20).unwrap().log;
+        let doubt = Some(Certainty::MayBeLost);
+        assert_eq!(certainties(&log), [doubt, doubt, None], "{time} opening");
+        assert!(!takes_commits_of(&log, "nova").await, "all its commits may be missing");
+        assert!(takes_commits_of(&log, "zeta").await, "{time} opening");
+    }
+}
+
+/// A heads file tells nothing about damage after its own position.
+#[tokio::test]
+async fn heads_settle_no_damage_after_them() {
+    let folder = memory_dir();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    append_frame(&log, &["acme", "mira", "zeta"]).await;
+    drop(log);
+    let heads = fs::read(folder.path().join(heads::NAME)).unwrap();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    for name in ["acme", "zeta"] {
+        append_frame(&log, &[name]).await;
+    }
+    drop(log);
+    fs::write(folder.path().join(heads::NAME), heads).unwrap();
+    overwrite_frames(folder.path(), 1..=1);
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    let doubt = Some(Certainty::MayBeLost);
+    assert_eq!(certainties(&log), [doubt, doubt, None]);
+    assert!(!takes_commits_of(&log, "nova").await);
+}
+
+/// Damaged bytes that name one company may hold the commits of others too.
+#[tokio::test]
+async fn damaged_bytes_of_several_commits_stop_more_than_the_company_they_name() {
+    let folder = memory_dir();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    for names in [&["acme", "mira", "zeta"][..], &["acme", "mira"], &["zeta"]] {
+        append_frame(&log, names).await;
+    }
+    drop(log);
+    remove_heads(folder.path());
+    let path = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let total = |at: usize| FrameHeader::parse(&bytes[at..], &log_id(&bytes)).unwrap().total();
+    let start = frame::SEGMENT_HEADER + total(frame::SEGMENT_HEADER);
+    let end = start + total(start);
+    // The header of the frame and the positions and checksums of its two records.
+    let first = start + frame::FRAME_HEADER;
+    let second = first + frame::Record::total(&bytes[first..end]).unwrap();
+    bytes[start..first + 20].fill(0xee);
+    bytes[second..end].fill(0xee);
+    fs::write(path, bytes).unwrap();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    let damages = COMPANIES.map(|name| log.damage(&company(name)).is_some());
+    assert_eq!(damages, [true, true, false]);
 }
 
 /// A way to damage the files of a log.
