@@ -29,6 +29,7 @@ mod pictures;
 mod placeholders;
 mod previews;
 mod products;
+mod reading;
 mod retry;
 mod roles;
 mod run_prompts;

@@ -10,7 +10,11 @@ use std::sync::{Mutex, PoisonError};
 
 use boarding_log::random_bytes;
 
+use crate::derived_copy::DerivedCopy;
+
+mod derived;
 mod moved;
+mod reading;
 
 /// The format of data folders that this program supports.
 pub const FORMAT: u32 = 1;
@@ -21,6 +25,8 @@ pub const SECRET_BYTES: usize = 32;
 /// The folder of the signing key and of signed checkpoints, in a data folder.
 pub const AUDIT: &str = "audit";
 
+const DERIVED: &str = "derived";
+
 const FORMAT_LINE: &str = "boarding data folder, format ";
 /// Only the owner may read the folder, because it holds personal data.
 const FOLDER_MODE: u32 = 0o700;
@@ -28,15 +34,17 @@ const FILE_MODE: u32 = 0o600;
 /// The permission bits of other users.
 const OTHERS: u32 = 0o077;
 
-/// A data folder that this process has locked, until it is dropped or the process ends.
+/// A data folder that this process has locked, until it is dropped or the process ends, or that it only reads.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
     secret: Secret,
     /// Whether the file of the secret exists.
     is_kept: Mutex<bool>,
-    /// The lock file, and the folder itself.
-    lock: [File; 2],
+    /// The lock file, and the folder itself. None if the folder was opened to read it.
+    lock: Option<[File; 2]>,
+    /// The place of derived data, if they are outside the folder.
+    derived_copy: Option<DerivedCopy>,
 }
 
 /// The server secret for invitation links. It is never shown.
@@ -136,29 +144,17 @@ impl DataDir {
         let has_log = has_entries(&path.join("log"))?;
         let (secret, is_kept) = secret(&path.join("secret"), is_for_log && !has_log)?;
         sync(&path)?;
-        Ok(Self { path, secret, is_kept: Mutex::new(is_kept), lock })
+        Ok(Self {
+            path,
+            secret,
+            is_kept: Mutex::new(is_kept),
+            lock: Some(lock),
+            derived_copy: None,
+        })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Removes the derived data. The next opening makes it again from the log.
-    ///
-    /// # Errors
-    /// When files cannot be removed.
-    pub fn empty_derived(&self) -> Result<(), DataDirError> {
-        let derived = self.derived();
-        let failed =
-            |source| DataDirError::Io { operation: "empty", path: derived.clone(), source };
-        for entry in fs::read_dir(&derived).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            match path.is_dir() {
-                true => fs::remove_dir_all(&path).map_err(failed)?,
-                false => fs::remove_file(&path).map_err(failed)?,
-            }
-        }
-        sync(&derived)
     }
 
     /// Writes into the lock file under which address this process serves the folder, for those who find it locked.
@@ -166,9 +162,10 @@ impl DataDir {
     /// # Errors
     /// When the file cannot be written.
     pub fn announce(&self, address: &str) -> io::Result<()> {
-        let [file, _] = &self.lock;
-        let mut file = file;
-        writeln!(file, "{address}")
+        match &self.lock {
+            Some([file, _]) => writeln!(&mut &*file, "{address}"),
+            None => Ok(()),
+        }
     }
 
     /// The folder of the event log: the only part that cannot be rebuilt.
@@ -188,7 +185,10 @@ impl DataDir {
 
     /// The folder of indexes, read models and snapshots, which a replay of the log rebuilds.
     pub fn derived(&self) -> PathBuf {
-        self.path.join("derived")
+        match &self.derived_copy {
+            Some(copy) => copy.derived(),
+            None => self.path.join(DERIVED),
+        }
     }
 
     /// The folder of mails.

@@ -1,14 +1,13 @@
 //! The engine: executes commands and queries and runs the background work.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{Code, CompanyId, Digest, check_actor};
-use boarding_log::{CompanyDamage, EventLog};
+use boarding_log::CompanyDamage;
 use boarding_projections::rows::Table;
 use serde_json::{Map, Value, json};
 
@@ -32,15 +31,18 @@ use crate::submission::Submission;
 
 mod checkpoints;
 mod earlier_commands;
+mod engine_log;
 mod examination;
 mod link_secrets;
 mod links;
 mod opening;
+mod reading;
 mod resumption;
 mod stored_files;
 mod tokens;
 
 pub use crate::known_links::OwnLinkPage;
+pub use engine_log::EngineLog;
 pub use examination::{HealthFinding, PartReport, Severity};
 pub use links::{ImportLinkPage, MailedLink};
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
@@ -64,18 +66,32 @@ impl Engine {
     /// message says what to do.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let (context, report) = opening::open(options)?;
+        Ok(Self::of(context, report))
+    }
+
+    /// Opens a data folder to answer queries about it as it is now. Another process may use it, and it need not be
+    /// writable: no file in it is changed. Commands fail. Blocks as [`Engine::open`] does.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, has a newer format or is damaged, or there is no place for temporary files.
+    pub fn open_to_read(options: Options) -> Result<Self, EngineError> {
+        let (context, report) = reading::open(options)?;
+        Ok(Self::of(context, report))
+    }
+
+    fn of(context: EngineContext, report: OpeningReport) -> Self {
         let context = Arc::new(context);
         let companies = Arc::new(Companies::new(Arc::clone(&context)));
         let parts = || (Arc::clone(&context), Arc::clone(&companies));
         let (intake, planner, queries) = (parts(), parts(), parts());
-        Ok(Self {
+        Self {
             intake: Intake::new(intake.0, intake.1),
             planner: ImportPlanner::new(planner.0, planner.1),
             queries: Queries::new(queries.0, queries.1),
             context,
             companies,
             report,
-        })
+        }
     }
 
     /// What opening the data folder found.
@@ -104,7 +120,7 @@ impl Engine {
 
     /// The engine's log. The data folder stays in use as long as the handle lives.
     pub fn log(&self) -> EngineLog {
-        EngineLog(Arc::clone(&self.context))
+        EngineLog::of(Arc::clone(&self.context))
     }
 
     /// Whether mails leave by a mail server, as opposed to files or workers.
@@ -368,18 +384,6 @@ impl Engine {
             context.sign_or_report();
         })
         .await;
-    }
-}
-
-/// The log of an engine, with the data folder that it needs; clones share it.
-#[derive(Debug, Clone)]
-pub struct EngineLog(Arc<EngineContext>);
-
-impl Deref for EngineLog {
-    type Target = dyn EventLog;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0.log
     }
 }
 

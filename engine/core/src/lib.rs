@@ -5,6 +5,7 @@ pub mod acknowledged;
 pub mod clock;
 pub mod data_dir;
 pub mod delivery;
+mod derived_copy;
 pub mod engine;
 pub mod files;
 pub mod limits;

@@ -71,6 +71,10 @@ pub const ACKNOWLEDGED_RETRY_SECONDS: u64 = 30;
 /// be cut off unseen. A checkpoint takes about 300 bytes, so a busy year takes 160 MB.
 pub const CHECKPOINT_SECONDS: u64 = 60;
 
+/// How often the read models of a folder in use are copied until a copy is whole. They are mostly written in less time than a
+/// copy takes. Otherwise they are made again from the log, which takes longer.
+pub const DERIVED_COPIES_MAX: usize = 3;
+
 /// The buffer for writing a snapshot, in bytes.
 pub const SNAPSHOT_BUFFER_BYTES: usize = 256 * 1024;
 

@@ -18,6 +18,7 @@ mod salvage;
 mod segment;
 mod shared;
 mod tail;
+mod view;
 mod writer;
 
 #[cfg(test)]
@@ -51,7 +52,7 @@ pub use repair::{Mended, Repair, RepairError, find_repair};
 #[derive(Debug)]
 pub struct FileLog {
     inner: Arc<Inner>,
-    /// Sends appends to the writer. `None` only while the log is dropped.
+    /// Sends appends to the writer. `None` if the log was opened to read it, and while it is dropped.
     calls: Option<mpsc::Sender<Call>>,
     writer: Option<JoinHandle<()>>,
 }

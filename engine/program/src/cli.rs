@@ -261,7 +261,10 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
                     common.check_data_exists()?;
                 }
             }
-            let session = Session::open(&common, out).await?;
+            let session = match reads {
+                true => Session::open_to_read(&common, out).await?,
+                false => Session::open(&common, out).await?,
+            };
             let result = session.run(verb.work(&session)).await;
             due::print(&session).await;
             session.end(result).await

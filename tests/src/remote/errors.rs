@@ -138,7 +138,7 @@ fn request_is_repeated_while_engine_is_busy() {
 fn locked_folder_names_the_address_of_its_engine() {
     let cli = Cli::with_three_people();
     let engine = Engine::start(&cli, &[]);
-    let locked = cli.run(&["users"]).expect_status(4);
+    let locked = cli.run(&["users", "add", "dan"]).expect_status(4);
     let expected = format!("in use by process {}", engine.process());
     assert!(locked.stderr.contains(&expected), "{locked:?}");
     assert!(locked.stderr.contains(&format!("--url {}", engine.url)), "{locked:?}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use super::{DataDir, DataDirError, failed, has_entries, make_folder, sync, write_once};
+use super::{DataDir, DataDirError, failed, has_entries, sync, write_once};
 
 /// The file that marks the log as moved. It names the new place of the log.
 const NAME: &str = "MOVED";
@@ -56,20 +56,6 @@ impl DataDir {
     /// When the folder cannot be read.
     pub fn has_log(&self) -> Result<bool, DataDirError> {
         has_entries(&self.log())
-    }
-
-    /// Removes derived data. The folder is renamed first, because a partly removed folder could look complete.
-    fn remove_derived(&self) -> Result<(), DataDirError> {
-        let (derived, aside) = (self.derived(), self.path.join("derived.removed"));
-        let ignore_missing = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => Ok(()),
-            _ => Err(failed("remove", &aside, error)),
-        };
-        fs::remove_dir_all(&aside).or_else(ignore_missing)?;
-        fs::rename(&derived, &aside).or_else(ignore_missing)?;
-        make_folder(&derived)?;
-        sync(&self.path)?;
-        fs::remove_dir_all(&aside).or_else(ignore_missing)
     }
 }
 

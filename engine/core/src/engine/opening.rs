@@ -1,5 +1,7 @@
 //! Opens an engine: data folder, log, read models and transport.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -111,9 +113,13 @@ pub enum EngineError {
     #[error(transparent)]
     ReadModels(#[from] ProjectError),
     #[error("open the outbox in {}", folder.display())]
-    Outbox { folder: PathBuf, source: std::io::Error },
+    Outbox { folder: PathBuf, source: io::Error },
     #[error("sweep the files in {}", folder.display())]
-    Sweep { folder: PathBuf, source: std::io::Error },
+    Sweep { folder: PathBuf, source: io::Error },
+    #[error("read the log in {}: it has none, the log is perhaps in JetStream", folder.display())]
+    NoLogToRead { folder: PathBuf },
+    #[error("make a folder for temporary files in {}", place.display())]
+    NoTemporary { place: PathBuf, source: io::Error },
 }
 
 impl EngineError {
@@ -126,6 +132,28 @@ impl EngineError {
             _ => false,
         }
     }
+
+    /// Whether the folder can be read although it cannot be opened: another process uses it, or it cannot be written.
+    pub fn hinders_only_writing(&self) -> bool {
+        if matches!(self, Self::Folder(DataDirError::InUse { .. })) {
+            return true;
+        }
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                return matches!(
+                    error.kind(),
+                    io::ErrorKind::ReadOnlyFilesystem
+                        | io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::StorageFull
+                        | io::ErrorKind::QuotaExceeded
+                        | io::ErrorKind::FileTooLarge
+                );
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 /// Opens a data folder. Blocks on the disk and the network: it checks the whole log.
@@ -134,31 +162,28 @@ impl EngineError {
 /// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
 /// message says what to do.
 pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
-    let mut folder = match options.log {
-        LogChoice::Files => DataDir::open(&options.data)?,
-        LogChoice::JetStream(_) => DataDir::open_without_log(&options.data)?,
+    let Options { data, log, transport, texts, adopt_runs, carries_runs, link_page, secret, clock } =
+        options;
+    let mut folder = match log {
+        LogChoice::Files => DataDir::open(&data)?,
+        LogChoice::JetStream(_) => DataDir::open_without_log(&data)?,
     };
-    if let Some(secret) = &options.secret {
+    if let Some(secret) = &secret {
         folder.adopt_secret(secret);
     }
-    check_place(&options.log, &folder)?;
+    check_place(&log, &folder)?;
     let files = folder.files();
     files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
     let (store, opened) = Store::open(&folder.derived())?;
     // Without a store the log keeps all commands in memory.
     let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
     let OpenedLog { log, torn_tail, completed_from } =
-        open_log(options.log, &folder, &options.clock, indexed_up_to)?;
-    // The time of the log never goes back, even if the machine's clock did.
-    if let Ok(Some(last)) = log.read_all(log.end()).next() {
-        options.clock.not_before(last.recorded.commit.at);
-    }
-    let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
-    let former_outbox = match options.transport {
+        open_log(log, &folder, &clock, indexed_up_to)?;
+    let former_outbox = match transport {
         Some(_) => Outbox::existing(&folder.outbox()),
         None => None,
     };
-    let transport = match options.transport {
+    let transport = match transport {
         Some(transport) => transport,
         None => {
             let outbox = folder.outbox();
@@ -166,7 +191,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
             Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
         }
     };
-    let transport: Arc<dyn Transport> = match options.texts {
+    let transport: Arc<dyn Transport> = match texts {
         Some(texts) => Arc::new(WithTextGateway::new(transport, texts)),
         None => transport,
     };
@@ -178,25 +203,63 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     for damage in &damaged {
         tracing::error!(company = %damage.company, damage = %damage, "company takes no commands");
     }
-    let signing = open_signing(&folder, &*log, &options.clock);
-    let uploads = Uploads::inside(folder.path(), options.clock.clone());
-    uploads.sweep(true);
-    let context = EngineContext {
+    let signing = open_signing(&folder, &*log, &clock);
+    let parts = Parts {
+        folder,
         log,
         store,
-        read_models,
-        snapshots: Snapshots::inside(&folder.derived()),
-        clock: options.clock,
-        files: Files::new(files),
-        uploads,
-        tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
-        link_page: options.link_page,
-        known_links: KnownLinks::default(),
         transport,
-        signing: Mutex::new(signing),
         former_outbox,
-        adopt_runs: options.adopt_runs,
-        carries_runs: options.carries_runs.into(),
+        signing,
+        clock,
+        link_page,
+        secret,
+        adopt_runs,
+        carries_runs,
+    };
+    let context = build(parts)?;
+    context.uploads.sweep(true);
+    Ok((context, OpeningReport { torn_tail, set_aside, completed_from, damaged }))
+}
+
+/// What an engine is built from.
+pub(super) struct Parts {
+    pub(super) folder: DataDir,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) store: Store,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) former_outbox: Option<Outbox>,
+    pub(super) signing: Option<Signing>,
+    pub(super) clock: Clock,
+    pub(super) link_page: Option<OwnLinkPage>,
+    pub(super) secret: Option<Secret>,
+    pub(super) adopt_runs: bool,
+    pub(super) carries_runs: bool,
+}
+
+/// Starts the read models and builds the context.
+pub(super) fn build(parts: Parts) -> Result<EngineContext, EngineError> {
+    let Parts { folder, log, store, clock, .. } = parts;
+    // The time of the log never goes back, even if the machine's clock did.
+    if let Ok(Some(last)) = log.read_all(log.end()).next() {
+        clock.not_before(last.recorded.commit.at);
+    }
+    Ok(EngineContext {
+        read_models: ReadModels::follow(Arc::clone(&log), store.clone())?,
+        log,
+        store,
+        snapshots: Snapshots::inside(&folder.derived()),
+        files: Files::new(folder.files()),
+        uploads: Uploads::inside(folder.path(), clock.clone()),
+        tokens: Tokens::new(*parts.secret.as_ref().unwrap_or(folder.secret()).bytes()),
+        clock,
+        link_page: parts.link_page,
+        known_links: KnownLinks::default(),
+        transport: parts.transport,
+        signing: Mutex::new(parts.signing),
+        former_outbox: parts.former_outbox,
+        adopt_runs: parts.adopt_runs,
+        carries_runs: parts.carries_runs.into(),
         waiting: WaitingMails::default(),
         blocked: BlockedImports::default(),
         ownership: OnceLock::new(),
@@ -205,12 +268,11 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         refused: OnceLock::new(),
         closing: watch::Sender::new(false),
         folder,
-    };
-    Ok((context, OpeningReport { torn_tail, set_aside, completed_from, damaged }))
+    })
 }
 
 /// Checks that the log is where the options say, before any file is opened or created.
-fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> {
+pub(super) fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> {
     let path = || folder.path().to_owned();
     match (choice, folder.moved_to()?) {
         (LogChoice::Files, Some(to)) => Err(EngineError::Moved { folder: path(), to }),
@@ -237,14 +299,7 @@ fn open_log(
 ) -> Result<OpenedLog, EngineError> {
     match choice {
         LogChoice::Files => {
-            let mut options = file_log::Options::new(clock.now());
-            options.commands_indexed_up_to = indexed_up_to;
-            let origin = file_log::log_id(&folder.log())?.map(|log| file_log::origin(&log));
-            let (audit, origin) = (folder.audit(), origin.as_deref());
-            options.answered_up_to = acknowledged::answered_up_to(&audit, origin);
-            // A copy may be completed up to a position that only a hint names.
-            let hint = origin.and_then(|origin| newest_position(&audit, origin)).unwrap_or(0);
-            options.expected_end = indexed_up_to.max(options.answered_up_to).max(hint);
+            let options = options_of_files(folder, clock, indexed_up_to)?;
             let file_log::Opened { log, torn, completed_from, .. } =
                 FileLog::open(&folder.log(), options)?;
             Ok(OpenedLog { log: Arc::new(log), torn_tail: torn, completed_from })
@@ -258,6 +313,23 @@ fn open_log(
             Ok(OpenedLog { log, torn_tail: None, completed_from: None })
         }
     }
+}
+
+/// The options of a log in files, with the positions that other files of the folder name.
+pub(super) fn options_of_files(
+    folder: &DataDir,
+    clock: &Clock,
+    indexed_up_to: u64,
+) -> Result<file_log::Options, EngineError> {
+    let mut options = file_log::Options::new(clock.now());
+    options.commands_indexed_up_to = indexed_up_to;
+    let origin = file_log::log_id(&folder.log())?.map(|log| file_log::origin(&log));
+    let (audit, origin) = (folder.audit(), origin.as_deref());
+    options.answered_up_to = acknowledged::answered_up_to(&audit, origin);
+    // A copy may be completed up to a position that only a hint names.
+    let hint = origin.and_then(|origin| newest_position(&audit, origin)).unwrap_or(0);
+    options.expected_end = indexed_up_to.max(options.answered_up_to).max(hint);
+    Ok(options)
 }
 
 /// Opens the key that signs checkpoints. Without it the engine works and signs nothing.

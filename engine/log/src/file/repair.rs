@@ -167,9 +167,6 @@ fn replaced(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(intact.to_owned())),
         Err(error) => return Err(io_error("read segment", path)(error).into()),
     };
-    if own.starts_with(intact) {
-        return Ok(None);
-    }
     let mut at = SEGMENT_HEADER;
     while let Some(rest) = intact.get(at..)
         && let Some(header) = FrameHeader::parse(rest, log)
@@ -189,8 +186,12 @@ fn replaced(
         }
         at = end;
     }
-    let behind = own.get(intact.len()..).filter(|_| !is_whole).unwrap_or_default();
-    Ok(Some([intact, behind].concat()))
+    // The last segment of a backup may have unused bytes behind its frames, where the log has its later frames.
+    let (intact, behind) = match is_whole {
+        true => (intact, &[][..]),
+        false => (intact.get(..at).unwrap_or(intact), own.get(at..).unwrap_or_default()),
+    };
+    Ok((!own.starts_with(intact)).then(|| [intact, behind].concat()))
 }
 
 /// The companies that are still damaged after a repair, if it mends something.

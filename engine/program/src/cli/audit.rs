@@ -92,7 +92,7 @@ impl Audit {
                 if common.given_url().is_none() {
                     common.check_data_exists()?;
                 }
-                let session = Session::open(common, out).await?;
+                let session = Session::open_to_read(common, out).await?;
                 let result = session.run(verb.run(&session)).await;
                 session.end(result).await
             }

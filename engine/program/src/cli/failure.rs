@@ -210,7 +210,7 @@ fn while_in_use(process: &str, address: Option<&str>) -> String {
     let is_known = process.parse::<u32>().is_ok();
     let kill = if is_known { format!(", or kill -INT {process}") } else { String::new() };
     format!(
-        "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  no mail is sent twice; to go on with what it has not done: boarding runs resume\n  while it works, the folder answers nothing else; to work and answer over NATS at the same time: boarding serve (boarding manual nats)\n  {other}"
+        "\n  wait until that process ends, or end it: Ctrl-C in its terminal{kill}\n  no mail is sent twice; to go on with what it has not done: boarding runs resume\n  while it works, other commands only read the folder; to work and take commands at the same time: boarding serve (boarding manual nats)\n  {other}"
     )
 }
 

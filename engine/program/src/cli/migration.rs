@@ -174,6 +174,7 @@ fn failure(error: FolderError) -> Failure {
         FolderError::OwnLog { .. } => refused("move.own_log", text),
         FolderError::Move(MoveError::Merge { .. }) => refused("move.other_history", text),
         FolderError::Move(MoveError::Ahead { .. }) => refused("move.target_ahead", text),
+        FolderError::Damaged { .. } => Failure::Damaged(text),
         FolderError::Move(error) if error.is_damage() => Failure::Damaged(text),
         FolderError::Move(_)
         | FolderError::Idle(_)

@@ -1,7 +1,8 @@
 //! Opens the engine of a data folder and prints what had to be repaired.
 
 use boarding_core::clock::Clock;
-use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::data_dir::DataDirError;
+use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 
 use super::common::Common;
 use super::failure::Failure;
@@ -28,6 +29,46 @@ pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, F
     let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
     print_repairs(&engine, out);
     Ok(engine)
+}
+
+/// Opens the data folder to read it. If another process uses it, or it cannot be written, it is read as it is now.
+pub(super) async fn open_engine_to_read(common: &Common, out: &Out) -> Result<Engine, Failure> {
+    let options = || options(common).map(|it| Options { carries_runs: false, ..it });
+    let writing = options()?;
+    let opened = tokio::task::block_in_place(|| Engine::open(writing));
+    let hindrance = match opened {
+        Ok(engine) => {
+            print_repairs(&engine, out);
+            return Ok(engine);
+        }
+        Err(error) if error.hinders_only_writing() => error,
+        Err(error) => return Err(error.into()),
+    };
+    let reading = options()?;
+    match tokio::task::block_in_place(|| Engine::open_to_read(reading)) {
+        Ok(engine) => {
+            out.remark(&format!("note: {}", read_because(&hindrance)));
+            Ok(engine)
+        }
+        Err(error) if error.is_damage() => Err(error.into()),
+        Err(error) => {
+            tracing::debug!(error = boarding_log::error_chain(&error), "reading the folder failed");
+            Err(hindrance.into())
+        }
+    }
+}
+
+/// Why the folder was only read, for people.
+fn read_because(hindrance: &EngineError) -> String {
+    match hindrance {
+        EngineError::Folder(DataDirError::InUse { process, .. }) => {
+            format!("process {process} uses the data folder; this is its content as of now")
+        }
+        other => format!(
+            "the data folder cannot be written, so it was only read ({})",
+            boarding_log::error_chain(other)
+        ),
+    }
 }
 
 fn print_repairs(engine: &Engine, out: &Out) {

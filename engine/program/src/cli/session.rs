@@ -9,22 +9,19 @@ use std::time::Duration;
 use boarding_commands::envelope::Envelope;
 use boarding_commands::values::{CommandId, CompanyId, Time};
 use boarding_core::clock::Clock;
-use boarding_core::engine::Options;
 use boarding_core::read::verification::Verified;
 use serde_json::Value;
 
-use super::common::{Common, DEFAULT_DATA};
 use super::failure::{self, CliResult, Failure};
 use super::fields::{set, text};
-use super::opening::options;
 use super::output::Out;
-use super::words::quoted;
 use folder::Folder;
 use remote::Remote;
 
 mod answers;
 mod company;
 mod folder;
+mod opening;
 mod queries;
 mod remote;
 mod settling;
@@ -63,58 +60,6 @@ enum Backend {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder and waits until its read models have reached the end of the log. Runs rest as they are until
-    /// [`Session::carry_runs`]. With `--url`, uses the running engine instead.
-    pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        common.company()?;
-        if let Some(url) = common.given_url() {
-            let remote = Remote::new(&url, common)?;
-            return Self::of(Backend::Remote(remote), Clock::system(), common, out);
-        }
-        common.actor()?;
-        let data = common.data();
-        if !data.exists() {
-            out.note(&format!("creating the data folder {}", data.display()));
-        }
-        let options = Options { carries_runs: false, ..options(common)? };
-        Self::open_with(options, common, out).await
-    }
-
-    /// Opens the data folder as [`Session::open`] does, without the note about a new folder. Runs are carried on.
-    pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        Self::open_with(options(common)?, common, out).await
-    }
-
-    async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        common.company()?;
-        let folder = Folder::open(options, common.actor()?, out).await?;
-        folder.warn_of_others(&common.company()?, out);
-        let clock = folder.clock();
-        Self::of(Backend::Folder(Box::new(folder)), clock, common, out)
-    }
-
-    fn of(backend: Backend, clock: Clock, common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        let company = common.company()?;
-        let data = common.data();
-        let location = match (common.given_url(), data.to_string_lossy().as_ref()) {
-            (Some(url), _) => format!("--company {company} --url {}", url.text()),
-            (None, DEFAULT_DATA) => format!("--company {company}"),
-            (None, path) => format!("--company {company} --data {}", quoted(path)),
-        };
-        Ok(Self {
-            backend,
-            company,
-            out,
-            location,
-            clock,
-            id: common.command_id,
-            as_of: common.as_of.clone(),
-            submitted: Mutex::default(),
-            accepted: Mutex::new(None),
-            carried: Mutex::default(),
-        })
-    }
-
     /// The time.
     pub(super) fn now(&self) -> Time {
         self.clock.now()

@@ -79,7 +79,7 @@ impl Template {
         if common.given_url().is_none() {
             common.check_data_exists()?;
         }
-        let session = Session::open(common, out).await?;
+        let session = Session::open_to_read(common, out).await?;
         let params = json!({"dialect": self.dialect, "file": self.file});
         let row = session.row("template", params).await;
         session.close().await;

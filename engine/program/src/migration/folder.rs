@@ -77,6 +77,11 @@ pub enum FolderError {
         folder.display()
     )]
     OwnLog { folder: PathBuf },
+    #[error(
+        "the log in {} is damaged; mend it first: boarding repair (boarding manual trouble)",
+        folder.display()
+    )]
+    Damaged { folder: PathBuf },
 }
 
 /// Migrates a folder's log, reports the progress, and marks the folder after the verification. A repeat continues
@@ -179,7 +184,11 @@ async fn open_files(folder: &DataDir, clock: &Clock) -> Result<Arc<dyn EventLog>
         let (bytes, kept) = (torn.bytes, torn.kept.display());
         tracing::warn!(bytes, %kept, "interrupted write moved out of the log");
     }
-    Ok(Arc::new(opened.log))
+    // A damaged log opens, but the commits after the damage are not read.
+    match opened.log.heads() {
+        Some(_) => Ok(Arc::new(opened.log)),
+        None => Err(FolderError::Damaged { folder: folder.path().to_owned() }),
+    }
 }
 
 async fn open_jetstream(options: jetstream::Options) -> Result<Arc<dyn EventLog>, FolderError> {

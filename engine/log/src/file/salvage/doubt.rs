@@ -93,7 +93,7 @@ impl Salvage<'_> {
             self.stop(&company, place, Certainty::Lost);
         }
         for doubt in &mut self.doubts {
-            doubt.is_settled |= doubt.to <= heads.end + 1;
+            doubt.is_settled = true;
         }
     }
 

@@ -203,7 +203,7 @@ async fn heads_settle_no_damage_after_them() {
 
 /// Damaged bytes that name one company may hold the commits of others too.
 #[tokio::test]
-async fn damaged_bytes_of_several_commits_stop_more_than_the_company_they_name() {
+async fn bytes_of_several_commits_stop_more_than_their_named_company() {
     let folder = memory_dir();
     let log = open(folder.path(), 1 << 20).unwrap().log;
     for names in [&["acme", "mira", "zeta"][..], &["acme", "mira"], &["zeta"]] {
@@ -225,6 +225,59 @@ async fn damaged_bytes_of_several_commits_stop_more_than_the_company_they_name()
     let log = open(folder.path(), 1 << 20).unwrap().log;
     let damages = COMPANIES.map(|name| log.damage(&company(name)).is_some());
     assert_eq!(damages, [true, true, false]);
+}
+
+/// A frame that is whole and at its place may still be another one than was written: the next frame names the right one.
+#[tokio::test]
+async fn replaced_frame_stops_the_company_it_hides() {
+    let folder = memory_dir();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    append_frame(&log, &["acme", "mira", "zeta"]).await;
+    drop(log);
+    let fork = copy_of(folder.path());
+    let file = |of: &tempfile::TempDir| segments(of.path()).pop().unwrap();
+    for (of, names) in [(&folder, ["acme", "zeta"]), (&fork, ["mira", "zeta"])] {
+        let log = open(of.path(), 1 << 20).unwrap().log;
+        for name in names {
+            append_frame(&log, &[name]).await;
+        }
+        drop(log);
+        remove_heads(of.path());
+    }
+    let (mut bytes, other) = (fs::read(file(&folder)).unwrap(), fs::read(file(&fork)).unwrap());
+    let total = |at: usize| FrameHeader::parse(&bytes[at..], &log_id(&bytes)).unwrap().total();
+    let start = frame::SEGMENT_HEADER + total(frame::SEGMENT_HEADER);
+    let end = start + total(start);
+    assert_ne!(bytes[start..end], other[start..end]);
+    bytes[start..end].copy_from_slice(&other[start..end]);
+    fs::write(file(&folder), bytes).unwrap();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    let doubt = Some(Certainty::MayBeLost);
+    assert_eq!(certainties(&log), [doubt, doubt, None]);
+}
+
+#[tokio::test]
+async fn damaged_log_with_heads_of_another_is_refused() {
+    let (folder, other) = (memory_dir(), memory_dir());
+    fill_together(folder.path(), 1 << 20, 4).await;
+    fill_together(other.path(), 1 << 20, 2).await;
+    fs::copy(other.path().join(heads::NAME), folder.path().join(heads::NAME)).unwrap();
+    overwrite_frames(folder.path(), 1..=1);
+    assert!(open(folder.path(), 1 << 20).unwrap_err().is_damage());
+}
+
+/// The segment of an earlier backup is a beginning of the log's segment. What came later stays.
+#[tokio::test]
+async fn mended_segment_keeps_what_came_after_the_backup() {
+    let folder = memory_dir();
+    fill_together(folder.path(), 1 << 20, 4).await;
+    let backup = copy_of(folder.path());
+    let was = fill_together(folder.path(), 1 << 20, 3).await;
+    overwrite_frames(folder.path(), 1..=2);
+    let repair = find_repair(folder.path(), Some(backup.path())).unwrap();
+    assert_eq!(repair.mended, Mended::All);
+    repair.carry_out().unwrap();
+    assert_eq!(drain(&mut *open(folder.path(), 1 << 20).unwrap().log.read_all(1)), was);
 }
 
 /// A way to damage the files of a log.

@@ -14,9 +14,10 @@ use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 
 use super::answers::StoredFile;
+use crate::cli::common::Common;
 use crate::cli::failure::{Failure, of_verification};
 use crate::cli::http_client::Answered;
-use crate::cli::opening::open_engine;
+use crate::cli::opening::{open_engine, open_engine_to_read};
 use crate::cli::output::Out;
 
 /// The operator who can open the data folder has all permissions.
@@ -31,7 +32,19 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens the folder and waits until its read models have reached the end of the log.
     pub(super) async fn open(options: Options, actor: String, out: &Out) -> Result<Self, Failure> {
-        let engine = open_engine(options, out).await?;
+        Self::of(open_engine(options, out).await?, actor).await
+    }
+
+    /// Opens the folder to read it, also while another process uses it.
+    pub(super) async fn open_to_read(
+        common: &Common,
+        actor: String,
+        out: &Out,
+    ) -> Result<Self, Failure> {
+        Self::of(open_engine_to_read(common, out).await?, actor).await
+    }
+
+    async fn of(engine: Engine, actor: String) -> Result<Self, Failure> {
         engine.caught_up().await?;
         let caller = QueryCaller { actor, authenticated: None, authority: AUTHORITY };
         Ok(Self { engine, caller })

@@ -1,0 +1,69 @@
+//! Opens an engine that only answers queries, on a folder that another process uses or that cannot be written.
+
+use std::sync::Arc;
+
+use super::opening::{EngineError, LogChoice, OpeningReport, Options, Parts};
+use super::opening::{build, check_place, options_of_files};
+use crate::context::EngineContext;
+use crate::data_dir::DataDir;
+use crate::delivery::null::NullTransport;
+use crate::derived_copy::DerivedCopy;
+use crate::limits::DERIVED_COPIES_MAX;
+use crate::read::store::{Opened, Store};
+use boarding_log::EventLog as _;
+use boarding_log::file::FileLog;
+
+/// Opens a data folder to read it as it is now. Its derived data are copied, and the read models go on in the copy.
+///
+/// # Errors
+/// When the log is damaged so that nobody can read it, is in JetStream, or there is no place for temporary files.
+pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
+    let copy = DerivedCopy::make().map_err(|source| {
+        let place = std::env::temp_dir();
+        EngineError::NoTemporary { place, source }
+    })?;
+    let mut folder = DataDir::open_to_read(&options.data, copy)?;
+    check_place(&LogChoice::Files, &folder)?;
+    if !folder.has_log()? {
+        return Err(EngineError::NoLogToRead { folder: options.data });
+    }
+    if let Some(secret) = &options.secret {
+        folder.adopt_secret(secret);
+    }
+    // The derived data come before the log, so that they are never ahead of it.
+    let store = open_store(&folder)?;
+    let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
+    let log_options = options_of_files(&folder, &options.clock, indexed_up_to)?;
+    let log = Arc::new(FileLog::open_to_read(&folder.log(), &log_options)?);
+    let report = OpeningReport { damaged: log.damaged_companies(), ..OpeningReport::default() };
+    let parts = Parts {
+        folder,
+        log,
+        store,
+        transport: Arc::new(NullTransport),
+        former_outbox: None,
+        signing: None,
+        clock: options.clock,
+        link_page: None,
+        secret: options.secret,
+        adopt_runs: false,
+        carries_runs: false,
+    };
+    let context = build(parts)?;
+    // No process manager starts anything.
+    context.closing.send_replace(true);
+    Ok((context, report))
+}
+
+/// Opens a copy of the read models. A copy is not whole if another process wrote them at the same time. After some copies
+/// the rows are made again from the log.
+fn open_store(folder: &DataDir) -> Result<Store, EngineError> {
+    for _ in 1..DERIVED_COPIES_MAX {
+        folder.copy_derived()?;
+        if let (store, Opened::Kept) = Store::open(&folder.derived())? {
+            return Ok(store);
+        }
+    }
+    folder.copy_derived()?;
+    Ok(Store::open(&folder.derived())?.0)
+}
