@@ -237,8 +237,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), OpenError> {
 /// Gives the damaged segment a second name.
 fn keep_damaged(path: &Path) -> io::Result<()> {
     for number in 1..DAMAGED_COPIES_MAX {
-        let ending = if number == 1 { DAMAGED.to_owned() } else { format!("-{number}{DAMAGED}") };
-        match fs::hard_link(path, path.with_extension(format!("log{ending}"))) {
+        let extension =
+            if number == 1 { DAMAGED.to_owned() } else { format!("-{number}{DAMAGED}") };
+        match fs::hard_link(path, path.with_extension(format!("log{extension}"))) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             done => return done,
         }

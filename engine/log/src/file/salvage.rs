@@ -23,7 +23,7 @@ use crate::codec::{self, DecodeError};
 use crate::{Certainty, DamagePlace, Head};
 use state::{BadRecord, Salvage};
 
-/// Reads a damaged log. Returns none if nobody can say where it ends, or whether it is one log.
+/// Reads a damaged log. Returns none if it is unknown where it ends, or whether it is one log.
 ///
 /// # Errors
 /// When a file cannot be read, or was written by a newer program.

@@ -30,7 +30,7 @@ Examples:
 
 A flipped bit is found and turned back without a backup. Larger damage is filled from a backup of the same log, which is
 verified first. Commits after the backup stay. The repaired log must pass all checks of an intact one, hashes included, else
-nothing is changed. Damaged segments are kept beside the new ones, with the ending .damaged. The read models are made again.
+nothing is changed. Damaged segments are kept beside the new ones, as files named .damaged. The read models are made again.
 
 No other process may use the data folder meanwhile.")]
 pub(super) struct RepairLog {
@@ -76,7 +76,7 @@ impl RepairLog {
         let repair = match found {
             Ok(repair) => repair,
             Err(RepairError::Intact) => return Ok(intact(out, dry_run)),
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(failure(&error)),
         };
         let segments = repair.segments.clone();
         let (left, error) = match repair.mended.clone() {
@@ -146,7 +146,7 @@ fn print(out: &Out, repaired: &Repaired, data: &Path, dry_run: bool) -> CliResul
         } else {
             let shown = data.join("log");
             out.remark(&format!(
-                "the damaged segments are kept in {}, with the ending .damaged; they hold personal data: remove them when you have examined them",
+                "the damaged segments are kept in {}, as files named .damaged; they hold personal data: remove them when you have examined them",
                 shown.display()
             ));
         }
@@ -171,7 +171,7 @@ fn document(segments: &[String], left: &[CompanyDamage], is_intact: bool, dry_ru
     })
 }
 
-fn failure(error: RepairError) -> Failure {
+fn failure(error: &RepairError) -> Failure {
     let message = boarding_log::error_chain(&error);
     let code = match error {
         RepairError::OtherLog => "repair.other_log",

@@ -87,7 +87,7 @@ impl Salvage<'_> {
         at: usize,
         name: &str,
     ) -> Result<usize, OpenError> {
-        // A frame of positions that were read before does not belong here, whatever its records are.
+        // A frame of positions that were read before does not belong here, even with intact records.
         let header = header.filter(|header| header.first_position > self.index.end);
         let (from, to, end) = match &header {
             Some(header) => {

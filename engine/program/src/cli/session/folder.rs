@@ -73,7 +73,7 @@ impl Folder {
         self.engine.damage(company)
     }
 
-    /// Warns of other companies that are damaged. A verb ends with the damage of its own company.
+    /// Warns of other companies that are damaged. The verb ends with the damage of the company it works on.
     pub(super) fn warn_of_others(&self, company: &CompanyId, out: &Out) {
         let damaged = &self.engine.opening_report().damaged;
         for damage in damaged.iter().filter(|damage| damage.company != *company) {
