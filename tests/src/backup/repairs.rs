@@ -126,7 +126,7 @@ fn flipped_bit_is_repaired_without_a_backup() {
     let before = history(&cli, "zeta");
     let intact = fs::read(segment(&cli)).unwrap();
     let at = intact.windows(3).position(|window| window == b"zac").unwrap();
-    let mut bytes = intact.clone();
+    let mut bytes = intact;
     bytes[at + 1] ^= 4;
     fs::write(segment(&cli), &bytes).unwrap();
     users(&cli, "zeta", 3);
