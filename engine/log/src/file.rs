@@ -6,6 +6,7 @@
 mod copied;
 mod error;
 mod files;
+mod flipped_bit;
 mod frame;
 mod heads;
 mod index;

@@ -86,13 +86,37 @@ pub(super) fn recover(
         HeadsFile::Missing | HeadsFile::Damaged => None,
     };
     let segments = list(folder)?;
-    let mut scan = Scan::new(heads, depth, commands_indexed_up_to, visitor);
+    let scan = Scan::new(heads, depth, commands_indexed_up_to, visitor);
+    recover_with(folder, scan, segments, &mut |path| {
+        fs::read(path).map_err(io_error("read segment", path))
+    })
+}
+
+/// As [`recover`], at full depth, with the bytes of each segment from a function.
+pub(super) fn recover_mended(
+    folder: &Path,
+    heads: Option<&Heads>,
+    commands_indexed_up_to: u64,
+    bytes_of: &mut dyn FnMut(&Path) -> Result<Vec<u8>, OpenError>,
+) -> Result<Option<Recovered>, OpenError> {
+    let segments = list(folder)?;
+    let scan = Scan::new(heads, Depth::Everything, commands_indexed_up_to, None);
+    recover_with(folder, scan, segments, bytes_of)
+}
+
+fn recover_with(
+    folder: &Path,
+    mut scan: Scan<'_, '_>,
+    segments: Vec<(u64, PathBuf)>,
+    bytes_of: &mut dyn FnMut(&Path) -> Result<Vec<u8>, OpenError>,
+) -> Result<Option<Recovered>, OpenError> {
     for (_, path) in &segments {
         let size = fs::metadata(path).map_err(io_error("read the size of", path))?.len();
         scan.progress.total_bytes += size;
     }
     for (at, (first_position, path)) in segments.iter().enumerate() {
-        scan.segment(*first_position, path, at + 1 == segments.len())?;
+        let bytes = bytes_of(path)?;
+        scan.segment(*first_position, path, &bytes, at + 1 == segments.len())?;
     }
     scan.check_heads(folder, segments.len())?;
     Ok(scan.log.map(|log| Recovered {
@@ -169,10 +193,15 @@ impl<'h, 'v> Scan<'h, 'v> {
         }
     }
 
-    fn segment(&mut self, named: u64, path: &Path, is_last: bool) -> Result<(), OpenError> {
-        let bytes = fs::read(path).map_err(io_error("read segment", path))?;
-        let log = self.begin_segment(&bytes, named, path)?;
-        self.frames(&bytes, SEGMENT_HEADER, &segment::name(named), &log, is_last)
+    fn segment(
+        &mut self,
+        named: u64,
+        path: &Path,
+        bytes: &[u8],
+        is_last: bool,
+    ) -> Result<(), OpenError> {
+        let log = self.begin_segment(bytes, named, path)?;
+        self.frames(bytes, SEGMENT_HEADER, &segment::name(named), &log, is_last)
     }
 
     fn begin_segment(&mut self, bytes: &[u8], named: u64, path: &Path) -> Result<LogId, OpenError> {

@@ -2,8 +2,6 @@
 //!
 //! Nothing is invented: the repaired log must pass all checks that an intact log passes, hashes and links included.
 
-mod flipped_bit;
-
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::symlink;
@@ -12,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::error::{OpenError, io_error};
+use super::flipped_bit;
 use super::frame::{FrameHeader, LogId, SEGMENT_HEADER};
 use super::heads::{self, HeadsFile};
 use super::recover::list;

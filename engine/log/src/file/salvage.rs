@@ -1,9 +1,10 @@
 //! Reads a damaged log as far as it is certain, and finds the companies that lost commits.
 //!
-//! A company goes on only if the log proves that it lost nothing: it has a commit after the damage that names the hash of the
-//! commit before, or the heads file names its last commit, or the damaged bytes name another company as their owner.
+//! A company goes on only if the log proves that it lost nothing: turning back flipped bits shows which commits are damaged, or
+//! the company has a commit after the damage that names the hash of the commit before, or the heads file names its last commit.
 
 mod doubt;
+mod exact;
 mod frames;
 mod state;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use boarding_commands::commit::SCHEMA;
 
 use super::error::{OpenError, io_error};
+use super::flipped_bit;
 use super::frame::{LogId, NotASegment, Record, SegmentHeader};
 use super::heads::{Heads, HeadsFile};
 use super::index::{Index, IndexEntry, Segment, location};
@@ -21,7 +23,7 @@ use super::recover::{LastSegment, Recovered, list};
 use super::segment;
 use crate::codec::{self, DecodeError};
 use crate::{Certainty, DamagePlace, Head};
-use state::{BadRecord, Salvage};
+use state::Salvage;
 
 /// Reads a damaged log. Returns none if it is unknown where it ends, or whether it is one log.
 ///
@@ -38,6 +40,9 @@ pub(super) fn salvage(
     };
     let segments = list(folder)?;
     let Some(log) = log_of_most(&segments)? else { return Ok(None) };
+    if let Some(found) = exact::recover_flipped(folder, heads, &log, commands_indexed_up_to)? {
+        return Ok(Some(found));
+    }
     let mut salvage = Salvage {
         heads,
         log,
@@ -45,7 +50,7 @@ pub(super) fn salvage(
         previous: Some(0),
         last: LastSegment::default(),
         last_is_usable: false,
-        bad: Vec::new(),
+        bad: None,
         doubts: Vec::new(),
         last_positions: HashMap::new(),
         has_compared_heads: false,
@@ -56,14 +61,18 @@ pub(super) fn salvage(
     Ok(salvage.finish())
 }
 
-/// The log that most segments are of; none if no segment can be read.
+/// The log that most segments are of; none if no segment can be read. A flipped bit in a header hides it from no reader.
 pub(super) fn log_of_most(segments: &[(u64, PathBuf)]) -> Result<Option<LogId>, OpenError> {
     let mut counts: HashMap<LogId, usize> = HashMap::new();
     for (named, path) in segments {
         let bytes = fs::read(path).map_err(io_error("read segment", path))?;
         match SegmentHeader::parse(&bytes) {
             Ok(header) => *counts.entry(header.log).or_default() += 1,
-            Err(NotASegment::Damaged(_)) => {}
+            Err(NotASegment::Damaged(_)) => {
+                if let Some(log) = flipped_bit::log_of_header(&bytes) {
+                    *counts.entry(log).or_default() += 1;
+                }
+            }
             Err(NotASegment::Newer(found)) => {
                 return Err(OpenError::Newer { segment: segment::name(*named), found });
             }
@@ -87,32 +96,32 @@ impl Salvage<'_> {
         let expected = self.index.segments.len();
         match SegmentHeader::parse(&bytes) {
             Ok(header) if header.log != self.log => {
-                self.bad.push(BadRecord::unknown(place("the segment is of another log")));
+                self.found_bad(place("the segment is of another log"));
                 return Ok(());
             }
             Ok(header)
                 if header.first_position != named || (header.ordinal as usize) < expected =>
             {
-                self.bad.push(BadRecord::unknown(place("the segment is not the one of its name")));
+                self.found_bad(place("the segment is not the one of its name"));
                 return Ok(());
             }
             Ok(header) => {
                 let missing = header.ordinal as usize - expected;
                 if missing > 0 {
                     let what = format!("{missing} segments before it are missing");
-                    self.bad.push(BadRecord::unknown(place(&what)));
+                    self.found_bad(place(&what));
                     // Locations hold the number of a segment, so the missing ones keep their numbers.
                     self.index.segments.extend((0..missing).map(|_| Segment::new(named)));
                 }
                 let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
-                if !is_linked && self.bad.is_empty() {
+                if !is_linked || self.bad.is_some() {
                     self.doubt_before(named, place("the segment before it ends in another way"));
                 }
                 self.continues_at(named, &place("positions are missing before it"));
                 self.previous = Some(header.previous);
             }
             Err(_) => {
-                self.bad.push(BadRecord::unknown(place("the header of the segment is damaged")));
+                self.found_bad(place("the header of the segment is damaged"));
                 self.previous = None;
             }
         }
@@ -166,8 +175,15 @@ impl Salvage<'_> {
 
     /// The result; none if it is unknown where the log ends.
     fn finish(mut self) -> Option<Recovered> {
-        self.close_end()?;
-        let is_other = |heads: &Heads| heads.end > self.index.end || !heads.is_of(&self.log);
+        // Behind damaged bytes at the end, more commits may be missing than any other place names.
+        if self.bad.is_some() {
+            return None;
+        }
+        let is_other = |heads: &Heads| {
+            heads.end > self.index.end
+                || heads.segments > self.index.segments.len()
+                || !heads.is_of(&self.log)
+        };
         if self.heads.is_some_and(is_other) || !self.last_is_usable {
             return None;
         }

@@ -1,67 +1,24 @@
 //! Decides which companies the missing positions of a damaged log may have belonged to.
+//!
+//! Damaged bytes prove nothing: they may hold the commits of several companies, or bytes of another place.
 
-use boarding_commands::values::{CompanyId, Digest};
+use boarding_commands::values::CompanyId;
 
-use super::super::frame::Record;
-use super::state::{BadRecord, Doubt, Salvage};
-use crate::{Certainty, DamagePlace, codec};
-
-/// How MessagePack begins a binary value of 32 bytes: a hash in a commit.
-const HASH_MARK: [u8; 2] = [0xc4, 0x20];
-const HASH_BYTES: usize = 32;
+use super::state::{Doubt, Salvage};
+use crate::{Certainty, DamagePlace};
 
 impl Salvage<'_> {
-    /// Finds the owner of damaged bytes. A commit names the hash of the last commit of its company, and no other company
-    /// has that one. The first commit of a company names none, so its owner stays unknown.
-    pub(super) fn bad_record(
-        &self,
-        bytes: &[u8],
-        place: DamagePlace,
-        is_single: bool,
-    ) -> BadRecord {
-        let envelope = Record::trust(bytes).and_then(|record| codec::peek(record.commit).ok());
-        let span = envelope.map(|envelope| envelope.span());
-        let hashes = bytes
-            .windows(HASH_MARK.len() + HASH_BYTES)
-            .filter_map(|window| window.strip_prefix(&HASH_MARK)?.try_into().ok().map(Digest));
-        let owner = |hash: Digest| {
-            let mut streams = self.index.streams.iter();
-            streams.find(|(_, stream)| stream.head.hash == hash).map(|(company, _)| company.clone())
-        };
-        let named = envelope.and_then(|envelope| {
-            let company = envelope.company_id().ok()?;
-            let version = self.index.head(&company).version;
-            (version > 0 && envelope.first_version == version + 1).then_some(company)
-        });
-        let company = hashes.filter_map(owner).next().or(named);
-        BadRecord { place, company, span, is_single }
-    }
-
     /// The log continues with this position. Positions before it that no commit has are missing.
     pub(super) fn continues_at(&mut self, position: u64, place: &DamagePlace) {
-        let bad = std::mem::take(&mut self.bad);
+        let bad = self.bad.take();
         let from = self.index.end + 1;
         if position <= from {
             return;
         }
-        self.explain(&bad, position, place);
+        let place = DamagePlace { position: from, ..bad.unwrap_or_else(|| place.clone()) };
+        self.doubts.push(Doubt { from, to: position, place, is_settled: false });
         self.index.end = position - 1;
         self.compare_heads();
-    }
-
-    /// Stops the company that the missing positions before this one belonged to. If it is unknown, they are a doubt.
-    fn explain(&mut self, bad: &[BadRecord], to: u64, place: &DamagePlace) {
-        let from = self.index.end + 1;
-        let owner = match bad {
-            [only] if only.is_single || only.span == Some(to - from) => only.company.clone(),
-            _ => None,
-        };
-        let place = bad.first().map_or_else(|| place.clone(), |first| first.place.clone());
-        let place = DamagePlace { position: from, ..place };
-        match owner {
-            Some(company) => self.stop(&company, place, Certainty::Lost),
-            None => self.doubts.push(Doubt { from, to, place, is_settled: false }),
-        }
     }
 
     /// Bytes before this position were replaced, although no position is missing.
@@ -95,20 +52,6 @@ impl Salvage<'_> {
         for doubt in &mut self.doubts {
             doubt.is_settled = true;
         }
-    }
-
-    /// Decides on damaged bytes at the end of the log. None if it is unknown how many positions they had.
-    pub(super) fn close_end(&mut self) -> Option<()> {
-        let Some(first) = self.bad.first() else { return Some(()) };
-        let place = first.place.clone();
-        let end = self.index.end;
-        let next = match self.heads {
-            Some(heads) if heads.end >= end => heads.end + 1,
-            _ if self.bad.len() == 1 && first.is_single => end + 1 + first.span?,
-            _ => return None,
-        };
-        self.continues_at(next, &place);
-        Some(())
     }
 
     /// Stops the companies that may have owned missing positions. A later commit proves that a company did not.

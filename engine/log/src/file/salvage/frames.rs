@@ -5,7 +5,7 @@ use super::super::frame::SEGMENT_HEADER;
 use super::super::frame::{FRAME_HEADER, FRAME_MAGIC, FRAME_TRAILER, FrameHeader, Record};
 use super::super::index::DamagedRegion;
 use super::super::tail;
-use super::state::{BadRecord, Salvage};
+use super::state::Salvage;
 use crate::DamagePlace;
 
 impl Salvage<'_> {
@@ -56,7 +56,7 @@ impl Salvage<'_> {
     ) -> Result<(), OpenError> {
         let first = header.first_position;
         let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
-        if !is_linked && self.bad.is_empty() && first == self.index.end + 1 {
+        if (!is_linked || self.bad.is_some()) && first == self.index.end + 1 {
             self.doubt_before(first, place(name, at, first, "the frame before it was another one"));
         }
         self.continues_at(first, &place(name, at, first, "positions are missing before it"));
@@ -67,7 +67,7 @@ impl Salvage<'_> {
             let Some(record) = Record::trust(rest) else { break };
             if !self.record(&record, name, spot)? {
                 let place = place(name, spot, record.position, "the commit cannot be decoded");
-                self.bad.push(BadRecord::unknown(place));
+                self.found_bad(place);
             }
             offset += Record::total(rest).unwrap_or(rest.len());
         }
@@ -106,17 +106,14 @@ impl Salvage<'_> {
         }
         let parts = parts(bytes, from, to.min(bytes.len()), self.index.end);
         let damaged = parts.iter().filter(|part| !part.is_intact).count();
-        if parts.is_empty() {
-            let place = place(name, at, self.index.end + 1, "the header of a frame is damaged");
-            self.bad.push(BadRecord::unknown(place));
+        if parts.is_empty() || header.is_none() {
+            self.found_bad(place(name, at, self.index.end + 1, "the header of a frame is damaged"));
         }
+        let records = self.apply(bytes, &parts, name)?;
         let commits = header.as_ref().map(|header| header.commits as usize);
-        // Each damaged part has at least one record. So if the header counts as many, each has exactly one.
-        let is_single = commits == Some(parts.len());
-        let records = self.apply(bytes, &parts, is_single, name)?;
         if damaged == 0 && commits == Some(records.len()) {
             // Only the trailer is damaged.
-            self.bad.clear();
+            self.bad = None;
         }
         self.previous = header.as_ref().map(|header| header.checksum);
         self.last_is_usable = header.is_some() && end <= bytes.len();
@@ -130,14 +127,8 @@ impl Salvage<'_> {
         Ok(end)
     }
 
-    /// Adds the intact records to the index, and remembers the damaged ones. Returns the offsets of the intact ones.
-    fn apply(
-        &mut self,
-        bytes: &[u8],
-        parts: &[Part],
-        is_single: bool,
-        name: &str,
-    ) -> Result<Vec<u64>, OpenError> {
+    /// Adds the intact records to the index. Returns their offsets.
+    fn apply(&mut self, bytes: &[u8], parts: &[Part], name: &str) -> Result<Vec<u64>, OpenError> {
         let mut records = Vec::new();
         for part in parts {
             let content = bytes.get(part.from..part.to).unwrap_or_default();
@@ -148,9 +139,7 @@ impl Salvage<'_> {
                 records.push(part.from as u64);
                 continue;
             }
-            let place = place(name, part.from, self.index.end + 1, "checksum of a commit");
-            let bad = self.bad_record(content, place, is_single);
-            self.bad.push(bad);
+            self.found_bad(place(name, part.from, self.index.end + 1, "checksum of a commit"));
         }
         Ok(records)
     }

@@ -10,24 +10,6 @@ use super::super::index::Index;
 use super::super::recover::LastSegment;
 use crate::{Certainty, CompanyDamage, DamagePlace};
 
-/// Bytes that are no commit any more.
-#[derive(Debug)]
-pub(super) struct BadRecord {
-    pub(super) place: DamagePlace,
-    /// The company whose last commit the bytes name.
-    pub(super) company: Option<CompanyId>,
-    /// How many positions it takes, as far as the bytes say.
-    pub(super) span: Option<u64>,
-    /// Whether the bytes are certainly those of one record only.
-    pub(super) is_single: bool,
-}
-
-impl BadRecord {
-    pub(super) fn unknown(place: DamagePlace) -> Self {
-        Self { place, company: None, span: None, is_single: false }
-    }
-}
-
 /// Positions whose commits are missing, and nothing in the log says whose they were.
 #[derive(Debug)]
 pub(super) struct Doubt {
@@ -48,8 +30,8 @@ pub(super) struct Salvage<'h> {
     pub(super) last: LastSegment,
     /// Whether appending can continue in the last segment.
     pub(super) last_is_usable: bool,
-    /// The damaged records after the last position that is certain.
-    pub(super) bad: Vec<BadRecord>,
+    /// The first damaged bytes after the last position that is certain.
+    pub(super) bad: Option<DamagePlace>,
     pub(super) doubts: Vec<Doubt>,
     /// The last position of each company.
     pub(super) last_positions: HashMap<CompanyId, u64>,
@@ -57,6 +39,11 @@ pub(super) struct Salvage<'h> {
 }
 
 impl Salvage<'_> {
+    /// Remembers bytes that are no commit any more.
+    pub(super) fn found_bad(&mut self, place: DamagePlace) {
+        self.bad.get_or_insert(place);
+    }
+
     /// Stops a company at its last certain version. The first damage counts.
     pub(super) fn stop(&mut self, company: &CompanyId, place: DamagePlace, certainty: Certainty) {
         let version = self.index.head(company).version;

@@ -86,17 +86,21 @@ async fn assert_goes_on(folder: &Path, context: &str) {
     }
 }
 
-/// P29, and damage stays with the companies that have it.
+/// P29: one flipped bit stops at most the company of its commit, with a new, an older and no heads file.
 #[tokio::test]
 async fn one_flipped_bit_stops_no_company_that_lost_nothing() {
     let folder = memory_dir();
-    let was = fill_together(folder.path(), 2_000, 8).await;
+    fill_together(folder.path(), 2_000, 4).await;
+    let older = fs::read(folder.path().join(heads::NAME)).unwrap();
+    let was = fill_together(folder.path(), 2_000, 4).await;
+    let newest = fs::read(folder.path().join(heads::NAME)).unwrap();
     let paths = segments(folder.path());
     assert!(paths.len() > 2, "{paths:?}");
-    let (mut flips, mut opened, mut going_on) = (0, 0, 0);
-    for heads in [true, false] {
-        if !heads {
-            remove_heads(folder.path());
+    let (mut flips, mut going_on) = (0, 0);
+    for heads in [Some(newest), Some(older), None] {
+        match &heads {
+            Some(bytes) => fs::write(folder.path().join(heads::NAME), bytes).unwrap(),
+            None => remove_heads(folder.path()),
         }
         for path in &paths {
             let intact = fs::read(path).unwrap();
@@ -105,20 +109,20 @@ async fn one_flipped_bit_stops_no_company_that_lost_nothing() {
                 bytes[at] ^= 1 << (at % 8);
                 let copy = copy_of(folder.path());
                 fs::write(copy.path().join(path.file_name().unwrap()), bytes).unwrap();
-                let context = format!("byte {at} of {}, heads {heads}", path.display());
-                flips += 1;
-                if let Some(companies) = assert_contained(copy.path(), &was, &context) {
-                    (opened, going_on) = (opened + 1, going_on + companies);
-                    if at % 3 == 0 {
-                        assert_goes_on(copy.path(), &context).await;
-                    }
+                let context = format!("byte {at} of {}, heads {}", path.display(), heads.is_some());
+                let companies = assert_contained(copy.path(), &was, &context);
+                assert!(
+                    companies.is_some_and(|companies| companies >= 2),
+                    "{context}: {companies:?}"
+                );
+                (flips, going_on) = (flips + 1, going_on + companies.unwrap_or(0));
+                if at % 3 == 0 {
+                    assert_goes_on(copy.path(), &context).await;
                 }
             }
         }
     }
-    eprintln!("{flips} flips, {opened} opened, {going_on} companies of {}", 3 * flips);
-    assert!(opened * 10 > flips * 8, "{opened} of {flips} are opened");
-    assert!(going_on * 10 > opened * 15, "{going_on} companies go on in {opened} logs");
+    eprintln!("{flips} flips, {going_on} companies of {} go on", 3 * flips);
 }
 
 /// Overwrites the frames with these numbers in the only segment, headers included, so that nothing tells their owners.

@@ -2,9 +2,9 @@
 //!
 //! The checksum names the bit: each bit of a message changes CRC32C in its own way. The hashes of the commits prove the result.
 
-use super::super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, LogId, Record, SegmentHeader};
-use super::super::frame::{NotASegment, RECORD_HEADER, SEGMENT_HEADER};
-use super::super::tail;
+use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, LogId, Record, SegmentHeader};
+use super::frame::{NotASegment, RECORD_HEADER, SEGMENT_HEADER};
+use super::tail;
 use crate::codec;
 
 /// The polynomial of CRC32C, with its bits in reverse order.
@@ -35,6 +35,13 @@ pub(super) fn turn_back(bytes: &[u8], log: &LogId) -> Option<Vec<u8>> {
         at += header.total();
     }
     is_mended.then_some(mended)
+}
+
+/// The id of the log in the header of a segment, after its flipped bit was turned back; none if it has not exactly one.
+pub(super) fn log_of_header(bytes: &[u8]) -> Option<LogId> {
+    let mut header = bytes.get(..SEGMENT_HEADER)?.to_vec();
+    flip_until(&mut header, |header| SegmentHeader::parse(header).is_ok());
+    SegmentHeader::parse(&header).ok().map(|header| header.log)
 }
 
 fn is_intact(frame: &[u8], log: &LogId) -> bool {
