@@ -366,7 +366,7 @@ mod tests {
                 "too_many_rows" | "decompression_limit" => 413,
                 "too_large" if !name.starts_with("csv.") => 413,
                 "overloaded" | "queue_full" | "uploads_full" => 429,
-                "internal" | "file_lost" => 500,
+                "internal" | "file_lost" | "company_damaged" => 500,
                 "unavailable" | "not_yet_visible" => 503,
                 _ => 400,
             };

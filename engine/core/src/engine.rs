@@ -7,7 +7,7 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{Code, CompanyId, Digest, check_actor};
-use boarding_log::CompanyDamage;
+use boarding_log::{CompanyDamage, DamagePlace};
 use boarding_projections::rows::Table;
 use serde_json::{Map, Value, json};
 
@@ -141,6 +141,11 @@ impl Engine {
     /// The damage of a company's log, if it lost commits. Such a company can be read up to the damage and takes no commands.
     pub fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
         self.context.log.damage(company)
+    }
+
+    /// Damaged bytes of the log that hold no commit: nothing is lost.
+    pub fn harmless_damage(&self) -> Option<DamagePlace> {
+        self.context.log.harmless_damage()
     }
 
     /// What operators watch: the log, and the companies that this engine works for. It loads no company.

@@ -34,8 +34,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, AppendFuture, CommandLocation, CompanyDamage, Encoded, EventLog, FailureFuture,
-    Head, Location, LogHeads, ReadError, Reader,
+    AppendError, AppendFuture, CommandLocation, CompanyDamage, DamagePlace, Encoded, EventLog,
+    FailureFuture, Head, Location, LogHeads, ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
 use shared::Inner;
@@ -47,7 +47,7 @@ pub use frame::{LogId, origin};
 pub use open::{Checked, Opened, TornTail, log_id, verify, verify_with};
 pub use options::{Options, SEGMENT_BYTES, Step, Steps};
 pub use recover::{CommitVisitor, LogState, ScanProgress, SegmentVisitor, read_on, segments};
-pub use repair::{Mended, Repair, RepairError, find_repair};
+pub use repair::{Mended, Repair, RepairError, find_repair, remove_left_repairs};
 
 /// The log in a folder. Dropping it waits for running appends and writes the heads file.
 #[derive(Debug)]
@@ -104,6 +104,17 @@ impl EventLog for FileLog {
         let mut damaged: Vec<_> = self.inner.index().stopped.values().cloned().collect();
         damaged.sort_unstable_by(|one, other| one.company.cmp(&other.company));
         damaged
+    }
+
+    fn losses(&self) -> String {
+        let unknown = self.inner.index().may_lack_companies.clone();
+        let unknown = unknown.map(|place| format!("unknown companies ({place})"));
+        let known = self.damaged_companies().into_iter().map(|damage| damage.to_string());
+        known.chain(unknown).map(|line| format!("{line}\n")).collect()
+    }
+
+    fn harmless_damage(&self) -> Option<DamagePlace> {
+        self.inner.index().harmless.clone()
     }
 
     fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {

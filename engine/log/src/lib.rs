@@ -90,6 +90,17 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// What the log has lost, as text: the same damage has the same text. Empty if it has lost nothing. Rows that were made from
+    /// a log with other damage are not those of this log.
+    fn losses(&self) -> String {
+        String::new()
+    }
+
+    /// Damaged bytes of the log that hold no commit: nothing is lost, and the log goes on.
+    fn harmless_damage(&self) -> Option<DamagePlace> {
+        None
+    }
+
     /// The damage that forbids to append to a company. Readers show the company up to its damage.
     fn damage(&self, _company: &CompanyId) -> Option<CompanyDamage> {
         None

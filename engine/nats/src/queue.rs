@@ -152,7 +152,9 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
         command.info().map_or((1, 0), |info| (info.delivered, info.stream_sequence));
     let gives_up =
         response.code == Some(Code::Internal) && state.count_fault(number) >= QUEUE_FAULTS_MAX;
-    if response.may_be_retried() && !gives_up {
+    // The company takes commands again after a repair, however long that takes.
+    let is_damaged = response.code == Some(Code::LogCompanyDamaged);
+    if (response.may_be_retried() && !gives_up) || is_damaged {
         tracing::info!(subject = %command.subject, tries, code = %code(&response), "queued command failed, retrying");
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }

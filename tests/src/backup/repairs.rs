@@ -135,6 +135,63 @@ fn flipped_bit_is_repaired_without_a_backup() {
     assert_eq!(history(&cli, "zeta"), before);
 }
 
+/// The last commits of the log are hidden: nobody waits for them, also when the read models are made again.
+#[test]
+fn hidden_end_of_the_log_keeps_no_company_waiting() {
+    let cli = two_companies();
+    flip(&cli, "zac");
+    assert_eq!(users(&cli, "acme", 0).0.len(), 4);
+    fs::remove_dir_all(cli.data().join("derived")).unwrap();
+    assert_eq!(users(&cli, "acme", 0).0.len(), 4);
+    assert_eq!(users(&cli, "zeta", 3).0.len(), 2, "the rows end at the damage");
+}
+
+/// Bytes may be right again without a repair, for example after a read error. The lost rows and command ids come back.
+#[test]
+fn nothing_is_forgotten_when_the_bytes_are_right_again() {
+    let cli = two_companies();
+    let id = "01JD0000000000000000000001";
+    let body = json!({"user": "zulu"}).to_string();
+    let command = ["command", "AddUser", &body, "--company", "zeta", "--id", id];
+    cli.run(&command).expect_status(0);
+    add(&cli, "acme", "eve", 0);
+    flip(&cli, "zulu");
+    assert_eq!(users(&cli, "zeta", 3).0.len(), 3);
+    add(&cli, "acme", "fay", 0);
+    flip(&cli, "zulu");
+    assert_eq!(users(&cli, "zeta", 0).0.len(), 4);
+    let repeated = cli.run(&command).expect_status(0);
+    assert!(repeated.stdout.contains("repeated"), "{repeated:?}");
+    cli.run(&["audit", "replay"]).expect_status(0);
+}
+
+/// Damaged bytes that hold no commit stop nobody, and are named.
+#[test]
+fn damaged_header_is_named_and_stops_nobody() {
+    let cli = two_companies();
+    let mut bytes = fs::read(segment(&cli)).unwrap();
+    bytes[20] ^= 1;
+    fs::write(segment(&cli), &bytes).unwrap();
+    for company in ["acme", "zeta"] {
+        let stderr = users(&cli, company, 3).1;
+        assert!(stderr.contains("at byte 0") && stderr.contains("no commit is lost"), "{stderr}");
+        assert!(add(&cli, company, "new", 0).contains("warning: the log is damaged"));
+    }
+    cli.run(&["repair"]).expect_status(0);
+    assert_eq!(users(&cli, "acme", 0).0.len(), 5);
+}
+
+/// Flips a bit in the last place where the text stands.
+fn flip(cli: &Cli, text: &str) {
+    let mut bytes = fs::read(segment(cli)).unwrap();
+    let flipped: Vec<_> =
+        text.bytes().enumerate().map(|(n, byte)| byte ^ u8::from(n == 0)).collect();
+    let is_text = |window: &[u8]| window == text.as_bytes() || window == flipped;
+    let at = bytes.windows(text.len()).rposition(is_text).unwrap();
+    bytes[at] ^= 1;
+    fs::write(segment(cli), &bytes).unwrap();
+}
+
 /// The backup ends before the damage.
 #[test]
 fn backup_that_lacks_the_missing_part_changes_nothing() {

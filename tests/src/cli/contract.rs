@@ -135,7 +135,7 @@ fn folder_in_use_ends_with_4_and_damage_with_3() {
     cli.run(&["config", "set", "language", "en"]).expect_status(0);
     let lock = std::fs::File::open(cli.data().join("LOCK")).unwrap();
     lock.lock().unwrap();
-    let output = cli.run(&["runs"]).expect_status(4);
+    let output = cli.run(&["runs", "resume"]).expect_status(4);
     assert!(output.stderr.contains("in use"), "{}", output.stderr);
     drop(lock);
     for _ in 0..3 {

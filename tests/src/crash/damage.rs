@@ -85,7 +85,7 @@ async fn missing_closed_segment_is_reported() {
 fn folder_in_use_is_not_opened() {
     let folder = SampleFolder::with_company();
     let held = DataDir::open(folder.data()).unwrap();
-    let output = folder.run(&["runs", "list"]);
+    let output = folder.run(&["runs", "resume"]);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let process = std::process::id().to_string();
     assert!(output.stderr.contains("in use"), "{}", output.stderr);

@@ -3,7 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use super::{DERIVED, DataDir, DataDirError, failed, make_folder, sync};
+use super::{DERIVED, DataDir, DataDirError, failed, make_folder, sync, write_once};
+
+/// The file that says what the log had lost when the derived data were made. It is outside of them, so that it stays when they
+/// are removed.
+const LOSSES: &str = "LOSSES";
 
 impl DataDir {
     /// Copies the derived data of the folder to their other place, if they have one.
@@ -15,6 +19,32 @@ impl DataDir {
             return Ok(());
         };
         copy.fill(&from).map_err(|source| failed("copy", &from, source))
+    }
+
+    /// What the log had lost when the derived data were made from it, as text; empty if nothing.
+    ///
+    /// # Errors
+    /// When the file with the text cannot be read.
+    pub(crate) fn losses_of_derived(&self) -> Result<String, DataDirError> {
+        let path = self.path.join(LOSSES);
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            read => read.map_err(|source| failed("read", &path, source)),
+        }
+    }
+
+    /// Empties the derived data, and records what the log has lost from which they are made now.
+    ///
+    /// # Errors
+    /// When files cannot be removed or written.
+    pub(crate) fn begin_derived(&self, losses: &str) -> Result<(), DataDirError> {
+        self.empty_derived()?;
+        let path = self.path.join(LOSSES);
+        match losses {
+            "" => fs::remove_file(&path).map_err(|source| failed("remove", &path, source))?,
+            losses => write_once(&path, losses.as_bytes())?,
+        }
+        sync(&self.path)
     }
 
     /// Removes the derived data. The next opening makes it again from the log.

@@ -174,11 +174,22 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     check_place(&log, &folder)?;
     let files = folder.files();
     files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
-    let (store, opened) = Store::open(&folder.derived())?;
-    // Without a store the log keeps all commands in memory.
-    let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
-    let OpenedLog { log, torn_tail, completed_from } =
-        open_log(log, &folder, &clock, indexed_up_to)?;
+    let open_both = || {
+        let (store, opened) = Store::open(&folder.derived())?;
+        // Without a store the log keeps all commands in memory.
+        let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
+        let opened_log = open_log(log.clone(), &folder, &clock, indexed_up_to)?;
+        Ok::<_, EngineError>((store, opened, opened_log))
+    };
+    let (mut store, mut opened, mut opened_log) = open_both()?;
+    let losses = opened_log.log.losses();
+    // Rows behind the damage must not be shown, and those that were lost come back with a repair.
+    if losses != folder.losses_of_derived()? {
+        drop((store, opened_log));
+        folder.begin_derived(&losses)?;
+        (store, opened, opened_log) = open_both()?;
+    }
+    let OpenedLog { log, torn_tail, completed_from } = opened_log;
     let former_outbox = match transport {
         Some(_) => Outbox::existing(&folder.outbox()),
         None => None,
@@ -323,7 +334,12 @@ pub(super) fn options_of_files(
 ) -> Result<file_log::Options, EngineError> {
     let mut options = file_log::Options::new(clock.now());
     options.commands_indexed_up_to = indexed_up_to;
-    let origin = file_log::log_id(&folder.log())?.map(|log| file_log::origin(&log));
+    let log = match file_log::log_id(&folder.log()) {
+        // Opening the log decides what damage it can have.
+        Err(error) if error.is_damage() => None,
+        found => found?,
+    };
+    let origin = log.map(|log| file_log::origin(&log));
     let (audit, origin) = (folder.audit(), origin.as_deref());
     options.answered_up_to = acknowledged::answered_up_to(&audit, origin);
     // A copy may be completed up to a position that only a hint names.

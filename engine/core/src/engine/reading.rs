@@ -30,11 +30,21 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     if let Some(secret) = &options.secret {
         folder.adopt_secret(secret);
     }
+    let open_log = |store: &Store| {
+        let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
+        let log_options = options_of_files(&folder, &options.clock, indexed_up_to)?;
+        Ok::<_, EngineError>(Arc::new(FileLog::open_to_read(&folder.log(), &log_options)?))
+    };
     // The derived data come before the log, so that they are never ahead of it.
-    let store = open_store(&folder)?;
-    let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
-    let log_options = options_of_files(&folder, &options.clock, indexed_up_to)?;
-    let log = Arc::new(FileLog::open_to_read(&folder.log(), &log_options)?);
+    let mut store = open_store(&folder)?;
+    let mut log = open_log(&store)?;
+    let losses = log.losses();
+    if losses != folder.losses_of_derived()? {
+        drop((store, log));
+        folder.empty_derived()?;
+        store = Store::open(&folder.derived())?.0;
+        log = open_log(&store)?;
+    }
     let report = OpeningReport { damaged: log.damaged_companies(), ..OpeningReport::default() };
     let parts = Parts {
         folder,

@@ -362,8 +362,10 @@ impl Follower {
 
     /// Applies one batch. Returns whether there was one.
     fn batch(&mut self, reader: &mut dyn Reader) -> Result<bool, ProjectError> {
+        // Read before the entries: damage hides a commit up to there that is not read now.
+        let end = self.log.end();
         let entries = next_entries(reader, u64::MAX)?;
-        let Some(last) = entries.last() else { return Ok(false) };
+        let Some(last) = entries.last() else { return self.pass_damage(end) };
         let mut meta = self.meta.clone();
         meta.position = last.recorded.last_position();
         let view = self.shared.store.view(self.meta.clone(), &self.lease);

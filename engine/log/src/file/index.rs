@@ -26,6 +26,8 @@ pub(super) struct Index {
     pub(super) commits: u64,
     /// The companies that lost commits. Their later commits are not in the index, and readers skip them.
     pub(super) stopped: HashMap<CompanyId, CompanyDamage>,
+    /// The first damaged bytes that hold no commit.
+    pub(super) harmless: Option<DamagePlace>,
     /// The damaged frames by segment and offset.
     pub(super) damaged: BTreeMap<(u32, u64), DamagedRegion>,
     /// The damage that may have removed companies with all their commits.
@@ -91,7 +93,10 @@ impl Index {
 
     /// Whether the log has lost commits.
     pub(super) fn is_damaged(&self) -> bool {
-        !self.stopped.is_empty() || !self.damaged.is_empty() || self.may_lack_companies.is_some()
+        !self.stopped.is_empty()
+            || !self.damaged.is_empty()
+            || self.may_lack_companies.is_some()
+            || self.harmless.is_some()
     }
 
     /// The damage that forbids to append to a company. A company that the log does not know may have been lost as a whole.

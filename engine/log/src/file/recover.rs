@@ -85,11 +85,8 @@ pub(super) fn recover(
         HeadsFile::Heads(heads) => Some(heads),
         HeadsFile::Missing | HeadsFile::Damaged => None,
     };
-    let segments = list(folder)?;
     let scan = Scan::new(heads, depth, commands_indexed_up_to, visitor);
-    recover_with(folder, scan, segments, &mut |path| {
-        fs::read(path).map_err(io_error("read segment", path))
-    })
+    recover_with(folder, scan, &mut |path| fs::read(path).map_err(io_error("read segment", path)))
 }
 
 /// As [`recover`], at full depth, with the bytes of each segment from a function.
@@ -99,17 +96,16 @@ pub(super) fn recover_mended(
     commands_indexed_up_to: u64,
     bytes_of: &mut dyn FnMut(&Path) -> Result<Vec<u8>, OpenError>,
 ) -> Result<Option<Recovered>, OpenError> {
-    let segments = list(folder)?;
     let scan = Scan::new(heads, Depth::Everything, commands_indexed_up_to, None);
-    recover_with(folder, scan, segments, bytes_of)
+    recover_with(folder, scan, bytes_of)
 }
 
 fn recover_with(
     folder: &Path,
     mut scan: Scan<'_, '_>,
-    segments: Vec<(u64, PathBuf)>,
     bytes_of: &mut dyn FnMut(&Path) -> Result<Vec<u8>, OpenError>,
 ) -> Result<Option<Recovered>, OpenError> {
+    let segments = list(folder)?;
     for (_, path) in &segments {
         let size = fs::metadata(path).map_err(io_error("read the size of", path))?.len();
         scan.progress.total_bytes += size;

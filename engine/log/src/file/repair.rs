@@ -2,25 +2,31 @@
 //!
 //! Nothing is invented: the repaired log must pass all checks that an intact log passes, hashes and links included.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use boarding_commands::values::Digest;
 use tempfile::TempDir;
 
 use super::error::{OpenError, io_error};
 use super::flipped_bit;
-use super::frame::{FrameHeader, LogId, SEGMENT_HEADER};
+use super::frame::{FRAME_HEADER, FrameHeader, LogId, RECORD_HEADER, Record, SEGMENT_HEADER};
 use super::heads::{self, HeadsFile};
 use super::recover::list;
 use super::salvage::{log_of_most, salvage};
 use super::segment::{self, sync_folder};
+use super::tail;
 use super::verify;
+use crate::codec::COMMIT_BYTES_MAX;
 use crate::{CompanyDamage, DamagePlace};
 
 /// The end of the names of damaged segments that were replaced.
 const DAMAGED: &str = ".damaged";
+/// The beginning of the name of the folder with the repaired log.
+const SCRATCH: &str = ".boarding-repair-";
 /// The most damaged copies of one segment that are kept.
 const DAMAGED_COPIES_MAX: usize = 1_000;
 
@@ -123,11 +129,17 @@ pub fn find_repair(folder: &Path, source: Option<&Path>) -> Result<Repair, Repai
         },
         Err(error) => return Err(error.into()),
     };
+    check_own_commits(folder, scratch.path(), &log)?;
     segments.sort_unstable();
     Ok(Repair { folder: folder.to_owned(), scratch, segments, mended })
 }
 
 impl Repair {
+    /// The folder with the repaired log, until it is carried out.
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Carries the repair out. Each damaged segment is kept beside the new one. At each moment each name has the damaged or
     /// the new bytes, so an interrupted repair can be repeated.
     ///
@@ -145,11 +157,15 @@ impl Repair {
     }
 }
 
+fn parent_of(folder: &Path) -> &Path {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// A folder for the repaired log, on the same disk as the log.
 fn scratch_of(folder: &Path) -> Result<TempDir, OpenError> {
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let made = tempfile::Builder::new().prefix(".boarding-repair-").tempdir_in(parent);
+    let parent = parent_of(folder);
+    let made = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(parent);
     made.map_err(io_error("make a folder in", parent))
 }
 
@@ -191,6 +207,55 @@ fn replaced(
         false => (intact.get(..at).unwrap_or(intact), own.get(at..).unwrap_or_default()),
     };
     Ok((!own.starts_with(intact)).then(|| [intact, behind].concat()))
+}
+
+/// Checks that the repaired log has every intact commit of the damaged one, at its position. Otherwise the backup has another
+/// history.
+fn check_own_commits(before: &Path, after: &Path, log: &LogId) -> Result<(), RepairError> {
+    let read = |path: &Path| fs::read(path).map_err(io_error("read segment", path));
+    let mut kept = HashSet::new();
+    for (_, path) in list(after)? {
+        kept.extend(intact_records(&read(&path)?, log).into_iter().map(|(_, commit)| commit));
+    }
+    for (first, path) in list(before)? {
+        let own = intact_records(&read(&path)?, log);
+        if let Some((offset, _)) = own.into_iter().find(|(_, commit)| !kept.contains(commit)) {
+            return Err(RepairError::OtherHistory { segment: segment::name(first), offset });
+        }
+    }
+    Ok(())
+}
+
+/// The offsets of the intact records of a segment, each with its position and hash.
+fn intact_records(bytes: &[u8], log: &LogId) -> Vec<(usize, (u64, Digest))> {
+    let (mut records, mut at, end) = (Vec::new(), SEGMENT_HEADER, tail::last_used(bytes));
+    while at < end {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if FrameHeader::parse(rest, log).is_some() {
+            at += FRAME_HEADER;
+            continue;
+        }
+        let length = Record::total(rest).unwrap_or_default();
+        let is_possible = (RECORD_HEADER + 1..=RECORD_HEADER + COMMIT_BYTES_MAX).contains(&length);
+        match is_possible.then(|| Record::parse(rest)).flatten() {
+            Some(record) => {
+                records.push((at, (record.position, record.hash)));
+                at += length;
+            }
+            None => at += 1,
+        }
+    }
+    records
+}
+
+/// Removes what an interrupted repair has left beside the log in a folder. No other repair may work on it.
+pub fn remove_left_repairs(folder: &Path) {
+    for entry in fs::read_dir(parent_of(folder)).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(SCRATCH)) {
+            // What cannot be removed now is removed by the next repair.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The companies that are still damaged after a repair, if it mends something.

@@ -22,6 +22,7 @@ pub(super) struct Last {
 /// The events after the last published one, in the order of the log.
 #[derive(Debug)]
 pub(super) struct LogSource {
+    log: EngineLog,
     /// `None` while a blocking thread reads.
     reader: Option<Box<dyn Reader>>,
     /// All events up to this position were returned by [`LogSource::more`] or published before.
@@ -42,12 +43,13 @@ impl LogSource {
     ) -> Result<Self, FeedError> {
         blocking(move || {
             let Some(last) = last else {
-                return Ok(Self { reader: Some(log.read_all(0)), position: 0, max_bytes });
+                let reader = Some(log.read_all(0));
+                return Ok(Self { log, reader, position: 0, max_bytes });
             };
             let position = find_position(&*log, &last)?;
             // The rest of its commit may not be published yet, so that commit is read again.
             let reader = Some(log.read_all(position));
-            Ok(Self { reader, position, max_bytes })
+            Ok(Self { log, reader, position, max_bytes })
         })
         .await
     }
@@ -60,12 +62,18 @@ impl LogSource {
     /// The next events; none at the end of the log.
     pub(super) async fn more(&mut self) -> Result<Vec<EventMessage>, FeedError> {
         let mut reader = self.reader.take().ok_or(FeedError::Stopping)?;
-        let (after, max_bytes) = (self.position, self.max_bytes);
+        let (after, max_bytes, log) = (self.position, self.max_bytes, self.log.clone());
         let (reader, position, messages) = blocking(move || {
             let (mut position, mut messages) = (after, Vec::new());
-            while messages.len() < FEED_READ_EVENTS
-                && let Some(entry) = reader.next().map_err(FeedError::Log)?
-            {
+            // Read before the entries. Damage hides what is not read up to there.
+            let end = log.end();
+            while messages.len() < FEED_READ_EVENTS {
+                let Some(entry) = reader.next().map_err(FeedError::Log)? else {
+                    if !log.losses().is_empty() {
+                        position = position.max(end);
+                    }
+                    break;
+                };
                 let fresh = entry.recorded.events().filter(|recorded| recorded.position > after);
                 messages.extend(fresh.map(|recorded| EventMessage::of(&recorded, max_bytes)));
                 position = position.max(entry.recorded.last_position());

@@ -2,7 +2,7 @@
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::{Code, Refusal};
-use boarding_log::CompanyDamage;
+use boarding_log::{CompanyDamage, DamagePlace};
 use serde_json::{Value, json};
 
 use boarding_core::data_dir::DataDirError;
@@ -143,6 +143,13 @@ pub(super) fn unless_damaged(result: CliResult, damage: Option<CompanyDamage>) -
         (Ok(_), Some(damage)) => Err(Failure::Damaged(format!("{damage}\n  {DAMAGE_ADVICE}"))),
         (result, _) => result,
     }
+}
+
+/// Damaged bytes of the log that hold no commit, for people.
+pub(super) fn harmless_damage(place: &DamagePlace) -> String {
+    format!(
+        "the log is damaged ({place}), and no commit is lost; to mend it: boarding repair (boarding manual trouble)"
+    )
 }
 
 /// What to do about a damaged company.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use boarding_audit::NoteKey;
+use boarding_audit::{NoteKey, SignedPast, TrustedKeys, verify_files};
 use boarding_core::data_dir::DataDir;
 use boarding_core::engine::EngineError;
 use boarding_log::CompanyDamage;
-use boarding_log::file::{Mended, RepairError, find_repair};
+use boarding_log::file::{Mended, RepairError, find_repair, remove_left_repairs};
 use clap::Args;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,6 +66,7 @@ impl RepairLog {
             None => None,
         };
         let log = folder.log();
+        remove_left_repairs(&log);
         let progress = out.progress("searching for the missing part");
         let searching = tokio::task::spawn_blocking(move || {
             let source = source.as_ref().map(|source| source.path().join("log"));
@@ -83,14 +84,35 @@ impl RepairLog {
             Mended::All => (Vec::new(), None),
             Mended::Partly { left, error } => (left, Some(error)),
         };
+        if error.is_none() {
+            check_signed_past(&folder.audit(), repair.folder())?;
+        }
         if !dry_run {
-            // The read models may have gone on without the missing commits.
-            let emptied = folder.empty_derived();
-            emptied.map_err(EngineError::from)?;
             repair.carry_out().map_err(EngineError::from)?;
         }
         print(out, &Repaired { segments, left, error }, &data, dry_run)
     }
+}
+
+/// Compares the repaired log with what the data folder has signed: a backup of another history may fit where the commits of
+/// this log are damaged.
+fn check_signed_past(audit: &Path, log: &Path) -> Result<(), Failure> {
+    let past = SignedPast::read(audit).map_err(|error| unavailable(&error))?;
+    let keys = TrustedKeys::of_folder(&past.keys);
+    // A damaged checkpoint is found by `audit verify`.
+    let checkpoints: Vec<_> =
+        past.notes.iter().filter_map(|note| keys.read_checkpoint(note).ok()).collect();
+    let verified = tokio::task::block_in_place(|| verify_files(log, &checkpoints, |_| ()));
+    verified.map(drop).map_err(|error| {
+        let message = format!(
+            "the backup has another history: {}; nothing was changed",
+            boarding_log::error_chain(&error)
+        );
+        let code = "repair.other_history";
+        let document =
+            json!({"outcome": "refused", "code": code, "message": message, "details": {}});
+        Failure::Refused { document, code: code.to_owned(), message }
+    })
 }
 
 /// The verified files of a backup, under their paths in a data folder.

@@ -185,6 +185,7 @@ impl<'a> Session<'a> {
     /// Closes the folder after the work has ended. A failure names the log if that has failed only now, as on a disk on
     /// which nothing can be written.
     pub(super) async fn end(self, result: CliResult) -> CliResult {
+        let has_submitted = self.has_submitted();
         let folder = match self.backend {
             Backend::Folder(folder) => folder,
             Backend::Remote(remote) => {
@@ -193,9 +194,19 @@ impl<'a> Session<'a> {
             }
         };
         let damage = folder.damage(&self.company);
-        match (result, folder.close().await) {
+        // A command that was done is done. A verb that only reads ends with what the log's check has found.
+        let harmless = folder.harmless_damage().map(|place| failure::harmless_damage(&place));
+        let result = match (result, folder.close().await) {
             (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
             (result, _) => failure::unless_damaged(result, damage),
+        };
+        match (result, harmless) {
+            (Ok(_), Some(text)) if !has_submitted => Err(Failure::Damaged(text)),
+            (result, Some(text)) => {
+                self.out.warn(&format!("warning: {text}"));
+                result
+            }
+            (result, None) => result,
         }
     }
 

@@ -67,6 +67,18 @@ impl Follower {
         Some(Ok(()))
     }
 
+    /// Goes on behind commits at the end of a damaged log that are hidden, so that nobody waits for them. There was no batch.
+    pub(super) fn pass_damage(&mut self, end: u64) -> Result<bool, ProjectError> {
+        if self.meta.position < end && !self.log.losses().is_empty() {
+            self.log.forget_commands_up_to(end);
+            self.indexed = self.indexed.max(end);
+            let mut meta = self.meta.clone();
+            meta.position = end;
+            self.adopt(meta);
+        }
+        Ok(false)
+    }
+
     /// Opens the same rows again, if they still belong to the log. Changes that could not be written are written now.
     fn reopen(&mut self) -> Result<Meta, StoreError> {
         let store = &self.shared.store;

@@ -64,9 +64,17 @@ pub(super) fn recover_flipped(
 fn mark(index: &mut Index, path: &Path, ordinal: u32, segment: &Flipped, log: &LogId) {
     let differs =
         |from: usize, to: usize| segment.damaged.get(from..to) != segment.mended.get(from..to);
+    let harmless = |at: usize, position: u64, what: &str| DamagePlace {
+        segment: name_of(path),
+        offset: at as u64,
+        position,
+        what: what.to_owned(),
+    };
     if differs(0, SEGMENT_HEADER) {
-        let region = DamagedRegion { records: Vec::new(), end: SEGMENT_HEADER as u64 };
-        index.damaged.insert((ordinal, 0), region);
+        let first =
+            index.segments.get(ordinal as usize).map_or(0, |segment| segment.first_position);
+        let place = harmless(0, first, "checksum of the segment's header");
+        index.harmless.get_or_insert(place);
     }
     let mut at = SEGMENT_HEADER;
     while let Some(rest) = segment.mended.get(at..)
@@ -85,6 +93,10 @@ fn mark(index: &mut Index, path: &Path, ordinal: u32, segment: &Flipped, log: &L
                     _ => records.push(offset as u64),
                 }
                 offset = next;
+            }
+            if records.len() == header.commits as usize {
+                let place = harmless(at, header.first_position, "checksum of a frame");
+                index.harmless.get_or_insert(place);
             }
             index.damaged.insert((ordinal, at as u64), DamagedRegion { records, end: end as u64 });
         }

@@ -4,6 +4,8 @@ use boarding_commands::values::Digest;
 use proptest::prelude::*;
 
 use super::super::frame::{self, FrameHeader};
+use super::super::heads::HeadsFile;
+use super::super::recover::Depth;
 use super::*;
 use crate::Certainty;
 use crate::contract::sample::company;
@@ -268,6 +270,54 @@ async fn damaged_log_with_heads_of_another_is_refused() {
     fs::copy(other.path().join(heads::NAME), folder.path().join(heads::NAME)).unwrap();
     overwrite_frames(folder.path(), 1..=1);
     assert!(open(folder.path(), 1 << 20).unwrap_err().is_damage());
+}
+
+/// Damage somewhere else does not hide that the last segment is missing.
+#[tokio::test]
+async fn missing_last_segment_is_found_beside_other_damage() {
+    let folder = memory_dir();
+    fill_together(folder.path(), 2_000, 6).await;
+    let all = segments(folder.path());
+    // The heads file of the moment when the last segment began.
+    let log = open(folder.path(), 2_000).unwrap().log;
+    let before = copy_of(folder.path());
+    fs::remove_file(before.path().join(heads::NAME)).unwrap();
+    fs::remove_file(before.path().join(all[all.len() - 1].file_name().unwrap())).unwrap();
+    let index = recover::recover(before.path(), &HeadsFile::Missing, Depth::Frames, 0, None);
+    let mut index = index.unwrap().unwrap().index;
+    index.segments.push(index::Segment::new(index.end + 1));
+    drop(log);
+    fs::remove_file(&all[all.len() - 1]).unwrap();
+    let id = log_id(&fs::read(&all[0]).unwrap());
+    heads::write(folder.path(), &id, &index).unwrap();
+    assert!(open(folder.path(), 2_000).unwrap_err().is_damage());
+    let mut bytes = fs::read(&all[0]).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&all[0], bytes).unwrap();
+    assert!(open(folder.path(), 2_000).unwrap_err().is_damage());
+}
+
+/// A backup of a fork fits where the log is damaged, but lacks a later commit that is intact.
+#[tokio::test]
+async fn repair_loses_no_intact_commit() {
+    let folder = memory_dir();
+    let log = open(folder.path(), 1 << 20).unwrap().log;
+    append_frame(&log, &["acme", "mira", "zeta"]).await;
+    drop(log);
+    let fork = copy_of(folder.path());
+    for (of, frames) in
+        [(&folder, [&["acme"][..], &["zeta"]]), (&fork, [&["acme", "mira"], &["mira"]])]
+    {
+        let log = open(of.path(), 1 << 20).unwrap().log;
+        for names in frames {
+            append_frame(&log, names).await;
+        }
+        drop(log);
+        remove_heads(of.path());
+    }
+    overwrite_frames(folder.path(), 1..=1);
+    let refused = find_repair(folder.path(), Some(fork.path()));
+    assert!(matches!(refused, Err(RepairError::OtherHistory { .. })), "{refused:?}");
 }
 
 /// The segment of an earlier backup is a beginning of the log's segment. What came later stays.

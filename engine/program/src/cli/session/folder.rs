@@ -9,7 +9,7 @@ use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, Options};
 use boarding_core::queries::{QueryAnswer, QueryCaller};
 use boarding_core::read::verification::Verified;
-use boarding_log::CompanyDamage;
+use boarding_log::{CompanyDamage, DamagePlace};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 
@@ -71,6 +71,11 @@ impl Folder {
     /// The damage of a company's log.
     pub(super) fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
         self.engine.damage(company)
+    }
+
+    /// Damaged bytes of the log that hold no commit.
+    pub(super) fn harmless_damage(&self) -> Option<DamagePlace> {
+        self.engine.harmless_damage()
     }
 
     /// Warns of other companies that are damaged. The verb ends with the damage of the company it works on.
