@@ -106,7 +106,7 @@ impl EventLog for FileLog {
         damaged
     }
 
-    fn losses(&self) -> String {
+    fn damage_text(&self) -> String {
         let unknown = self.inner.index().may_lack_companies.clone();
         let unknown = unknown.map(|place| format!("unknown companies ({place})"));
         let known = self.damaged_companies().into_iter().map(|damage| damage.to_string());

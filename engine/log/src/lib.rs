@@ -92,7 +92,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
     /// What the log has lost, as text: the same damage has the same text. Empty if it has lost nothing. Rows that were made from
     /// a log with other damage are not those of this log.
-    fn losses(&self) -> String {
+    fn damage_text(&self) -> String {
         String::new()
     }
 

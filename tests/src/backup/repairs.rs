@@ -135,7 +135,7 @@ fn flipped_bit_is_repaired_without_a_backup() {
     assert_eq!(history(&cli, "zeta"), before);
 }
 
-/// The last commits of the log are hidden: nobody waits for them, also when the read models are made again.
+/// The last commits of the log are hidden: no query waits for them, also when the read models are made again.
 #[test]
 fn hidden_end_of_the_log_keeps_no_company_waiting() {
     let cli = two_companies();
@@ -165,9 +165,9 @@ fn nothing_is_forgotten_when_the_bytes_are_right_again() {
     cli.run(&["audit", "replay"]).expect_status(0);
 }
 
-/// Damaged bytes that hold no commit stop nobody, and are named.
+/// Damaged bytes that hold no commit stop no company, and are named.
 #[test]
-fn damaged_header_is_named_and_stops_nobody() {
+fn damaged_header_is_named_and_stops_no_company() {
     let cli = two_companies();
     let mut bytes = fs::read(segment(&cli)).unwrap();
     bytes[20] ^= 1;

@@ -7,7 +7,7 @@ use super::{DERIVED, DataDir, DataDirError, failed, make_folder, sync, write_onc
 
 /// The file that says what the log had lost when the derived data were made. It is outside of them, so that it stays when they
 /// are removed.
-const LOSSES: &str = "LOSSES";
+const DAMAGE: &str = "DAMAGE";
 
 impl DataDir {
     /// Copies the derived data of the folder to their other place, if they have one.
@@ -25,8 +25,8 @@ impl DataDir {
     ///
     /// # Errors
     /// When the file with the text cannot be read.
-    pub(crate) fn losses_of_derived(&self) -> Result<String, DataDirError> {
-        let path = self.path.join(LOSSES);
+    pub(crate) fn damage_of_derived(&self) -> Result<String, DataDirError> {
+        let path = self.path.join(DAMAGE);
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
             read => read.map_err(|source| failed("read", &path, source)),
@@ -37,12 +37,12 @@ impl DataDir {
     ///
     /// # Errors
     /// When files cannot be removed or written.
-    pub(crate) fn begin_derived(&self, losses: &str) -> Result<(), DataDirError> {
+    pub(crate) fn begin_derived(&self, damage_text: &str) -> Result<(), DataDirError> {
         self.empty_derived()?;
-        let path = self.path.join(LOSSES);
-        match losses {
+        let path = self.path.join(DAMAGE);
+        match damage_text {
             "" => fs::remove_file(&path).map_err(|source| failed("remove", &path, source))?,
-            losses => write_once(&path, losses.as_bytes())?,
+            damage_text => write_once(&path, damage_text.as_bytes())?,
         }
         sync(&self.path)
     }

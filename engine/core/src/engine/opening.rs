@@ -182,11 +182,11 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         Ok::<_, EngineError>((store, opened, opened_log))
     };
     let (mut store, mut opened, mut opened_log) = open_both()?;
-    let losses = opened_log.log.losses();
+    let damage_text = opened_log.log.damage_text();
     // Rows behind the damage must not be shown, and those that were lost come back with a repair.
-    if losses != folder.losses_of_derived()? {
+    if damage_text != folder.damage_of_derived()? {
         drop((store, opened_log));
-        folder.begin_derived(&losses)?;
+        folder.begin_derived(&damage_text)?;
         (store, opened, opened_log) = open_both()?;
     }
     let OpenedLog { log, torn_tail, completed_from } = opened_log;

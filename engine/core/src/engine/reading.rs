@@ -16,7 +16,7 @@ use boarding_log::file::FileLog;
 /// Opens a data folder to read it as it is now. Its derived data are copied, and the read models go on in the copy.
 ///
 /// # Errors
-/// When the log is damaged so that nobody can read it, is in JetStream, or there is no place for temporary files.
+/// When the log is damaged so that it cannot be read, is in JetStream, or there is no place for temporary files.
 pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
     let copy = DerivedCopy::make().map_err(|source| {
         let place = std::env::temp_dir();
@@ -38,8 +38,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     // The derived data come before the log, so that they are never ahead of it.
     let mut store = open_store(&folder)?;
     let mut log = open_log(&store)?;
-    let losses = log.losses();
-    if losses != folder.losses_of_derived()? {
+    let damage_text = log.damage_text();
+    if damage_text != folder.damage_of_derived()? {
         drop((store, log));
         folder.empty_derived()?;
         store = Store::open(&folder.derived())?.0;

@@ -69,7 +69,7 @@ impl LogSource {
             let end = log.end();
             while messages.len() < FEED_READ_EVENTS {
                 let Some(entry) = reader.next().map_err(FeedError::Log)? else {
-                    if !log.losses().is_empty() {
+                    if !log.damage_text().is_empty() {
                         position = position.max(end);
                     }
                     break;

@@ -27,7 +27,7 @@ fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), Pr
         return Ok(());
     }
     let other = ProjectError::OtherLog { seen };
-    let is_damaged = !log.losses().is_empty();
+    let is_damaged = !log.damage_text().is_empty();
     let Some(Entry { location, recorded }) = log.read_all(seen).next()? else {
         return if is_damaged { Ok(()) } else { Err(other) };
     };

@@ -67,9 +67,9 @@ impl Follower {
         Some(Ok(()))
     }
 
-    /// Goes on behind commits at the end of a damaged log that are hidden, so that nobody waits for them. There was no batch.
+    /// Goes on behind commits at the end of a damaged log that are hidden, so that no query waits for them. There was no batch.
     pub(super) fn pass_damage(&mut self, end: u64) -> Result<bool, ProjectError> {
-        if self.meta.position < end && !self.log.losses().is_empty() {
+        if self.meta.position < end && !self.log.damage_text().is_empty() {
             self.log.forget_commands_up_to(end);
             self.indexed = self.indexed.max(end);
             let mut meta = self.meta.clone();
