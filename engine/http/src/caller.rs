@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use boarding_commands::company::TokenFacts;
 use boarding_commands::decide::Authority;
 use boarding_commands::values::{Code, CompanyId, Refusal, TokenId};
 use boarding_core::access_token::AccessToken;
@@ -28,16 +29,48 @@ impl Caller {
         headers: &HeaderMap,
         company: &str,
     ) -> Result<Self, QueryFailure> {
-        let refused = || QueryFailure::from(Refusal::new(Code::AuthUnauthenticated));
-        let token = bearer(headers).and_then(AccessToken::parse).ok_or_else(refused)?;
-        let company: CompanyId = company.parse().map_err(|_| refused())?;
-        let known = state.engine.token(&company, token.id()).await?.ok_or_else(refused)?;
-        let is_live = known.is_live(state.engine.clock().now());
+        Self::of_secret(state, company, bearer(headers).unwrap_or_default()).await
+    }
+
+    /// The owner of the access token with this text.
+    ///
+    /// # Errors
+    /// Those of [`Self::of`].
+    pub(super) async fn of_secret(
+        state: &HttpState,
+        company: &str,
+        secret: &str,
+    ) -> Result<Self, QueryFailure> {
+        let token = AccessToken::parse(secret).ok_or_else(unauthenticated)?;
+        let company: CompanyId = company.parse().map_err(|_| unauthenticated())?;
         // The secret has 256 random bits, so comparing digests in variable time reveals nothing of it.
-        if !is_live || known.secret_sha256 != token.sha256_hex() {
-            return Err(refused());
+        let knows = |facts: &TokenFacts| facts.secret_sha256 == token.sha256_hex();
+        Self::of_live(state, company, token.id(), knows).await
+    }
+
+    /// The owner of an access token that has signed in before. The token may have ended since.
+    ///
+    /// # Errors
+    /// Those of [`Self::of`].
+    pub(super) async fn of_session(
+        state: &HttpState,
+        company: CompanyId,
+        token: TokenId,
+    ) -> Result<Self, QueryFailure> {
+        Self::of_live(state, company, token, |_| true).await
+    }
+
+    async fn of_live(
+        state: &HttpState,
+        company: CompanyId,
+        token: TokenId,
+        knows: impl Fn(&TokenFacts) -> bool,
+    ) -> Result<Self, QueryFailure> {
+        let known = state.engine.token(&company, token).await?.ok_or_else(unauthenticated)?;
+        if !known.is_live(state.engine.clock().now()) || !knows(&known) {
+            return Err(unauthenticated());
         }
-        Ok(Self { company, actor: known.actor.0, token: token.id() })
+        Ok(Self { company, actor: known.actor.0, token })
     }
 
     /// The owner as the caller of a query.
@@ -45,6 +78,10 @@ impl Caller {
         let actor = self.actor.clone();
         QueryCaller { actor, authenticated: None, authority: Authority::TokenOwner }
     }
+}
+
+fn unauthenticated() -> QueryFailure {
+    Refusal::new(Code::AuthUnauthenticated).into()
 }
 
 /// The token in `Authorization: Bearer TOKEN`.

@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use boarding_commands::values::{Code, Refusal, fold};
+use boarding_core::serving::TOO_MANY;
 use boarding_core::serving::wire::{Encoding, WireResponse, id_in};
-use boarding_core::serving::{TOO_MANY, TokenCommand};
 use serde_json::{Value, json};
 
 use crate::body::{self, Parts};
 use crate::caller::Caller;
+use crate::calls;
 use crate::limits::COMMAND_BYTES_MAX;
 use crate::response;
 use crate::state::HttpState;
@@ -81,10 +82,7 @@ async fn execute(
         Ok(envelope) => envelope,
         Err(refusal) => return WireResponse::refused(encoding, id, refusal),
     };
-    let command = TokenCommand { company: &caller.company, name, envelope, token: caller.token };
-    let response = state.commands.execute(command).await;
-    tracing::debug!(token = %caller.token, company = %caller.company, name, code = ?response.code, "command over HTTP");
-    response.from_json(encoding)
+    calls::command(state, caller, name, envelope).await.from_json(encoding)
 }
 
 /// The envelope with the owner of the token as its actor, and the trace from the headers.

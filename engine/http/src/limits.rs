@@ -67,3 +67,42 @@ pub const WORK_MILLIS_MAX: u64 = 2_500;
 
 /// The wait after an error of the listener, in milliseconds: it has no file descriptor left, for example.
 pub const ACCEPT_RETRY_MILLIS: u64 = 50;
+
+/// How long a session of the console lasts without a request, in seconds: a browser that its operator has left.
+pub const SESSION_IDLE_SECONDS_MAX: u64 = 30 * 60;
+
+/// How long a session of the console lasts at most, in seconds: a working day.
+pub const SESSION_SECONDS_MAX: u64 = 12 * 3_600;
+
+/// The most sessions of the console at a time. Each needs less than a kilobyte.
+pub const SESSIONS_MAX: usize = 4_096;
+
+/// The most sessions of one access token: the browsers of one operator.
+pub const SESSIONS_PER_TOKEN_MAX: usize = 8;
+
+/// The most failed sign-ins of one company in [`FAILED_SIGN_INS_SECONDS`]. Then sign-ins to this company are refused.
+pub const FAILED_SIGN_INS_OF_COMPANY_MAX: usize = 10;
+
+/// The most failed sign-ins of all companies in [`FAILED_SIGN_INS_SECONDS`]. Then all sign-ins are refused.
+pub const FAILED_SIGN_INS_MAX: usize = 120;
+
+/// How long failed sign-ins are counted, in seconds.
+pub const FAILED_SIGN_INS_SECONDS: u64 = 60;
+
+/// When a sign-in is answered, in milliseconds after it has arrived: the answer takes no longer for a company that exists.
+pub const SIGN_IN_MILLIS: u64 = 300;
+
+/// The largest form of the console, in bytes: a list of users to invite is the longest.
+pub const CONSOLE_FORM_BYTES_MAX: usize = 128 * 1024;
+
+/// The most rows of a list on a page of the console.
+pub const CONSOLE_ROWS_MAX: usize = 50;
+
+/// The most org units and imports that a form of the console offers.
+pub const CONSOLE_CHOICES_MAX: usize = 500;
+
+/// The most files of one import in the console: the dialect `ocm` needs three.
+pub const CONSOLE_FILES_MAX: usize = 4;
+
+/// The least time between two positions that a page of the console gets, in milliseconds: four updates a second.
+pub const CONSOLE_UPDATE_MILLIS: u64 = 250;

@@ -1,7 +1,5 @@
 //! The pages behind mailed links: for the invited person, for the administrator of an import, and the simulated phone.
 
-pub(crate) mod assets;
-mod form;
 mod import;
 mod invitation;
 pub(crate) mod mailbox;
@@ -22,8 +20,9 @@ use boarding_core::queries::QueryFailure;
 use boarding_core::serving::TOO_MANY;
 use boarding_core::serving::admission::Place;
 
+use crate::html::{self, form};
+use crate::limits::PAGE_FORM_BYTES_MAX;
 use crate::state::HttpState;
-use texts::Texts;
 
 /// `GET /i/<token>`: the page of a link. It uses nothing up; the first time that it is opened is recorded.
 pub(crate) async fn get(
@@ -32,7 +31,7 @@ pub(crate) async fn get(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let texts = Texts::accepted(&headers);
+    let texts = texts::accepted(&headers);
     let of_task = Arc::clone(&state);
     let shown = state.finish(async move {
         let state = &*of_task;
@@ -60,11 +59,11 @@ pub(crate) async fn moved(
     Path(token): Path<String>,
 ) -> Response {
     match token.bytes().all(is_token_byte) {
-        true => render::redirect(
+        true => html::redirect(
             StatusCode::PERMANENT_REDIRECT,
             &format!("{}/i/{token}", state.pages.root),
         ),
-        false => render::unknown(&state, Texts::accepted(&HeaderMap::new())),
+        false => render::unknown(&state, texts::accepted(&HeaderMap::new())),
     }
 }
 
@@ -93,7 +92,7 @@ pub(crate) async fn link_state(
             let text = format!("{{\"state\":\"{word}\"}}");
             crate::response::text(StatusCode::OK, "application/json", text)
         }
-        Err(failure) => render::failed(&state, Texts::accepted(&HeaderMap::new()), &failure),
+        Err(failure) => render::failed(&state, texts::accepted(&HeaderMap::new()), &failure),
     }
 }
 
@@ -103,7 +102,7 @@ pub(crate) async fn code(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let texts = Texts::accepted(&headers);
+    let texts = texts::accepted(&headers);
     let read = async {
         match find(&state, &token).await? {
             Some(link) => {
@@ -122,8 +121,8 @@ pub(crate) async fn number(
     Path(token): Path<String>,
     request: Request,
 ) -> Response {
-    let texts = Texts::accepted(request.headers());
-    let fields = form::read(request).await;
+    let texts = texts::accepted(request.headers());
+    let fields = form::read(request, PAGE_FORM_BYTES_MAX).await;
     let of_task = Arc::clone(&state);
     let done = state.finish(async move {
         let state = &*of_task;
@@ -144,8 +143,8 @@ pub(crate) async fn invite(
     Path(token): Path<String>,
     request: Request,
 ) -> Response {
-    let texts = Texts::accepted(request.headers());
-    let fields = form::read(request).await;
+    let texts = texts::accepted(request.headers());
+    let fields = form::read(request, PAGE_FORM_BYTES_MAX).await;
     let of_task = Arc::clone(&state);
     let done = state.finish(async move {
         let state = &*of_task;

@@ -6,12 +6,12 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, IF_NONE_MATCH};
 use axum::response::Response;
-use boarding_commands::values::{Code, Digest};
+use boarding_commands::values::Digest;
 use boarding_core::queries::QueryAnswer;
 use boarding_core::serving::wire::{Encoding, WireResponse};
-use boarding_core::serving::{self, AskedQuery, TOO_MANY};
 
 use crate::caller::Caller;
+use crate::calls;
 use crate::parameters;
 use crate::response;
 use crate::state::HttpState;
@@ -32,20 +32,7 @@ pub(super) async fn get(
         Err(refusal) => return response::of(WireResponse::refused(encoding, None, refusal)),
     };
     let bytes = query.map_or(0, |query| query.len());
-    let Some(place) = state.admission.queries.acquire(&company, bytes) else {
-        return response::of(WireResponse::failed(encoding, None, Code::Overloaded, TOO_MANY));
-    };
-    // The place is held until the answer is made, also if the client closes its connection before.
-    let (of_task, of_query) = (Arc::clone(&state), name.clone());
-    let answered = state.finish(async move {
-        of_task.may_answer()?;
-        let asker = caller.of_query();
-        let asked = AskedQuery { company: caller.company, name: &of_query, params };
-        let admission = &of_task.admission;
-        let answered = serving::answer(&of_task.engine, asked, &asker, admission, place).await?;
-        of_task.may_answer().map(|()| answered)
-    });
-    let answered = Box::pin(answered).await.flatten();
+    let answered = calls::query(&state, &caller, &name, params, bytes).await;
     let tag = answered.as_ref().ok().map(|answer| tag(answer, encoding));
     if let Some(tag) = &tag
         && knows(&headers, tag)

@@ -14,13 +14,13 @@ use tower_http::compression::CompressionLayer;
 
 use crate::body::{self, Parts};
 use crate::state::HttpState;
-use crate::{commands, events, pages, queries, response, status, uploads};
+use crate::{commands, console, events, html, pages, queries, response, status, uploads};
 
 /// All paths with their methods.
 pub(super) fn router(state: Arc<HttpState>) -> Router {
     let compressed = Router::new()
         .route("/openapi.json", get(status::openapi))
-        .route("/assets/{name}", get(pages::assets::get))
+        .route("/assets/{name}", get(html::assets::get))
         .route("/v1/{company}/commands/{name}", post(commands::post))
         .route("/v1/{company}/{query}", get(queries::get))
         .layer(CompressionLayer::new());
@@ -37,6 +37,7 @@ pub(super) fn router(state: Arc<HttpState>) -> Router {
         .route("/i/{token}/invite", post(pages::invite))
         .route("/link/{token}", get(pages::moved))
         .route("/phone/{code}", get(pages::phone::get).post(pages::phone::post))
+        .merge(console::router())
         .route("/mailbox", get(pages::mailbox::list))
         .route("/mailbox/mail/{*path}", get(pages::mailbox::mail))
         .route("/mailbox/html/{*path}", get(pages::mailbox::html))

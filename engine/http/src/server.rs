@@ -22,7 +22,9 @@ use crate::limits::{
     UPLOADS_AT_ONCE_MAX, WORK_MAX, WORK_MILLIS_MAX,
 };
 use crate::routes;
+use crate::sessions::Sessions;
 use crate::state::{HttpState, stopping};
+use crate::throttle::Throttle;
 
 pub use crate::state::Pages;
 
@@ -97,6 +99,8 @@ impl HttpServer {
             admission: Admission::new(AdmissionLimits::default()),
             uploads: Places::new(UPLOADS_AT_ONCE_MAX, 0),
             event_streams: Places::new(EVENT_STREAMS_MAX, 0),
+            sessions: Sessions::default(),
+            sign_ins: Throttle::default(),
             work: Arc::clone(&work),
             closing: watched.clone(),
         });

@@ -13,6 +13,9 @@ use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use url::Url;
 
+use crate::sessions::Sessions;
+use crate::throttle::Throttle;
+
 /// The state that all requests share.
 #[derive(Debug)]
 pub(super) struct HttpState {
@@ -28,6 +31,9 @@ pub(super) struct HttpState {
     /// The OpenAPI document.
     pub(super) openapi: String,
     pub(super) pages: Pages,
+    pub(super) sessions: Sessions,
+    /// The failed sign-ins to the console.
+    pub(super) sign_ins: Throttle,
     /// Whether the server is stopping.
     pub(super) closing: watch::Receiver<bool>,
 }

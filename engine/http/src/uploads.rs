@@ -17,6 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use multer::Multipart;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::body::{self, Parts};
 use crate::caller::Caller;
@@ -87,79 +88,134 @@ async fn store(
     headers: &HeaderMap,
     parts: &mut Parts,
 ) -> Result<StoredUpload, QueryFailure> {
-    state.engine.takes_uploads()?;
-    let overloaded = || QueryFailure::Failed {
-        code: Code::Overloaded,
-        why: "too many uploads are running".to_owned(),
-    };
-    let place = state.uploads.acquire(caller.company.as_str(), 0).ok_or_else(overloaded)?;
-    let permit = state.begin_work()?;
-    let (sender, receiver) = mpsc::channel(UPLOAD_PARTS);
-    let (engine, company) = (Arc::clone(&state.engine), caller.company.clone());
-    let content = UploadReader { parts: receiver, part: Bytes::new() };
-    let storing = tokio::task::spawn_blocking(move || {
-        let stored = engine.store_upload(&company, content);
-        // The permit lasts longer than the engine here, so that a stop waits for this thread.
-        drop((engine, place));
-        drop(permit);
-        stored
-    });
-    let receiving = body::in_time(UPLOAD_SECONDS_MAX, receive(headers, parts, sender));
-    let (received, stored) = tokio::join!(receiving, storing);
+    let storing = Storing::begin(state, caller)?;
+    let receiving = body::in_time(UPLOAD_SECONDS_MAX, receive(headers, parts, &storing));
+    let received = receiving.await;
+    let stored = storing.end(received.is_ok()).await;
     received?;
-    let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
-    let stored = stored.map_err(|error| unavailable(error.to_string()))?;
-    stored.map_err(|refusal| match refusal.code {
-        Code::Unavailable => unavailable(refusal.message),
-        _ => refusal.into(),
-    })
+    stored
 }
 
 /// A part of the upload, or none for its end. Without that mark the upload ended early.
 type Received = Option<Bytes>;
 
-/// Sends the parts of the request to the thread that stores them: the whole body, or the first file of a form.
-async fn receive(
-    headers: &HeaderMap,
-    parts: &mut Parts,
+/// An upload that a thread writes while its parts arrive. Dropped before its end, nothing is stored.
+pub(super) struct Storing {
     sender: mpsc::Sender<Received>,
-) -> Result<(), Refusal> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let received = match kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-        true => receive_form(kind, parts, &sender).await,
-        false => receive_body(parts, &sender).await,
-    };
-    if received.is_ok() {
-        let _ = sender.send(None).await;
-    }
-    received
+    stored: JoinHandle<Result<StoredUpload, Refusal>>,
 }
 
-async fn receive_body(parts: &mut Parts, sender: &mpsc::Sender<Received>) -> Result<(), Refusal> {
+impl Storing {
+    /// # Errors
+    /// `overloaded`, or `import.uploads_not_shared` on an engine that takes no uploads.
+    pub(super) fn begin(state: &Arc<HttpState>, caller: &Caller) -> Result<Self, QueryFailure> {
+        state.engine.takes_uploads()?;
+        let overloaded = || QueryFailure::Failed {
+            code: Code::Overloaded,
+            why: "too many uploads are running".to_owned(),
+        };
+        let place = state.uploads.acquire(caller.company.as_str(), 0).ok_or_else(overloaded)?;
+        let permit = state.begin_work()?;
+        let (sender, receiver) = mpsc::channel(UPLOAD_PARTS);
+        let (engine, company) = (Arc::clone(&state.engine), caller.company.clone());
+        let content = UploadReader { parts: receiver, part: Bytes::new() };
+        let stored = tokio::task::spawn_blocking(move || {
+            let stored = engine.store_upload(&company, content);
+            // The permit lasts longer than the engine here, so that a stop waits for this thread.
+            drop((engine, place));
+            drop(permit);
+            stored
+        });
+        Ok(Self { sender, stored })
+    }
+
+    /// Sends a part to the thread. Returns false if the file is too large, or the disk failed: the end says why.
+    pub(super) async fn send(&self, part: Bytes) -> bool {
+        self.sender.send(Some(part)).await.is_ok()
+    }
+
+    /// The stored upload, if all of its parts have arrived.
+    ///
+    /// # Errors
+    /// `import.too_large`, `import.uploads_full`, `unavailable`.
+    pub(super) async fn end(self, is_whole: bool) -> Result<StoredUpload, QueryFailure> {
+        if is_whole {
+            let _ = self.sender.send(None).await;
+        }
+        drop(self.sender);
+        let unavailable = |why| QueryFailure::Failed { code: Code::Unavailable, why };
+        let stored = self.stored.await.map_err(|error| unavailable(error.to_string()))?;
+        stored.map_err(|refusal| match refusal.code {
+            Code::Unavailable => unavailable(refusal.message),
+            _ => refusal.into(),
+        })
+    }
+}
+
+/// Sends the parts of the request to the thread that stores them: the whole body, or the first file of a form.
+async fn receive(headers: &HeaderMap, parts: &mut Parts, storing: &Storing) -> Result<(), Refusal> {
+    let kind = content_type(headers);
+    match kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        true => receive_form(kind, parts, storing).await,
+        false => receive_body(parts, storing).await,
+    }
+}
+
+/// The header `Content-Type`; empty without one.
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+async fn receive_body(parts: &mut Parts, storing: &Storing) -> Result<(), Refusal> {
     while let Some(part) = parts.next().await? {
-        if sender.send(Some(part)).await.is_err() {
-            // The file is too large, or the disk failed: the thread says why.
+        if !storing.send(part).await {
             break;
         }
     }
     Ok(())
 }
 
-async fn receive_form(
+async fn receive_form(kind: &str, parts: &mut Parts, storing: &Storing) -> Result<(), Refusal> {
+    let has_begun = AtomicBool::new(false);
+    let mut form = multipart(kind, parts, &has_begun)?;
+    while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
+        if field.file_name().is_none() {
+            continue;
+        }
+        has_begun.store(true, Ordering::Relaxed);
+        while let Some(part) = field.chunk().await.map_err(unreadable)? {
+            if !storing.send(part).await {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    Err(malformed("the form has no file"))
+}
+
+fn malformed(why: &str) -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed).saying(why)
+}
+
+/// The refusal of a form that cannot be read.
+pub(super) fn unreadable(_: multer::Error) -> Refusal {
+    malformed(
+        "the form is not multipart/form-data as RFC 7578 says, or has more than 64 KiB before its file",
+    )
+}
+
+/// The form in a body of this content type. `has_begun` is set when the first file begins: until then the bytes are limited.
+///
+/// # Errors
+/// `envelope.malformed`.
+pub(super) fn multipart<'p>(
     kind: &str,
-    parts: &mut Parts,
-    sender: &mpsc::Sender<Received>,
-) -> Result<(), Refusal> {
-    let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
-    let unreadable = |_| {
-        malformed(
-            "the form is not multipart/form-data as RFC 7578 says, or has more than 64 KiB before its file",
-        )
-    };
+    parts: &'p mut Parts,
+    has_begun: &'p AtomicBool,
+) -> Result<Multipart<'p>, Refusal> {
     let boundary = multer::parse_boundary(kind);
     let boundary = boundary.map_err(|_| malformed("the form names no boundary"))?;
-    let (has_begun, mut bytes) = (AtomicBool::new(false), 0);
-    let begun = &has_begun;
+    let mut bytes = 0;
     let stream = stream::unfold(parts, move |parts| async move {
         let part = parts.next().await.transpose()?;
         Some((part.map_err(|refusal| io::Error::other(refusal.message)), parts))
@@ -168,23 +224,10 @@ async fn receive_form(
     let stream = stream.map(move |part: io::Result<Bytes>| {
         let part = part?;
         bytes += part.len();
-        let is_too_long = bytes > FORM_HEAD_BYTES_MAX && !begun.load(Ordering::Relaxed);
+        let is_too_long = bytes > FORM_HEAD_BYTES_MAX && !has_begun.load(Ordering::Relaxed);
         if is_too_long { Err(io::Error::from(io::ErrorKind::FileTooLarge)) } else { Ok(part) }
     });
-    let mut form = Multipart::new(stream, boundary);
-    while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
-        if field.file_name().is_none() {
-            continue;
-        }
-        has_begun.store(true, Ordering::Relaxed);
-        while let Some(part) = field.chunk().await.map_err(unreadable)? {
-            if sender.send(Some(part)).await.is_err() {
-                break;
-            }
-        }
-        return Ok(());
-    }
-    Err(malformed("the form has no file"))
+    Ok(Multipart::new(stream, boundary))
 }
 
 /// Reads the parts of an upload on a blocking thread.

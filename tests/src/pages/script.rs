@@ -7,7 +7,7 @@ use crate::support::paths::tests_folder;
 /// The code is renewed each minute, also for a reader whose clock is wrong.
 #[test]
 fn wrong_clock_of_the_reader_changes_no_renewal() {
-    let script = tests_folder().join("../engine/http/src/pages/assets/page.js");
+    let script = tests_folder().join("../engine/http/src/html/assets/page.js");
     for wrong_seconds in ["0", "-300", "300"] {
         let mut node = Command::new("node");
         node.arg(tests_folder().join("page_clock.js")).arg(&script).arg(wrong_seconds);

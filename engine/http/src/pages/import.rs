@@ -11,9 +11,10 @@ use boarding_core::queries::QueryFailure;
 use minijinja::{Value, context};
 use serde_json::{Value as Json, json};
 
-use super::form::Fields;
 use super::render;
-use super::texts::Texts;
+use super::texts;
+use crate::html::form::Fields;
+use crate::html::texts::Texts;
 use crate::state::HttpState;
 
 /// The name of the actor where no administrator's address is set.
@@ -28,9 +29,9 @@ pub(super) async fn show(
     note: Option<Note>,
 ) -> Result<Response, QueryFailure> {
     let page = state.engine.import_link_page(&link.company, import, generation).await?;
-    let accepted = Texts::accepted(&Default::default());
+    let accepted = texts::accepted(&Default::default());
     let Some(page) = page else { return Ok(render::unknown(state, accepted)) };
-    let texts = Texts::of_tag(&page.language).unwrap_or(accepted);
+    let texts = texts::of_tag(&page.language).unwrap_or(accepted);
     if let Some(code) = page.ended {
         return Ok(ended(state, texts, code));
     }
@@ -61,16 +62,15 @@ pub(super) async fn invite(
     fields: &Fields,
 ) -> Result<Response, QueryFailure> {
     let page = state.engine.import_link_page(&link.company, import, generation).await?;
-    let accepted = Texts::accepted(&Default::default());
+    let accepted = texts::accepted(&Default::default());
     let Some(page) = page else { return Ok(render::unknown(state, accepted)) };
-    let texts = Texts::of_tag(&page.language).unwrap_or(accepted);
+    let texts = texts::of_tag(&page.language).unwrap_or(accepted);
     if let Some(code) = page.ended {
         return Ok(ended(state, texts, code));
     }
-    let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let body = json!({
-        "source": {"token": token}, "channel": field("channel"), "mode": "confirmed",
-        "plan_hash": field("plan_hash"),
+        "source": {"token": token}, "channel": fields.get("channel"), "mode": "confirmed",
+        "plan_hash": fields.get("plan_hash"),
     });
     match start(state, link, &page, body).await? {
         Ok(result) => {

@@ -14,9 +14,11 @@ use boarding_core::queries::QueryFailure;
 use minijinja::{Value, context};
 use serde_json::json;
 
-use super::form::Fields;
-use super::texts::Texts;
+use super::texts;
 use super::{qr_code, render};
+use crate::html;
+use crate::html::form::Fields;
+use crate::html::texts::Texts;
 use crate::state::HttpState;
 
 /// The most bytes of an actor's name.
@@ -94,12 +96,12 @@ pub(super) async fn choose_number(
         Ok(open) => open,
         Err(code) => return Ok(render::ended(state, accepted, code)),
     };
-    let number = fields.get("number").map_or("", String::as_str);
+    let number = fields.get("number");
     let (actor, body) = (actor_of(&page), json!({"number": number, "token": token}));
     match state.engine.execute_for_link(link, actor, "AssignNumber", body).await {
         Answer::Accepted { .. } => {
             let address = format!("{}/i/{token}", state.pages.root);
-            Ok(render::redirect(StatusCode::SEE_OTHER, &address))
+            Ok(html::redirect(StatusCode::SEE_OTHER, &address))
         }
         Answer::Refused { code, message, .. } if !code.as_str().starts_with("number.") => {
             Err(Refusal::new(code).saying(&message).into())
@@ -129,7 +131,7 @@ fn actor_of(page: &LinkPage) -> String {
 
 fn texts_of(page: &LinkPage) -> &'static Texts {
     // The language of the mail, else English.
-    Texts::of_tag(&page.language).unwrap_or_else(|| Texts::accepted(&Default::default()))
+    texts::of_tag(&page.language).unwrap_or_else(|| texts::accepted(&Default::default()))
 }
 
 fn whole(

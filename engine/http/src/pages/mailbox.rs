@@ -17,7 +17,8 @@ use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use minijinja::{Value, context};
 
 use super::render;
-use super::texts::Texts;
+use super::texts;
+use crate::html::texts::Texts;
 use crate::limits::{MAILBOX_FOLDERS_DEPTH_MAX, MAILBOX_MAILS_MAX};
 use crate::response;
 use crate::state::HttpState;
@@ -27,7 +28,7 @@ const HTML_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 
 /// `GET /mailbox`: the newest mails.
 pub(crate) async fn list(State(state): State<Arc<HttpState>>) -> Response {
-    let texts = Texts::accepted(&HeaderMap::new());
+    let texts = texts::accepted(&HeaderMap::new());
     let Some(folder) = state.pages.mailbox.clone() else { return missing() };
     let listing = tokio::task::spawn_blocking(move || {
         let mails = newest(&folder);
@@ -47,7 +48,7 @@ pub(crate) async fn mail(
     State(state): State<Arc<HttpState>>,
     Path(path): Path<String>,
 ) -> Response {
-    let texts = Texts::accepted(&HeaderMap::new());
+    let texts = texts::accepted(&HeaderMap::new());
     let reading = read(&state, path.clone(), move |mail| {
         context! {
             title => mail.subject().unwrap_or_default(),
@@ -78,7 +79,7 @@ pub(crate) async fn html(
             response
         }
         Ok(None) => missing(),
-        Err(error) => failed(&state, Texts::accepted(&HeaderMap::new()), &error),
+        Err(error) => failed(&state, texts::accepted(&HeaderMap::new()), &error),
     }
 }
 

@@ -13,8 +13,9 @@ use boarding_core::queries::QueryFailure;
 use minijinja::context;
 use serde_json::json;
 
-use super::texts::Texts;
+use super::texts;
 use super::{place, render};
+use crate::html::texts::Texts;
 use crate::response;
 use crate::state::HttpState;
 
@@ -24,7 +25,7 @@ pub(crate) async fn get(
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let texts = Texts::accepted(&headers);
+    let texts = texts::accepted(&headers);
     if !state.pages.simulates_provider {
         return response::refused(Refusal::new(Code::HttpUnknownPath));
     }
@@ -49,7 +50,7 @@ pub(crate) async fn post(
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let texts = Texts::accepted(&headers);
+    let texts = texts::accepted(&headers);
     if !state.pages.simulates_provider {
         return response::refused(Refusal::new(Code::HttpUnknownPath));
     }

@@ -2,18 +2,15 @@
 
 use std::sync::LazyLock;
 
-use axum::body::Body;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, RETRY_AFTER,
-};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use boarding_commands::values::Code;
 use boarding_core::queries::QueryFailure;
 use minijinja::{Environment, Value, context};
 
-use super::texts::Texts;
-use crate::response;
+use crate::html;
+use crate::html::texts::Texts;
 use crate::state::HttpState;
 
 /// The templates. Names that end in `.html` have their values escaped.
@@ -31,14 +28,8 @@ const TEMPLATES: [(&str, &str); 8] = [
 /// What a page may load: only its own style, script and data.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    for (name, source) in TEMPLATES {
-        // A test renders each template.
-        let _ = environment.add_template(name, source);
-    }
-    environment
-});
+static ENVIRONMENT: LazyLock<Environment<'static>> =
+    LazyLock::new(|| html::environment(&TEMPLATES));
 
 /// A page with the texts of a language.
 pub(super) fn page(
@@ -51,20 +42,7 @@ pub(super) fn page(
     let (root, lang) = (state.pages.root.as_str(), texts.language);
     let common = context! { root => root, lang => lang, t => texts.shown.clone() };
     let values = context! { ..values, ..common };
-    let rendered = ENVIRONMENT.get_template(template).and_then(|page| page.render(values));
-    let (status, text) = rendered.map_or_else(
-        |error| {
-            tracing::error!(template, error = %error, "a page cannot be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, String::new())
-        },
-        |text| (status, text),
-    );
-    let mut response = response::text(status, "text/html; charset=utf-8", text);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    // The address of the page is the secret of its reader.
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    html::page(&ENVIRONMENT, POLICY, status, template, values)
 }
 
 /// A page that only says something.
@@ -120,17 +98,6 @@ pub(super) fn failed(state: &HttpState, texts: &Texts, failure: &QueryFailure) -
     if matches!(code, Code::Overloaded | Code::Unavailable) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    response
-}
-
-/// A redirection to an address of this server.
-pub(super) fn redirect(status: StatusCode, address: &str) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    if let Ok(address) = HeaderValue::from_str(address) {
-        response.headers_mut().insert(LOCATION, address);
-    }
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

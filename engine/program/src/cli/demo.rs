@@ -30,7 +30,7 @@ Examples:
 
 The demo sends nothing: it writes mails as files into its folder. If the folder has a demo already, the new demo
 gets a new folder inside it. With --serve it then serves pages on this machine until Ctrl-C: a mailbox with all its mails,
-the pages behind their links, and a page that plays the phone of an invited person.")]
+the pages behind their links, a page that plays the phone of an invited person, and the console of operators.")]
 pub(super) struct Demo {
     /// Serves the demo's company afterwards, with a mailbox page for its mails
     #[arg(long)]
@@ -140,14 +140,16 @@ async fn issue_token(common: &Common, out: &Out) -> Result<String, Failure> {
 fn print_served(out: &Out, address: &str, token: &str) {
     if out.is_json() {
         out.document(&json!({
-            "ready": true, "http": address, "mailbox": format!("{address}/mailbox"), "token": token,
+            "ready": true, "http": address, "mailbox": format!("{address}/mailbox"),
+            "console": format!("{address}/console/"), "token": token,
         }));
         return;
     }
     out.line(&format!(
         "\nThe demo is served on this machine until Ctrl-C.\n\
          \x20 the mails, with their links:  {address}/mailbox\n\
-         \x20 an access token:              {token}\n\
+         \x20 the console of operators:     {address}/console/\n\
+         \x20 to sign in there:             company {COMPANY}, access token {token}\n\
          Commands to try in another terminal:\n\
          \x20 export BOARDING_URL={address} BOARDING_COMPANY={COMPANY} BOARDING_TOKEN={token}\n\
          \x20 boarding phones --search +48\n\

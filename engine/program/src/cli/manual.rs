@@ -40,6 +40,7 @@ const PAGES: &[Page] = &[
     page!("mangoapps"),
     page!("multiline"),
     page!("ocm"),
+    page!("console"),
     page!("mails"),
     page!("nats"),
     page!("http"),

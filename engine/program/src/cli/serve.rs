@@ -167,16 +167,21 @@ impl Serve {
             }
         };
         let http = http.map(|(listener, pages)| service.serve_http(listener, pages));
+        let console = http.as_ref().map(|http| format!("{http}/console/"));
         let data = common.data();
         if out.is_json() {
             let version = env!("CARGO_PKG_VERSION");
             out.document(&json!({
-                "ready": true, "nats": shown, "http": http, "data": data, "version": version,
+                "ready": true, "nats": shown, "http": http, "console": console, "data": data,
+                "version": version,
             }));
         } else {
             let servers: Vec<_> =
                 shown.map(|shown| shown.join(",")).into_iter().chain(http).collect();
-            out.line(&format!("ready: {} · data {}", servers.join(" · "), data.display()));
+            let console = console.map(|console| format!(" · console {console}"));
+            let console = console.unwrap_or_default();
+            let servers = servers.join(" · ");
+            out.line(&format!("ready: {servers} · data {}{console}", data.display()));
         }
         Ok((service, metrics))
     }

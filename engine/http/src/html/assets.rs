@@ -1,4 +1,4 @@
-//! The style and the script of the pages.
+//! The styles and the scripts of the pages.
 
 use axum::extract::Path;
 use axum::http::header::CACHE_CONTROL;
@@ -12,6 +12,8 @@ use crate::response;
 pub(crate) async fn get(Path(name): Path<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "page.css" => ("text/css; charset=utf-8", include_str!("assets/page.css")),
+        "console.css" => ("text/css; charset=utf-8", include_str!("assets/console.css")),
+        "console.js" => ("text/javascript; charset=utf-8", include_str!("assets/console.js")),
         "page.js" => ("text/javascript; charset=utf-8", include_str!("assets/page.js")),
         _ => return response::refused(Refusal::new(Code::HttpUnknownPath)),
     };
