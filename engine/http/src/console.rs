@@ -22,8 +22,14 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_FRAME_OPTIONS};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use boarding_commands::values::Code;
 
+use self::visit::Visit;
 use crate::state::HttpState;
 
 /// The paths of the console with their methods.
@@ -51,4 +57,26 @@ pub(super) fn router() -> Router<Arc<HttpState>> {
         .route("/console/access", get(access::show))
         .route("/console/settings", get(access::settings))
         .route("/console/download/{query}", get(download::get))
+        .route("/console/{*path}", any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(|response: Response| async { private(response) }))
+}
+
+/// A path that the console does not have.
+async fn unknown(visit: Visit) -> Response {
+    visit.lacks_page(Code::HttpUnknownPath, "page_unknown")
+}
+
+/// A path of a form, without the form.
+async fn wrong_method(visit: Visit) -> Response {
+    visit.lacks_page(Code::HttpMethodNotAllowed, "page_method")
+}
+
+/// The response with headers that keep it out of caches, frames and referrers.
+fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
 }

@@ -34,6 +34,7 @@ async fn page(visit: &Visit) -> Result<Response, QueryFailure> {
             title => visit.texts.get("history_title"),
             events => data(events),
             pager => context! { first => start, next => older },
+            live => last == newest,
         },
     ))
 }

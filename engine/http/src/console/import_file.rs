@@ -1,5 +1,7 @@
 //! Imports a file: the form, the preview of its rows, and the import of exactly these rows.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -35,19 +37,36 @@ const TEXTS: [&str; 7] = [
 /// The options that are switched on.
 const SWITCHES: [&str; 3] = ["add_to_corporate_phones", "send_welcome_email", "auto_invite"];
 
-/// `GET /console/imports/new`: the dialect, its options and the file.
-pub(super) async fn form(visit: Visit) -> Response {
-    let chosen = visit.fields.get("dialect").to_owned();
-    visit.answered(form_page(&visit, &chosen, StatusCode::OK, None).await)
+/// Why a form is shown again.
+enum Refused<'r> {
+    /// In the language of the page.
+    NoFile(&'r str),
+    /// In English.
+    ByEngine(&'r Refusal),
 }
 
-/// The form, with the refusal of a file that was not accepted.
+impl Refused<'_> {
+    fn words(&self) -> &str {
+        match self {
+            Self::NoFile(text) => text,
+            Self::ByEngine(refusal) => &refusal.message,
+        }
+    }
+}
+
+/// `GET /console/imports/new`: the dialect, its options and the file.
+pub(super) async fn form(visit: Visit) -> Response {
+    visit.answered(form_page(&visit, &visit.fields, StatusCode::OK, None).await)
+}
+
+/// The form with these values, and with the refusal of a file that was not accepted.
 async fn form_page(
     visit: &Visit,
-    chosen: &str,
+    given: &Fields,
     status: StatusCode,
-    refused: Option<&Refusal>,
+    refused: Option<Refused<'_>>,
 ) -> Result<Response, QueryFailure> {
+    let chosen = given.get("dialect");
     let dialects: Vec<&str> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
     let found = dialect::find(chosen).or_else(|| dialect::ALL.first().copied());
     let found = found.ok_or(Code::ImportUnknownDialect).map_err(Refusal::from)?;
@@ -71,14 +90,16 @@ async fn form_page(
             dialect => chosen,
             columns => columns.lines().next(),
             channels => enabled(&config),
-            has_existing => !found.existing_is_duplicate(),
+            has_existing => !found.existing_is_duplicate() && !found.opens_accounts(),
             has_phones => found.has_phones(),
             has_accounts => found.opens_accounts(),
             has_invites => found.invites(),
             is_several => chosen == WITH_COMPANIONS,
             units => data(units),
             groups => data(groups),
-            refused => refused.map(|refusal| refusal.message.as_str()),
+            given => data(given.iter().collect::<BTreeMap<_, _>>()),
+            refused => refused.as_ref().map(Refused::words),
+            is_text => matches!(refused, Some(Refused::NoFile(_))),
         },
     ))
 }
@@ -88,7 +109,8 @@ pub(super) async fn preview(visit: Visit, request: Request) -> Response {
     let shown = match upload::read(&visit, request).await {
         Ok(form) => preview_page(&visit, form).await,
         Err(QueryFailure::Refused(refusal)) if refusal.code.status() == 400 => {
-            form_page(&visit, "", StatusCode::BAD_REQUEST, Some(&refusal)).await
+            let refused = Some(Refused::ByEngine(&refusal));
+            form_page(&visit, &Fields::default(), StatusCode::BAD_REQUEST, refused).await
         }
         Err(failure) => Err(failure),
     };
@@ -97,18 +119,16 @@ pub(super) async fn preview(visit: Visit, request: Request) -> Response {
 
 async fn preview_page(visit: &Visit, form: FileForm) -> Result<Response, QueryFailure> {
     let FileForm { fields, files } = form;
-    let dialect = fields.get("dialect").to_owned();
+    let status = StatusCode::BAD_REQUEST;
     if files.is_empty() {
-        let refusal = Refusal::new(Code::EnvelopeMalformed);
-        let refusal = refusal.worded(visit.texts.get("import_no_file").to_owned());
-        return form_page(visit, &dialect, StatusCode::BAD_REQUEST, Some(&refusal)).await;
+        let refused = Refused::NoFile(visit.texts.get("import_no_file"));
+        return form_page(visit, &fields, status, Some(refused)).await;
     }
     let body = body_of(&fields, &files);
     match planned(visit, body, StatusCode::OK).await {
         Err(QueryFailure::Refused(refusal)) if refusal.code.status() != 403 => {
             upload::remove(visit, files).await;
-            let status = StatusCode::BAD_REQUEST;
-            form_page(visit, &dialect, status, Some(&refusal)).await
+            form_page(visit, &fields, status, Some(Refused::ByEngine(&refusal))).await
         }
         shown => shown,
     }

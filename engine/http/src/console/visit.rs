@@ -280,6 +280,13 @@ impl Visit {
         })
     }
 
+    /// The page of a request that no page answers.
+    pub(super) fn lacks_page(&self, code: Code, text: &str) -> Response {
+        let refusal = Refusal::new(code).worded(self.texts.get(text).to_owned());
+        let values = context! { is_text => true, ..self.common() };
+        render::failed(&self.state, self.texts, &refusal.into(), values)
+    }
+
     /// The way to another page of the console, after a command that was accepted at this position.
     pub(super) fn go(&self, path: &str, position: u64) -> Response {
         let address = format!("{}/console/{path}?after={position}", self.state.pages.root);
