@@ -9,6 +9,7 @@
 mod audit;
 mod backup;
 mod cli;
+mod console;
 mod crash;
 mod csv_fixtures;
 mod engine;

@@ -171,6 +171,14 @@ fn http_page_runs() {
     ]);
 }
 
+#[test]
+fn console_page_runs() {
+    let [port] = free_ports();
+    let script = blocks(&read("engine/manual/console.md"), "sh").join("\n");
+    let printed = Shell::new().run(&script.replace("8083", &port.to_string()));
+    printed.contains_all(&["<h1>Sign in</h1>"]);
+}
+
 /// A terminal with a server of `nats.conf` at free ports.
 struct Terminal {
     shell: Shell,

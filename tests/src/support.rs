@@ -6,6 +6,7 @@ pub(crate) mod disk;
 pub(crate) mod mail_server;
 pub(crate) mod mail_text;
 pub(crate) mod nats;
+pub(crate) mod page;
 pub(crate) mod paths;
 pub(crate) mod pictures;
 pub(crate) mod program;

@@ -1,6 +1,7 @@
 //! The page of an administrator's link: who of an import is left to invite.
 
-use super::reader::{Page, links, newest_link, open, send};
+use super::reader::{links, newest_link, open, send};
+use crate::support::page::Page;
 use crate::support::program::Cli;
 use crate::support::running_engine::{Engine, issue};
 use crate::support::wait::eventually;

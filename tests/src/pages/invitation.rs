@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::reader::{Page, head, links, newest_link, open, open_in, send};
+use super::reader::{head, links, newest_link, open, open_in, send};
+use crate::support::page::Page;
 use crate::support::program::Cli;
 use crate::support::running_engine::{Engine, issue};
 

@@ -2,68 +2,22 @@
 
 use std::path::Path;
 
-use ureq::http::{HeaderMap, Request};
-use ureq::{Agent, Body};
+use ureq::Agent;
+use ureq::http::Request;
 
 use crate::support::mail_text::read;
+use crate::support::page::Page;
 use crate::support::program::Cli;
-
-/// A page with its status and headers.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
-}
-
-impl Page {
-    #[track_caller]
-    pub(super) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self:?}");
-        self
-    }
-
-    /// The text between two marks of the page.
-    #[track_caller]
-    pub(super) fn between(&self, before: &str, after: &str) -> &str {
-        let rest = self.text.split_once(before).unwrap_or_else(|| panic!("{before}: {self:?}")).1;
-        rest.split_once(after).unwrap().0
-    }
-
-    /// Asserts that the page shows all of these texts.
-    #[track_caller]
-    pub(super) fn shows(&self, texts: &[&str]) {
-        for text in texts {
-            assert!(self.text.contains(text), "{text}: {self:?}");
-        }
-    }
-
-    /// Asserts that the page shows none of these texts.
-    #[track_caller]
-    pub(super) fn hides(&self, texts: &[&str]) {
-        for text in texts {
-            assert!(!self.text.contains(text), "{text}: {self:?}");
-        }
-    }
-}
 
 fn agent() -> Agent {
     Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent()
-}
-
-fn page(response: ureq::http::Response<Body>) -> Page {
-    let (head, body) = response.into_parts();
-    let text = body.into_with_config().lossy_utf8(true).read_to_string().unwrap();
-    // As a browser reads it.
-    let text = text.replace("&#x2f;", "/");
-    Page { status: head.status.as_u16(), headers: head.headers, text }
 }
 
 /// Opens an address as a browser that prefers this language.
 #[track_caller]
 pub(super) fn open_in(language: &str, address: &str) -> Page {
     let request = Request::get(address).header("Accept-Language", language).body(()).unwrap();
-    page(agent().run(request).unwrap())
+    Page::of(agent().run(request).unwrap())
 }
 
 #[track_caller]
@@ -73,14 +27,14 @@ pub(super) fn open(address: &str) -> Page {
 
 /// Asks for the headers of an address only.
 pub(super) fn head(address: &str) -> Page {
-    page(agent().run(Request::head(address).body(()).unwrap()).unwrap())
+    Page::of(agent().run(Request::head(address).body(()).unwrap()).unwrap())
 }
 
 /// Sends a form.
 pub(super) fn send(address: &str, form: &str) -> Page {
     let kind = "application/x-www-form-urlencoded";
     let request = Request::post(address).header("Content-Type", kind);
-    page(agent().run(request.body(form.to_owned()).unwrap()).unwrap())
+    Page::of(agent().run(request.body(form.to_owned()).unwrap()).unwrap())
 }
 
 /// The address that begins with this one and stands first in a text.

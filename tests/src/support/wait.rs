@@ -21,6 +21,12 @@ pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Op
     }
 }
 
+/// As [`eventually`], in a test without an async runtime.
+pub(crate) fn wait_until<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(eventually(what, async || check()))
+}
+
 /// Measures the machine's time, also while the simulated time stands still.
 pub(crate) struct Stopwatch(Instant);
 
