@@ -1,6 +1,7 @@
 //! A browser without scripts: it keeps cookies, follows redirects and sends the forms of pages.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ureq::http::request::Builder;
 use ureq::http::{Request, Response};
@@ -12,6 +13,9 @@ use crate::support::running_engine::Engine;
 
 /// The name of the cookie with the id of the session.
 pub(super) const SESSION: &str = "boarding_session";
+
+/// How long an answer may take. A passing test waits much shorter.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// A browser with its cookies. Clones are the same operator in other browsers.
 #[derive(Debug, Clone)]
@@ -26,6 +30,7 @@ pub(super) struct Browser {
 impl Browser {
     pub(super) fn of(engine: &Engine<'_>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
+        let config = config.timeout_global(Some(ANSWER_MAX));
         let headers = vec![("accept-language", "en".to_owned())];
         let (agent, root) = (config.build().new_agent(), engine.url.clone());
         Self { agent, root, cookies: BTreeMap::new(), headers }

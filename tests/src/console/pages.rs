@@ -141,18 +141,17 @@ fn list_is_read_page_by_page_with_its_filter() {
     let token = issue(&cli, "olga@local");
     let engine = Engine::start(&cli, &[]);
     let mut browser = Browser::signed_in(&engine, &token);
-    let (mut path, mut users) = ("/console/people?search=u1&state=active".to_owned(), Vec::new());
+    let (mut path, mut users) = ("/console/people?search=u&state=active".to_owned(), Vec::new());
     loop {
         let page = browser.open(&path).expect(200);
         let rows = page.text.split("<tbody>").nth(1).unwrap().split("person?user=").skip(1);
         users.extend(rows.map(|rest| rest.split('"').next().unwrap().to_owned()));
         let Some((before, _)) = page.text.split_once("\" rel=\"next\"") else { break };
         path = before.rsplit_once('"').unwrap().1.replace("&amp;", "&");
-        assert!(path.contains("search=u1") && path.contains("state=active"), "{path}");
+        assert!(path.contains("search=u&") && path.contains("state=active"), "{path}");
     }
-    // u1, u10 to u19, and u100 to u119.
-    assert_eq!(users.len(), 31, "{users:?}");
-    assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), 31);
+    assert_eq!(users.len(), 120, "{users:?}");
+    assert_eq!(users.iter().collect::<BTreeSet<_>>().len(), 120);
     let events = browser.open("/console/history").expect(200);
     let older = Form::of(&events, "/sign-out");
     assert!(older.is_post);
