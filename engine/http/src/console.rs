@@ -47,7 +47,7 @@ pub(super) fn router() -> Router<Arc<HttpState>> {
         .route("/console/imports/{import}", get(imports::show))
         .route("/console/runs", get(runs::list))
         .route("/console/runs/new", get(start::form))
-        .route("/console/runs/confirm", get(start::confirm))
+        .route("/console/runs/confirm", get(start::confirm).post(start::confirm_chosen))
         .route("/console/runs/start", post(start::send))
         .route("/console/runs/{run}", get(runs::show))
         .route("/console/phones", get(phones::list).post(phones::add))

@@ -95,6 +95,9 @@ pub const SIGN_IN_MILLIS: u64 = 300;
 /// The largest form of the console, in bytes: a list of users to invite is the longest.
 pub const CONSOLE_FORM_BYTES_MAX: usize = 128 * 1024;
 
+/// The largest form that starts a run, in bytes. It names the same users again, with more separators.
+pub const CONSOLE_START_BYTES_MAX: usize = 3 * CONSOLE_FORM_BYTES_MAX;
+
 /// The most rows of a list on a page of the console.
 pub const CONSOLE_ROWS_MAX: usize = 50;
 

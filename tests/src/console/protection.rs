@@ -25,6 +25,7 @@ fn forms(browser: &mut Browser) -> Vec<Form> {
     vec![
         import,
         Form::of(&preview, "/commit"),
+        browser.form("/console/runs/new", "/confirm"),
         browser.form(confirm, "/start"),
         phone.set("user", "ann"),
         browser.form("/console/", "/sign-out"),

@@ -104,3 +104,22 @@ fn changed_plan_of_a_run_asks_again() {
     let page = browser.submit(&start.set("source", "users")).expect(200);
     page.shows(&["1 people, by WhatsApp", "Invited within 24 hours already</dt><dd>1"]);
 }
+
+/// A long list of users fits into the forms, and stands in no address.
+#[test]
+fn run_for_two_thousand_typed_users_is_confirmed() {
+    let cli = company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let mut browser = Browser::signed_in(&engine, &token);
+    let names: Vec<_> =
+        (0..2_000).map(|n| format!("somebody-with-a-rather-long-name-{n:04}")).collect();
+    let form = browser.form("/console/runs/new", "/confirm").set("source", "users");
+    let form = form.set("users", &names.join("\r\n"));
+    assert!(form.is_post && form.query().len() > 80_000, "{}", form.query().len());
+    let page = browser.submit(&form).expect(200);
+    page.shows(&["2000 people, by WhatsApp", "Will fail</dt><dd>2000"]);
+    let run = browser.submit(&Form::of(&page, "/start")).expect(200);
+    run.shows(&["<h1>Run</h1>", "2000 users", "<strong>2000</strong> people"]);
+}

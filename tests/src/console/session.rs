@@ -96,6 +96,19 @@ fn session_ends_when_its_token_is_revoked() {
 }
 
 #[test]
+fn session_ends_when_the_server_stops() {
+    let cli = Cli::with_company();
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let mut browser = Browser::signed_in(&engine, &token);
+    engine.stop();
+    let engine = Engine::start(&cli, &[]);
+    browser.root.clone_from(&engine.url);
+    is_signed_out(&browser.get("/console/people"));
+    browser.sign_in("acme", &token).expect(200);
+}
+
+#[test]
 fn session_id_from_outside_is_never_accepted() {
     let cli = Cli::with_company();
     let token = issue(&cli, "olga@local");

@@ -101,7 +101,11 @@ pub(super) fn failed(
     let (title, why, permission) = match failure {
         QueryFailure::Refused(Refusal { message, details, .. }) => {
             let permission = details.get("permission").and_then(Json::as_str).unwrap_or_default();
-            let title = if permission.is_empty() { "refused_title" } else { "denied_title" };
+            let title = match code {
+                Code::AuthPermissionDenied => "denied_title",
+                Code::HttpUnknownPath | Code::HttpMethodNotAllowed => "missing_title",
+                _ => "refused_title",
+            };
             (title, message.as_str(), permission)
         }
         QueryFailure::Failed { .. } => ("busy_title", code.text(), ""),

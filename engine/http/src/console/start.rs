@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::render::data;
 use super::visit::Visit;
 use crate::html::form::Fields;
-use crate::limits::{CONSOLE_CHOICES_MAX, CONSOLE_ROWS_MAX};
+use crate::limits::{CONSOLE_CHOICES_MAX, CONSOLE_ROWS_MAX, CONSOLE_START_BYTES_MAX};
 
 /// The command that starts a run, or shows what it would do.
 const COMMAND: &str = "StartBulkIntegration";
@@ -49,15 +49,23 @@ pub(super) fn enabled(config: &Json) -> Vec<&'static str> {
     Channel::ALL.iter().map(|channel| channel.as_str()).filter(is_enabled).collect()
 }
 
-/// `GET /console/runs/confirm`: what the run would do. Changes nothing.
+/// `GET /console/runs/confirm`: what the run of a link would do. Changes nothing.
 pub(super) async fn confirm(visit: Visit) -> Response {
-    let source = source(&visit.fields);
-    let channel = visit.fields.get("channel");
-    let page = match source {
-        Ok(source) => confirm_page(&visit, source, channel, StatusCode::OK).await,
-        Err(refusal) => Err(refusal.into()),
+    visit.answered(chosen_page(&visit, &visit.fields).await)
+}
+
+/// `POST /console/runs/confirm`: the same for the choice of the form, so that its users are in no address.
+pub(super) async fn confirm_chosen(visit: Visit, request: Request) -> Response {
+    let page = match visit.form(request).await {
+        Ok(fields) => chosen_page(&visit, &fields).await,
+        Err(failure) => Err(failure),
     };
     visit.answered(page)
+}
+
+async fn chosen_page(visit: &Visit, fields: &Fields) -> Result<Response, QueryFailure> {
+    let source = source(fields).map_err(QueryFailure::from)?;
+    confirm_page(visit, source, fields.get("channel"), StatusCode::OK).await
 }
 
 async fn confirm_page(
@@ -121,7 +129,7 @@ fn source(fields: &Fields) -> Result<Json, Refusal> {
 
 /// `POST /console/runs/start`: starts the run that was confirmed. The same form starts one run only.
 pub(super) async fn send(visit: Visit, request: Request) -> Response {
-    let sent = match visit.form(request).await {
+    let sent = match visit.form_of(request, CONSOLE_START_BYTES_MAX).await {
         Ok(fields) => start(&visit, &fields).await,
         Err(failure) => Err(failure),
     };

@@ -125,7 +125,19 @@ impl Visit {
     /// # Errors
     /// `auth.unauthenticated` if no page of this session has made it, and those of [`form::read`].
     pub(super) async fn form(&self, request: Request) -> Result<Fields, QueryFailure> {
-        let fields = form::read(request, CONSOLE_FORM_BYTES_MAX).await?;
+        self.form_of(request, CONSOLE_FORM_BYTES_MAX).await
+    }
+
+    /// As [`Self::form`], of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Those of [`Self::form`].
+    pub(super) async fn form_of(
+        &self,
+        request: Request,
+        limit: usize,
+    ) -> Result<Fields, QueryFailure> {
+        let fields = form::read(request, limit).await?;
         self.check(&fields)?;
         Ok(fields)
     }
