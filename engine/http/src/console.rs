@@ -15,6 +15,7 @@ mod runs;
 mod sign_in;
 mod start;
 mod texts;
+mod undo;
 mod upload;
 mod values;
 mod visit;
@@ -45,6 +46,7 @@ pub(super) fn router() -> Router<Arc<HttpState>> {
         .route("/console/imports/preview", post(import_file::preview))
         .route("/console/imports/commit", post(import_file::commit))
         .route("/console/imports/{import}", get(imports::show))
+        .route("/console/imports/{import}/undo", get(undo::confirm).post(undo::begin))
         .route("/console/runs", get(runs::list))
         .route("/console/runs/new", get(start::form))
         .route("/console/runs/confirm", get(start::confirm).post(start::confirm_chosen))

@@ -9,6 +9,7 @@ use super::form::Form;
 use crate::support::page::Page;
 use crate::support::program::Cli;
 use crate::support::running_engine::{Engine, issue};
+use crate::support::wait::wait_until;
 
 /// Two good rows, one without a user name, one with a wrong address and a wrong phone, and ann, who exists already.
 const FILE: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n\
@@ -120,6 +121,37 @@ fn refused_file_leads_back_to_the_form() {
     }
     assert_eq!(again.value("existing"), "update");
     assert_eq!(fs::read_dir(cli.data().join("uploads/acme")).unwrap().count(), 0);
+}
+
+/// The page shows what the undo would do. Rows of people who were changed since stay, with the reason.
+#[test]
+fn import_is_undone_after_its_numbers_were_shown() {
+    let cli = Cli::with_three_people();
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let mut browser = Browser::signed_in(&engine, &token);
+    engine.run(&token, &["users", "archive", "bob"]).expect_status(0);
+    let id = imports(&engine, &token)[0]["import"].as_str().unwrap().to_owned();
+    let page = format!("/console/imports/{id}");
+    browser.open(&page).expect(200).shows(&[&format!("{page}/undo")]);
+    let before = version(&engine, &token);
+    let shown = browser.open(&format!("{page}/undo")).expect(200);
+    shown.shows(&["Rows that will be reversed</dt><dd>2", "Rows that will be kept</dt><dd>1"]);
+    assert_eq!(version(&engine, &token), before);
+    let form = Form::of(&shown, "/undo");
+    browser.submit(&form).expect(200).shows(&["<h1>Import</h1>"]);
+    browser.submit(&form).expect(200);
+    let ended = || {
+        let page = browser.open(&format!("{page}?undo=kept"));
+        page.text.contains("reversed 2 rows and kept 1").then_some(page)
+    };
+    let kept = wait_until("the undo has ended", ended);
+    kept.shows(&[">bob</a>", "Undone", "changed"]);
+    kept.hides(&[">ann</a>"]);
+    let users = engine.run(&token, &["users", "--json"]).rows();
+    assert_eq!(users.iter().map(|row| &row["user"]).collect::<Vec<_>>(), ["bob"]);
+    let undone = browser.open("/console/history").expect(200).text;
+    assert_eq!(undone.matches("<strong>Import undone").count(), 1, "{undone}");
 }
 
 /// The dialect of three files takes them together.

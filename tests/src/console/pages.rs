@@ -105,6 +105,7 @@ fn every_page_is_linked_small_and_accessible() {
         "/console/imports/<id>",
         "/console/imports/new",
         "/console/runs/<id>",
+        "/console/imports/<id>/undo",
         "/console/runs/new",
         "/console/runs/confirm",
         "/console/person",

@@ -21,6 +21,11 @@ fn forms(browser: &mut Browser) -> Vec<Form> {
     let import = browser.form("/console/imports/new", "/preview").file("dan.csv", PEOPLE);
     let preview = browser.submit(&import).expect(200);
     let confirm = "/console/runs/confirm?source=users&users=ann&channel=whatsapp";
+    let imports = browser.open("/console/imports").expect(200);
+    let undo = format!(
+        "/console/imports/{}/undo",
+        imports.between("/console/imports/01", "\"").replacen("", "01", 1)
+    );
     let phone = browser.form("/console/phones", "/phones").set("phone", "+84923448075");
     vec![
         import,
@@ -28,6 +33,7 @@ fn forms(browser: &mut Browser) -> Vec<Form> {
         browser.form("/console/runs/new", "/confirm"),
         browser.form(confirm, "/start"),
         phone.set("user", "ann"),
+        browser.form(&undo, "/undo"),
         browser.form("/console/", "/sign-out"),
     ]
 }

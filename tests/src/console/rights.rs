@@ -22,6 +22,7 @@ fn missing_permission_is_named() {
     let phone = browser.form("/console/phones", "/phones").set("phone", "+84923448075");
     let confirm = "/console/runs/confirm?source=users&users=bob&channel=whatsapp";
     let start = browser.form(confirm, "/start");
+    let undo = browser.form(&format!("/console/imports/{import}/undo"), "/undo");
     let grant = |actor: &str, permission: &str| {
         engine.run(&admin, &["permissions", "grant", actor, permission]).expect_status(0);
     };
@@ -49,6 +50,7 @@ fn missing_permission_is_named() {
         (import_form, "bulk_import_users"),
         (Form::of(&preview, "/commit"), "bulk_import_users"),
         (start, "bulk_integrate_users"),
+        (undo, "bulk_import_users"),
         (phone.set("user", "ann"), "bulk_import_users"),
     ];
     for (form, permission) in forms {
@@ -95,6 +97,7 @@ fn other_company_finds_nothing_by_id() {
     let paths = [
         format!("runs/{run}"),
         format!("imports/{import}"),
+        format!("imports/{import}/undo"),
         "person?user=ann".to_owned(),
         format!("runs/confirm?source=failed_of&run={run}&channel=whatsapp"),
         format!("runs/confirm?source=import&import={import}&channel=whatsapp"),

@@ -32,8 +32,9 @@ pub(super) async fn show(visit: Visit, Path(import): Path<String>) -> Response {
 async fn import_page(visit: &Visit, import: &str) -> Result<Response, QueryFailure> {
     let answer = visit.query("import", json!({"import": import})).await?;
     let row = answer.get("row").cloned().unwrap_or_default();
-    let (outcome, with) = (visit.fields.get("outcome"), visit.fields.get("with"));
-    let params = json!({"import": import, "outcome": outcome, "with": with});
+    let field = |name: &str| visit.fields.get(name);
+    let (outcome, with, undo) = (field("outcome"), field("with"), field("undo"));
+    let params = json!({"import": import, "outcome": outcome, "with": with, "undo": undo});
     let rows = visit.list("import_rows", params).await?;
     let is_open = row.get("state").and_then(Json::as_str) == Some("processing");
     let progress = match is_open {
@@ -50,7 +51,8 @@ async fn import_page(visit: &Visit, import: &str) -> Result<Response, QueryFailu
             rows => data(rows.get("rows")),
             outcome => outcome,
             with => with,
-            live => is_open,
+            // An undo goes on in the background.
+            live => is_open || row.get("undo").is_some_and(Json::is_object),
         },
     ))
 }

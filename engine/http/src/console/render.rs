@@ -23,7 +23,7 @@ macro_rules! template {
 }
 
 /// The templates. Names that end in `.html` have their values escaped.
-const TEMPLATES: [(&str, &str); 22] = [
+const TEMPLATES: [(&str, &str); 23] = [
     template!("layout.html"),
     template!("macros.html"),
     template!("pager.html"),
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 22] = [
     template!("import_new.html"),
     template!("import_preview.html"),
     template!("import_rows.html"),
+    template!("import_undo.html"),
     template!("runs.html"),
     template!("run.html"),
     template!("run_new.html"),
