@@ -52,6 +52,7 @@ pub(super) fn router() -> Router<Arc<HttpState>> {
         .route("/console/runs/confirm", get(start::confirm).post(start::confirm_chosen))
         .route("/console/runs/start", post(start::send))
         .route("/console/runs/{run}", get(runs::show))
+        .route("/console/runs/{run}/withdraw", post(runs::withdraw))
         .route("/console/phones", get(phones::list).post(phones::add))
         .route("/console/people", get(people::list))
         .route("/console/person", get(people::show))

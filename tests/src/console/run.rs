@@ -105,6 +105,29 @@ fn changed_plan_of_a_run_asks_again() {
     page.shows(&["1 people, by WhatsApp", "Invited within 24 hours already</dt><dd>1"]);
 }
 
+/// Until then it can be withdrawn on its page. No mail leaves.
+#[test]
+fn run_is_scheduled_and_withdrawn() {
+    let cli = company();
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let mut browser = Browser::signed_in(&engine, &token);
+    let confirm = "/console/runs/confirm?source=users&users=ann&channel=whatsapp";
+    let form = browser.form(confirm, "/start");
+    browser.submit(&form.clone().set("not_before", "2020-12-24T08:00")).expect(400);
+    let form = form.set("not_before", "2099-12-24T08:00");
+    let page = browser.submit(&form).expect(200);
+    page.shows(&["Scheduled", "2099-12-24 08:00 UTC"]);
+    browser.open("/console/").expect(200).shows(&["2099-12-24 08:00 UTC"]);
+    assert_eq!(runs(&engine, &token)[0]["not_before"], "2099-12-24T08:00:00.000Z");
+    let form = Form::of(&page, "/withdraw");
+    browser.send(&form.clone().set("proof", "x")).expect(401);
+    browser.submit(&form).expect(200).shows(&["Withdrawn"]);
+    browser.submit(&form).expect(200).hides(&["/withdraw"]);
+    assert_eq!(runs(&engine, &token)[0]["state"], "withdrawn");
+    assert!(!cli.outbox().exists());
+}
+
 /// A long list of users fits into the forms, and stands in no address.
 #[test]
 fn run_for_two_thousand_typed_users_is_confirmed() {

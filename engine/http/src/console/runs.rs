@@ -1,6 +1,6 @@
 //! The list of runs, and a run with its integration log.
 
-use axum::extract::Path;
+use axum::extract::{Path, Request};
 use axum::response::Response;
 use boarding_core::queries::QueryFailure;
 use minijinja::context;
@@ -55,9 +55,22 @@ async fn run_page(visit: &Visit, run: &str) -> Result<Response, QueryFailure> {
             log => data(log),
             import => data(import),
             queue => data(queue),
+            id => visit.new_id(),
             status => status,
             search => search,
             live => !matches!(state.as_str(), "completed" | "withdrawn"),
         },
     ))
+}
+
+/// `POST /console/runs/<run>/withdraw`: withdraws a run that has not started.
+pub(super) async fn withdraw(visit: Visit, Path(run): Path<String>, request: Request) -> Response {
+    let withdrawn = match visit.form(request).await {
+        Ok(fields) => {
+            let done = visit.command("CancelRun", fields.get("id"), json!({"run": run})).await;
+            done.map(|accepted| visit.go(&format!("runs/{run}"), accepted.position))
+        }
+        Err(failure) => Err(failure),
+    };
+    visit.answered(withdrawn)
 }

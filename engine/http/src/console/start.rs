@@ -65,15 +65,16 @@ pub(super) async fn confirm_chosen(visit: Visit, request: Request) -> Response {
 
 async fn chosen_page(visit: &Visit, fields: &Fields) -> Result<Response, QueryFailure> {
     let source = source(fields).map_err(QueryFailure::from)?;
-    confirm_page(visit, source, fields.get("channel"), StatusCode::OK).await
+    confirm_page(visit, source, fields, StatusCode::OK).await
 }
 
 async fn confirm_page(
     visit: &Visit,
     source: Json,
-    channel: &str,
+    fields: &Fields,
     status: StatusCode,
 ) -> Result<Response, QueryFailure> {
+    let channel = fields.get("channel");
     let body = json!({"source": source, "channel": channel, "mode": "preview"});
     let plan = visit.command(COMMAND, &visit.new_id(), body).await?.result;
     let work = visit.query("company_status", json!({})).await?;
@@ -93,6 +94,7 @@ async fn confirm_page(
             title => visit.texts.get("confirm_title"),
             has_changed => status == StatusCode::CONFLICT,
             channel => channel,
+            not_before => fields.get("not_before"),
             source_json => source.to_string(),
             // The page names the import that the latest one is now.
             shown_source => data(shown_source),
@@ -139,10 +141,9 @@ pub(super) async fn send(visit: Visit, request: Request) -> Response {
 async fn start(visit: &Visit, fields: &Fields) -> Result<Response, QueryFailure> {
     let unreadable = |_| Refusal::new(Code::EnvelopeMalformed).saying("source: expected JSON");
     let source: Json = serde_json::from_str(fields.get("source_json")).map_err(unreadable)?;
-    let channel = fields.get("channel");
     let body = json!({
-        "source": source, "channel": channel, "mode": "confirmed",
-        "plan_hash": fields.get("plan_hash"),
+        "source": source, "channel": fields.get("channel"), "mode": "confirmed",
+        "plan_hash": fields.get("plan_hash"), "not_before": time(fields.get("not_before")),
     });
     match visit.command(COMMAND, fields.get("id"), body).await {
         Ok(accepted) => {
@@ -150,8 +151,14 @@ async fn start(visit: &Visit, fields: &Fields) -> Result<Response, QueryFailure>
             Ok(visit.go(&format!("runs/{run}"), accepted.position))
         }
         Err(QueryFailure::Refused(refusal)) if refusal.code == Code::RunPlanChanged => {
-            confirm_page(visit, source, channel, StatusCode::CONFLICT).await
+            confirm_page(visit, source, fields, StatusCode::CONFLICT).await
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// The time of a field in UTC, which browsers send without its zone: `2026-12-24T08:00`. None for an empty field.
+fn time(field: &str) -> Option<String> {
+    let seconds = if field.len() == "2026-12-24T08:00".len() { ":00" } else { "" };
+    (!field.is_empty()).then(|| format!("{field}{seconds}Z"))
 }
