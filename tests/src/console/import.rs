@@ -58,7 +58,7 @@ fn file_is_imported_as_its_preview_has_shown() {
     let newest = ["file_name", "created", "skipped", "invalid", "phones_added", "requested_by"];
     let newest = newest.map(|name| rows[0][name].clone());
     assert_eq!(json!(newest), json!(["staff list.csv", 2, 1, 2, 2, "olga@local"]));
-    // The same form again leads to the same import.
+    // The same form again opens the same import.
     let after = version(&engine, &token);
     let again = browser.submit(&form).expect(200);
     assert_eq!(again.between("runs/new?import=", "\""), page.between("runs/new?import=", "\""));

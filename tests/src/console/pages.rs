@@ -83,7 +83,7 @@ fn check_access(path: &str, page: &Page) {
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{path}: an id twice");
 }
 
-/// The pages work in both languages, are small, and every link leads to a page.
+/// The pages work in both languages, are small, and every link opens a page.
 #[test]
 fn every_page_is_linked_small_and_accessible() {
     let cli = Cli::with_many_people(120);

@@ -80,7 +80,7 @@ fn form_of_another_site_changes_nothing() {
     assert!(!browser.cookies.contains_key(SESSION));
 }
 
-/// Another site cannot sign an operator in to a session of its own.
+/// Another site cannot sign an operator in with the token of an attacker.
 #[test]
 fn sign_in_from_another_site_begins_no_session() {
     let cli = Cli::with_company();
@@ -113,7 +113,7 @@ fn every_answer_of_the_console_has_its_headers() {
         ("/console/sign-in", 200),
         ("/console/people", 200),
         ("/console/people?cursor=wrong", 400),
-        ("/console/person?user=nobody", 400),
+        ("/console/person?user=unknown", 400),
         ("/console/imports/preview", 405),
         ("/console/nothing/here", 404),
         ("/console/%FF", 404),

@@ -137,7 +137,7 @@ fn run_for_two_thousand_typed_users_is_confirmed() {
     let engine = Engine::start(&cli, &[]);
     let mut browser = Browser::signed_in(&engine, &token);
     let names: Vec<_> =
-        (0..2_000).map(|n| format!("somebody-with-a-rather-long-name-{n:04}")).collect();
+        (0..2_000).map(|n| format!("a-person-with-a-rather-long-name-{n:04}")).collect();
     let form = browser.form("/console/runs/new", "/confirm").set("source", "users");
     let form = form.set("users", &names.join("\r\n"));
     assert!(form.is_post && form.query().len() > 80_000, "{}", form.query().len());

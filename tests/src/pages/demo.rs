@@ -29,6 +29,9 @@ fn demo_is_served_from_its_mails_to_a_linked_phone() {
     let mut documents = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     let ready = documents.find(|document| document["ready"] == true).unwrap();
     let url = ready["http"].as_str().unwrap();
+    let console = open(ready["console"].as_str().unwrap()).expect(303);
+    assert_eq!(console.headers["location"], "/console/sign-in");
+    assert!(ready["token"].as_str().unwrap().starts_with("boarding_"));
     let mailbox = open(ready["mailbox"].as_str().unwrap()).expect(200);
     let path = mailbox.between("href=\"/mailbox/mail/", "\"").to_owned();
     let mail = open(&format!("{url}/mailbox/mail/{path}")).expect(200);

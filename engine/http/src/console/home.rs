@@ -3,7 +3,7 @@
 use axum::response::Response;
 use boarding_core::queries::QueryFailure;
 use minijinja::context;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::render::data;
 use super::visit::Visit;
@@ -26,7 +26,6 @@ async fn page(visit: &Visit) -> Result<Response, QueryFailure> {
     let mails = visit.part("notifications", json!({"state": "failed", "limit": RECENT})).await?;
     let numbers = visit.part("number_utilisation", json!({})).await?;
     let status = visit.part("company_status", json!({})).await?;
-    let is_busy = has_rows(&running) || has_rows(&queue) || has_open_import(&imports);
     Ok(visit.page(
         "home.html",
         context! {
@@ -40,16 +39,7 @@ async fn page(visit: &Visit) -> Result<Response, QueryFailure> {
             mails => data(mails),
             numbers => data(numbers),
             status => data(status),
-            live => is_busy,
+            live => true,
         },
     ))
-}
-
-fn has_rows(answer: &Json) -> bool {
-    answer.get("rows").and_then(Json::as_array).is_some_and(|rows| !rows.is_empty())
-}
-
-fn has_open_import(imports: &Json) -> bool {
-    let mut rows = imports.get("rows").and_then(Json::as_array).into_iter().flatten();
-    rows.any(|row| row.get("state").and_then(Json::as_str) == Some("processing"))
 }

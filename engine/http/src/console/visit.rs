@@ -25,10 +25,10 @@ use crate::limits::{CONSOLE_FORM_BYTES_MAX, CONSOLE_ROWS_MAX};
 use crate::secret::Secret;
 use crate::state::HttpState;
 
-/// The header of requests that the script of a page sends by itself. They do not lengthen a session.
+/// The header of requests that the script of a page sends, not the operator. They do not lengthen a session.
 const LIVE: &str = "boarding-live";
 
-/// The end of the path that a page reads by itself.
+/// The end of the path that the script of a page reads.
 const POSITIONS: &str = "/console/events";
 
 /// The field of a form with the proof that a page of this session has made it.
@@ -53,7 +53,7 @@ pub(super) struct Visit {
 impl FromRequestParts<Arc<HttpState>> for Visit {
     type Rejection = Response;
 
-    /// Finds the session, and checks its access token again. Without a live one, leads to the sign-in.
+    /// Finds the session, and checks its access token again. Without a live session, the answer redirects to the sign-in.
     async fn from_request_parts(head: &mut Head, state: &Arc<HttpState>) -> Result<Self, Response> {
         let texts = texts::accepted(&head.headers);
         let id = cookie::get(&head.headers, cookie::SESSION);
