@@ -44,16 +44,20 @@ fn file_is_imported_as_its_preview_has_shown() {
     let page = preview(&mut browser, "staff list.csv", FILE);
     page.shows(&["Nothing is imported yet", "staff list.csv", "LeapXpert", "field.required"]);
     page.shows(&[
-        "<strong>5</strong> rows",
-        "<strong>2</strong> created",
-        "<strong>2</strong> invalid",
+        "rows: <strong>5</strong>",
+        "created: <strong>2</strong>",
+        "invalid: <strong>2</strong>",
     ]);
-    page.shows(&["<strong>1</strong> skipped", "<strong>username</strong>", "field.invalid_email"]);
+    page.shows(&[
+        "skipped: <strong>1</strong>",
+        "<strong>username</strong>",
+        "field.invalid_email",
+    ]);
     assert_eq!(version(&engine, &token), before);
     let form = Form::of(&page, "/commit");
     let page = browser.submit(&form).expect(200);
-    page.shows(&["<h1>Import</h1>", "<strong>2</strong> created", "field.invalid_email"]);
-    page.shows(&["<strong>2</strong> phones added", "runs/new?import="]);
+    page.shows(&["<h1>Import</h1>", "created: <strong>2</strong>", "field.invalid_email"]);
+    page.shows(&["phones added: <strong>2</strong>", "runs/new?import="]);
     let rows = imports(&engine, &token);
     let newest = ["file_name", "created", "skipped", "invalid", "phones_added", "requested_by"];
     let newest = newest.map(|name| rows[0][name].clone());
@@ -78,7 +82,7 @@ fn file_is_imported_as_its_preview_has_shown() {
     let mended = file.text.replace("not an address", "fay@acme.example");
     let mended = mended.replace(",No,Name", "gus,No,Name");
     let page = preview(&mut browser, "mended.csv", &mended);
-    page.shows(&["<strong>2</strong> created", "<strong>0</strong> invalid"]);
+    page.shows(&["created: <strong>2</strong>", "invalid: <strong>0</strong>"]);
 }
 
 /// The plan that was shown is not the plan any more, so the operator confirms again.
@@ -93,12 +97,12 @@ fn changed_plan_of_an_import_is_shown_again() {
     let again = browser.submit(&Form::of(&page, "/commit")).expect(409);
     again.shows(&[
         "The data has changed",
-        "<strong>1</strong> created",
-        "<strong>2</strong> skipped",
+        "created: <strong>1</strong>",
+        "skipped: <strong>2</strong>",
     ]);
     assert_eq!(imports(&engine, &token).len(), 1);
     let page = browser.submit(&Form::of(&again, "/commit")).expect(200);
-    page.shows(&["<h1>Import</h1>", "<strong>1</strong> created"]);
+    page.shows(&["<h1>Import</h1>", "created: <strong>1</strong>"]);
 }
 
 /// The form keeps its choices when the file was refused, and no upload is left behind.
@@ -143,7 +147,7 @@ fn import_is_undone_after_its_numbers_were_shown() {
     browser.submit(&form).expect(200);
     let ended = || {
         let page = browser.open(&format!("{page}?undo=kept"));
-        page.text.contains("reversed 2 rows and kept 1").then_some(page)
+        page.text.contains("2 reversed, 1 kept").then_some(page)
     };
     let kept = wait_until("the undo has ended", ended);
     kept.shows(&[">bob</a>", "Undone", "changed"]);

@@ -63,7 +63,7 @@ fn open_run_shows_new_numbers_without_reload() {
     page.value(&format!("document.getElementById('token').value = '{token}'"));
     page.value("document.querySelector('main button').click()");
     page.wait_until("the first page is shown", &shows("No run is running"));
-    let not_before = Clock::system().now().plus_seconds(6).to_string();
+    let not_before = Clock::system().now().plus_seconds(10).to_string();
     let users: Vec<_> = (0..12).map(|n| format!("u{n}")).collect();
     let body = json!({
         "source": {"users": users}, "channel": "whatsapp", "mode": "confirmed",

@@ -39,7 +39,7 @@ fn run_is_started_once_and_its_failures_are_retried() {
     let form = browser.form("/console/runs/new", "/confirm");
     assert_eq!((form.value("source"), form.value("channel")), ("latest", "whatsapp"));
     let page = browser.submit(&form).expect(200);
-    page.shows(&["3 people, by WhatsApp", "Will be invited</dt><dd>2", "Will fail</dt><dd>1"]);
+    page.shows(&["People: 3, by WhatsApp", "Will be invited</dt><dd>2", "Will fail</dt><dd>1"]);
     page.shows(&["No corporate phone number is listed", "Will be skipped</dt><dd>0"]);
     page.shows(&["Invited within 24 hours already</dt><dd>0", "In runs that wait</dt><dd>0"]);
     assert_eq!(runs(&engine, &token).len(), 0, "the confirmation has started no run");
@@ -68,7 +68,7 @@ fn run_is_started_once_and_its_failures_are_retried() {
     let page = browser.open(&format!("/console/runs/{run}")).expect(200);
     let retry = page.between("runs/confirm?", "\"").replace("&amp;", "&");
     let page = browser.open(&format!("/console/runs/confirm?{retry}")).expect(200);
-    page.shows(&["1 people, by WhatsApp", "Will be invited</dt><dd>1", "Failed people of"]);
+    page.shows(&["People: 1, by WhatsApp", "Will be invited</dt><dd>1", "Failed people of"]);
     browser.submit(&Form::of(&page, "/start")).expect(200).shows(&["Failed people of"]);
     let rows = ended(&engine, &token, 2);
     assert_eq!((&rows[0]["passed"], &rows[0]["failed"]), (&json!(1), &json!(0)));
@@ -84,13 +84,13 @@ fn changed_plan_of_a_run_asks_again() {
     let unit = coded("Fixed Income Desk");
     let chosen = format!("source=org_units&org_unit={unit}&include_descendants=1&channel=whatsapp");
     let page = browser.open(&format!("/console/runs/confirm?{chosen}")).expect(200);
-    page.shows(&["3 people, by WhatsApp", "Fixed Income Desk"]);
+    page.shows(&["People: 3, by WhatsApp", "Fixed Income Desk"]);
     let eve = ["users", "add", "eve", "--org-unit", "Fixed Income Desk"];
     engine.run(&token, &eve).expect_status(0);
     let again = browser.submit(&Form::of(&page, "/start")).expect(409);
     again.shows(&[
         "The data has changed meanwhile",
-        "4 people, by WhatsApp",
+        "People: 4, by WhatsApp",
         "Will fail</dt><dd>2",
     ]);
     assert_eq!(runs(&engine, &token).len(), 0);
@@ -102,7 +102,7 @@ fn changed_plan_of_a_run_asks_again() {
     let start = browser.form("/console/runs/new?users=ann", "/confirm");
     assert_eq!(start.value("users").trim(), "ann");
     let page = browser.submit(&start.set("source", "users")).expect(200);
-    page.shows(&["1 people, by WhatsApp", "Invited within 24 hours already</dt><dd>1"]);
+    page.shows(&["People: 1, by WhatsApp", "Invited within 24 hours already</dt><dd>1"]);
 }
 
 /// Until then it can be withdrawn on its page. No mail leaves.
@@ -142,7 +142,7 @@ fn run_for_two_thousand_typed_users_is_confirmed() {
     let form = form.set("users", &names.join("\r\n"));
     assert!(form.is_post && form.query().len() > 80_000, "{}", form.query().len());
     let page = browser.submit(&form).expect(200);
-    page.shows(&["2000 people, by WhatsApp", "Will fail</dt><dd>2000"]);
+    page.shows(&["People: 2000, by WhatsApp", "Will fail</dt><dd>2000"]);
     let run = browser.submit(&Form::of(&page, "/start")).expect(200);
-    run.shows(&["<h1>Run</h1>", "2000 users", "<strong>2000</strong> people"]);
+    run.shows(&["<h1>Run</h1>", "Single users: 2000", "people: <strong>2000</strong>"]);
 }
