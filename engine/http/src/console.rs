@@ -7,6 +7,7 @@ mod history;
 mod home;
 mod import_file;
 mod imports;
+mod org_tree;
 mod people;
 mod phones;
 mod positions;

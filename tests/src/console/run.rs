@@ -81,6 +81,10 @@ fn changed_plan_of_a_run_asks_again() {
     let token = issue(&cli, "olga@local");
     let engine = Engine::start(&cli, &[]);
     let mut browser = Browser::signed_in(&engine, &token);
+    let start = browser.open("/console/runs/new").expect(200);
+    let choices = start.between("<legend>Org units</legend>", "</fieldset>");
+    let americas = choices.split_once("value=\"Americas\"").unwrap().1;
+    assert!(americas.contains("<div class=\"depth-2\">"), "{choices}");
     let unit = coded("Fixed Income Desk");
     let chosen = format!("source=org_units&org_unit={unit}&include_descendants=1&channel=whatsapp");
     let page = browser.open(&format!("/console/runs/confirm?{chosen}")).expect(200);

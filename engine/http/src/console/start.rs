@@ -9,6 +9,7 @@ use boarding_core::queries::QueryFailure;
 use minijinja::context;
 use serde_json::{Value as Json, json};
 
+use super::org_tree;
 use super::render::data;
 use super::visit::Visit;
 use crate::html::form::Fields;
@@ -26,6 +27,8 @@ async fn form_page(visit: &Visit) -> Result<Response, QueryFailure> {
     let config = visit.query("config", json!({})).await?;
     let imports = visit.part("imports", json!({"limit": CONSOLE_ROWS_MAX})).await?;
     let units = visit.part("org_units", json!({"limit": CONSOLE_CHOICES_MAX})).await?;
+    let units = units.get("rows").and_then(Json::as_array);
+    let units = org_tree::ordered(units.map_or(&[], Vec::as_slice));
     let status = visit.query("company_status", json!({})).await?;
     Ok(visit.page(
         "run_new.html",
