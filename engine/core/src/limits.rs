@@ -126,6 +126,10 @@ pub const BLOCK_BYTES_MAX: usize = 6 * 1024;
 /// at any time.
 pub const REPAIR_MILLIS: u64 = 1_000;
 
+/// How long closing the store may take, in milliseconds. It takes some milliseconds unless the disk has failed, and
+/// `serve` stops within ten seconds.
+pub const STORE_CLOSE_MILLIS: u64 = 4_000;
+
 /// How long opening the store waits for its former user, in milliseconds: the library releases its file a moment after
 /// the last use.
 pub const STORE_RELEASE_MILLIS: u64 = 5_000;

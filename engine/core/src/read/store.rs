@@ -100,10 +100,9 @@ impl Drop for Inner {
 impl Inner {
     fn close_tree(&self) {
         let tree = self.tree.write().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = tree::quietly(|| {
-            drop(tree);
-            Ok(())
-        });
+        if let Some(tree) = tree {
+            tree::close(tree);
+        }
     }
 }
 

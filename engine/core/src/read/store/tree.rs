@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS, STORE_RELEASE_MILLIS};
+use crate::limits::{
+    STORE_CACHE_BYTES, STORE_CLOSE_MILLIS, STORE_FLUSH_MILLIS, STORE_RELEASE_MILLIS,
+};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,24 @@ pub(super) fn open(folder: &Path) -> Result<sled::Db, StoreCause> {
         opened = try_once();
     }
     opened
+}
+
+/// Closes a tree: the library writes when the last handle is dropped. After a failed write it
+/// may wait for ever, so it is left alone after a while, in a thread that ends with the process.
+pub(super) fn close(tree: sled::Db) {
+    let (ended, wait) = mpsc::channel();
+    let closing = thread::Builder::new().name("store-close".to_owned()).spawn(move || {
+        let _ = quietly(|| {
+            drop(tree);
+            Ok(())
+        });
+        let _ = ended.send(());
+    });
+    // Without a thread the tree was dropped here.
+    let limit = Duration::from_millis(STORE_CLOSE_MILLIS);
+    if closing.is_ok() && wait.recv_timeout(limit).is_err() {
+        tracing::warn!("the store of the read models does not close and is left alone");
+    }
 }
 
 /// How often the file is tried while it is in use, in milliseconds.
