@@ -1,40 +1,52 @@
 //! A copy of derived data outside the data folder, for an engine that only reads: its read models go on in the copy.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The beginning of the names of copies. The id of the process follows.
+use boarding_log::random_bytes;
+
+/// The beginning of the names of copies. Random digits follow, so that no other user can take the name before.
 const PREFIX: &str = "boarding-reading-";
 
-/// Counts the copies of this process.
-static NUMBER: AtomicU32 = AtomicU32::new(0);
-
-/// A folder in memory, which is used if the folder for temporary files cannot be written.
-const IN_MEMORY: &str = "/dev/shm";
+/// Places for a copy after the usual one: it may be missing, full, or not writable.
+const OTHER_PLACES: [&str; 2] = ["/tmp", "/dev/shm"];
 
 /// A folder for temporary files that only its owner may read, because it holds personal data. It is removed when it is
 /// dropped. One that a killed process has left is removed by the next one.
 #[derive(Debug)]
 pub(crate) struct DerivedCopy {
     folder: PathBuf,
+    /// The folder, locked while the copy is used.
+    _lock: File,
 }
 
 impl DerivedCopy {
-    /// Makes an empty folder.
+    /// Copies derived data to the first place that takes them.
     ///
     /// # Errors
-    /// When no place for temporary files can be written.
-    pub(crate) fn make() -> io::Result<Self> {
-        let make = |place: PathBuf| {
-            remove_left(&place);
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let folder = place.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            DirBuilder::new().mode(0o700).create(&folder).map(|()| Self { folder })
+    /// Why the usual place does not take them, if no place does.
+    pub(crate) fn of(from: &Path) -> io::Result<Self> {
+        let copy = |place: &Path| {
+            let copy = Self::make(place)?;
+            copy.fill(from)?;
+            Ok(copy)
         };
-        make(std::env::temp_dir()).or_else(|error| make(IN_MEMORY.into()).map_err(|_| error))
+        let usual = copy(&std::env::temp_dir());
+        usual.or_else(|error: io::Error| {
+            OTHER_PLACES.iter().find_map(|place| copy(Path::new(place)).ok()).ok_or(error)
+        })
+    }
+
+    fn make(place: &Path) -> io::Result<Self> {
+        remove_left(place);
+        let digits = u64::from_le_bytes(random_bytes()?);
+        let folder = place.join(format!("{PREFIX}{digits:016x}"));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        let lock = File::open(&folder)?;
+        lock.lock()?;
+        Ok(Self { folder, _lock: lock })
     }
 
     /// The folder of the copied data.
@@ -53,14 +65,28 @@ impl DerivedCopy {
         }
         copy(from, &self.derived())
     }
+
+    /// Removes the copy.
+    pub(crate) fn remove(&self) {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, folder = %self.folder.display(), "removing a copy of derived data failed");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Drop for DerivedCopy {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(%error, folder = %self.folder.display(), "removing a copy of derived data failed");
-        }
+        self.remove();
     }
+}
+
+/// Removes the copies that killed processes have left in the usual places.
+pub(crate) fn remove_all_left() {
+    remove_left(&std::env::temp_dir());
+    OTHER_PLACES.iter().for_each(|place| remove_left(Path::new(place)));
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -85,15 +111,14 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the copies of processes that have ended. Those of other users stay, because they cannot be removed.
+/// Removes the copies that no process uses. Those of other users stay, because they cannot be opened.
 fn remove_left(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        let has_ended = |process: &str| {
-            process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists()
-        };
-        if Path::new("/proc/self").exists() && process.is_some_and(has_ended) {
+        let is_copy = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_copy
+            && let Ok(folder) = File::open(entry.path())
+            && folder.try_lock().is_ok()
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -104,14 +129,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copy_of_an_ended_process_is_removed() {
-        let place = tempfile::tempdir().unwrap();
-        let name = |process: u32| place.path().join(format!("{PREFIX}{process}-0"));
-        let (ended, running) = (name(u32::MAX), name(std::process::id()));
-        for folder in [&ended, &running] {
-            fs::create_dir(folder).unwrap();
-        }
+    fn copy_that_no_process_uses_is_removed() {
+        let (place, from) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(from.path().join("rows"), "ann").unwrap();
+        let used = DerivedCopy::make(place.path()).unwrap();
+        used.fill(from.path()).unwrap();
+        let left = place.path().join(format!("{PREFIX}left"));
+        fs::create_dir(&left).unwrap();
         remove_left(place.path());
-        assert_eq!((ended.exists(), running.exists()), (false, true));
+        assert!(!left.exists());
+        assert_eq!(fs::read_to_string(used.derived().join("rows")).unwrap(), "ann");
+        drop(used);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

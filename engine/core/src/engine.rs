@@ -7,7 +7,6 @@ use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{Code, CompanyId, Digest, check_actor};
-use boarding_log::{CompanyDamage, DamagePlace};
 use boarding_projections::rows::Table;
 use serde_json::{Map, Value, json};
 
@@ -30,6 +29,7 @@ use crate::reply::Reply;
 use crate::submission::Submission;
 
 mod checkpoints;
+mod damage;
 mod earlier_commands;
 mod engine_log;
 mod examination;
@@ -136,16 +136,6 @@ impl Engine {
     /// The companies that have a history.
     pub fn companies(&self) -> Vec<CompanyId> {
         self.context.log.companies()
-    }
-
-    /// The damage of a company's log, if it lost commits. Such a company can be read up to the damage and takes no commands.
-    pub fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {
-        self.context.log.damage(company)
-    }
-
-    /// Damaged bytes of the log that hold no commit: nothing is lost.
-    pub fn harmless_damage(&self) -> Option<DamagePlace> {
-        self.context.log.harmless_damage()
     }
 
     /// What operators watch: the log, and the companies that this engine works for. It loads no company.
@@ -386,7 +376,12 @@ impl Engine {
         let context = Arc::clone(&self.context);
         let _ = tokio::task::spawn_blocking(move || {
             context.read_models.stop();
+            if context.folder.is_only_read() {
+                context.folder.remove_derived_copy();
+                return;
+            }
             context.sign_or_report();
+            context.note_end_of_damaged();
         })
         .await;
     }

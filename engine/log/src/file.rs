@@ -34,8 +34,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, AppendFuture, CommandLocation, CompanyDamage, DamagePlace, Encoded, EventLog,
-    FailureFuture, Head, Location, LogHeads, ReadError, Reader,
+    AppendError, AppendFuture, CommandLocation, CompanyDamage, Encoded, EventLog, FailureFuture,
+    Head, Location, LogHeads, ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
 use shared::Inner;
@@ -113,8 +113,13 @@ impl EventLog for FileLog {
         known.chain(unknown).map(|line| format!("{line}\n")).collect()
     }
 
-    fn harmless_damage(&self) -> Option<DamagePlace> {
-        self.inner.index().harmless.clone()
+    fn further_damage(&self) -> Option<String> {
+        let index = self.inner.index();
+        if let Some(place) = &index.harmless {
+            return Some(format!("the log is damaged ({place}), and no commit is lost"));
+        }
+        let place = index.may_lack_companies.as_ref().filter(|_| index.stopped.is_empty())?;
+        Some(format!("the log is damaged ({place}), and may lack companies that it does not know"))
     }
 
     fn damage(&self, company: &CompanyId) -> Option<CompanyDamage> {

@@ -97,6 +97,10 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
 }
 
 impl EventLog for JetStreamLog {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// The append continues after its future is dropped. Otherwise the acknowledgement of the server could be lost.
     fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         let inner = Arc::clone(&self.inner);

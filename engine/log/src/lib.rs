@@ -90,14 +90,19 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// Whether several engines may append to the log.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// What the log has lost, as text: the same damage has the same text. Empty if it has lost nothing. Rows that were made from
     /// a log with other damage are not those of this log.
     fn damage_text(&self) -> String {
         String::new()
     }
 
-    /// Damaged bytes of the log that hold no commit: nothing is lost, and the log goes on.
-    fn harmless_damage(&self) -> Option<DamagePlace> {
+    /// Damage that stops no known company, as a sentence.
+    fn further_damage(&self) -> Option<String> {
         None
     }
 

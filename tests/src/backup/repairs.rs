@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::Cli;
 use crate::support::running_engine::Engine;
+use crate::support::wait::wait_until;
 
 /// Two companies in one folder with a backup: `acme` has three people, `zeta` has two. Both got another person after it.
 fn two_companies() -> Cli {
@@ -163,6 +164,38 @@ fn nothing_is_forgotten_when_the_bytes_are_right_again() {
     let repeated = cli.run(&command).expect_status(0);
     assert!(repeated.stdout.contains("repeated"), "{repeated:?}");
     cli.run(&["audit", "replay"]).expect_status(0);
+}
+
+/// A damaged log that an engine goes on with keeps a witness of its end: a lost end is not taken for more damage.
+#[test]
+fn lost_end_of_a_damaged_log_is_found() {
+    let cli = two_companies();
+    let issued = cli.json(&["tokens", "issue", "--for", "olga"]);
+    let token = issued["secret"].as_str().unwrap();
+    flip(&cli, "zac");
+    let engine = Engine::start(&cli, &[]);
+    for user in ["eve", "fay"] {
+        engine.run(token, &["users", "add", user]).expect_status(0);
+    }
+    let witness = cli.data().join("audit/acknowledged");
+    wait_until("the end is written beside the log", || witness.exists().then_some(()));
+    // The engine is killed.
+    drop(engine);
+    let mut bytes = fs::read(segment(&cli)).unwrap();
+    let last = bytes.windows(4).rposition(|window| window == b"FRAM").unwrap();
+    bytes[last..].fill(0);
+    fs::write(segment(&cli), bytes).unwrap();
+    flip(&cli, "zed");
+    for removes_rows in [false, true] {
+        if removes_rows {
+            fs::remove_dir_all(cli.data().join("derived")).unwrap();
+        }
+        let refused = users(&cli, "acme", 3).1;
+        assert!(
+            refused.contains("has lost its end") || refused.contains("its end is missing"),
+            "{refused}"
+        );
+    }
 }
 
 /// Damaged bytes that hold no commit stop no company, and are named.

@@ -98,8 +98,13 @@ fn folder_that_cannot_be_written_is_read() {
     let data = disk.path().join("data");
     copy_folder(&cli.data(), &data);
     let before = files(&data);
+    let many = Cli::with_many_people(1_500);
+    let large = disk.path().join("large");
+    copy_folder(&many.data(), &large);
     let ballast = disk.fill();
     assert_eq!(answers(&cli, &data), expected, "full disk");
+    let shown = output(cli.command(&["users", "--csv"]).env("BOARDING_DATA", &large));
+    assert_eq!((shown.status, shown.stdout.lines().count()), (0, 1_501), "{}", shown.stderr);
     std::fs::remove_file(ballast).unwrap();
     let remount = ["-o", "remount,ro"];
     assert!(Command::new("mount").args(remount).arg(disk.path()).status().unwrap().success());

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use super::{DERIVED, DataDir, DataDirError, failed, make_folder, sync, write_once};
 
-/// The file that says what the log had lost when the derived data were made. It is outside of them, so that it stays when they
-/// are removed.
+/// The file that says what the log had lost when the derived data were made.
 const DAMAGE: &str = "DAMAGE";
 
 impl DataDir {
@@ -21,29 +21,39 @@ impl DataDir {
         copy.fill(&from).map_err(|source| failed("copy", &from, source))
     }
 
-    /// What the log had lost when the derived data were made from it, as text; empty if nothing.
+    /// Whether the derived data were made from a log with other damage than this.
     ///
     /// # Errors
-    /// When the file with the text cannot be read.
-    pub(crate) fn damage_of_derived(&self) -> Result<String, DataDirError> {
-        let path = self.path.join(DAMAGE);
-        match fs::read_to_string(&path) {
+    /// When a file with the text cannot be read.
+    pub(crate) fn is_derived_of_other_damage(&self, damage: &str) -> Result<bool, DataDirError> {
+        let of = |path: PathBuf| match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-            read => read.map_err(|source| failed("read", &path, source)),
-        }
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(source) => Err(failed("read", &path, source)),
+        };
+        Ok(of(self.path.join(DAMAGE))? != damage || of(self.derived().join(DAMAGE))? != damage)
     }
 
-    /// Empties the derived data, and records what the log has lost from which they are made now.
+    /// Empties the derived data, and records the damage of the log from which they are made now. The text stands twice: inside
+    /// them, because they may be moved, and outside, because the store may begin anew.
     ///
     /// # Errors
     /// When files cannot be removed or written.
-    pub(crate) fn begin_derived(&self, damage_text: &str) -> Result<(), DataDirError> {
+    pub(crate) fn begin_derived(&self, damage: &str) -> Result<(), DataDirError> {
         self.empty_derived()?;
         let path = self.path.join(DAMAGE);
-        match damage_text {
-            "" => fs::remove_file(&path).map_err(|source| failed("remove", &path, source))?,
-            damage_text => write_once(&path, damage_text.as_bytes())?,
+        if damage.is_empty() {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(failed("remove", &path, error));
+                }
+                _ => {}
+            }
+        } else {
+            write_once(&self.derived().join(DAMAGE), damage.as_bytes())?;
+            write_once(&path, damage.as_bytes())?;
         }
+        sync(&self.derived())?;
         sync(&self.path)
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use super::{DataDir, DataDirError, check_existing_format, secret};
+use super::{DERIVED, DataDir, DataDirError, Secret, check_existing_format, failed, secret};
 use crate::derived_copy::DerivedCopy;
 
 impl DataDir {
@@ -11,15 +11,35 @@ impl DataDir {
     /// folder, and nothing in it is changed.
     ///
     /// # Errors
-    /// When it has a newer format or is not a data folder, its secret is exposed, or it cannot be read.
-    pub(crate) fn open_to_read(
-        path: impl Into<PathBuf>,
-        derived_copy: DerivedCopy,
-    ) -> Result<Self, DataDirError> {
+    /// When it has a newer format or is not a data folder, it cannot be read, or no place takes the copy.
+    pub(crate) fn open_to_read(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
         let path = path.into();
         check_existing_format(&path)?;
-        let (secret, is_kept) = secret(&path.join("secret"), false)?;
-        let (is_kept, derived_copy) = (Mutex::new(is_kept), Some(derived_copy));
+        let stored = path.join("secret");
+        // A reader sends no mail. So without the right to read the secret, another one does as well.
+        let (secret, is_kept) = match secret(&stored, false) {
+            Ok(found) => found,
+            Err(_) => {
+                (Secret::random().map_err(|source| failed("replace", &stored, source))?, false)
+            }
+        };
+        let derived = path.join(DERIVED);
+        let copy = DerivedCopy::of(&derived).map_err(|source| {
+            failed("copy for reading (with TMPDIR, another place)", &derived, source)
+        })?;
+        let (is_kept, derived_copy) = (Mutex::new(is_kept), Some(copy));
         Ok(Self { path, secret, is_kept, lock: None, derived_copy })
+    }
+
+    /// Whether the folder is only read.
+    pub(crate) fn is_only_read(&self) -> bool {
+        self.derived_copy.is_some()
+    }
+
+    /// Removes the copy of the derived data, also while a query still uses the folder.
+    pub(crate) fn remove_derived_copy(&self) {
+        if let Some(copy) = &self.derived_copy {
+            copy.remove();
+        }
     }
 }

@@ -16,8 +16,8 @@ impl Engine {
     pub(super) fn start_signing(&self) {
         let closing = || self.context.closing.subscribe();
         tokio::spawn(sign_at_interval(Arc::downgrade(&self.context), closing()));
-        // A log in JetStream has no such file.
-        if self.context.log.heads().is_some() {
+        // Other engines may append to a shared log, so no file of this one says where it ends.
+        if !self.context.log.is_shared() {
             tokio::spawn(note_acknowledged(Arc::downgrade(&self.context), closing()));
         }
     }
@@ -91,6 +91,17 @@ impl EngineContext {
         }
         let Some(heads) = self.log.heads() else { return Ok(None) };
         signing.sign(&heads, self.clock.now())
+    }
+
+    /// Writes up to which position commands were answered, if no checkpoint can say it, because the log is damaged.
+    pub(super) fn note_end_of_damaged(&self) {
+        if self.log.is_shared() || self.log.heads().is_some() {
+            return;
+        }
+        let written = acknowledged::write(&self.folder.audit(), &self.log.origin(), self.log.end());
+        if let Err(error) = written {
+            tracing::warn!(%error, "the position of answered commands is not written");
+        }
     }
 
     /// Signs a checkpoint. A failure is logged, because the next one proves the same.

@@ -15,6 +15,7 @@ use crate::delivery::Transport;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::text_gateway::WithTextGateway;
 use crate::delivery::token::Tokens;
+use crate::derived_copy;
 use crate::files::{self, Files};
 use crate::known_links::{KnownLinks, OwnLinkPage};
 use crate::pending_work::BlockedImports;
@@ -118,8 +119,6 @@ pub enum EngineError {
     Sweep { folder: PathBuf, source: io::Error },
     #[error("read the log in {}: it has none, the log is perhaps in JetStream", folder.display())]
     NoLogToRead { folder: PathBuf },
-    #[error("make a folder for temporary files in {}", place.display())]
-    NoTemporary { place: PathBuf, source: io::Error },
 }
 
 impl EngineError {
@@ -184,7 +183,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     let (mut store, mut opened, mut opened_log) = open_both()?;
     let damage_text = opened_log.log.damage_text();
     // Rows behind the damage must not be shown, and those that were lost come back with a repair.
-    if damage_text != folder.damage_of_derived()? {
+    if folder.is_derived_of_other_damage(&damage_text)? {
+        check_position(&store, &*opened_log.log)?;
         drop((store, opened_log));
         folder.begin_derived(&damage_text)?;
         (store, opened, opened_log) = open_both()?;
@@ -210,10 +210,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
         store::Opened::Empty { set_aside } => set_aside,
         store::Opened::Kept | store::Opened::Waiting => None,
     };
-    let damaged = log.damaged_companies();
-    for damage in &damaged {
-        tracing::error!(company = %damage.company, damage = %damage, "company takes no commands");
-    }
+    let damaged = report_damage(&*log);
     let signing = open_signing(&folder, &*log, &clock);
     let parts = Parts {
         folder,
@@ -230,7 +227,29 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     };
     let context = build(parts)?;
     context.uploads.sweep(true);
+    derived_copy::remove_all_left();
     Ok((context, OpeningReport { torn_tail, set_aside, completed_from, damaged }))
+}
+
+/// Logs the damage of the log, and returns the companies that lost commits.
+fn report_damage(log: &dyn EventLog) -> Vec<CompanyDamage> {
+    let damaged = log.damaged_companies();
+    for damage in &damaged {
+        tracing::error!(company = %damage.company, damage = %damage, "company takes no commands");
+    }
+    if let Some(damage) = log.further_damage() {
+        tracing::error!(damage, "the log is damaged");
+    }
+    damaged
+}
+
+/// Checks that the rows are not ahead of the log: their position is right, also if the log has lost commits before it.
+pub(super) fn check_position(store: &Store, log: &dyn EventLog) -> Result<(), EngineError> {
+    let (seen, end) = (store.read_meta().map_or(0, |meta| meta.position), log.end());
+    if seen > end {
+        return Err(ProjectError::LogIsShorter { seen, end }.into());
+    }
+    Ok(())
 }
 
 /// What an engine is built from.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::opening::{EngineError, LogChoice, OpeningReport, Options, Parts};
-use super::opening::{build, check_place, options_of_files};
+use super::opening::{build, check_place, check_position, options_of_files};
 use crate::context::EngineContext;
 use crate::data_dir::DataDir;
 use crate::delivery::null::NullTransport;
-use crate::derived_copy::DerivedCopy;
 use crate::limits::DERIVED_COPIES_MAX;
 use crate::read::store::{Opened, Store};
 use boarding_log::EventLog as _;
@@ -18,11 +17,7 @@ use boarding_log::file::FileLog;
 /// # Errors
 /// When the log is damaged so that it cannot be read, is in JetStream, or there is no place for temporary files.
 pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
-    let copy = DerivedCopy::make().map_err(|source| {
-        let place = std::env::temp_dir();
-        EngineError::NoTemporary { place, source }
-    })?;
-    let mut folder = DataDir::open_to_read(&options.data, copy)?;
+    let mut folder = DataDir::open_to_read(&options.data)?;
     check_place(&LogChoice::Files, &folder)?;
     if !folder.has_log()? {
         return Err(EngineError::NoLogToRead { folder: options.data });
@@ -39,7 +34,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     let mut store = open_store(&folder)?;
     let mut log = open_log(&store)?;
     let damage_text = log.damage_text();
-    if damage_text != folder.damage_of_derived()? {
+    if folder.is_derived_of_other_damage(&damage_text)? {
+        check_position(&store, &*log)?;
         drop((store, log));
         folder.empty_derived()?;
         store = Store::open(&folder.derived())?.0;
@@ -69,11 +65,10 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
 /// the rows are made again from the log.
 fn open_store(folder: &DataDir) -> Result<Store, EngineError> {
     for _ in 1..DERIVED_COPIES_MAX {
-        folder.copy_derived()?;
         if let (store, Opened::Kept) = Store::open(&folder.derived())? {
             return Ok(store);
         }
+        folder.copy_derived()?;
     }
-    folder.copy_derived()?;
     Ok(Store::open(&folder.derived())?.0)
 }

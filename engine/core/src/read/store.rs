@@ -220,6 +220,11 @@ impl Store {
         self.inner.tree.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Whether the rows cannot be written now.
+    pub(crate) fn waits_for_space(&self) -> bool {
+        !self.is_open() || *self.failure_slot() == Some(Remedy::Wait)
+    }
+
     /// The failure of an operation since the tree was opened, for example of a query.
     pub(crate) fn failure(&self) -> Option<StoreError> {
         let cause = match (*self.failure_slot())? {

@@ -130,6 +130,7 @@ pub fn find_repair(folder: &Path, source: Option<&Path>) -> Result<Repair, Repai
         Err(error) => return Err(error.into()),
     };
     check_own_commits(folder, scratch.path(), &log)?;
+    check_links(scratch.path(), &log)?;
     segments.sort_unstable();
     Ok(Repair { folder: folder.to_owned(), scratch, segments, mended })
 }
@@ -221,6 +222,26 @@ fn check_own_commits(before: &Path, after: &Path, log: &LogId) -> Result<(), Rep
         let own = intact_records(&read(&path)?, log);
         if let Some((offset, _)) = own.into_iter().find(|(_, commit)| !kept.contains(commit)) {
             return Err(RepairError::OtherHistory { segment: segment::name(first), offset });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that intact frames that follow each other belong together, also behind damage that is left. Otherwise those of the
+/// backup are of another history.
+fn check_links(folder: &Path, log: &LogId) -> Result<(), RepairError> {
+    for (first, path) in list(folder)? {
+        let bytes = fs::read(&path).map_err(io_error("read segment", &path))?;
+        let (mut at, mut previous) = (SEGMENT_HEADER, None);
+        while let Some(header) = bytes.get(at..).and_then(|rest| FrameHeader::parse(rest, log)) {
+            if previous.is_some_and(|previous| previous != header.previous) {
+                return Err(RepairError::OtherHistory {
+                    segment: segment::name(first),
+                    offset: at,
+                });
+            }
+            previous = Some(header.checksum);
+            at += header.total();
         }
     }
     Ok(())

@@ -51,6 +51,7 @@ pub(super) fn salvage(
         last: LastSegment::default(),
         last_is_usable: false,
         bad: None,
+        first_bad: None,
         doubts: Vec::new(),
         last_positions: HashMap::new(),
         has_compared_heads: false,
@@ -114,7 +115,7 @@ impl Salvage<'_> {
                     self.index.segments.extend((0..missing).map(|_| Segment::new(named)));
                 }
                 let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
-                if !is_linked || self.bad.is_some() {
+                if !is_linked && named == self.index.end + 1 {
                     self.doubt_before(named, place("the segment before it ends in another way"));
                 }
                 self.continues_at(named, &place("positions are missing before it"));
@@ -188,6 +189,9 @@ impl Salvage<'_> {
             return None;
         }
         self.stop_doubted();
+        if self.index.stopped.is_empty() && self.index.may_lack_companies.is_none() {
+            self.index.harmless = self.first_bad.take();
+        }
         // A log that is refused although nothing is missing has another fault.
         if !self.index.is_damaged() {
             return None;

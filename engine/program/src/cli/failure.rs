@@ -2,7 +2,7 @@
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::{Code, Refusal};
-use boarding_log::{CompanyDamage, DamagePlace};
+use boarding_log::CompanyDamage;
 use serde_json::{Value, json};
 
 use boarding_core::data_dir::DataDirError;
@@ -145,11 +145,9 @@ pub(super) fn unless_damaged(result: CliResult, damage: Option<CompanyDamage>) -
     }
 }
 
-/// Damaged bytes of the log that hold no commit, for people.
-pub(super) fn harmless_damage(place: &DamagePlace) -> String {
-    format!(
-        "the log is damaged ({place}), and no commit is lost; to mend it: boarding repair (boarding manual trouble)"
-    )
+/// Damage of the log that stops no known company, with what to do.
+pub(super) fn further_damage(damage: &str) -> String {
+    format!("{damage}; to mend it: boarding repair (boarding manual trouble)")
 }
 
 /// What to do about a damaged company.

@@ -31,29 +31,43 @@ pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, F
     Ok(engine)
 }
 
-/// Opens the data folder to read it. If another process uses it, or it cannot be written, it is read as it is now.
+/// Opens the data folder to read it, and waits until its rows show the whole log. If another process uses the folder, or it
+/// cannot be written, it is read as it is now.
 pub(super) async fn open_engine_to_read(common: &Common, out: &Out) -> Result<Engine, Failure> {
     let options = || options(common).map(|it| Options { carries_runs: false, ..it });
     let writing = options()?;
     let opened = tokio::task::block_in_place(|| Engine::open(writing));
-    let hindrance = match opened {
+    let (why, failure) = match opened {
         Ok(engine) => {
             print_repairs(&engine, out);
-            return Ok(engine);
+            let caught_up = match engine.rows_wait_for_space() {
+                false => engine.caught_up().await,
+                true => Ok(()),
+            };
+            if !engine.rows_wait_for_space() {
+                return caught_up.map(|()| engine).map_err(Failure::from);
+            }
+            engine.close().await;
+            let why = "the disk of the data folder is full, so it was only read".to_owned();
+            (why.clone(), Failure::Unavailable(why))
         }
-        Err(error) if error.hinders_only_writing() => error,
+        Err(error) if error.hinders_only_writing() => (read_because(&error), error.into()),
         Err(error) => return Err(error.into()),
     };
     let reading = options()?;
     match tokio::task::block_in_place(|| Engine::open_to_read(reading)) {
         Ok(engine) => {
-            out.remark(&format!("note: {}", read_because(&hindrance)));
+            out.remark(&format!("note: {why}"));
+            engine.caught_up().await?;
             Ok(engine)
         }
         Err(error) if error.is_damage() => Err(error.into()),
         Err(error) => {
-            tracing::debug!(error = boarding_log::error_chain(&error), "reading the folder failed");
-            Err(hindrance.into())
+            let text = boarding_log::error_chain(&error);
+            Err(Failure::Unavailable(format!(
+                "{}\n  and it cannot be read meanwhile: {text}",
+                failure.text()
+            )))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use boarding_audit::{NoteKey, SignedPast, TrustedKeys, verify_files};
+use boarding_audit::{AuditError, NoteKey, SignedPast, TrustedKeys, verify_files};
 use boarding_core::data_dir::DataDir;
 use boarding_core::engine::EngineError;
 use boarding_log::CompanyDamage;
@@ -104,8 +104,11 @@ fn check_signed_past(audit: &Path, log: &Path) -> Result<(), Failure> {
         past.notes.iter().filter_map(|note| keys.read_checkpoint(note).ok()).collect();
     let verified = tokio::task::block_in_place(|| verify_files(log, &checkpoints, |_| ()));
     verified.map(drop).map_err(|error| {
+        if !matches!(error, AuditError::Found(_)) {
+            return unavailable(&error);
+        }
         let message = format!(
-            "the backup has another history: {}; nothing was changed",
+            "the repaired log would contradict what this folder has signed: {}; nothing was changed",
             boarding_log::error_chain(&error)
         );
         let code = "repair.other_history";

@@ -195,12 +195,12 @@ impl<'a> Session<'a> {
         };
         let damage = folder.damage(&self.company);
         // A command that was done is done. A verb that only reads ends with what the log's check has found.
-        let harmless = folder.harmless_damage().map(|place| failure::harmless_damage(&place));
+        let further = folder.further_damage().map(|damage| failure::further_damage(&damage));
         let result = match (result, folder.close().await) {
             (Err(failure), Some(why)) => Err(failure.with_failed_log(&why)),
             (result, _) => failure::unless_damaged(result, damage),
         };
-        match (result, harmless) {
+        match (result, further) {
             (Ok(_), Some(text)) if !has_submitted => Err(Failure::Damaged(text)),
             (result, Some(text)) => {
                 self.out.warn(&format!("warning: {text}"));

@@ -90,7 +90,7 @@ pub(super) fn open(folder: &Path) -> Result<sled::Db, StoreCause> {
 }
 
 /// Closes a tree: the library writes when the last handle is dropped. After a failed write it
-/// may wait for ever, so it is left alone after a while, in a thread that ends with the process.
+/// may wait without end, so it is left alone after a while, in a thread that ends with the process.
 pub(super) fn close(tree: sled::Db) {
     let (ended, wait) = mpsc::channel();
     let closing = thread::Builder::new().name("store-close".to_owned()).spawn(move || {

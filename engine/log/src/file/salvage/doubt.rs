@@ -13,6 +13,10 @@ impl Salvage<'_> {
         let bad = self.bad.take();
         let from = self.index.end + 1;
         if position <= from {
+            // Nothing is missing, but the bytes may have stood in the place of others.
+            if let Some(bad) = bad {
+                self.doubt_before(position, bad);
+            }
             return;
         }
         let place = DamagePlace { position: from, ..bad.unwrap_or_else(|| place.clone()) };
@@ -44,7 +48,7 @@ impl Salvage<'_> {
             let place = self.doubt_after(&company).unwrap_or_else(|| DamagePlace {
                 segment: super::super::heads::NAME.to_owned(),
                 offset: 0,
-                position: heads.end,
+                position: heads.end + 1,
                 what: "the heads file names another commit".to_owned(),
             });
             self.stop(&company, place, Certainty::Lost);

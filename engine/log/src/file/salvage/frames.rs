@@ -24,6 +24,12 @@ impl Salvage<'_> {
             let payload = header.as_ref().and_then(|header| header.payload(rest));
             let next = self.index.end + 1;
             match (header, payload) {
+                (Some(header), Some(_)) if self.is_misplaced(&header, bytes, at) => {
+                    self.found_bad(place(name, at, next, "a frame of another place"));
+                    self.add_region(at, at + header.total(), Vec::new());
+                    last_frame = None;
+                    at += header.total();
+                }
                 (Some(header), Some(payload)) if header.first_position >= next => {
                     self.frame(&header, payload, name, at)?;
                     last_frame = Some((at, header.total()));
@@ -55,10 +61,7 @@ impl Salvage<'_> {
         at: usize,
     ) -> Result<(), OpenError> {
         let first = header.first_position;
-        let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
-        if (!is_linked || self.bad.is_some()) && first == self.index.end + 1 {
-            self.doubt_before(first, place(name, at, first, "the frame before it was another one"));
-        }
+        self.doubt_unlinked(header, name, at);
         self.continues_at(first, &place(name, at, first, "positions are missing before it"));
         let mut offset = 0;
         for _ in 0..header.commits {
@@ -77,6 +80,26 @@ impl Salvage<'_> {
             segment.add_frame(first, at as u64, (at + header.total()) as u64);
         }
         Ok(())
+    }
+
+    /// The frame before this one was perhaps another one, if this one names another checksum.
+    fn doubt_unlinked(&mut self, header: &FrameHeader, name: &str, at: usize) {
+        let first = header.first_position;
+        let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
+        if !is_linked && first == self.index.end + 1 {
+            self.doubt_before(first, place(name, at, first, "the frame before it was another one"));
+        }
+    }
+
+    /// Whether the frame is one of another place: it names another one before it, and the frames that it skips come later.
+    fn is_misplaced(&self, header: &FrameHeader, bytes: &[u8], at: usize) -> bool {
+        let is_linked = self.previous.is_none_or(|previous| previous == header.previous);
+        if is_linked || header.first_position <= self.index.end + 1 {
+            return false;
+        }
+        let next = self.next_frame(bytes, at);
+        let next = next.and_then(|at| FrameHeader::parse(bytes.get(at..)?, &self.log));
+        next.is_some_and(|next| next.first_position < header.first_position)
     }
 
     /// Reads the intact records of a damaged frame. Returns the offset after the frame.
@@ -102,6 +125,7 @@ impl Salvage<'_> {
         };
         if let Some(header) = &header {
             let first = header.first_position;
+            self.doubt_unlinked(header, name, at);
             self.continues_at(first, &place(name, at, first, "positions are missing before it"));
         }
         let parts = parts(bytes, from, to.min(bytes.len()), self.index.end);
@@ -118,13 +142,18 @@ impl Salvage<'_> {
         self.previous = header.as_ref().map(|header| header.checksum);
         self.last_is_usable = header.is_some() && end <= bytes.len();
         let end = end.min(bytes.len());
+        self.add_region(at, end, records);
+        Ok(end)
+    }
+
+    /// Readers go from the damaged bytes to the end of the region, and read these records of it.
+    fn add_region(&mut self, at: usize, end: usize, records: Vec<u64>) {
         let ordinal = u32::try_from(self.index.segments.len() - 1).unwrap_or(u32::MAX);
         let region = DamagedRegion { records, end: end as u64 };
         self.index.damaged.insert((ordinal, at as u64), region);
         if let Some(segment) = self.index.segments.last_mut() {
             segment.end = end as u64;
         }
-        Ok(end)
     }
 
     /// Adds the intact records to the index. Returns their offsets.

@@ -32,6 +32,8 @@ pub(super) struct Salvage<'h> {
     pub(super) last_is_usable: bool,
     /// The first damaged bytes after the last position that is certain.
     pub(super) bad: Option<DamagePlace>,
+    /// The first damaged bytes of the log.
+    pub(super) first_bad: Option<DamagePlace>,
     pub(super) doubts: Vec<Doubt>,
     /// The last position of each company.
     pub(super) last_positions: HashMap<CompanyId, u64>,
@@ -41,12 +43,16 @@ pub(super) struct Salvage<'h> {
 impl Salvage<'_> {
     /// Remembers bytes that are no commit any more.
     pub(super) fn found_bad(&mut self, place: DamagePlace) {
+        self.first_bad.get_or_insert_with(|| place.clone());
         self.bad.get_or_insert(place);
     }
 
     /// Stops a company at its last certain version. The first damage counts.
     pub(super) fn stop(&mut self, company: &CompanyId, place: DamagePlace, certainty: Certainty) {
         let version = self.index.head(company).version;
+        // Its commits up to its last one are read.
+        let last = self.last_positions.get(company).copied().unwrap_or(0);
+        let place = DamagePlace { position: place.position.max(last + 1), ..place };
         self.index.stopped.entry(company.clone()).or_insert_with(|| CompanyDamage {
             company: company.clone(),
             version,

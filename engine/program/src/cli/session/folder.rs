@@ -9,7 +9,7 @@ use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, Options};
 use boarding_core::queries::{QueryAnswer, QueryCaller};
 use boarding_core::read::verification::Verified;
-use boarding_log::{CompanyDamage, DamagePlace};
+use boarding_log::CompanyDamage;
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,9 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens the folder and waits until its read models have reached the end of the log.
     pub(super) async fn open(options: Options, actor: String, out: &Out) -> Result<Self, Failure> {
-        Self::of(open_engine(options, out).await?, actor).await
+        let engine = open_engine(options, out).await?;
+        engine.caught_up().await?;
+        Ok(Self::of(engine, actor))
     }
 
     /// Opens the folder to read it, also while another process uses it.
@@ -41,13 +43,12 @@ impl Folder {
         actor: String,
         out: &Out,
     ) -> Result<Self, Failure> {
-        Self::of(open_engine_to_read(common, out).await?, actor).await
+        Ok(Self::of(open_engine_to_read(common, out).await?, actor))
     }
 
-    async fn of(engine: Engine, actor: String) -> Result<Self, Failure> {
-        engine.caught_up().await?;
+    fn of(engine: Engine, actor: String) -> Self {
         let caller = QueryCaller { actor, authenticated: None, authority: AUTHORITY };
-        Ok(Self { engine, caller })
+        Self { engine, caller }
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -73,9 +74,9 @@ impl Folder {
         self.engine.damage(company)
     }
 
-    /// Damaged bytes of the log that hold no commit.
-    pub(super) fn harmless_damage(&self) -> Option<DamagePlace> {
-        self.engine.harmless_damage()
+    /// Damage of the log that stops no known company, as a sentence.
+    pub(super) fn further_damage(&self) -> Option<String> {
+        self.engine.further_damage()
     }
 
     /// Warns of other companies that are damaged. The verb ends with the damage of the company it works on.
