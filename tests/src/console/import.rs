@@ -147,7 +147,9 @@ fn import_is_undone_after_its_numbers_were_shown() {
     browser.submit(&form).expect(200);
     let ended = || {
         let page = browser.open(&format!("{page}?undo=kept"));
-        page.text.contains("2 reversed, 1 kept").then_some(page)
+        let has_ended =
+            ["2 reversed, 1 kept", "Undone"].iter().all(|text| page.text.contains(text));
+        has_ended.then_some(page)
     };
     let kept = wait_until("the undo has ended", ended);
     kept.shows(&[">bob</a>", "Undone", "changed"]);

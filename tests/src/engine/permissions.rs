@@ -14,6 +14,8 @@ use super::{
 async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value) -> Option<String> {
     let caller =
         QueryCaller { actor: actor.to_owned(), authenticated: None, authority: Authority::Granted };
+    // Without this, the rows may be a moment older than the last command.
+    harness.engine().caught_up().await.unwrap();
     match harness.engine().query(&company_id("acme"), name, object(params), &caller).await {
         Ok(_) => None,
         Err(QueryFailure::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {
