@@ -15,7 +15,7 @@ if (!chromium) throw new Error("Chromium is missing; tests/run installs it");
 
 const profile = fs.mkdtempSync(path.join(os.tmpdir(), "boarding-chromium-"));
 // Containers have no user namespaces, which the sandbox needs, and little shared memory.
-const options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"];
+const options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"];
 const browser = spawn(chromium, options, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
 const [commands, answers] = [browser.stdio[3], browser.stdio[4]];
 
