@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::extract::{Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -176,13 +176,13 @@ async fn receive_body(parts: &mut Parts, storing: &Storing) -> Result<(), Refusa
 }
 
 async fn receive_form(kind: &str, parts: &mut Parts, storing: &Storing) -> Result<(), Refusal> {
-    let has_begun = AtomicBool::new(false);
-    let mut form = multipart(kind, parts, &has_begun)?;
+    let head = HeadLimit::default();
+    let mut form = multipart(kind, parts, &head)?;
     while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
         if field.file_name().is_none() {
             continue;
         }
-        has_begun.store(true, Ordering::Relaxed);
+        head.begin_file();
         while let Some(part) = field.chunk().await.map_err(unreadable)? {
             if !storing.send(part).await {
                 break;
@@ -204,28 +204,50 @@ pub(super) fn unreadable(_: multer::Error) -> Refusal {
     )
 }
 
-/// The form in a body of this content type. `has_begun` is set when the first file begins: until then the bytes are limited.
+/// Limits the bytes of a form that are in no file: the library keeps all of them until it has read the head of a part.
+#[derive(Debug, Default)]
+pub(super) struct HeadLimit {
+    is_in_file: AtomicBool,
+    /// The bytes since the beginning of the form, or since the end of its last file.
+    bytes: AtomicUsize,
+}
+
+impl HeadLimit {
+    pub(super) fn begin_file(&self) {
+        self.is_in_file.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_file(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.is_in_file.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether this many more bytes of the form may be read.
+    fn permits(&self, bytes: usize) -> bool {
+        self.is_in_file.load(Ordering::Relaxed)
+            || self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= FORM_HEAD_BYTES_MAX
+    }
+}
+
+/// The form in a body of this content type.
 ///
 /// # Errors
 /// `envelope.malformed`.
 pub(super) fn multipart<'p>(
     kind: &str,
     parts: &'p mut Parts,
-    has_begun: &'p AtomicBool,
+    head: &'p HeadLimit,
 ) -> Result<Multipart<'p>, Refusal> {
     let boundary = multer::parse_boundary(kind);
     let boundary = boundary.map_err(|_| malformed("the form names no boundary"))?;
-    let mut bytes = 0;
     let stream = stream::unfold(parts, move |parts| async move {
         let part = parts.next().await.transpose()?;
         Some((part.map_err(|refusal| io::Error::other(refusal.message)), parts))
     });
-    // The library keeps everything until it has read the head of a part.
     let stream = stream.map(move |part: io::Result<Bytes>| {
         let part = part?;
-        bytes += part.len();
-        let is_too_long = bytes > FORM_HEAD_BYTES_MAX && !has_begun.load(Ordering::Relaxed);
-        if is_too_long { Err(io::Error::from(io::ErrorKind::FileTooLarge)) } else { Ok(part) }
+        let too_long = || io::Error::from(io::ErrorKind::FileTooLarge);
+        head.permits(part.len()).then_some(part).ok_or_else(too_long)
     });
     Ok(Multipart::new(stream, boundary))
 }
@@ -251,5 +273,23 @@ impl Read for UploadReader {
             self.part.copy_to_slice(target);
         }
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The library keeps the head of a part in memory, also behind a file.
+    #[test]
+    fn bytes_outside_of_files_are_limited_each_time() {
+        let head = HeadLimit::default();
+        assert!(head.permits(FORM_HEAD_BYTES_MAX) && !head.permits(1));
+        for _ in 0..3 {
+            head.begin_file();
+            assert!(head.permits(100 * FORM_HEAD_BYTES_MAX));
+            head.end_file();
+            assert!(head.permits(FORM_HEAD_BYTES_MAX) && !head.permits(1));
+        }
     }
 }

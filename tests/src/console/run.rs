@@ -29,6 +29,22 @@ fn ended(engine: &Engine<'_>, token: &str, count: usize) -> Vec<Value> {
     })
 }
 
+/// A link from a person, or from an old import, chooses exactly that: a mail to others cannot be unsent.
+#[test]
+fn form_of_a_run_keeps_what_its_link_has_chosen() {
+    let cli = company();
+    let token = issue(&cli, "olga@local");
+    let engine = Engine::start(&cli, &[]);
+    let mut browser = Browser::signed_in(&engine, &token);
+    let form = browser.form("/console/runs/new?users=ann", "/confirm");
+    assert_eq!((form.value("source"), form.value("users")), ("users", "ann"));
+    browser.submit(&form).expect(200).shows(&["People: 1, by WhatsApp"]);
+    let unknown = "01JD0000000000000000000001";
+    let form = browser.form(&format!("/console/runs/new?import={unknown}"), "/confirm");
+    assert_eq!((form.value("source"), form.value("import")), ("import", unknown));
+    assert_ne!(browser.submit(&form).status, 200, "another import is chosen");
+}
+
 /// The confirmation has the number and its parts. Sent twice, the form starts one run.
 #[test]
 fn run_is_started_once_and_its_failures_are_retried() {

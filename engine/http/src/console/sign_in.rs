@@ -37,9 +37,10 @@ pub(super) async fn show(
 pub(super) async fn begin(State(state): State<Arc<HttpState>>, request: Request) -> Response {
     let headers = request.headers().clone();
     let texts = texts::accepted(&headers);
+    let read = form::read(request, PAGE_FORM_BYTES_MAX).await;
     // Each answer takes the same time, so that it does not tell whether the company exists.
     let same_time = tokio::time::sleep(Duration::from_millis(SIGN_IN_MILLIS));
-    let response = match form::read(request, PAGE_FORM_BYTES_MAX).await {
+    let response = match read {
         Ok(fields) => attempt(&state, texts, &headers, &fields).await,
         Err(failure) => render::failed(&state, texts, &failure, context! {}),
     };

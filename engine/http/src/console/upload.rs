@@ -1,7 +1,6 @@
 //! Reads a form with files: the files become uploads while they arrive.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::Request;
 use boarding_commands::values::{Code, Refusal};
@@ -12,7 +11,7 @@ use super::visit::Visit;
 use crate::body::{self, Parts};
 use crate::html::form::Fields;
 use crate::limits::{CONSOLE_FILES_MAX, FORM_HEAD_BYTES_MAX, UPLOAD_SECONDS_MAX};
-use crate::uploads::{Storing, content_type, multipart, unreadable};
+use crate::uploads::{HeadLimit, Storing, content_type, multipart, unreadable};
 
 /// A form with its files, each as the command `ImportFile` names it.
 pub(super) struct FileForm {
@@ -41,8 +40,8 @@ pub(super) async fn read(visit: &Visit, request: Request) -> Result<FileForm, Qu
 }
 
 async fn receive(visit: &Visit, kind: &str, parts: &mut Parts) -> Result<FileForm, QueryFailure> {
-    let has_begun = AtomicBool::new(false);
-    let mut form = multipart(kind, parts, &has_begun)?;
+    let head = HeadLimit::default();
+    let mut form = multipart(kind, parts, &head)?;
     let mut read = FileForm { fields: Fields::default(), files: Vec::new() };
     let mut text_bytes = 0;
     while let Some(mut field) = form.next_field().await.map_err(unreadable)? {
@@ -69,7 +68,7 @@ async fn receive(visit: &Visit, kind: &str, parts: &mut Parts) -> Result<FileFor
             let why = format!("an import takes at most {CONSOLE_FILES_MAX} files");
             return Err(Refusal::new(Code::ImportUnexpectedFile).saying(&why).into());
         }
-        has_begun.store(true, Ordering::Relaxed);
+        head.begin_file();
         let storing = Storing::begin(&visit.state, &visit.caller)?;
         while let Some(part) = field.chunk().await.map_err(unreadable)? {
             if !storing.send(part).await {
@@ -77,6 +76,7 @@ async fn receive(visit: &Visit, kind: &str, parts: &mut Parts) -> Result<FileFor
             }
         }
         let stored = storing.end(true).await?;
+        head.end_file();
         read.files.push(json!({"name": file_name, "upload": stored.id}));
     }
     visit.check(&read.fields)?;
